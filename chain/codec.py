@@ -1,0 +1,219 @@
+"""Frozen dataclasses to msgpack and back, checked against their annotations.
+
+Every value that crosses a border between processes is a dataclass registered here under a small number. Decoding
+checks each field's type, so that a process never works on something a peer made up. Integers beyond 64 bits (wei,
+storage words) travel as extension type 1, big-endian. The encoding is canonical: equal values give equal bytes.
+"""
+
+import types
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from enum import IntEnum
+from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgpack
+
+from chain.errors import DecodeError
+
+Converter = Callable[[Any], Any]
+T = TypeVar("T")
+
+BIG_INTEGER = 1
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+class MessageError(DecodeError):
+    """Bytes that are not a registered message, or a field of the wrong type."""
+
+
+class _Shape:
+    """How one dataclass turns into a plain list and back; None stands for "as it is"."""
+
+    def __init__(self, cls: type) -> None:
+        hints = get_type_hints(cls)
+        names = [f.name for f in fields(cls) if f.init and not f.metadata.get("derived")]
+        self.cls = cls
+        self.names = names
+        self.to_plain = [_to_plain(hints[name]) for name in names]
+        self.from_plain = [_from_plain(hints[name], f"{cls.__name__}.{name}") for name in names]
+        self.pairs = list(zip(names, self.to_plain, strict=True))
+
+    def flatten(self, value: Any) -> list[Any]:
+        return [getattr(value, n) if c is None else c(getattr(value, n)) for n, c in self.pairs]
+
+    def build(self, plain: Any) -> Any:
+        if type(plain) is not list or len(plain) != len(self.names):
+            raise MessageError(f"{self.cls.__name__} takes {len(self.names)} fields")
+        return self.cls(*[convert(item) for convert, item in zip(self.from_plain, plain, strict=True)])
+
+
+_shapes: dict[type, _Shape] = {}
+_tags: dict[type, int] = {}
+_classes: dict[int, type] = {}
+
+
+def message(tag: int) -> Callable[[type[T]], type[T]]:
+    """Class decorator: registers a dataclass as a message under `tag` (0 to 255, each used once)."""
+
+    def register(cls: type[T]) -> type[T]:
+        assert tag not in _classes, f"message tag {tag} is taken by {_classes[tag].__name__}"
+        _classes[tag] = cls
+        _tags[cls] = tag
+        return cls
+
+    return register
+
+
+def encode_message(value: Any) -> bytes:
+    """A registered message as bytes: its tag, then its fields."""
+    cls = type(value)
+    return pack([_tags[cls], *_shape(cls).flatten(value)])
+
+
+def decode_message(data: bytes) -> Any:
+    """The message in `data`. Raises MessageError."""
+    plain = unpack(data)
+    if type(plain) is not list or not plain or _classes.get(_hashable(plain[0])) is None:
+        raise MessageError(f"not a message of this version: {data[:16].hex()}")
+    return _shape(_classes[plain[0]]).build(plain[1:])
+
+
+def encode_value(value: Any) -> bytes:
+    """A dataclass without a tag, for where the reader knows what it reads (a database value)."""
+    return pack(_shape(type(value)).flatten(value))
+
+
+def decode_value(cls: type[T], data: bytes) -> T:
+    """The dataclass of type `cls` in `data`. Raises MessageError."""
+    built: T = _shape(cls).build(unpack(data))
+    return built
+
+
+def pack(plain: Any) -> bytes:
+    packed: bytes = msgpack.packb(plain, default=_pack_big)
+    return packed
+
+
+def unpack(data: bytes) -> Any:
+    """Plain values from msgpack, with its limits kept. Raises MessageError."""
+    try:
+        return msgpack.unpackb(data, ext_hook=_unpack_big, strict_map_key=False, use_list=True)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise MessageError(f"not msgpack: {error}") from error
+
+
+def _hashable(value: Any) -> Any:
+    return value if type(value) is int else None
+
+
+def _pack_big(value: Any) -> Any:
+    if isinstance(value, int) and value > 0:
+        return msgpack.ExtType(BIG_INTEGER, value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    raise TypeError(f"cannot send a {type(value).__name__}")
+
+
+def _unpack_big(code: int, data: bytes) -> int:
+    if code != BIG_INTEGER or not 8 <= len(data) <= 64 or data[0] == 0:
+        raise ValueError(f"extension {code} of {len(data)} bytes")
+    return int.from_bytes(data, "big")
+
+
+def _shape(cls: type) -> _Shape:
+    shape = _shapes.get(cls)
+    if shape is None:
+        shape = _shapes[cls] = _Shape(cls)
+    return shape
+
+
+def _plain_type(hint: Any) -> Any:
+    while isinstance(hint, NewType):
+        hint = hint.__supertype__
+    return hint
+
+
+def _to_plain(hint: Any) -> Converter | None:
+    """The function that makes a field's value plain, or None if it is plain already."""
+    hint = _plain_type(hint)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = [arg for arg in args if arg is not types.NoneType]
+        convert = _to_plain(inner)
+        return None if convert is None else lambda v: None if v is None else convert(v)
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        each = _to_plain(args[0])
+        return None if each is None else lambda v: [each(item) for item in v]
+    if origin is tuple:
+        converts = [_to_plain(arg) for arg in args]
+        if not any(converts):
+            return None
+        return lambda v: [item if c is None else c(item) for c, item in zip(converts, v, strict=True)]
+    if origin is dict:
+        key, value = _to_plain(args[0]) or _same, _to_plain(args[1]) or _same
+        return lambda v: {key(k): value(x) for k, x in sorted(v.items())}
+    if is_dataclass(hint):
+        return lambda v: _shape(hint).flatten(v)  # type: ignore[arg-type]
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return int
+    assert hint in (int, bytes, str, bool, float), f"the codec has no rule for {hint}"
+    return None
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _from_plain(hint: Any, where: str) -> Converter:
+    """The function that checks a plain value and makes the field's value of it."""
+    hint = _plain_type(hint)
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        (inner,) = [arg for arg in args if arg is not types.NoneType]
+        convert = _from_plain(inner, where)
+        return lambda v: None if v is None else convert(v)
+    if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
+        return _sequence_of(_from_plain(args[0], where), where)
+    if origin is tuple:
+        return _row_of([_from_plain(arg, where) for arg in args], where)
+    if origin is dict:
+        return _mapping_of(_from_plain(args[0], where), _from_plain(args[1], where), where)
+    if is_dataclass(hint):
+        return lambda v: _shape(hint).build(v)  # type: ignore[arg-type]
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint
+    return _scalar(hint, where)
+
+
+def _scalar(expected: type, where: str) -> Converter:
+    def check(value: Any) -> Any:
+        if type(value) is not expected:
+            raise MessageError(f"{where}: a {type(value).__name__} where {expected.__name__} belongs")
+        return value
+
+    return check
+
+
+def _sequence_of(each: Converter, where: str) -> Converter:
+    def convert(value: Any) -> Any:
+        if type(value) is not list:
+            raise MessageError(f"{where}: a {type(value).__name__} where a list belongs")
+        return tuple([each(item) for item in value])
+
+    return convert
+
+
+def _row_of(converts: list[Converter], where: str) -> Converter:
+    def convert(value: Any) -> Any:
+        if type(value) is not list or len(value) != len(converts):
+            raise MessageError(f"{where}: a row of {len(converts)} belongs here")
+        return tuple([c(item) for c, item in zip(converts, value, strict=True)])
+
+    return convert
+
+
+def _mapping_of(key: Converter, value: Converter, where: str) -> Converter:
+    def convert(plain: Any) -> Any:
+        if type(plain) is not dict:
+            raise MessageError(f"{where}: a {type(plain).__name__} where a mapping belongs")
+        return {key(k): value(v) for k, v in plain.items()}
+
+    return convert

@@ -1,0 +1,52 @@
+"""The base fee and the blob base fee (EIP-1559, 4844, 7691)."""
+
+from chain.forks import Fork
+from chain.headers import Header
+from chain.types import Gas, Wei
+
+ELASTICITY = 2
+BASE_FEE_CHANGE_DENOMINATOR = 8
+MIN_BLOB_BASE_FEE = 1
+BLOB_GAS_PER_BLOB = 2**17
+
+
+def next_base_fee(parent: Header) -> Wei:
+    """The base fee of the block after `parent`: up to an eighth more or less, towards half-full blocks."""
+    target = parent.gas_limit // ELASTICITY
+    if parent.gas_used == target:
+        return parent.base_fee
+    delta = parent.base_fee * abs(parent.gas_used - target) // target // BASE_FEE_CHANGE_DENOMINATOR
+    if parent.gas_used > target:
+        return Wei(parent.base_fee + max(delta, 1))
+    return Wei(parent.base_fee - delta)
+
+
+def highest_base_fee_after(base_fee: Wei, blocks: int) -> Wei:
+    """A bound on the base fee `blocks` blocks later, all of them full."""
+    fee = base_fee
+    for _ in range(blocks):
+        fee = Wei(fee + max(fee // BASE_FEE_CHANGE_DENOMINATOR, 1))
+    return fee
+
+
+def target_blob_gas(fork: Fork) -> Gas:
+    return Gas(BLOB_GAS_PER_BLOB * (6 if fork >= Fork.PRAGUE else 3))
+
+
+def max_blob_gas(fork: Fork) -> Gas:
+    return Gas(BLOB_GAS_PER_BLOB * (9 if fork >= Fork.PRAGUE else 6))
+
+
+def next_excess_blob_gas(parent: Header, fork: Fork) -> Gas:
+    return Gas(max(0, parent.excess_blob_gas + parent.blob_gas_used - target_blob_gas(fork)))
+
+
+def blob_base_fee(excess_blob_gas: Gas, fork: Fork) -> Wei:
+    """The price of a unit of blob gas: an exponential of the excess, by its Taylor series in integers (EIP-4844)."""
+    denominator = 5_007_716 if fork >= Fork.PRAGUE else 3_338_477
+    term, total, i = MIN_BLOB_BASE_FEE * denominator, 0, 1
+    while term > 0:
+        total += term
+        term = term * excess_blob_gas // (denominator * i)
+        i += 1
+    return Wei(total // denominator)

@@ -1,0 +1,36 @@
+"""The gas a transaction pays before its first instruction, and the limits it must keep whatever the state is."""
+
+from chain.forks import Fork
+from chain.transactions import Transaction
+from chain.types import Gas
+
+TX_GAS = 21_000
+CREATION_GAS = 32_000
+ZERO_BYTE_GAS = 4
+NONZERO_BYTE_GAS = 16
+INIT_CODE_WORD_GAS = 2  # EIP-3860
+ACCESS_LIST_ADDRESS_GAS = 2_400  # EIP-2930
+ACCESS_LIST_SLOT_GAS = 1_900
+AUTHORIZATION_GAS = 25_000  # EIP-7702
+FLOOR_TOKEN_GAS = 10  # EIP-7623
+MAX_INIT_CODE_SIZE = 49_152  # EIP-3860
+
+
+def intrinsic_gas(transaction: Transaction) -> Gas:
+    """Base cost, calldata, creation, access list and authorizations (EIP-2028, 2930, 3860, 7702)."""
+    zeros = transaction.data.count(0)
+    gas = TX_GAS + zeros * ZERO_BYTE_GAS + (len(transaction.data) - zeros) * NONZERO_BYTE_GAS
+    if transaction.to is None:
+        gas += CREATION_GAS + INIT_CODE_WORD_GAS * ((len(transaction.data) + 31) // 32)
+    for entry in transaction.access_list:
+        gas += ACCESS_LIST_ADDRESS_GAS + ACCESS_LIST_SLOT_GAS * len(entry.slots)
+    return Gas(gas + AUTHORIZATION_GAS * len(transaction.authorizations))
+
+
+def floor_gas(transaction: Transaction, fork: Fork) -> Gas:
+    """The least a transaction pays for its calldata from Prague on (EIP-7623); 0 before."""
+    if fork < Fork.PRAGUE:
+        return Gas(0)
+    zeros = transaction.data.count(0)
+    tokens = zeros + 4 * (len(transaction.data) - zeros)
+    return Gas(TX_GAS + FLOOR_TOKEN_GAS * tokens)

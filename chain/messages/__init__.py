@@ -1,0 +1,9 @@
+"""Every message that crosses a border between processes, one file for each pair that talks.
+
+Tags: 0-9 the link itself, 10-29 validators, 30-49 mempool and results, 50-79 storage, 80-99 tasks, 100-119 calls.
+"""
+
+from typing import Any, TypeAlias
+
+Message: TypeAlias = Any
+"""A dataclass registered with `chain.codec.message`."""

@@ -1,0 +1,75 @@
+"""Execution's news for rpc, and what a block's transactions see of their block."""
+
+from dataclasses import dataclass
+
+from chain.codec import message
+from chain.forks import Fork
+from chain.messages.mempool import LeftOut, SenderState
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEnvironment:
+    """What the bytecode of a block sees of it. Time in seconds."""
+
+    chain_id: int
+    fork: Fork
+    number: BlockNumber
+    timestamp: int
+    beneficiary: Address
+    prev_randao: Hash32
+    gas_limit: Gas
+    base_fee: Wei
+    excess_blob_gas: Gas
+
+
+@message(42)
+@dataclass(frozen=True, slots=True)
+class FollowBlocks:
+    """rpc → execution: push a BlockNews for each block after this number, once storage has it."""
+
+    after: BlockNumber
+
+
+@message(43)
+@dataclass(frozen=True, slots=True)
+class BlockNews:
+    """A block was executed and is durable.
+
+    `committed` is the newest committed block execution knew then, so `committed - number` is the lag. `retries` counts
+    second attempts. `left_out` are the transactions of the proposal that are not in the block.
+    """
+
+    number: BlockNumber
+    hash: Hash32
+    timestamp: int
+    gas_used: Gas
+    gas_limit: Gas
+    base_fee: Wei
+    next_base_fee: Wei
+    included: tuple[Hash32, ...]
+    left_out: tuple[LeftOut, ...]
+    senders: tuple[SenderState, ...]
+    committed: BlockNumber
+    strategy: str
+    retries: int
+    execution_us: int
+
+
+@message(44)
+@dataclass(frozen=True, slots=True)
+class ReadExecutionStatus:
+    """Answer: ExecutionStatus."""
+
+
+@message(45)
+@dataclass(frozen=True, slots=True)
+class ExecutionStatus:
+    """Newest block executed, newest known committed, workers connected, tasks waiting and counters by name."""
+
+    executed: BlockNumber
+    committed: BlockNumber
+    strategy: str
+    workers: int
+    queued_tasks: int
+    counters: dict[str, int]

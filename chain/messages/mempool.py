@@ -1,0 +1,168 @@
+"""Between rpc, execution and the validators: transactions in, committed proposals and results out."""
+
+from dataclasses import dataclass
+
+from chain.codec import message
+from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class PooledTransaction:
+    """An admitted transaction with what a mempool needs to order it, computed once by rpc.
+
+    `value` is what it moves besides gas. The most it can cost is value + gas * max_fee.
+    """
+
+    hash: Hash32
+    raw: bytes
+    sender: Address
+    nonce: int
+    gas: Gas
+    max_fee: Wei
+    max_priority_fee: Wei
+    value: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """A sender's nonce and balance after the newest executed block known to whoever says it."""
+
+    address: Address
+    nonce: int
+    balance: Wei
+
+
+@message(30)
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """rpc → validator: keep these until they are executed or evicted. Answer: Admitted, once they are durable.
+
+    `senders` holds the state of each sender as of block `number`.
+    """
+
+    transactions: tuple[PooledTransaction, ...]
+    senders: tuple[SenderState, ...]
+    number: BlockNumber
+
+
+@message(31)
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """validator → rpc: the transactions of an Admit that this mempool did not take, each with its reason."""
+
+    refused: tuple[tuple[Hash32, str], ...]
+
+
+@message(32)
+@dataclass(frozen=True, slots=True)
+class FollowConsensus:
+    """rpc → validator: push a ConsensusNews at each change, an Evicted for each transaction given up."""
+
+
+@message(33)
+@dataclass(frozen=True, slots=True)
+class ConsensusNews:
+    """One validator's view. The five heights are block numbers of the newest block in each stage of its life."""
+
+    validator: ValidatorIndex
+    round: Round
+    leader: ValidatorIndex
+    proposed: BlockNumber
+    certified: BlockNumber
+    committed: BlockNumber
+    executed: BlockNumber
+    verified: BlockNumber
+    timeouts: int
+    mempool_transactions: int
+    mempool_bytes: int
+    connected_peers: int
+    queued_bytes: int
+    dropped_frames: int
+
+
+@message(34)
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """validator → rpc: a transaction left the mempool without being included, and why."""
+
+    hash: Hash32
+    reason: str
+
+
+@message(35)
+@dataclass(frozen=True, slots=True)
+class ReadMempool:
+    """rpc → validator, after a restart of rpc: which transactions do you hold? Answer: MempoolPage.
+
+    `after` is the hash that the previous page ended with, empty for the first.
+    """
+
+    after: bytes
+
+
+@message(36)
+@dataclass(frozen=True, slots=True)
+class MempoolPage:
+    transactions: tuple[PooledTransaction, ...]
+    more: bool
+
+
+@message(37)
+@dataclass(frozen=True, slots=True)
+class FollowCommits:
+    """execution → validator: push a Committed for each proposal committed after the one whose id this is."""
+
+    after: Hash32
+
+
+@message(38)
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """validator → execution: a committed proposal that makes a block, encoded, in the order of the chain.
+
+    `id` is its id, `after` that of the block-making proposal committed before it (the genesis id for block 1).
+    """
+
+    number: BlockNumber
+    id: Hash32
+    after: Hash32
+    proposal: bytes
+
+
+@message(39)
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A transaction that could not be included when its turn came.
+
+    `retry` says that it may fit later (a nonce gap, a low fee); else it is evicted, with the reason.
+    """
+
+    hash: Hash32
+    reason: str
+    retry: bool
+
+
+@message(40)
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """execution → every validator: what became of a committed proposal. Answer: Done.
+
+    `next_base_fee` is that of the next block; `senders` the new state of every changed account that can send.
+    """
+
+    number: BlockNumber
+    proposal: Hash32
+    header_hash: Hash32
+    gas_limit: Gas
+    next_base_fee: Wei
+    included: tuple[Hash32, ...]
+    left_out: tuple[LeftOut, ...]
+    senders: tuple[SenderState, ...]
+
+
+@message(41)
+@dataclass(frozen=True, slots=True)
+class SenderHints:
+    """rpc → execution: who signed these transactions, so that nobody recovers a key twice. Answer: Done."""
+
+    senders: tuple[tuple[Hash32, Address], ...]

@@ -1,0 +1,216 @@
+"""What storage is asked, and answers. Reads name a version and wait until it is applied; None means the newest."""
+
+from dataclasses import dataclass
+
+from chain.accounts import Account, AccountChange
+from chain.codec import message
+from chain.headers import Header
+from chain.receipts import Log, Receipt
+from chain.types import Address, BlockNumber, Hash32, Version
+
+
+@message(50)
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """Answer: StateValues, in the same order. A slot is (address, number)."""
+
+    version: Version | None
+    accounts: tuple[Address, ...]
+    slots: tuple[tuple[Address, int], ...]
+    codes: tuple[Hash32, ...]
+
+
+@message(51)
+@dataclass(frozen=True, slots=True)
+class StateValues:
+    """The values at `version`; an account that does not exist is the empty one."""
+
+    version: Version
+    accounts: tuple[Account, ...]
+    slots: tuple[int, ...]
+    codes: tuple[bytes, ...]
+
+
+@message(52)
+@dataclass(frozen=True, slots=True)
+class ApplyBlock:
+    """execution → storage: one executed block. Answer: BlockApplied; the same proposal again gets the same answer.
+
+    `header` lacks the parent hash and the state root (zero), which storage fills in. `parent_hash_slot` is where the
+    parent's hash goes before the root is computed (EIP-2935). `record` is the block's execution record, kept as it is.
+    """
+
+    number: BlockNumber
+    proposal: Hash32
+    header: Header
+    transactions: tuple[bytes, ...]
+    senders: tuple[Address, ...]
+    receipts: tuple[Receipt, ...]
+    changes: tuple[AccountChange, ...]
+    parent_hash_slot: tuple[Address, int] | None
+    record: bytes
+
+
+@message(53)
+@dataclass(frozen=True, slots=True)
+class BlockApplied:
+    """The block is durable. `header` is the finished one."""
+
+    number: BlockNumber
+    version: Version
+    proposal: Hash32
+    hash: Hash32
+    header: Header
+
+
+@message(54)
+@dataclass(frozen=True, slots=True)
+class ReadHead:
+    """Answer: BlockApplied for the newest block (genesis at first, whose proposal is the genesis id)."""
+
+
+@message(55)
+@dataclass(frozen=True, slots=True)
+class ReadBlock:
+    """By number or by hash, whichever is not None. Answer: StoredBlock, or NotThere."""
+
+    number: BlockNumber | None
+    hash: Hash32 | None
+    with_receipts: bool
+
+
+@message(56)
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """`receipts` is empty unless asked for. Transactions are raw envelopes; `senders` and `hashes` are theirs."""
+
+    header: Header
+    hash: Hash32
+    version: Version
+    hashes: tuple[Hash32, ...]
+    transactions: tuple[bytes, ...]
+    senders: tuple[Address, ...]
+    receipts: tuple[Receipt, ...]
+
+
+@message(57)
+@dataclass(frozen=True, slots=True)
+class NotThere:
+    """What was asked for does not exist (a block not executed yet, an unknown hash)."""
+
+
+@message(58)
+@dataclass(frozen=True, slots=True)
+class ReadTransaction:
+    """Answer: StoredTransaction, or NotThere."""
+
+    hash: Hash32
+
+
+@message(59)
+@dataclass(frozen=True, slots=True)
+class StoredTransaction:
+    """An executed transaction, its place, and its receipt. `first_log` is the index of its first log in the block."""
+
+    raw: bytes
+    sender: Address
+    header: Header
+    block_hash: Hash32
+    index: int
+    first_log: int
+    receipt: Receipt
+
+
+@message(60)
+@dataclass(frozen=True, slots=True)
+class ReadLogs:
+    """Logs of blocks first..last that match: any of `addresses` (empty: all), and at each position any of the topics
+    given (an empty tuple: all). Answer: FoundLogs. `limit` bounds how many; one more is an error of class TooManyLogs.
+    """
+
+    first: BlockNumber
+    last: BlockNumber
+    addresses: tuple[Address, ...]
+    topics: tuple[tuple[Hash32, ...], ...]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLog:
+    """A log and its place; `index` counts within the block, `timestamp` is the block's in seconds."""
+
+    log: Log
+    number: BlockNumber
+    block_hash: Hash32
+    timestamp: int
+    transaction: Hash32
+    transaction_index: int
+    index: int
+
+
+@message(61)
+@dataclass(frozen=True, slots=True)
+class FoundLogs:
+    logs: tuple[FoundLog, ...]
+
+
+@message(62)
+@dataclass(frozen=True, slots=True)
+class ReadHashes:
+    """Hashes of these block numbers; unknown ones give zero. Answer: BlockHashes. Waits for a version as reads do."""
+
+    version: Version | None
+    numbers: tuple[BlockNumber, ...]
+
+
+@message(63)
+@dataclass(frozen=True, slots=True)
+class BlockHashes:
+    hashes: tuple[Hash32, ...]
+
+
+@message(64)
+@dataclass(frozen=True, slots=True)
+class ReadStorageStatus:
+    """Answer: StorageStatus."""
+
+
+@message(65)
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """Newest block and version, the oldest block kept, bytes on disk, and counters by name (reads, cache hits, ...)."""
+
+    number: BlockNumber
+    version: Version
+    oldest: BlockNumber
+    disk_bytes: int
+    counters: dict[str, int]
+
+
+@message(66)
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """The execution record of a block. Answer: StoredRecord, or NotThere."""
+
+    number: BlockNumber
+
+
+@message(67)
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    record: bytes
+
+
+@message(68)
+@dataclass(frozen=True, slots=True)
+class ReadHeaders:
+    """Headers of the blocks first..last that exist, for fee history. Answer: StoredHeaders."""
+
+    first: BlockNumber
+    last: BlockNumber
+
+
+@message(69)
+@dataclass(frozen=True, slots=True)
+class StoredHeaders:
+    headers: tuple[Header, ...]

@@ -1,0 +1,106 @@
+"""What consensus orders: proposals, and the certificates that bind them.
+
+A proposal's id is the hash of its canonical encoding. It carries the certificate of its parent, so that the chain of
+proposals proves itself.
+"""
+
+from dataclasses import dataclass, field
+
+from chain.codec import decode_value, encode_value
+from chain.keccak import keccak256
+from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class SignedVote:
+    """One validator's 64-byte Ed25519 signature inside a certificate."""
+
+    validator: ValidatorIndex
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """More than two thirds of the stake voted for `proposal` in `round`. Genesis has one of round 0 without votes."""
+
+    proposal: Hash32
+    round: Round
+    votes: tuple[SignedVote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTimeout:
+    """One validator's word that it gave up `round`, and the round of the highest certificate it knew."""
+
+    validator: ValidatorIndex
+    highest_certificate_round: Round
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutCertificate:
+    """More than two thirds of the stake gave up `round`."""
+
+    round: Round
+    timeouts: tuple[SignedTimeout, ...]
+
+    @property
+    def highest_certificate_round(self) -> Round:
+        """The maximum of the signed values: the next proposal must carry a certificate at least as new."""
+        return max(timeout.highest_certificate_round for timeout in self.timeouts)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockInputs:
+    """What a proposal fixes of the block it makes. Time in milliseconds since 1970."""
+
+    timestamp_ms: int
+    beneficiary: Address
+    prev_randao: Hash32
+    gas_limit: Gas
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedBlock:
+    """The newest result the proposer had: the block's number and header hash."""
+
+    number: BlockNumber
+    header_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A consensus block.
+
+    `number` is the height of the block it makes if `inputs` is there; without inputs it makes none (a round that only
+    carries certificates) and `number` is that of its newest ancestor block. `transactions` are raw signed envelopes.
+    """
+
+    parent: Hash32
+    round: Round
+    proposer: ValidatorIndex
+    certificate: Certificate
+    timeout_certificate: TimeoutCertificate | None
+    number: BlockNumber
+    inputs: BlockInputs | None
+    executed: ExecutedBlock
+    transactions: tuple[bytes, ...]
+    id: Hash32 = field(default=Hash32(b""), compare=False, metadata={"derived": True})
+
+    @property
+    def makes_block(self) -> bool:
+        return self.inputs is not None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", keccak256(encode_value(self)))
+
+
+def encode_proposal(proposal: Proposal) -> bytes:
+    """The canonical encoding, whose keccak-256 is the id."""
+    return encode_value(proposal)
+
+
+def decode_proposal(data: bytes) -> Proposal:
+    """The proposal in an encoding; its id is computed anew. Raises MessageError."""
+    return decode_value(Proposal, data)

@@ -1,0 +1,71 @@
+"""Receipts, logs and blooms."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chain import rlp
+from chain.keccak import keccak256
+from chain.transactions import LEGACY, TransactionType
+from chain.types import Address, Gas, Hash32, Wei
+
+BLOOM_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """An event: who emitted it, up to four 32-byte topics, and data."""
+
+    address: Address
+    topics: tuple[Hash32, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a transaction of a block did.
+
+    `gas_used` is its own, `cumulative_gas` up to and including it in its block; `contract` is the address created, if
+    one was; `gas_price` is the effective one in wei.
+    """
+
+    type: TransactionType
+    succeeded: bool
+    gas_used: Gas
+    cumulative_gas: Gas
+    logs: tuple[Log, ...]
+    gas_price: Wei
+    contract: Address | None = None
+
+    def bloom(self) -> bytes:
+        return bloom_of(self.logs)
+
+    def encode(self) -> bytes:
+        """The receipt as the receipts trie holds it (EIP-2718)."""
+        logs = rlp.encode([[log.address, list(log.topics), log.data] for log in self.logs])
+        fields = [
+            rlp.encode_int(int(self.succeeded)),
+            rlp.encode_int(self.cumulative_gas),
+            rlp.encode_bytes(self.bloom()),
+            logs,
+        ]
+        body = rlp.encode_list(fields)
+        return body if self.type == LEGACY else bytes((self.type,)) + body
+
+
+def bloom_of(logs: Iterable[Log]) -> bytes:
+    """The 256-byte filter over the addresses and topics of the logs (yellow paper, 4.3.1)."""
+    bits = 0
+    for log in logs:
+        for item in (log.address, *log.topics):
+            digest = keccak256(item)
+            for at in (0, 2, 4):
+                bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BLOOM_BITS)
+    return bits.to_bytes(BLOOM_BITS // 8, "big")
+
+
+def union_of_blooms(blooms: Sequence[bytes]) -> bytes:
+    """The bloom that covers what any of the blooms covers."""
+    bits = 0
+    for bloom in blooms:
+        bits |= int.from_bytes(bloom, "big")
+    return bits.to_bytes(BLOOM_BITS // 8, "big")

@@ -1,0 +1,282 @@
+"""Ethereum transactions of all types: decoding, encoding, hashes and signers.
+
+One frozen class serves every type, because everything after decoding (admission, execution, JSON) reads the same
+fields; what a type lacks is zero or empty. Sources: EIP-2718 (envelope), 2930 (access list), 1559 (dynamic fee),
+4844 (blob), 7702 (set code), 155 (chain id in legacy signatures).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NewType
+
+from chain import rlp
+from chain.errors import DecodeError
+from chain.keccak import keccak256
+from chain.signing import check_signature_values, recover, sign
+from chain.types import Address, Gas, Hash32, Wei
+
+TransactionType = NewType("TransactionType", int)
+LEGACY = TransactionType(0)
+ACCESS_LIST = TransactionType(1)
+DYNAMIC_FEE = TransactionType(2)
+BLOB = TransactionType(3)
+SET_CODE = TransactionType(4)
+
+SET_CODE_MAGIC = b"\x05"
+UINT64_LIMIT = 2**64
+UINT256_LIMIT = 2**256
+
+
+class InvalidTransactionEncoding(DecodeError):
+    """Bytes that are not a signed transaction of any known type."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessListEntry:
+    """An account and the storage slots of it that a transaction declares it will touch."""
+
+    address: Address
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An account's signed wish to run the code at `address` as its own (EIP-7702). chain_id 0 means any chain."""
+
+    chain_id: int
+    address: Address
+    nonce: int
+    y_parity: int
+    r: int
+    s: int
+
+    def signing_hash(self) -> Hash32:
+        return keccak256(SET_CODE_MAGIC + rlp.encode([_int(self.chain_id), self.address, _int(self.nonce)]))
+
+    def authority(self) -> Address:
+        """The account that signed. Raises InvalidSignature."""
+        return recover(self.signing_hash(), self.y_parity, self.r, self.s)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction as signed.
+
+    `to` is None for a creation. For legacy and access-list transactions `max_fee` and `max_priority_fee` both hold the
+    gas price, so that one fee rule fits all. `chain_id` is None for a legacy signature without one. `y_parity` is 0 or
+    1 for every type; `v` gives the legacy form. Unsigned transactions have r = s = 0.
+    """
+
+    type: TransactionType
+    chain_id: int | None
+    nonce: int
+    max_fee: Wei
+    max_priority_fee: Wei
+    gas: Gas
+    to: Address | None
+    value: Wei
+    data: bytes
+    access_list: tuple[AccessListEntry, ...] = ()
+    max_blob_fee: Wei = Wei(0)
+    blob_hashes: tuple[Hash32, ...] = ()
+    authorizations: tuple[Authorization, ...] = ()
+    y_parity: int = 0
+    r: int = 0
+    s: int = 0
+    raw: bytes = field(default=b"", compare=False, repr=False)
+    hash: Hash32 = field(default=Hash32(b""), compare=False)
+
+    @property
+    def v(self) -> int:
+        """The signature's v as JSON-RPC shows it: y_parity, or the legacy 27/28 or EIP-155 form."""
+        if self.type != LEGACY:
+            return self.y_parity
+        return self.y_parity + (27 if self.chain_id is None else 35 + 2 * self.chain_id)
+
+    def sender(self) -> Address:
+        """The account that signed. Raises InvalidSignature."""
+        return recover(self.signing_hash(), self.y_parity, self.r, self.s)
+
+    def signing_hash(self) -> Hash32:
+        """The digest that the sender signs."""
+        if self.type == LEGACY:
+            fields = _legacy_fields(self)
+            if self.chain_id is not None:
+                fields += [rlp.encode_int(self.chain_id), b"\x80", b"\x80"]
+            return keccak256(rlp.encode_list(fields))
+        return keccak256(bytes((self.type,)) + rlp.encode_list(_typed_fields(self)))
+
+    def encode(self) -> bytes:
+        """The signed envelope: what eth_sendRawTransaction takes and what blocks hold."""
+        if self.type == LEGACY:
+            return rlp.encode_list([*_legacy_fields(self), *map(rlp.encode_int, (self.v, self.r, self.s))])
+        signature = map(rlp.encode_int, (self.y_parity, self.r, self.s))
+        return bytes((self.type,)) + rlp.encode_list([*_typed_fields(self), *signature])
+
+    def signed_with(self, private_key: bytes) -> "Transaction":
+        """This transaction with the key's signature, its raw bytes and its hash."""
+        y_parity, r, s = sign(self.signing_hash(), private_key)
+        return sealed(replace(self, y_parity=y_parity, r=r, s=s))
+
+    def effective_gas_price(self, base_fee: Wei) -> Wei:
+        """What a unit of gas costs the sender in a block with this base fee (EIP-1559)."""
+        return Wei(min(self.max_fee, base_fee + self.max_priority_fee))
+
+
+def sealed(transaction: Transaction) -> Transaction:
+    """The transaction with `raw` and `hash` computed from its fields."""
+    raw = transaction.encode()
+    return replace(transaction, raw=raw, hash=keccak256(raw))
+
+
+def decode_transaction(raw: bytes) -> Transaction:
+    """The transaction in a signed envelope.
+
+    Raises InvalidTransactionEncoding for unknown types, malformed RLP, trailing bytes or fields out of range, and
+    InvalidSignature for signature values that no key can produce. The sender is not recovered here.
+    """
+    if not raw:
+        raise InvalidTransactionEncoding("typed transaction too short")
+    try:
+        if raw[0] >= 0xC0:
+            transaction = _decode_legacy(rlp.decode_list(rlp.decode(raw), 9), raw)
+        elif raw[0] in _TYPED_LENGTHS:
+            kind = TransactionType(raw[0])
+            transaction = _decode_typed(kind, rlp.decode_list(rlp.decode(raw[1:]), _TYPED_LENGTHS[kind]), raw)
+        else:
+            raise InvalidTransactionEncoding("transaction type not supported")
+    except rlp.RLPError as error:
+        raise InvalidTransactionEncoding(f"rlp: {error}") from error
+    check_signature_values(transaction.y_parity, transaction.r, transaction.s)
+    return transaction
+
+
+_TYPED_LENGTHS = {ACCESS_LIST: 11, DYNAMIC_FEE: 12, BLOB: 14, SET_CODE: 13}
+
+
+def _int(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def _to(transaction: Transaction) -> bytes:
+    return b"\x80" if transaction.to is None else rlp.encode_bytes(transaction.to)
+
+
+def _legacy_fields(tx: Transaction) -> list[bytes]:
+    return [
+        rlp.encode_int(tx.nonce),
+        rlp.encode_int(tx.max_fee),
+        rlp.encode_int(tx.gas),
+        _to(tx),
+        rlp.encode_int(tx.value),
+        rlp.encode_bytes(tx.data),
+    ]
+
+
+def _typed_fields(tx: Transaction) -> list[bytes]:
+    fees = [tx.max_fee] if tx.type == ACCESS_LIST else [tx.max_priority_fee, tx.max_fee]
+    fields = [*map(rlp.encode_int, (tx.chain_id or 0, tx.nonce, *fees, tx.gas))]
+    fields += [_to(tx), rlp.encode_int(tx.value), rlp.encode_bytes(tx.data), _encode_access_list(tx.access_list)]
+    if tx.type == BLOB:
+        fields += [rlp.encode_int(tx.max_blob_fee), rlp.encode(tx.blob_hashes)]
+    if tx.type == SET_CODE:
+        fields.append(rlp.encode_list([_encode_authorization(a) for a in tx.authorizations]))
+    return fields
+
+
+def _encode_access_list(entries: Sequence[AccessListEntry]) -> bytes:
+    return rlp.encode([[entry.address, [slot.to_bytes(32, "big") for slot in entry.slots]] for entry in entries])
+
+
+def _encode_authorization(a: Authorization) -> bytes:
+    return rlp.encode([_int(a.chain_id), a.address, *map(_int, (a.nonce, a.y_parity, a.r, a.s))])
+
+
+def _bounded(item: rlp.Item, limit: int, name: str) -> int:
+    value = rlp.decode_int(item)
+    if value >= limit:
+        raise InvalidTransactionEncoding(f"{name} {value} is not below {limit}")
+    return value
+
+
+def _decode_to(item: rlp.Item) -> Address | None:
+    return None if item == b"" else Address(rlp.decode_bytes(item, 20))
+
+
+def _decode_legacy(fields: Sequence[rlp.Item], raw: bytes) -> Transaction:
+    nonce, price, gas, to, value, data, v_item, r, s = fields
+    v = _bounded(v_item, UINT256_LIMIT, "v")
+    if v in (27, 28):
+        chain_id, y_parity = None, v - 27
+    elif v >= 35:
+        chain_id, y_parity = (v - 35) // 2, (v - 35) % 2
+    else:
+        chain_id, y_parity = None, 2  # refused by the signature check, with geth's words
+    gas_price = Wei(_bounded(price, UINT256_LIMIT, "gas price"))
+    return Transaction(
+        type=LEGACY,
+        chain_id=chain_id,
+        nonce=_bounded(nonce, UINT64_LIMIT, "nonce"),
+        max_fee=gas_price,
+        max_priority_fee=gas_price,
+        gas=Gas(_bounded(gas, UINT64_LIMIT, "gas limit")),
+        to=_decode_to(to),
+        value=Wei(_bounded(value, UINT256_LIMIT, "value")),
+        data=rlp.decode_bytes(data),
+        y_parity=y_parity,
+        r=_bounded(r, UINT256_LIMIT, "r"),
+        s=_bounded(s, UINT256_LIMIT, "s"),
+        raw=raw,
+        hash=keccak256(raw),
+    )
+
+
+def _decode_typed(kind: TransactionType, fields: Sequence[rlp.Item], raw: bytes) -> Transaction:
+    rest = list(fields)
+    chain_id = _bounded(rest.pop(0), UINT64_LIMIT, "chain id")
+    nonce = _bounded(rest.pop(0), UINT64_LIMIT, "nonce")
+    priority = Wei(_bounded(rest.pop(0), UINT256_LIMIT, "fee"))
+    max_fee = priority if kind == ACCESS_LIST else Wei(_bounded(rest.pop(0), UINT256_LIMIT, "fee"))
+    gas, to, value, data, access_list = rest[:5]
+    extra, (y_parity, r, s) = rest[5:-3], rest[-3:]
+    recipient = _decode_to(to)
+    if recipient is None and kind in (BLOB, SET_CODE):
+        raise InvalidTransactionEncoding("rlp: input string too short for common.Address, decoding into .To")
+    return Transaction(
+        type=kind,
+        chain_id=chain_id,
+        nonce=nonce,
+        max_fee=max_fee,
+        max_priority_fee=priority,
+        gas=Gas(_bounded(gas, UINT64_LIMIT, "gas limit")),
+        to=recipient,
+        value=Wei(_bounded(value, UINT256_LIMIT, "value")),
+        data=rlp.decode_bytes(data),
+        access_list=tuple(map(_decode_access, rlp.decode_list(access_list))),
+        max_blob_fee=Wei(_bounded(extra[0], UINT256_LIMIT, "blob fee") if kind == BLOB else 0),
+        blob_hashes=tuple(Hash32(rlp.decode_bytes(h, 32)) for h in rlp.decode_list(extra[1])) if kind == BLOB else (),
+        authorizations=tuple(map(_decode_authorization, rlp.decode_list(extra[0]))) if kind == SET_CODE else (),
+        y_parity=_bounded(y_parity, UINT256_LIMIT, "y parity"),
+        r=_bounded(r, UINT256_LIMIT, "r"),
+        s=_bounded(s, UINT256_LIMIT, "s"),
+        raw=raw,
+        hash=keccak256(raw),
+    )
+
+
+def _decode_access(item: rlp.Item) -> AccessListEntry:
+    address, slots = rlp.decode_list(item, 2)
+    values = (int.from_bytes(rlp.decode_bytes(slot, 32), "big") for slot in rlp.decode_list(slots))
+    return AccessListEntry(Address(rlp.decode_bytes(address, 20)), tuple(values))
+
+
+def _decode_authorization(item: rlp.Item) -> Authorization:
+    chain_id, address, nonce, y_parity, r, s = rlp.decode_list(item, 6)
+    return Authorization(
+        chain_id=_bounded(chain_id, UINT256_LIMIT, "authorization chain id"),
+        address=Address(rlp.decode_bytes(address, 20)),
+        nonce=_bounded(nonce, UINT64_LIMIT, "authorization nonce"),
+        y_parity=_bounded(y_parity, 256, "authorization y parity"),
+        r=_bounded(r, UINT256_LIMIT, "authorization r"),
+        s=_bounded(s, UINT256_LIMIT, "authorization s"),
+    )

@@ -1,0 +1,19 @@
+"""Names for the primitive quantities of the chain, so that signatures say which one they mean."""
+
+from typing import NewType
+
+Address = NewType("Address", bytes)
+"""20 bytes."""
+Hash32 = NewType("Hash32", bytes)
+"""32 bytes, usually a keccak-256 digest."""
+Wei = NewType("Wei", int)
+Gas = NewType("Gas", int)
+BlockNumber = NewType("BlockNumber", int)
+Version = NewType("Version", int)
+"""A point in the state's history. Never reused; grows by one with each applied batch."""
+Round = NewType("Round", int)
+"""A consensus round; round 0 belongs to the genesis proposal."""
+ValidatorIndex = NewType("ValidatorIndex", int)
+
+ZERO_ADDRESS = Address(bytes(20))
+ZERO_HASH = Hash32(bytes(32))
