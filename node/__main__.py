@@ -1,0 +1,5 @@
+"""`python -m node` is `tandem`."""
+
+from node.main import main
+
+main()

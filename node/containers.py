@@ -1,0 +1,38 @@
+"""One process at a time, for containers: they share a data folder and find each other by name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from node import folder as data
+from node.endpoints import NamedEndpoints
+from node.errors import BadSetting
+from node.output import Output
+from node.plan import Kind, Plan, role_named
+from node.roles import run_role
+from node.settings import Settings
+from node.up import listen
+
+
+def initialise(settings: Settings) -> None:
+    """`tandem init`. Raises BadDataFolder."""
+    folder = data.create_or_open(_data_dir(settings), settings)
+    facts = {"dataDir": str(folder.path), "genesis": "0x" + folder.genesis.id().hex()}
+    text = f"{folder.path} holds chain {folder.genesis.chain_id}, genesis 0x{folder.genesis.id().hex()}"
+    Output(json_lines=settings.json, quiet=settings.quiet).event("initialised", text, facts)
+
+
+def run_one(name: str, settings: Settings) -> int:
+    """`tandem run ROLE`: be that process; the exit status. Raises NodeError."""
+    role = role_named(name)
+    folder = data.open_folder(_data_dir(settings), settings)
+    if role.kind == Kind.VALIDATOR and role.index >= len(folder.genesis.validators):
+        raise BadSetting(f"there is no {name}: this chain has {len(folder.genesis.validators)} validators, from 0")
+    settings = replace(settings, validators=len(folder.genesis.validators))
+    listening = listen(settings.host, settings.port) if role.kind == Kind.RPC else None
+    return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None), name)
+
+
+def _data_dir(settings: Settings) -> Path:
+    if settings.data_dir is None:
+        raise BadSetting("give the chain's folder: --data-dir DIR")
+    return settings.data_dir

@@ -1,0 +1,180 @@
+"""The data folder: what lies where, who may use it, and whether it fits the settings.
+
+chain.json               format, chain id and the accounts' mnemonic, for people and for the next start
+genesis                  the genesis, encoded; its hash names the chain
+lock                     held by the supervisor that runs this chain
+validator-N/key          32 secret bytes, readable by the owner only
+validator-N/db           the validator's safety data, proposals and mempool
+storage-N                state, blocks and receipts of executor N
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from chain.codec import MessageError, decode_value, encode_value
+from chain.genesis import Genesis
+from consensus.signatures import Ed25519Signer
+from node.accounts import DevelopmentAccount, development_accounts
+from node.errors import BadDataFolder
+from node.genesis import new_genesis
+from node.settings import Settings
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A folder with a chain in it. `durable` is False for a temporary one, which need not survive a loss of power."""
+
+    path: Path
+    genesis: Genesis
+    accounts: tuple[DevelopmentAccount, ...]
+    durable: bool
+
+    def storage(self, executor: int) -> Path:
+        return self.path / f"storage-{executor}"
+
+    def validator_store(self, index: int) -> Path:
+        return self.path / f"validator-{index}" / "db"
+
+    def validator_key(self, index: int) -> bytes:
+        """The validator's 32 secret bytes. Raises BadDataFolder."""
+        return _read(self.path / f"validator-{index}" / "key")
+
+
+def temporary_folder(settings: Settings) -> DataFolder:
+    """A new chain in a new private folder, for as long as it runs."""
+    return create(Path(tempfile.mkdtemp(prefix="tandem-data-")), settings, durable=False)
+
+
+def create_or_open(path: Path, settings: Settings) -> DataFolder:
+    """The chain in the folder, made from the settings if there is none yet. Raises BadDataFolder."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        known = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
+    if "chain.json" in known:
+        return open_folder(path, settings)
+    if [name for name in known if name != "lock"]:
+        raise BadDataFolder(
+            f"{path} is not empty and holds no chain ({known[0]} is there): give an empty or new folder as --data-dir"
+        )
+    return create(path, settings, durable=True)
+
+
+def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
+    """A new chain in an empty folder; `chain.json` is written last, so a half-made folder is not taken for one."""
+    accounts = development_accounts(settings.mnemonic, settings.accounts)
+    try:
+        keys = [os.urandom(32) for _ in range(settings.validators)]
+        for index, key in enumerate(keys):
+            (path / f"validator-{index}").mkdir(exist_ok=True)
+            _write(path / f"validator-{index}" / "key", key)
+        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys])
+        _write(path / "genesis", encode_value(genesis))
+        about = {
+            "format": FORMAT,
+            "chainId": genesis.chain_id,
+            "genesis": "0x" + genesis.id().hex(),
+            "mnemonic": settings.mnemonic,
+            "accounts": settings.accounts,
+        }
+        _write(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
+    except OSError as error:
+        raise BadDataFolder(f"cannot write to the data folder {path}: {error.strerror}") from error
+    return DataFolder(path, genesis, accounts, durable)
+
+
+def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
+    """The chain in the folder. Raises BadDataFolder if it is damaged, newer, or does not fit the settings given."""
+    about = _read_about(path)
+    try:
+        genesis = decode_value(Genesis, _read(path / "genesis"))
+    except MessageError as error:
+        raise BadDataFolder(
+            f"{path / 'genesis'} is damaged: put back a copy, or start anew in another folder"
+        ) from error
+    if "0x" + genesis.id().hex() != about.get("genesis"):
+        raise BadDataFolder(f"{path / 'genesis'} does not belong to {path / 'chain.json'}: put back a matching copy")
+    if settings is not None:
+        _check_fit(path, settings, genesis)
+    accounts = development_accounts(str(about["mnemonic"]), int(about["accounts"]))
+    return DataFolder(path, genesis, accounts, durable=True)
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Holds the folder for this process until the file is closed. Raises BadDataFolder if another chain runs in it."""
+    try:
+        file = open(path / "lock", "ab")  # noqa: SIM115  (held for the life of the process)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BadDataFolder(f"another Tandem runs in {path}: stop it, or give another --data-dir") from None
+    except OSError as error:
+        raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
+    return file
+
+
+def remove(folder: DataFolder) -> None:
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _check_fit(path: Path, settings: Settings, genesis: Genesis) -> None:
+    """A setting that a chain is born with may be left at its default, but not be asked to differ."""
+    defaults = Settings()
+    born_with = replace(
+        defaults,
+        chain_id=genesis.chain_id,
+        validators=len(genesis.validators),
+        hardfork=genesis.fork.label,
+        max_lag=genesis.max_lag,
+        gas_limit=genesis.gas_limit,
+        base_fee=genesis.base_fee,
+    )
+    for name in ("chain_id", "validators", "hardfork", "max_lag", "gas_limit", "base_fee"):
+        asked, has = getattr(settings, name), getattr(born_with, name)
+        if asked not in (has, getattr(defaults, name)):
+            option = "--" + name.replace("_", "-")
+            raise BadDataFolder(
+                f"{path} holds a chain made with {option} {has}, not {asked}: "
+                f"leave {option} out, or give another --data-dir"
+            )
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(_read(path / "chain.json"))
+        found = int(about["format"])
+        str(about["mnemonic"]), int(about["accounts"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataFolder(f"{path / 'chain.json'} is damaged: put back a copy, or give another --data-dir") from error
+    if found > FORMAT:
+        raise BadDataFolder(
+            f"{path} has data format {found}, this version of Tandem knows up to {FORMAT}: "
+            "use the newer version that wrote it, or give another --data-dir"
+        )
+    return dict(about)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadDataFolder(f"cannot read {path}: {error.strerror}; mend that, or give another --data-dir") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of the file or nothing, on disk when this returns."""
+    partial = path.with_name(path.name + ".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)

@@ -1,0 +1,38 @@
+"""Builds the genesis of a new chain from its settings."""
+
+import time
+from collections.abc import Sequence
+
+from chain.accounts import Account, AccountChange
+from chain.forks import fork_named
+from chain.genesis import Genesis, ValidatorIdentity
+from chain.keccak import keccak256
+from chain.system_contracts import system_accounts
+from chain.types import Address, Gas, Wei
+from node.accounts import DevelopmentAccount
+from node.settings import Settings
+
+WEI_PER_ETH = 10**18
+RULES = "hotstuff-2"
+
+
+def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], validator_keys: Sequence[bytes]) -> Genesis:
+    """The genesis of now: funded development accounts, the fork's system contracts, a stake of 1 for each validator."""
+    fork = fork_named(settings.hardfork)
+    balance = Wei(settings.balance * WEI_PER_ETH)
+    funded = tuple(AccountChange(account.address, Account(balance=balance), {}) for account in accounts)
+    return Genesis(
+        chain_id=settings.chain_id,
+        fork=fork,
+        timestamp=int(time.time()),
+        gas_limit=Gas(settings.gas_limit),
+        base_fee=Wei(settings.base_fee),
+        accounts=(*system_accounts(fork), *funded),
+        validators=tuple(ValidatorIdentity(key, 1, _beneficiary(key)) for key in validator_keys),
+        max_lag=settings.max_lag,
+        rules=RULES,
+    )
+
+
+def _beneficiary(public_key: bytes) -> Address:
+    return Address(keccak256(b"beneficiary" + public_key)[12:])

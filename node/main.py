@@ -1,0 +1,154 @@
+"""The `tandem` command."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from node.errors import NodeError
+from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
+from node.settings_file import read_settings_file
+
+VERSION = "0.1.0"
+DEFAULTS = Settings()
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Group(click.Group):
+    """Commands in the order people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["up", "status", "init", "run", "completion"]
+
+
+def _option(name: str, **attributes: Any) -> Callable[[F], F]:
+    """An option that TANDEM_NAME and tandem.toml can set too."""
+    environment = "TANDEM_" + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(name, envvar=environment, show_default=attributes.pop("show_default", True), **attributes)
+
+
+_CHAIN_OPTIONS = [
+    _option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
+    _option("--host", default=DEFAULTS.host, help="Address to listen on."),
+    _option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
+    _option("--validators", type=int, default=DEFAULTS.validators, help="How many validators order blocks."),
+    _option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
+    _option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
+    _option("--block-time", default="auto", help="auto: a block when there is work; or an interval: 400ms, 2s."),
+    _option("--data-dir", type=click.Path(path_type=Path), help="Folder that keeps the chain; else a temporary one."),
+    _option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
+    _option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
+    _option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
+    _option("--gas-limit", type=int, default=DEFAULTS.gas_limit, help="Gas limit of a block."),
+    _option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
+    _option("--hardfork", default=DEFAULTS.hardfork, help="Ethereum rules: cancun or prague."),
+    _option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
+    _option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
+    _option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
+    _option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default=DEFAULTS.log_level,
+        help="How much the processes say on standard error.",
+    ),
+    _option("--json", is_flag=True, help="Print one JSON object a line."),
+    _option("--quiet", is_flag=True, help="Print only what is wrong."),
+]
+
+
+def _chain_options(command: F) -> F:
+    for option in reversed(_CHAIN_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    """Settings from the options. Raises BadSetting."""
+    values = dict(options)
+    values["block_time_ms"] = block_time_from(values.pop("block_time"))
+    return Settings(**values).checked()
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="tandem")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file.  [default: tandem.toml, if it is there]"
+)
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """Tandem: a local Ethereum devnet that works the way the parallel EVM chains do.
+
+    Every option of `tandem up` can also stand in tandem.toml (chain-id = 31337) or in the environment
+    (TANDEM_CHAIN_ID=31337); the command line comes first, then the environment, then the file.
+    """
+    known = {option.name for option in up.params if option.name}
+    defaults = read_settings_file(config, known)
+    context.default_map = dict.fromkeys(("up", "init", "run"), defaults)
+
+
+@cli.command()
+@_chain_options
+def up(**options: Any) -> None:
+    """Start the chain here, and end it with Ctrl-C."""
+    from node.up import up as start
+
+    sys.exit(start(_settings(options)))
+
+
+@cli.command()
+@_chain_options
+def init(**options: Any) -> None:
+    """Make a new chain's data folder, or check the one there is, without starting anything."""
+    from node.containers import initialise
+
+    initialise(_settings(options))
+
+
+@cli.command()
+@click.argument("role")
+@_chain_options
+def run(role: str, **options: Any) -> None:
+    """Run one process of a chain whose processes reach each other by name over TCP, as in docker compose.
+
+    ROLE is storage, execution, rpc, validator-N, worker or reader. The data folder must have been made by
+    `tandem init`.
+    """
+    from node.containers import run_one
+
+    sys.exit(run_one(role, _settings(options)))
+
+
+@cli.command()
+@_option("--url", default=f"http://{DEFAULTS.host}:{DEFAULTS.port}", help="RPC address of the chain.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(url: str, as_json: bool) -> None:
+    """Show a running chain: processes, heights, validators, mempool and queues."""
+    from node.status import show_status
+
+    show_status(url, as_json)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for your shell, for example: eval "$(tandem completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    completer = get_completion_class(shell)
+    assert completer is not None
+    click.echo(completer(cli, {}, "tandem", "_TANDEM_COMPLETE").source())
+
+
+def main() -> None:
+    """Runs the command; what is wrong with what the user asked for is one line and an exit status, no traceback."""
+    try:
+        cli(prog_name="tandem")
+    except NodeError as error:
+        click.echo(f"tandem: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

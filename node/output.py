@@ -1,0 +1,123 @@
+"""What the terminal shows: a banner, a line a block, a line when something is wrong; or the same as JSON objects.
+
+Processes print their own lines: one write of one line each, so that lines of different processes do not mix.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chain.messages.execution import BlockNews
+from node.accounts import checksummed
+from node.folder import DataFolder
+from node.settings import DEFAULT_MNEMONIC, Settings
+
+
+class Output:
+    """Prints for people, or for programs with `--json`. With `--quiet` only what is wrong."""
+
+    def __init__(self, *, json_lines: bool, quiet: bool) -> None:
+        self._json = json_lines
+        self._quiet = quiet
+
+    def event(self, name: str, text: str, facts: Mapping[str, Any]) -> None:
+        """Something that happened, unless quiet."""
+        if self._json:
+            self._line(sys.stdout, json.dumps({"event": name, **facts}))
+        elif not self._quiet:
+            self._line(sys.stdout, text)
+
+    def trouble(self, text: str, **facts: Any) -> None:
+        """Something that is wrong, on standard error, quiet or not."""
+        if self._json:
+            self._line(sys.stdout, json.dumps({"event": "trouble", "text": text, **facts}))
+        else:
+            self._line(sys.stderr, f"tandem: {text}")
+
+    def block(self, news: BlockNews) -> None:
+        """One line for an executed block."""
+        facts = {
+            "number": news.number,
+            "hash": "0x" + news.hash.hex(),
+            "transactions": len(news.included),
+            "leftOut": len(news.left_out),
+            "gasUsed": news.gas_used,
+            "lag": news.committed - news.number,
+            "retries": news.retries,
+            "strategy": news.strategy,
+            "executionUs": news.execution_us,
+        }
+        self.event("block", _block_line(news), facts)
+
+    @staticmethod
+    def _line(stream: Any, text: str) -> None:
+        try:
+            os.write(stream.fileno(), (text + "\n").encode())
+        except OSError:  # nobody reads any more; the chain goes on
+            return
+
+
+def _block_line(news: BlockNews) -> str:
+    used = 100 * news.gas_used / news.gas_limit
+    parts = [
+        time.strftime("%H:%M:%S"),
+        f"block {news.number:<6}",
+        f"{len(news.included):>4} tx",
+        f"{news.gas_used:>11,} gas ({used:4.1f} %)",
+        f"{news.execution_us / 1000:7.1f} ms",
+        f"lag {news.committed - news.number}",
+        f"retries {news.retries}",
+    ]
+    if news.left_out:
+        parts.append(f"left out {len(news.left_out)}")
+    return "  ".join(parts)
+
+
+def ready_facts(
+    settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float
+) -> dict[str, Any]:
+    """What a program needs of a chain that is ready."""
+    return {
+        "http": f"http://{settings.host}:{port}",
+        "ws": f"ws://{settings.host}:{port}",
+        "chainId": folder.genesis.chain_id,
+        "dataDir": str(folder.path),
+        "processes": dict(processes),
+        "accounts": [
+            {"address": checksummed(account.address), "privateKey": "0x" + account.private_key.hex()}
+            for account in folder.accounts
+        ],
+        "seconds": round(seconds, 3),
+    }
+
+
+def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:
+    """What people see when the chain is ready."""
+    genesis = folder.genesis
+    lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
+    lines += ["Accounts", "========"]
+    eth = f"{settings.balance:,} ETH at genesis"
+    lines += [f"({i}) {checksummed(account.address)} ({eth})" for i, account in enumerate(folder.accounts)]
+    lines += ["", "Private keys", "============"]
+    lines += [f"({i}) 0x{account.private_key.hex()}" for i, account in enumerate(folder.accounts)]
+    if settings.mnemonic == DEFAULT_MNEMONIC:
+        lines += ["", "These keys are known to everyone: never use them on a public chain."]
+    lines += ["", f"Mnemonic    {settings.mnemonic}", f"Chain id    {genesis.chain_id}"]
+    lines += [f"Hardfork    {genesis.fork.label}", f"Gas limit   {genesis.gas_limit:,}"]
+    kept = "kept" if folder.durable else "temporary, removed at the end"
+    lines += [f"Data        {folder.path} ({kept})"]
+    lines += ["Processes   " + _wrapped([f"{name} {pid}" for name, pid in processes.items()], indent=12)]
+    lines += ["", f"RPC         http://{settings.host}:{port}", f"WebSocket   ws://{settings.host}:{port}"]
+    return "\n".join([*lines, "", f"Ready in {seconds:.2f} s. Ctrl-C ends it.", ""])
+
+
+def _wrapped(items: list[str], indent: int, width: int = 100) -> str:
+    rows: list[str] = [""]
+    for item in items:
+        if len(rows[-1]) + len(item) + 2 > width - indent:
+            rows.append("")
+        rows[-1] += (", " if rows[-1] else "") + item
+    return (",\n" + " " * indent).join(rows)

@@ -1,0 +1,89 @@
+"""Which processes a chain is made of, and what each must know to start."""
+
+import re
+import socket
+from dataclasses import dataclass
+from enum import Enum
+
+from node.endpoints import Endpoints
+from node.errors import BadSetting
+from node.folder import DataFolder
+from node.settings import Settings
+
+READERS = 1
+"""Processes that run eth_call and the like."""
+
+
+class Kind(Enum):
+    STORAGE = "storage"
+    EXECUTION = "execution"
+    WORKER = "worker"
+    VALIDATOR = "validator"
+    READER = "reader"
+    RPC = "rpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One process's job. `executor` says whose storage, execution or worker it is."""
+
+    kind: Kind
+    index: int = 0
+    executor: int = 0
+
+    @property
+    def name(self) -> str:
+        """As people see it: storage, execution, worker-1, validator-2, rpc; worker-1.0 is of the second executor."""
+        if self.kind in (Kind.STORAGE, Kind.EXECUTION):
+            return self.kind.value if self.executor == 0 else f"{self.kind.value}-{self.executor}"
+        if self.kind == Kind.WORKER and self.executor:
+            return f"worker-{self.executor}.{self.index}"
+        return self.kind.value if self.kind == Kind.RPC else f"{self.kind.value}-{self.index}"
+
+
+def role_named(name: str) -> Role:
+    """The role that `name` means; a worker or reader may leave out its number. Raises BadSetting."""
+    match = re.fullmatch(r"([a-z]+)(?:-(\d+)(?:\.(\d+))?)?", name)
+    kinds = {kind.value: kind for kind in Kind}
+    if match is None or match[1] not in kinds:
+        raise BadSetting(f"unknown role {name!r}: give storage, execution, rpc, validator-N, worker or reader")
+    kind, first, second = kinds[match[1]], int(match[2] or 0), match[3]
+    if kind in (Kind.STORAGE, Kind.EXECUTION):
+        return Role(kind, executor=first)
+    if kind == Kind.WORKER and second is not None:
+        return Role(kind, int(second), executor=first)
+    return Role(kind, first)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a process of this chain starts from. `listening` is the RPC socket, open before any fork."""
+
+    settings: Settings
+    folder: DataFolder
+    endpoints: Endpoints
+    listening: socket.socket | None
+    ready_pipe: int | None
+    """Where rpc writes a line once it can answer."""
+    processes_file: str | None
+    """Where the supervisor says which processes there are, as JSON; None where there is no supervisor."""
+
+    def light_roles(self) -> tuple[Role, ...]:
+        """The processes that never import py-evm."""
+        executors = range(self.settings.executors)
+        validators = range(len(self.folder.genesis.validators))
+        return (
+            *(Role(Kind.STORAGE, executor=executor) for executor in executors),
+            Role(Kind.RPC),
+            *(Role(Kind.VALIDATOR, index) for index in validators),
+        )
+
+    def evm_roles(self) -> tuple[Role, ...]:
+        """The processes that run bytecode."""
+        executors = range(self.settings.executors)
+        workers = range(self.settings.workers)
+        return (
+            *(Role(Kind.EXECUTION, executor=executor) for executor in executors),
+            *(Role(Kind.WORKER, index, executor) for executor in executors for index in workers),
+            *(Role(Kind.READER, index) for index in range(READERS)),
+        )

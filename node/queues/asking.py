@@ -1,0 +1,232 @@
+"""The asking end: one DEALER socket to one serving process, which outlives that process's deaths."""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import zmq
+
+from chain.codec import decode_message, encode_message
+from chain.links import LinkClosed, RequestFailed
+from chain.messages import Message
+from chain.messages.link import Failed
+from node.queues.frames import HEAD, Kind, LoopSocket, Monitor, head
+from node.queues.names import NameLookup
+
+UNANSWERED_BYTES = 64 * 1024 * 1024
+"""Requests sent and not answered; beyond it `request` waits before it sends."""
+NOTIFY_QUEUE_BYTES = 8 * 1024 * 1024
+"""One-way messages waiting for a full socket; beyond it the oldest goes and is counted."""
+RECONNECT_FIRST_MS, RECONNECT_MOST_MS = 20, 500
+
+log = logging.getLogger("tandem.queues")
+
+
+@dataclass(slots=True)
+class _Unanswered:
+    payload: bytes
+    answer: "asyncio.Future[Message]"
+
+
+class AskingSocket:
+    """A link to the process that serves at `endpoint` (implements chain.links.Link).
+
+    `name` is this process's role and index; peers see it. `on_connection` hears of each connection made or lost.
+    """
+
+    def __init__(
+        self,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        endpoint: str,
+        name: str,
+        on_connection: Callable[[bool], None] | None = None,
+    ) -> None:
+        socket = context.socket(zmq.DEALER)
+        configure_dealer(socket, name)
+        self._socket = LoopSocket(socket, self._take, self._flush_notices)
+        self._monitor = Monitor(socket, self._connection_changed)
+        self._lookup = NameLookup(socket, endpoint)
+        self._on_connection = on_connection
+        self._connected = False
+        self._closed = False
+        self._last_number = 0
+        self._follow_number = 0
+        self._unanswered: dict[int, _Unanswered] = {}
+        self._unanswered_bytes = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._notices: deque[bytes] = deque()
+        self._notice_bytes = 0
+        self.dropped_frames = 0
+        self._follow_request: Callable[[], Message] | None = None
+        self._pushed: asyncio.Queue[bytes | None] = asyncio.Queue()
+        """News to take; None says that the follow must be sent again. The server's window bounds it."""
+        self._taker: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._unanswered_bytes + self._notice_bytes
+
+    async def request(self, message: Message, timeout_s: float | None = None) -> Message:
+        if timeout_s is None:
+            return await self._request(message)
+        return await asyncio.wait_for(self._request(message), timeout_s)
+
+    def notify(self, message: Message) -> bool:
+        if not self._connected or self._closed:
+            return False
+        payload = encode_message(message)
+        if self._notices or not self._socket.send([head(Kind.NOTIFY), payload]):
+            self._notices.append(payload)
+            self._notice_bytes += len(payload)
+            while self._notice_bytes > NOTIFY_QUEUE_BYTES:
+                self._notice_bytes -= len(self._notices.popleft())
+                self.dropped_frames += 1
+        return True
+
+    def follow(self, request: Callable[[], Message], take: Callable[[Message], Awaitable[None]]) -> None:
+        assert self._follow_request is None, "a link carries one followed stream"
+        self._follow_request = request
+        self._taker = asyncio.create_task(self._take_pushed(take))
+        self._taker.add_done_callback(report_failure)
+        if self._connected:
+            self._follow_anew()
+
+    async def close(self) -> None:
+        self._closed = True
+        self._connected = False
+        self._lookup.close()
+        self._monitor.close()
+        self._socket.close()
+        for unanswered in self._unanswered.values():
+            if not unanswered.answer.done():
+                unanswered.answer.set_exception(LinkClosed())
+        self._unanswered.clear()
+        if self._taker is not None:
+            self._taker.cancel()
+            await asyncio.gather(self._taker, return_exceptions=True)
+
+    async def _request(self, message: Message) -> Message:
+        payload = encode_message(message)
+        while self._unanswered_bytes > UNANSWERED_BYTES:
+            self._room.clear()
+            await self._room.wait()
+        if self._closed:
+            raise LinkClosed()
+        number = self._number()
+        entry = self._unanswered[number] = _Unanswered(payload, asyncio.get_running_loop().create_future())
+        self._unanswered_bytes += len(payload)
+        if self._connected:
+            self._socket.send([head(Kind.REQUEST, number), payload])
+        try:
+            answer = await entry.answer
+        finally:
+            self._unanswered.pop(number, None)
+            self._unanswered_bytes -= len(payload)
+            self._room.set()
+        if isinstance(answer, Failed):
+            raise RequestFailed(answer.error, answer.text)
+        return answer
+
+    def _number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _take(self, frames: list[bytes]) -> None:
+        kind, number = HEAD.unpack(frames[0])
+        if kind == Kind.WELCOME:
+            self._welcomed()
+        elif kind == Kind.ANSWER:
+            self._answered(number, decode_message(frames[1]))
+        elif kind == Kind.PUSH and number == self._follow_number:
+            self._pushed.put_nowait(frames[1])
+        elif kind == Kind.LAGGED:
+            self._follow_anew()
+
+    def _answered(self, number: int, answer: Message) -> None:
+        entry = self._unanswered.get(number)
+        if entry is not None and not entry.answer.done():
+            entry.answer.set_result(answer)
+        elif number == self._follow_number and isinstance(answer, Failed):
+            log.error("cannot follow: %s: %s", answer.error, answer.text)
+
+    def _welcomed(self) -> None:
+        self._connected = True
+        for number, entry in list(self._unanswered.items()):
+            self._socket.send([head(Kind.REQUEST, number), entry.payload])
+        if self._follow_request is not None:
+            self._follow_anew()
+        if self._on_connection is not None:
+            self._on_connection(True)
+
+    def _connection_changed(self, connected: bool) -> None:
+        """The monitor's word. A connection counts as made when the welcome comes, as lost at once."""
+        if connected or self._closed:
+            return
+        was_connected, self._connected = self._connected, False
+        self._notices.clear()
+        self._notice_bytes = 0
+        self._lookup.refresh()
+        if was_connected and self._on_connection is not None:
+            self._on_connection(False)
+
+    def _flush_notices(self) -> None:
+        while self._notices and self._socket.send([head(Kind.NOTIFY), self._notices[0]]):
+            self._notice_bytes -= len(self._notices.popleft())
+
+    def _follow_anew(self) -> None:
+        """Drop what was pushed and not taken; the taker then asks again from its cursor, which has not seen it."""
+        self._follow_number = 0
+        while not self._pushed.empty():
+            self._pushed.get_nowait()
+        self._pushed.put_nowait(None)
+
+    async def _take_pushed(self, take: Callable[[Message], Awaitable[None]]) -> None:
+        taken_bytes = 0
+        while True:
+            payload = await self._pushed.get()
+            if payload is None:
+                taken_bytes = 0
+                self._send_follow()
+                continue
+            await take(decode_message(payload))
+            taken_bytes += len(payload)
+            self._socket.send([head(Kind.ACKNOWLEDGE, taken_bytes), b""])
+
+    def _send_follow(self) -> None:
+        assert self._follow_request is not None
+        if self._connected:
+            self._follow_number = self._number()
+            self._socket.send([head(Kind.FOLLOW, self._follow_number), encode_message(self._follow_request())])
+
+
+def report_failure(task: "asyncio.Task[None]") -> None:
+    """Give a background task's error to the loop's exception handler, by which the process ends and is restarted."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "a follower failed", "exception": error, "task": task})
+
+
+def configure_dealer(socket: "zmq.Socket[bytes]", name: str) -> None:
+    """The options every asking socket has; the identity tells this life of the process from its others.
+
+    IMMEDIATE makes each reconnection a new pipe: nothing is queued for a peer that is away, and the probe that
+    announces this end is sent again.
+    """
+    socket.set(zmq.IDENTITY, name.encode() + b":" + os.urandom(8).hex().encode())
+    for option, value in (
+        (zmq.IMMEDIATE, 1),
+        (zmq.PROBE_ROUTER, 1),
+        (zmq.LINGER, 0),
+        (zmq.SNDHWM, 4096),
+        (zmq.RCVHWM, 0),
+        (zmq.RECONNECT_IVL, RECONNECT_FIRST_MS),
+        (zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS),
+    ):
+        socket.set(option, value)

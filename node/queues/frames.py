@@ -1,0 +1,116 @@
+"""The frames on the wire, and the wrapper that hangs a ZeroMQ socket on the event loop."""
+
+import asyncio
+import struct
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+
+import zmq
+
+HEAD = struct.Struct(">BQ")
+RECEIVE_BATCH = 256
+"""How many frames one socket may take before the other sockets of the loop get their turn."""
+
+
+class Kind(IntEnum):
+    WELCOME = 1  # server → asker: the number names this life of the server
+    REQUEST = 2  # asker → server: the number comes back with the answer
+    ANSWER = 3
+    NOTIFY = 4  # asker → server, no answer
+    FOLLOW = 5  # asker → server: a request whose number marks the news that belongs to it
+    PUSH = 6  # server → follower: news; the number is that of the follow
+    ACKNOWLEDGE = 7  # follower → server: the number of bytes taken since the follow
+    LAGGED = 8  # server → follower: your queue overflowed, follow anew
+    PING = 9  # server → asker, to learn whether it is still there
+
+
+def head(kind: Kind, number: int = 0) -> bytes:
+    return HEAD.pack(kind, number)
+
+
+class LoopSocket:
+    """A ZeroMQ socket whose frames are given to `take` as they come, and whose writability wakes `flush`.
+
+    ZeroMQ's descriptor is edge-triggered: after every send the events must be looked at again, which `send` arranges.
+    """
+
+    def __init__(
+        self, socket: "zmq.Socket[bytes]", take: Callable[[list[bytes]], None], flush: Callable[[], None] | None = None
+    ) -> None:
+        self.socket = socket
+        self._take = take
+        self._flush = flush
+        self._loop = asyncio.get_running_loop()
+        self._scheduled = False
+        self._closed = False
+        self._descriptor = socket.fileno()
+        self._loop.add_reader(self._descriptor, self._on_events)
+        self._look_again()
+
+    def send(self, frames: Sequence[bytes]) -> bool:
+        """Send without waiting. False if the queue is full, there is no connection or the peer is unknown."""
+        if self._closed:
+            return False
+        try:
+            self.socket.send_multipart(frames, zmq.NOBLOCK, copy=True)
+        except (zmq.Again, zmq.ZMQError):
+            return False
+        finally:
+            self._look_again()
+        return True
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._descriptor)
+            self.socket.close(linger=0)
+
+    def _look_again(self) -> None:
+        if not self._scheduled and not self._closed:
+            self._scheduled = True
+            self._loop.call_soon(self._on_scheduled)
+
+    def _on_scheduled(self) -> None:
+        self._scheduled = False
+        self._on_events()
+
+    def _on_events(self) -> None:
+        for _ in range(RECEIVE_BATCH):
+            if self._closed:
+                return
+            try:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            self._take(frames)
+        if self._closed:
+            return
+        events = socket_events(self.socket)  # asking takes the edge away, so what it shows must be acted on
+        if events & zmq.POLLOUT and self._flush is not None:
+            self._flush()
+        if events & zmq.POLLIN:
+            self._look_again()
+
+
+def socket_events(socket: "zmq.Socket[bytes]") -> int:
+    """Whether the socket can be read and written now, as ZeroMQ's POLLIN and POLLOUT bits."""
+    return int(socket.get(zmq.EVENTS))
+
+
+class Monitor:
+    """Calls `changed(connected)` whenever a connection of the socket is made or lost."""
+
+    EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+    def __init__(self, socket: "zmq.Socket[bytes]", changed: Callable[[bool], None]) -> None:
+        self._socket = socket
+        self._changed = changed
+        self._feed = LoopSocket(socket.get_monitor_socket(self.EVENTS), self._take)
+
+    def _take(self, frames: list[bytes]) -> None:
+        event = int.from_bytes(frames[0][:2], "little")
+        self._changed(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
+
+    def close(self) -> None:
+        self._feed.close()
+        self._socket.monitor(None, 0)

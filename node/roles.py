@@ -1,0 +1,159 @@
+"""What each process does: opens its sockets, builds its room's process around them, and runs it until told to stop.
+
+Imports of rooms happen inside the functions, so that no process carries what it does not use.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+import uvloop
+import zmq
+
+from chain.links import Service
+from node.errors import NodeError
+from node.output import Output
+from node.plan import Kind, Plan, Role, role_named
+from node.queues.asking import AskingSocket
+from node.queues.serving import ServingSocket
+
+FATAL_STATUS = 78
+"""The exit status of a process that cannot go on and should not be started again (EX_CONFIG)."""
+WORKER_NICENESS = 5
+"""Workers give way to validators, so that a busy EVM causes no timeouts on few cores."""
+
+LIGHT_MODULES = ("consensus.process", "storage.process", "storage.leveldb", "node.run_storage", "node.run_validator")
+EVM_MODULES = ("execution.engine", "execution.process", "execution.worker", "node.run_execution", "node.run_workers")
+
+Runner = Callable[[Plan, Role, Output], Coroutine[Any, Any, None]]
+
+log = logging.getLogger("tandem.node")
+
+
+class Sockets:
+    """The sockets of one process; all are closed at the end, in the reverse order of opening."""
+
+    def __init__(self, role: Role) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._name = role.name
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+
+    def link(self, endpoint: str, on_connection: Callable[[bool], None] | None = None) -> AskingSocket:
+        """A link to the process that serves at `endpoint`."""
+        link = AskingSocket(self.context, endpoint, self._name, on_connection)
+        self._closing.append(link.close)
+        return link
+
+    def serve(self, endpoint: str, service: Service) -> ServingSocket:
+        server = ServingSocket(self.context, endpoint, service)
+        self._closing.append(server.close)
+        return server
+
+    async def close(self) -> None:
+        for close in reversed(self._closing):
+            await close()
+        self.context.destroy(linger=0)
+
+
+@contextlib.asynccontextmanager
+async def sockets_of(role: Role) -> AsyncIterator[Sockets]:
+    sockets = Sockets(role)
+    try:
+        yield sockets
+    finally:
+        await sockets.close()
+
+
+def run_role(plan: Plan, name: str) -> int:
+    """Be that process until it ends; the exit status. What is wrong is said in one line, a traceback only in debug."""
+    role = role_named(name)
+    output = Output(json_lines=plan.settings.json, quiet=plan.settings.quiet)
+    logging.basicConfig(
+        level=plan.settings.log_level.upper(),
+        format=f"%(asctime)s {role.name} %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+        force=True,
+    )
+    if role.kind in (Kind.WORKER, Kind.READER):
+        os.nice(WORKER_NICENESS)
+    try:
+        uvloop.run(_until_stopped(plan, role, output))
+    except fatal_errors() as error:
+        output.trouble(f"{role.name}: {error}", process=role.name)
+        return FATAL_STATUS
+    except Exception as error:
+        log.debug("%s failed", role.name, exc_info=True)
+        output.trouble(f"{role.name}: {type(error).__name__}: {_first(error)}", process=role.name)
+        return 1
+    return 0
+
+
+def fatal_errors() -> tuple[type[Exception], ...]:
+    """Errors after which a start would fail alike. A room's are known only where the room was imported."""
+    errors: list[type[Exception]] = [NodeError]
+    for module, name in (("storage.keyvalue", "StoreError"), ("execution.serial_check", "SerialMismatch")):
+        if module in sys.modules:
+            errors.append(getattr(sys.modules[module], name))
+    return tuple(errors)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error itself, or what a task group wraps."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _until_stopped(plan: Plan, role: Role, output: Output) -> None:
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[None] = loop.create_future()
+
+    def stop() -> None:
+        if not stopped.done():
+            stopped.set_result(None)
+
+    def fail(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception") or RuntimeError(context.get("message"))
+        if not stopped.done():
+            stopped.set_exception(error)
+
+    loop.set_exception_handler(fail)
+    if role.kind not in (Kind.WORKER, Kind.READER):  # those may be deep in bytecode, and have nothing to put in order
+        loop.add_signal_handler(signal.SIGTERM, stop)
+    work = asyncio.ensure_future(_runner(role.kind)(plan, role, output))
+    try:
+        await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+    for ended in (stopped, work):
+        if ended.done() and not ended.cancelled():
+            ended.result()
+
+
+def _runner(kind: Kind) -> Runner:
+    if kind == Kind.STORAGE:
+        from node.run_storage import run_storage
+
+        return run_storage
+    if kind == Kind.VALIDATOR:
+        from node.run_validator import run_validator
+
+        return run_validator
+    if kind == Kind.EXECUTION:
+        from node.run_execution import run_execution
+
+        return run_execution
+    if kind == Kind.RPC:
+        from node.run_rpc import run_rpc
+
+        return run_rpc
+    from node.run_workers import run_reader, run_worker
+
+    return run_worker if kind == Kind.WORKER else run_reader

@@ -1,0 +1,28 @@
+"""Worker and reader processes: they run bytecode, and ask storage for what they miss, in one thread."""
+
+from execution.call_worker import CallWorkerProcess
+from execution.engine import Engine
+from execution.worker import WorkerProcess
+from node.output import Output
+from node.plan import Plan, Role
+from node.queues.blocking import BlockingSocket
+from node.roles import Sockets, sockets_of
+
+
+async def run_worker(plan: Plan, role: Role, output: Output) -> None:
+    """Runs transactions for its executor, until cancelled."""
+    async with sockets_of(role) as sockets:
+        reads = _reads(plan, role, sockets)
+        execution = sockets.link(plan.endpoints.execution(role.executor))
+        await WorkerProcess(execution, reads, Engine).run()
+
+
+async def run_reader(plan: Plan, role: Role, output: Output) -> None:
+    """Runs calls for rpc, until cancelled."""
+    async with sockets_of(role) as sockets:
+        reads = _reads(plan, role, sockets)
+        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, Engine).run()
+
+
+def _reads(plan: Plan, role: Role, sockets: Sockets) -> BlockingSocket:
+    return BlockingSocket(sockets.context, plan.endpoints.storage(role.executor), role.name)

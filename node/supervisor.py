@@ -1,0 +1,186 @@
+"""`tandem up`: starts the chain's processes, watches them, starts again what dies, and ends them all when it ends.
+
+It imports neither py-evm nor a socket library and has no threads: two fork servers (one with the light processes'
+modules, one with the EVM's) fork the processes for it.
+"""
+
+import heapq
+import json
+import os
+import selectors
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.forkserver import ForkServer
+from node.output import Output, banner, ready_facts
+from node.plan import Plan
+from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, run_role
+
+RESTART_FIRST_S, RESTART_MOST_S = 0.05, 5.0
+HEALTHY_AFTER_S = 10.0
+"""A process that ran so long starts again without delay."""
+STOP_DEADLINE_S = 1.5
+
+
+@dataclass(slots=True)
+class _Process:
+    name: str
+    server: str
+    pid: int | None = None
+    started_at: float = 0.0
+    restarts: int = 0
+    delay_s: float = RESTART_FIRST_S
+
+
+class Supervisor:
+    """Runs one chain until a signal or a failure ends it. `ready_read` is the reading end of the plan's ready pipe."""
+
+    def __init__(self, plan: Plan, output: Output, ready_read: int, started_at: float) -> None:
+        self._plan = plan
+        self._output = output
+        self._ready_read = ready_read
+        self._started_at = started_at
+        self._selector = selectors.DefaultSelector()
+        self._processes: dict[str, _Process] = {}
+        self._servers: dict[str, ForkServer] = {}
+        self._due: list[tuple[float, str]] = []
+        self._stopping = False
+        self._ready = False
+        self._exit_status = 0
+
+    def run(self) -> int:
+        """Until the end; the exit status."""
+        wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(wake_write, False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(wake_write)
+        self._selector.register(wake_read, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
+        for role in self._plan.light_roles():
+            self._processes[role.name] = _Process(role.name, "light")
+        for role in self._plan.evm_roles():
+            self._processes[role.name] = _Process(role.name, "evm")
+        self._start_server("evm")
+        self._start_server("light")
+        while not self._stopping:
+            self._turn(self._next_due())
+        self._stop()
+        return self._exit_status
+
+    def _turn(self, timeout_s: float | None) -> None:
+        for key, _ in self._selector.select(timeout_s):
+            key.data(key.fileobj)
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now and not self._stopping:
+            _, name = heapq.heappop(self._due)
+            self._start(self._processes[name])
+
+    def _next_due(self) -> float | None:
+        return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
+
+    def _start_server(self, title: str) -> None:
+        modules = EVM_MODULES if title == "evm" else LIGHT_MODULES
+        server = ForkServer(f"{title} fork server", modules, lambda name: run_role(self._plan, name))
+        self._servers[title] = server
+        self._selector.register(server.socket, selectors.EVENT_READ, lambda _: self._on_server(title))
+        for process in self._processes.values():
+            if process.server == title:
+                self._start(process)
+
+    def _start(self, process: _Process) -> None:
+        process.started_at = time.monotonic()
+        self._servers[process.server].start(process.name)
+
+    def _on_server(self, title: str) -> None:
+        message = self._servers[title].receive()
+        if message is None:
+            self._on_server_gone(title)
+        elif "started" in message:
+            self._processes[message["started"]].pid = message["pid"]
+            self._write_processes()
+        else:
+            self._on_ended(self._processes[message["ended"]], message["status"])
+
+    def _on_server_gone(self, title: str) -> None:
+        """Its processes died with it; a new one starts them again."""
+        server = self._servers.pop(title)
+        self._selector.unregister(server.socket)
+        server.close()
+        os.waitpid(server.pid, 0)
+        for process in self._processes.values():
+            if process.server == title:
+                process.pid = None
+                process.restarts += 1
+        if not self._stopping:
+            self._output.trouble(f"the {title} fork server is gone, and its processes with it: starting them again")
+            self._start_server(title)
+
+    def _on_ended(self, process: _Process, status: int) -> None:
+        process.pid = None
+        if self._stopping:
+            return
+        if status == FATAL_STATUS:  # it said why
+            self._exit_status = 1
+            self._stopping = True
+            return
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        if time.monotonic() - process.started_at > HEALTHY_AFTER_S:
+            process.delay_s = RESTART_FIRST_S
+        self._output.trouble(f"{process.name} {how}: starting it again", process=process.name, status=status)
+        process.restarts += 1
+        heapq.heappush(self._due, (time.monotonic() + process.delay_s, process.name))
+        process.delay_s = min(process.delay_s * 2, RESTART_MOST_S)
+        self._write_processes()
+
+    def _on_signal(self, wake_read: int) -> None:
+        numbers = os.read(wake_read, 64)
+        if set(numbers) & {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}:
+            self._stopping = True
+
+    def _on_ready(self, ready_read: int) -> None:
+        os.read(ready_read, 64)
+        if self._ready:
+            return
+        self._ready = True
+        assert self._plan.listening is not None
+        port = self._plan.listening.getsockname()[1]
+        arguments = (self._plan.settings, self._plan.folder, port, self._pids(), time.time() - self._started_at)
+        self._output.event("ready", banner(*arguments), ready_facts(*arguments))
+
+    def _pids(self) -> dict[str, int]:
+        return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
+
+    def _write_processes(self) -> None:
+        """For `tandem status`: every process with its pid and how often it was started again."""
+        assert self._plan.processes_file is not None
+        rows = [
+            {"name": process.name, "pid": process.pid, "restarts": process.restarts}
+            for process in self._processes.values()
+        ]
+        path = Path(self._plan.processes_file)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps({"supervisor": os.getpid(), "processes": rows}))
+        partial.rename(path)
+
+    def _stop(self) -> None:
+        """Ask every process to end, then make the rest; the fork servers end when their sockets close."""
+        deadline = time.monotonic() + STOP_DEADLINE_S
+        self._signal_all(signal.SIGTERM)
+        while self._pids() and self._servers and time.monotonic() < deadline:
+            self._turn(deadline - time.monotonic())
+        self._signal_all(signal.SIGKILL)
+        for server in self._servers.values():
+            server.close()
+            os.kill(server.pid, signal.SIGKILL)
+            os.waitpid(server.pid, 0)
+
+    def _signal_all(self, number: int) -> None:
+        for pid in self._pids().values():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue

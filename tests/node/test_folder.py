@@ -1,0 +1,79 @@
+"""The data folder is made whole, opened as it was, and refused in one clear line when it cannot be used."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node import folder as data
+from node.errors import BadDataFolder, BadSetting
+from node.settings import Settings
+
+
+def test_a_folder_opens_as_it_was_made(tmp_path: Path) -> None:
+    made = data.create_or_open(tmp_path / "chain", Settings(validators=3, accounts=2))
+    opened = data.create_or_open(tmp_path / "chain", Settings())
+    assert opened == made
+    assert len(opened.genesis.validators) == 3
+    assert opened.validator_key(2) != opened.validator_key(1)
+
+
+def test_the_first_accounts_are_the_ones_everybody_knows(tmp_path: Path) -> None:
+    account = data.create_or_open(tmp_path, Settings()).accounts[0]
+    assert account.address.hex() == "f39fd6e51aad88f6f4ce6ab8827279cfffb92266"
+    assert account.private_key.hex() == "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+
+
+def test_an_invalid_mnemonic_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="mnemonic is not valid"):
+        data.create_or_open(tmp_path, Settings(mnemonic="test test test"))
+
+
+def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    data.create_or_open(tmp_path, Settings())
+    assert (tmp_path / "validator-0" / "key").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(BadDataFolder, match=r"not empty and holds no chain \(thesis\.tex is there\)"):
+        data.create_or_open(tmp_path, Settings())
+
+
+def test_a_newer_format_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    data.create_or_open(tmp_path, Settings())
+    about = json.loads((tmp_path / "chain.json").read_text())
+    (tmp_path / "chain.json").write_text(json.dumps(about | {"format": data.FORMAT + 1}))
+    with pytest.raises(BadDataFolder, match=f"has data format {data.FORMAT + 1}.*knows up to {data.FORMAT}"):
+        data.create_or_open(tmp_path, Settings())
+
+
+@pytest.mark.parametrize("file", ["chain.json", "genesis"])
+def test_a_damaged_file_is_named(tmp_path: Path, file: str) -> None:
+    data.create_or_open(tmp_path, Settings())
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:20])
+    with pytest.raises(BadDataFolder, match=f"{file} is damaged"):
+        data.create_or_open(tmp_path, Settings())
+
+
+def test_a_genesis_of_another_chain_is_refused(tmp_path: Path) -> None:
+    data.create_or_open(tmp_path / "a", Settings())
+    data.create_or_open(tmp_path / "b", Settings(chain_id=5))
+    (tmp_path / "a" / "genesis").write_bytes((tmp_path / "b" / "genesis").read_bytes())
+    with pytest.raises(BadDataFolder, match="does not belong to"):
+        data.create_or_open(tmp_path / "a", Settings())
+
+
+@pytest.mark.parametrize(("setting", "value"), [("chain_id", 7), ("validators", 7), ("gas_limit", 70_000_000)])
+def test_a_setting_the_chain_was_not_born_with_is_refused(tmp_path: Path, setting: str, value: int) -> None:
+    data.create_or_open(tmp_path, Settings())
+    wanted = replace(Settings(), **{setting: value})  # type: ignore[arg-type]
+    with pytest.raises(BadDataFolder, match=f"made with --{setting.replace('_', '-')}"):
+        data.create_or_open(tmp_path, wanted)
+
+
+def test_a_folder_is_held_by_one_chain_at_a_time(tmp_path: Path) -> None:
+    with data.lock(tmp_path), pytest.raises(BadDataFolder, match="another Tandem runs in"):
+        data.lock(tmp_path)
+    data.lock(tmp_path).close()

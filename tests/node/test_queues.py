@@ -1,0 +1,209 @@
+"""The queues outlive what they connect: requests are answered, news is followed from the cursor, losses are noticed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from chain.links import Peer, RequestFailed
+from chain.messages import Message
+from chain.messages.execution import BlockNews, FollowBlocks
+from chain.messages.link import Done
+from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageStatus
+from chain.types import ZERO_HASH, BlockNumber, Gas, Wei
+from node.queues.asking import AskingSocket
+from node.queues.blocking import BlockingSocket
+from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
+
+Context = zmq.Context  # type: ignore[type-arg]
+DEADLINE_S = 5.0
+
+
+class Newsroom:
+    """Answers ReadBlock, never answers ReadHead, refuses the rest; pushes numbered news to its followers."""
+
+    def __init__(self) -> None:
+        self.peers: list[Peer] = []
+        self.follows: list[int] = []
+        self.followed = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.peer_joined = asyncio.Event()
+        self.peer_left = asyncio.Event()
+
+    async def answer(self, message: Message, peer: Peer) -> Message | None:
+        self.asked.set()
+        if isinstance(message, ReadBlock):
+            return NotThere()
+        if isinstance(message, ReadHead):
+            await asyncio.Event().wait()
+        if isinstance(message, FollowBlocks):
+            self.follows.append(message.after)
+            self.followed.set()
+            return Done()
+        raise LookupError("no such desk")
+
+    def joined(self, peer: Peer) -> None:
+        self.peers.append(peer)
+        self.peer_joined.set()
+
+    def left(self, peer: Peer) -> None:
+        self.peers.remove(peer)
+        self.peer_left.set()
+
+
+def news(number: int, padding: int = 0) -> BlockNews:
+    return BlockNews(
+        number=BlockNumber(number),
+        hash=ZERO_HASH,
+        timestamp=0,
+        gas_used=Gas(0),
+        gas_limit=Gas(0),
+        base_fee=Wei(0),
+        next_base_fee=Wei(0),
+        included=(),
+        left_out=(),
+        senders=(),
+        committed=BlockNumber(number),
+        strategy="x" * padding,
+        retries=0,
+        execution_us=0,
+    )
+
+
+READ = ReadBlock(BlockNumber(1), None, False)
+
+
+@pytest.fixture
+async def context() -> AsyncIterator[Context]:
+    context: Context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/q"
+
+
+async def within_deadline(event: asyncio.Event) -> None:
+    await asyncio.wait_for(event.wait(), DEADLINE_S)
+
+
+async def test_a_request_is_answered_and_a_refusal_carries_its_cause(context: Context, endpoint: str) -> None:
+    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "rpc")
+    assert await link.request(READ, DEADLINE_S) == NotThere()
+    with pytest.raises(RequestFailed, match="no such desk") as failure:
+        await link.request(ReadStorageStatus(), DEADLINE_S)
+    assert failure.value.error == "LookupError"
+    await link.close()
+    await server.close()
+
+
+async def test_a_request_made_before_the_server_is_there_is_answered(context: Context, endpoint: str) -> None:
+    link = AskingSocket(context, endpoint, "rpc")
+    waiting = asyncio.ensure_future(link.request(READ, DEADLINE_S))
+    server = ServingSocket(context, endpoint, Newsroom())
+    assert await waiting == NotThere()
+    await link.close()
+    await server.close()
+
+
+async def test_a_request_outlives_the_death_of_the_server(context: Context, endpoint: str) -> None:
+    first = Newsroom()
+    server, link = ServingSocket(context, endpoint, first), AskingSocket(context, endpoint, "rpc")
+    waiting = asyncio.ensure_future(link.request(ReadHead()))
+    await within_deadline(first.asked)
+    await server.close()
+    second = Newsroom()
+    server = ServingSocket(context, endpoint, second)
+    await within_deadline(second.asked)
+    assert await link.request(READ, DEADLINE_S) == NotThere()
+    waiting.cancel()
+    await link.close()
+    await server.close()
+
+
+async def test_the_server_notices_that_a_process_is_gone(context: Context, endpoint: str) -> None:
+    newsroom = Newsroom()
+    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "worker-3")
+    await within_deadline(newsroom.peer_joined)
+    assert newsroom.peers[0].name == "worker-3"
+    await link.close()
+    await within_deadline(newsroom.peer_left)
+    assert newsroom.peers == []
+    await server.close()
+
+
+async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(context: Context, endpoint: str) -> None:
+    taken: list[int] = []
+    arrived = asyncio.Event()
+
+    async def take(item: BlockNews) -> None:
+        taken.append(item.number)
+        arrived.set()
+
+    link = AskingSocket(context, endpoint, "rpc")
+    link.follow(lambda: FollowBlocks(BlockNumber(len(taken))), take)
+    for life in (0, 1):
+        newsroom = Newsroom()
+        server = ServingSocket(context, endpoint, newsroom)
+        await within_deadline(newsroom.followed)
+        assert newsroom.follows == [life]
+        arrived.clear()
+        assert newsroom.peers[0].push(news(life + 1))
+        await within_deadline(arrived)
+        await server.close()
+    assert taken == [1, 2]
+    await link.close()
+
+
+async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_anew(
+    context: Context, endpoint: str
+) -> None:
+    newsroom = Newsroom()
+    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "rpc")
+    gate, taken, first = asyncio.Event(), [], asyncio.Event()
+
+    async def take(item: BlockNews) -> None:
+        taken.append(item.number)
+        first.set()
+        await gate.wait()
+
+    link.follow(lambda: FollowBlocks(BlockNumber(len(taken))), take)
+    await within_deadline(newsroom.followed)
+    newsroom.followed.clear()
+    peer = newsroom.peers[0]
+    assert peer.push(news(1))
+    await within_deadline(first)
+    pushed = 1
+    while peer.push(news(pushed + 1, padding=PUSH_WINDOW_BYTES // 4)):
+        pushed += 1
+        assert pushed < 100, "the queue has no bound"
+    assert not peer.push(news(pushed + 1)), "a follower that lags gets nothing until it follows anew"
+    gate.set()
+    await within_deadline(newsroom.followed)
+    assert newsroom.follows[-1] == len(taken)
+    await link.close()
+    await server.close()
+
+
+async def test_notices_to_a_peer_that_is_away_are_not_kept(context: Context, endpoint: str) -> None:
+    link = AskingSocket(context, endpoint, "validator-0")
+    assert not link.notify(READ)
+    assert link.queued_bytes == 0
+    await link.close()
+
+
+async def test_a_blocking_request_outlives_the_death_of_the_server(context: Context, endpoint: str) -> None:
+    newsroom = Newsroom()
+    server = ServingSocket(context, endpoint, newsroom)
+    asking = BlockingSocket(context, endpoint, "worker-0")
+    assert await asyncio.to_thread(asking.request, READ) == NotThere()
+    await server.close()
+    waiting = asyncio.create_task(asyncio.to_thread(asking.request, READ))
+    server = ServingSocket(context, endpoint, newsroom)
+    assert await asyncio.wait_for(waiting, DEADLINE_S) == NotThere()
+    asking.close()
+    await server.close()

@@ -1,0 +1,82 @@
+"""What users may set, and what they are told when it cannot be."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from node.errors import BadSetting
+from node.main import cli, up
+from node.settings import Settings, block_time_from
+from node.settings_file import read_settings_file
+
+KNOWN = {option.name for option in up.params if option.name}
+
+
+@pytest.mark.parametrize(("text", "milliseconds"), [("auto", None), ("400ms", 400), ("2s", 2000), ("0.5s", 500)])
+def test_block_times_are_read_as_people_write_them(text: str, milliseconds: int | None) -> None:
+    assert block_time_from(text) == milliseconds
+
+
+@pytest.mark.parametrize("text", ["", "fast", "0ms", "2", "-1s", "5000s"])
+def test_a_block_time_that_means_nothing_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(BadSetting, match="such as 400ms or 2s"):
+        block_time_from(text)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("validators", 0), ("port", 70_000), ("gas_limit", 1), ("max_lag", 0), ("accounts", 0)]
+)
+def test_a_value_out_of_range_is_refused_with_the_range(setting: str, value: int) -> None:
+    with pytest.raises(BadSetting, match=f"--{setting.replace('_', '-')} {value} is out of range: give"):
+        Settings(**{setting: value}).checked()  # type: ignore[arg-type]
+
+
+def test_a_settings_file_gives_options_by_their_names(tmp_path: Path) -> None:
+    file = tmp_path / "tandem.toml"
+    file.write_text('chain-id = 1\nblock-time = "2s"\n')
+    assert read_settings_file(file, KNOWN) == {"chain_id": 1, "block_time": "2s"}
+
+
+def test_an_unknown_setting_in_the_file_is_named_with_the_likely_one(tmp_path: Path) -> None:
+    file = tmp_path / "tandem.toml"
+    file.write_text("prot = 1\n")
+    with pytest.raises(BadSetting, match="sets 'prot', which is no option of tandem up; did you mean port"):
+        read_settings_file(file, KNOWN)
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "tandem.toml"
+    file.write_text("port: 1\n")
+    with pytest.raises(BadSetting, match=r"tandem\.toml is not TOML"):
+        read_settings_file(file, KNOWN)
+
+
+def test_the_command_line_comes_before_the_environment_and_that_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Settings] = []
+    monkeypatch.setattr("node.up.up", lambda settings: seen.append(settings) or 0)
+    file = tmp_path / "settings.toml"
+    file.write_text('port = 1\nworkers = 7\nchain-id = 5\njson = true\nblock-time = "400ms"\n')
+    environment = {"TANDEM_PORT": "2", "TANDEM_WORKERS": "8"}
+    run = CliRunner().invoke(cli, ["--config", str(file), "up", "--port", "3"], env=environment)
+    assert run.exit_code == 0, run.output
+    (settings,) = seen
+    assert (settings.port, settings.workers, settings.chain_id) == (3, 8, 5)
+    assert settings.json
+    assert settings.block_time_ms == 400
+
+
+def test_help_names_every_option_and_its_default() -> None:
+    run = CliRunner().invoke(cli, ["up", "--help"])
+    for option in ("--port", "--block-time", "--check-serial", "--strategy", "--max-lag", "--data-dir", "--mnemonic"):
+        assert option in run.output
+    assert "[default: 8545]" in run.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(shell: str) -> None:
+    run = CliRunner().invoke(cli, ["completion", shell])
+    assert run.exit_code == 0
+    assert "_TANDEM_COMPLETE" in run.output
