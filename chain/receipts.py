@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from chain import rlp
 from chain.keccak import keccak256
@@ -57,10 +58,18 @@ def bloom_of(logs: Iterable[Log]) -> bytes:
     bits = 0
     for log in logs:
         for item in (log.address, *log.topics):
-            digest = keccak256(item)
-            for at in (0, 2, 4):
-                bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BLOOM_BITS)
+            bits |= _bloom_bits(item)
     return bits.to_bytes(BLOOM_BITS // 8, "big")
+
+
+@lru_cache(maxsize=4096)
+def _bloom_bits(item: bytes) -> int:
+    """The three bits of one address or topic. Most logs of a block share some, and each is asked for twice."""
+    digest = keccak256(item)
+    bits = 0
+    for at in (0, 2, 4):
+        bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BLOOM_BITS)
+    return bits
 
 
 def union_of_blooms(blooms: Sequence[bytes]) -> bytes:

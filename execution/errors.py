@@ -84,3 +84,41 @@ class InitCodeTooLarge(CannotInclude):
 
 class MalformedTransaction(CannotInclude):
     """Not decodable, wrongly signed, for another chain, or of a type this fork does not have."""
+
+
+class BlobGasLimitReached(CannotInclude):
+    """The rest of the block has no room for that many blobs; the next one may."""
+
+    retry = True
+
+    def __init__(self, blob_gas: Gas, left: Gas) -> None:
+        super().__init__(f"blob gas limit reached: have {left}, want {blob_gas}")
+
+
+class EngineFailure(CannotInclude):
+    """The engine broke on this transaction. It is evicted, so that one defect does not stop the chain; see the log."""
+
+
+class NonceMaximum(CannotInclude):
+    """The nonce has no successor (EIP-2681)."""
+
+    def __init__(self, address: Address, nonce: int) -> None:
+        super().__init__(f"nonce has max value: address 0x{address.hex()}, nonce: {nonce}")
+
+
+class CallTimeout(ExecutionError):
+    """A call ran longer than it may. Who set the limit knows how long that was."""
+
+
+class SystemContractFailed(ExecutionError):
+    """A contract of the protocol is missing or failed where its success makes a block valid (EIP-7002, EIP-7251)."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"system contract {name}: {reason}: genesis must carry the contracts of its fork")
+
+
+class InvalidDepositLog(ExecutionError):
+    """The deposit contract's log is not laid out as its ABI has it, which makes the block invalid (EIP-6110)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"deposit log of {size} bytes is not laid out as the deposit contract does it")

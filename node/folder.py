@@ -8,6 +8,7 @@ validator-N/db           the validator's safety data, proposals and mempool
 storage-N                state, blocks and receipts of executor N
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -56,8 +57,7 @@ def temporary_folder(settings: Settings) -> DataFolder:
 def create_or_open(path: Path, settings: Settings) -> DataFolder:
     """The chain in the folder, made from the settings if there is none yet. Raises BadDataFolder."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        known = sorted(entry.name for entry in path.iterdir())
+        known = sorted(entry.name for entry in made(path).iterdir())
     except OSError as error:
         raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
     if "chain.json" in known:
@@ -67,6 +67,15 @@ def create_or_open(path: Path, settings: Settings) -> DataFolder:
             f"{path} is not empty and holds no chain ({known[0]} is there): give an empty or new folder as --data-dir"
         )
     return create(path, settings, durable=True)
+
+
+def made(path: Path) -> Path:
+    """The folder, which is there now. Raises BadDataFolder."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadDataFolder(f"cannot make the data folder {path}: {error.strerror}; give another --data-dir") from error
+    return path
 
 
 def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
@@ -111,13 +120,17 @@ def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
 
 def lock(path: Path) -> IO[bytes]:
     """Holds the folder for this process until the file is closed. Raises BadDataFolder if another chain runs in it."""
-    try:
-        file = open(path / "lock", "ab")  # noqa: SIM115  (held for the life of the process)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BadDataFolder(f"another Tandem runs in {path}: stop it, or give another --data-dir") from None
-    except OSError as error:
-        raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context(open(path / "lock", "ab"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadDataFolder(f"another Tandem runs in {path}: stop it, or give another --data-dir") from None
+        except OSError as error:
+            raise BadDataFolder(
+                f"cannot use the data folder {path}: {error.strerror}; give another --data-dir"
+            ) from error
+        opened.pop_all()
     return file
 
 

@@ -47,6 +47,7 @@ class Supervisor:
         self._servers: dict[str, ForkServer] = {}
         self._due: list[tuple[float, str]] = []
         self._stopping = False
+        self._rpc_answers = False
         self._ready = False
         self._exit_status = 0
 
@@ -102,6 +103,7 @@ class Supervisor:
         elif "started" in message:
             self._processes[message["started"]].pid = message["pid"]
             self._write_processes()
+            self._say_ready()
         else:
             self._on_ended(self._processes[message["ended"]], message["status"])
 
@@ -143,7 +145,12 @@ class Supervisor:
 
     def _on_ready(self, ready_read: int) -> None:
         os.read(ready_read, 64)
-        if self._ready:
+        self._rpc_answers = True
+        self._say_ready()
+
+    def _say_ready(self) -> None:
+        """Once: when rpc answers and every process was started."""
+        if self._ready or not self._rpc_answers or any(p.pid is None for p in self._processes.values()):
             return
         self._ready = True
         assert self._plan.listening is not None

@@ -25,8 +25,7 @@ def up(settings: Settings) -> int:
     if settings.data_dir is None:
         folder = data.temporary_folder(settings)
     else:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        lock = data.lock(settings.data_dir)
+        lock = data.lock(data.made(settings.data_dir))
         folder = data.create_or_open(settings.data_dir, settings)
     sockets = Path(tempfile.mkdtemp(prefix="tandem-"))
     ready_read, ready_write = os.pipe()

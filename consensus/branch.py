@@ -1,0 +1,104 @@
+"""Which transactions are already in the branch that the next proposal extends, block by block."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chain.errors import ChainError
+from chain.keccak import keccak256
+from chain.proposals import Proposal
+from chain.transactions import decode_transaction
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+
+MAX_RESOLVED_PROPOSALS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A transaction of an unexecuted block. `cost` is the most it can take from its sender."""
+
+    hash: Hash32
+    sender: Address
+    nonce: int
+    gas: Gas
+    cost: Wei
+
+
+class Resolver:
+    """Finds out what a proposal's raw transactions are: from the mempool by hash, else by decoding them."""
+
+    def __init__(self, known: Callable[[Hash32], InFlight | None]) -> None:
+        self._known = known
+        self._resolved: OrderedDict[Hash32, tuple[InFlight, ...]] = OrderedDict()
+
+    def resolve(self, proposal: Proposal) -> tuple[InFlight, ...]:
+        """Bytes that are no transaction are skipped: execution leaves them out of every block."""
+        found = self._resolved.get(proposal.id)
+        if found is None:
+            resolved = (self._resolve_one(raw) for raw in proposal.transactions)
+            found = tuple(transaction for transaction in resolved if transaction is not None)
+            self._resolved[proposal.id] = found
+            if len(self._resolved) > MAX_RESOLVED_PROPOSALS:
+                self._resolved.popitem(last=False)
+        return found
+
+    def _resolve_one(self, raw: bytes) -> InFlight | None:
+        hash = keccak256(raw)
+        known = self._known(hash)
+        if known is not None:
+            return known
+        try:
+            transaction = decode_transaction(raw)
+            sender = transaction.sender()
+        except ChainError:
+            return None
+        cost = Wei(transaction.value + transaction.gas * transaction.max_fee)
+        return InFlight(hash, sender, transaction.nonce, transaction.gas, cost)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchBlock:
+    id: Hash32
+    number: BlockNumber
+    transactions: tuple[InFlight, ...]
+
+
+class Branch:
+    """The unexecuted blocks of the branch followed, oldest first."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._blocks: list[BranchBlock] = []
+        self._hashes: set[Hash32] = set()
+
+    def __contains__(self, hash: Hash32) -> bool:
+        return hash in self._hashes
+
+    @property
+    def newest(self) -> BlockNumber | None:
+        return self._blocks[-1].number if self._blocks else None
+
+    def follow(self, proposals: Sequence[Proposal]) -> tuple[list[BranchBlock], list[BranchBlock]]:
+        """Moves to that branch. Returns the blocks that left it and those that joined it."""
+        ids = [proposal.id for proposal in proposals]
+        kept = {block.id: block for block in self._blocks if block.id in ids}
+        left = [block for block in self._blocks if block.id not in kept]
+        blocks = [kept.get(proposal.id) or self._block(proposal) for proposal in proposals]
+        joined = [block for block in blocks if block.id not in kept]
+        self._blocks = blocks
+        for block in left:
+            self._hashes.difference_update(tx.hash for tx in block.transactions)
+        for block in joined:
+            self._hashes.update(tx.hash for tx in block.transactions)
+        return left, joined
+
+    def drop_up_to(self, number: BlockNumber) -> list[BranchBlock]:
+        """Removes the blocks that are executed now, and returns them."""
+        left = [block for block in self._blocks if block.number <= number]
+        self._blocks = self._blocks[len(left) :]
+        for block in left:
+            self._hashes.difference_update(tx.hash for tx in block.transactions)
+        return left
+
+    def _block(self, proposal: Proposal) -> BranchBlock:
+        return BranchBlock(proposal.id, proposal.number, self._resolver.resolve(proposal))

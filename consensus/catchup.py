@@ -1,0 +1,55 @@
+"""Getting proposals that others certified while this replica was away."""
+
+from chain.proposals import Certificate
+from chain.types import Hash32, ValidatorIndex
+from consensus.wire import ProposalMessage
+
+FETCH_TIMEOUT_MS = 500
+MAX_FETCH_TIMEOUT_MS = 5_000
+
+
+class Catchup:
+    """What is missing and whom it was asked of. One request is under way at a time.
+
+    Whoever voted for a certified proposal has it, so when one peer does not answer, the certificate names the next.
+    """
+
+    def __init__(self, me: ValidatorIndex) -> None:
+        self._me = me
+        self.target: Certificate | None = None
+        self.orphan: ProposalMessage | None = None
+        self.asked: ValidatorIndex | None = None
+        self.reached: Hash32 | None = None
+        self._attempts = 0
+
+    @property
+    def timeout_ms(self) -> int:
+        return min(FETCH_TIMEOUT_MS << min(self._attempts, 8), MAX_FETCH_TIMEOUT_MS)
+
+    def want(self, certificate: Certificate) -> None:
+        """The certified proposal is not known here."""
+        if self.target is None or certificate.round > self.target.round:
+            self.target = certificate
+
+    def keep(self, orphan: ProposalMessage) -> None:
+        """A proposal whose parent is missing; the newest is looked at again when it is there."""
+        if self.orphan is None or orphan.proposal.round > self.orphan.proposal.round:
+            self.orphan = orphan
+
+    def next_peer(self) -> ValidatorIndex | None:
+        """Whom to ask after a silence: the signers of the certificate in turn."""
+        assert self.target is not None
+        signers = [vote.validator for vote in self.target.votes if vote.validator != self._me]
+        self._attempts += 1
+        return signers[self._attempts % len(signers)] if signers else None
+
+    def progressed(self, reached: Hash32) -> None:
+        self.reached = reached
+        self._attempts = 0
+
+    def finish(self) -> ProposalMessage | None:
+        """Nothing is missing any more. Returns the orphan to look at again."""
+        orphan, self.orphan = self.orphan, None
+        self.target = self.asked = self.reached = None
+        self._attempts = 0
+        return orphan

@@ -1,0 +1,87 @@
+"""What a replica wants done. Commands are carried out in order; each is complete before the next begins."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from chain.proposals import Certificate, Proposal
+from chain.types import Hash32, ValidatorIndex
+from consensus.errors import ConsensusError
+from consensus.events import PeerMessage, Timer
+from consensus.safety import SafetyData
+from consensus.wire import FetchProposals
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A committed proposal and its height: how many proposals from genesis (0)."""
+
+    height: int
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """One atomic write. `synced` when a signature depends on it: nothing after it may happen before it is durable.
+
+    `safety` is None when unchanged. `accepted` are proposals not stored yet, `committed` extends the committed chain,
+    `abandoned` are proposals of other branches, which may be deleted.
+    """
+
+    safety: SafetyData | None
+    accepted: tuple[Proposal, ...]
+    committed: tuple[Placed, ...]
+    abandoned: tuple[Hash32, ...]
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """To each of these peers, never to oneself. May be lost."""
+
+    to: tuple[ValidatorIndex, ...]
+    message: PeerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Replaces the timer of the same kind."""
+
+    timer: Timer
+    token: int
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Final, oldest first, in the order of the chain; includes proposals that make no block."""
+
+    proposals: tuple[Placed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeProposals:
+    """Answer `to` with `Proposals`: the committed chain after what it has, then `uncommitted`, within bounds.
+
+    `certificate` is that of the last uncommitted proposal, or of the newest committed one if there is none.
+    """
+
+    to: ValidatorIndex
+    request: FetchProposals
+    uncommitted: tuple[Placed, ...]
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something an operator should see: a peer's message was refused, or results disagree."""
+
+    peer: ValidatorIndex | None
+    error: ConsensusError
+
+
+Command: TypeAlias = Persist | Send | SetTimer | CancelTimer | Commit | ServeProposals | Report

@@ -1,0 +1,325 @@
+"""The replica's protocol as a pure state machine: events in, commands out.
+
+Everything that decides what a validator signs must live here or in the values this file is built from: rule sets,
+leader schedules, the pacemaker, the collectors. There is no clock (time comes with events), no disk (state comes in
+as `Recovered` and goes out as `Persist`), no socket and no randomness, so a test can drive N of these through any
+schedule and replay it from a seed.
+
+One event is handled to its end: learn certificates, commit what they commit, vote, propose if it is this replica's
+turn and there is work, then see which timers should run. The commands of one event begin with the durable write that
+the rest depends on.
+
+A round passes like this. Its leader, having entered it by a certificate or a timeout certificate, proposes if there
+is work (`production.py`), else says nothing and the chain is quiet. Votes go to the leaders of this round and of the
+next; both form the certificate. The next leader carries it in its proposal, or, having nothing to propose, sends it
+to everyone, so that all of them stop waiting in the same round on the same tip.
+"""
+
+from dataclasses import dataclass
+
+from chain.genesis import Genesis
+from chain.proposals import Proposal, TimeoutCertificate
+from chain.types import BlockNumber, Round, ValidatorIndex
+from consensus.authentication import Authenticator, genesis_certificate
+from consensus.chain_state import ChainState
+from consensus.commands import Command, Report
+from consensus.errors import (
+    Equivocation,
+    ExecutionConflict,
+    OutOfWindow,
+    Rejected,
+    WrongLeader,
+    WrongParent,
+)
+from consensus.events import (
+    Event,
+    MessageReceived,
+    PayloadChanged,
+    PeerConnected,
+    PeerMessage,
+    ResultReceived,
+    Started,
+    Timer,
+    TimerFired,
+)
+from consensus.fetching import Fetching
+from consensus.outbox import Outbox
+from consensus.pacemaker import Pacemaker
+from consensus.payload import Payload
+from consensus.production import Work, block_allowed, wanted
+from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
+from consensus.proposer import Proposer
+from consensus.recovered import Recovered
+from consensus.registry import leader_schedule, rule_set
+from consensus.results import Agreement
+from consensus.settings import ConsensusSettings
+from consensus.signatures import Signer, SigningDomain, Verifier
+from consensus.synchronizer import Synchronizer
+from consensus.validators import ValidatorSet
+from consensus.votes import TimeoutCollector, VoteCollector
+from consensus.voting import Voting
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class CoreStatus:
+    """A look inside: rounds, and the newest block in each stage of its life."""
+
+    round: Round
+    leader: ValidatorIndex
+    proposed: BlockNumber
+    certified: BlockNumber
+    committed: BlockNumber
+    executed: BlockNumber
+    verified: BlockNumber
+    timeouts: int
+
+
+class Core:
+    """One validator. `payload` is its mempool, called synchronously and as deterministic as this."""
+
+    def __init__(
+        self,
+        me: ValidatorIndex,
+        genesis: Genesis,
+        signer: Signer,
+        verifier: Verifier,
+        payload: Payload,
+        settings: ConsensusSettings,
+        recovered: Recovered,
+    ) -> None:
+        self.me = me
+        validators = ValidatorSet(genesis.validators)
+        rules = rule_set(genesis.rules)
+        genesis_id = genesis.id()
+        domain = SigningDomain(genesis_id, genesis.rules)
+        authenticator = Authenticator(validators, domain, verifier, genesis_certificate(genesis_id))
+        outbox = Outbox()
+        schedule = leader_schedule(settings.leaders, len(validators))
+        pacemaker = Pacemaker(schedule, validators, recovered.safety.next_round)
+        state = ChainState(recovered, rules, pacemaker, payload, outbox)
+        votes, timeouts = VoteCollector(validators), TimeoutCollector(validators)
+        self._others = validators.others(me)
+        self._chain_rules = ChainRules(genesis.gas_limit, genesis.max_lag, validators)
+        self._signer, self._domain, self._authenticator = signer, domain, authenticator
+        self._payload, self._settings = payload, settings
+        self._outbox, self._pacemaker, self._state = outbox, pacemaker, state
+        self._voting = Voting(me, state, rules, signer, domain, authenticator, votes, outbox)
+        self._synchronizer = Synchronizer(me, self._others, state, signer, domain, authenticator, timeouts, outbox)
+        self._fetching = Fetching(me, state, authenticator, self._chain_rules, outbox)
+        self._proposer = Proposer(me, self._chain_rules, payload)
+        self._now_ms = 0
+        self._proposed = max((p.number for p in recovered.uncommitted), default=recovered.root.number)
+
+    def handle(self, event: Event, now_ms: int) -> list[Command]:
+        """Everything that follows from `event`. `now_ms` is the time since 1970; it never runs backwards."""
+        self._now_ms = max(self._now_ms, now_ms)
+        sender = event.sender if isinstance(event, MessageReceived) else None
+        try:
+            self._dispatch(event)
+        except Rejected as error:
+            self._outbox.add(Report(sender, error))
+        self._settle(sender)
+        return self._outbox.flush()
+
+    def status(self) -> CoreStatus:
+        state = self._state
+        root, tip = state.tree.root, state.tip
+        certified = max(root.number, BlockNumber(0) if tip is None else tip.number)
+        return CoreStatus(
+            round=state.round,
+            leader=self._pacemaker.leader,
+            proposed=max(self._proposed, certified),
+            certified=certified,
+            committed=root.number,
+            executed=state.newest_result,
+            verified=root.executed.number,
+            timeouts=state.rounds_timed_out,
+        )
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case MessageReceived(sender, message):
+                self._receive(sender, message)
+            case TimerFired(timer, token):
+                if self._outbox.fired(timer, token):
+                    self._on_timer(timer)
+            case ResultReceived(executed):
+                if self._state.results.compare(executed) is Agreement.CONFLICT:
+                    ours = self._state.results.hash_of(executed.number)
+                    raise ExecutionConflict(executed.number, executed.header_hash, ours)
+                self._state.learn_result(executed)
+                self._voting.vote_if_safe()
+            case PeerConnected(peer):
+                self._greet(peer)
+            case Started():
+                self._state.learn_certificate(self._state.safety.highest)
+                self._voting.vote_if_safe()
+            case PayloadChanged():
+                pass
+
+    def _receive(self, sender: ValidatorIndex, message: PeerMessage) -> None:
+        match message:
+            case ProposalMessage():
+                self._on_proposal(message)
+            case Vote():
+                self._voting.take_vote(message)
+            case Timeout():
+                self._synchronizer.take_timeout(sender, message)
+            case SyncInfo(certificate, timeout_certificate):
+                self._synchronizer.learn(certificate, timeout_certificate)
+            case FetchProposals():
+                self._fetching.serve(sender, message)
+            case Proposals():
+                self._fetching.take(sender, message)
+
+    # Proposals of others
+
+    def _on_proposal(self, message: ProposalMessage) -> None:
+        proposal, state = message.proposal, self._state
+        if proposal.round <= state.tree.root.round:
+            return
+        if proposal.id in state.tree:
+            self._voting.repeat(proposal)
+            return
+        leader = self._pacemaker.leader_of(proposal.round)
+        if proposal.proposer != leader:
+            raise WrongLeader(proposal.proposer, leader, proposal.round)
+        self._authenticator.check_proposal(message)
+        if proposal.parent != proposal.certificate.proposal:
+            raise WrongParent(f"a proposal of round {proposal.round} with another proposal's certificate")
+        self._synchronizer.learn(proposal.certificate, proposal.timeout_certificate)
+        self._pacemaker.heard_from(leader)
+        if proposal.round > state.round:
+            raise OutOfWindow(proposal.round, state.round)
+        if proposal.parent not in state.tree:
+            self._fetching.keep(message)
+            return
+        self._accept(proposal)
+
+    def _accept(self, proposal: Proposal) -> None:
+        state = self._state
+        parent = state.tree.get(proposal.parent)
+        if parent is None or proposal.round <= state.tree.root.round or proposal.id in state.tree:
+            return
+        if state.tree.proposed_in(proposal.round) is not None:
+            raise Equivocation("proposal", proposal.proposer, proposal.round)
+        check_extends(proposal, parent, self._chain_rules, self._now_ms + MAX_CLOCK_DIFFERENCE_MS)
+        if proposal.makes_block:
+            self._payload.check(proposal, self._chain_rules.gas_limit)
+        self._insert(proposal)
+        self._voting.vote_if_safe()
+
+    def _insert(self, proposal: Proposal) -> None:
+        self._state.insert(proposal)
+        self._proposed = max(self._proposed, proposal.number)
+
+    def _greet(self, peer: ValidatorIndex) -> None:
+        """A peer connected: tell it where we stand and what of this round it may have missed."""
+        self._synchronizer.tell(peer)
+        proposal = self._state.this_round.proposal
+        if proposal is not None and proposal.proposer == self.me:
+            self._outbox.send((peer,), self._signed(proposal))
+        self._voting.tell(peer)
+
+    # What follows from any event
+
+    def _settle(self, sender: ValidatorIndex | None) -> None:
+        self._fetching.begin_if_missing(sender)
+        orphan = self._fetching.finish_if_complete()
+        if orphan is not None:
+            try:
+                self._accept(orphan.proposal)
+            except Rejected as error:
+                self._outbox.add(Report(orphan.proposal.proposer, error))
+        while self._propose():
+            pass
+        self._announce()
+        self._set_timers()
+
+    def _propose(self) -> bool:
+        """Proposes if it is this replica's turn, it may, and there is work. A lone validator certifies at once."""
+        state, tip, round = self._state, self._state.tip, self._state.round
+        if tip is None or self._pacemaker.leader != self.me or state.safety.last_voted_round >= round:
+            return False
+        timeouts = self._justification()
+        work = self._work()
+        if work is Work.NOTHING or (timeouts is None and state.safety.highest.round != round - 1):
+            return False
+        proposal = self._proposer.make(work, round, state, timeouts, self._now_ms)
+        self._voting.formed()
+        self._outbox.send(self._others, self._signed(proposal))
+        self._insert(proposal)
+        self._voting.vote(proposal)
+        return True
+
+    def _justification(self) -> TimeoutCertificate | None:
+        """The timeout certificate that a proposal of this round needs, if we have it and may build on it."""
+        safety, round = self._state.safety, self._state.round
+        timeouts = safety.timeout_certificate
+        if timeouts is None or safety.highest.round == round - 1 or timeouts.round != round - 1:
+            return None
+        return timeouts if safety.highest.round >= timeouts.highest_certificate_round else None
+
+    def _signed(self, proposal: Proposal) -> ProposalMessage:
+        return ProposalMessage(proposal, self._signer.sign(self._domain.proposal(proposal.round, proposal.id)))
+
+    def _work(self) -> Work:
+        """What this replica would have the leader propose. A peer that gives the round up sees work that we do not."""
+        self._state.follow_branch()
+        tip = self._state.tip
+        if tip is None:
+            return Work.NOTHING
+        view = self._state.view(tip, due=self._due_in_ms() == 0)
+        work = wanted(view, self._payload.pending(), self._chain_rules.max_lag)
+        if work is Work.NOTHING and self._synchronizer.someone_gave_up:
+            return Work.EMPTY
+        return work
+
+    def _announce(self) -> None:
+        """A certificate formed here that no proposal of ours carries: before silence everyone must have it, and when
+        the next leader seems dead nobody else would send it.
+        """
+        certificate = self._voting.formed()
+        if certificate is None or certificate != self._state.safety.highest:
+            return
+        if self._state.round != certificate.round + 1:
+            return
+        leader = self._pacemaker.leader
+        if leader == self.me or self._pacemaker.suspects(leader):
+            self._outbox.send(self._others, SyncInfo(certificate, None))
+
+    # Timers
+
+    def _on_timer(self, timer: Timer) -> None:
+        match timer:
+            case Timer.ROUND:
+                self._state.this_round.attempts += 1
+                self._synchronizer.give_up()
+            case Timer.FETCH:
+                self._fetching.ask_another()
+            case Timer.BLOCK_INTERVAL:
+                pass
+
+    def _set_timers(self) -> None:
+        """The round timer runs only while something is expected of the round."""
+        this_round = self._state.this_round
+        expected = this_round.proposal is not None or this_round.gave_up or self._work() is not Work.NOTHING
+        if not expected:
+            self._outbox.stop_timer(Timer.ROUND)
+        elif not self._outbox.is_running(Timer.ROUND):
+            self._outbox.start_timer(Timer.ROUND, self._pacemaker.timeout_ms(this_round.attempts))
+        due_in_ms = self._due_in_ms()
+        if not due_in_ms:
+            self._outbox.stop_timer(Timer.BLOCK_INTERVAL)
+        elif not self._outbox.is_running(Timer.BLOCK_INTERVAL):
+            self._outbox.start_timer(Timer.BLOCK_INTERVAL, due_in_ms)
+
+    def _due_in_ms(self) -> int | None:
+        """Until the block interval has passed since the newest block; None without one, or while none is allowed."""
+        interval, tip = self._settings.block_interval_ms, self._state.tip
+        if interval is None or tip is None:
+            return None
+        if not block_allowed(self._state.view(tip, due=False), self._chain_rules.max_lag):
+            return None
+        return max(0, tip.timestamp_ms + interval - self._now_ms)

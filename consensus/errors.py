@@ -1,0 +1,139 @@
+"""What can go wrong in consensus: messages that are refused, and facts that must never be."""
+
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+
+
+class ConsensusError(Exception):
+    """The base class of this room."""
+
+
+class UnknownRuleSet(ConsensusError):
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"unknown consensus rule set {name!r}: this version knows {', '.join(known)}")
+
+
+class UnknownLeaderSchedule(ConsensusError):
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"unknown leader schedule {name!r}: this version knows {', '.join(known)}")
+
+
+class NotAValidator(ConsensusError):
+    """The index or the private key that this validator was started with is not the one genesis names."""
+
+
+class ConflictingCommit(ConsensusError):
+    """Certificates commit two branches: more than a third of the stake is faulty. Going on would hide it."""
+
+    def __init__(self, committed: Hash32, conflicting: Hash32) -> None:
+        super().__init__(f"{conflicting.hex()} would be committed beside {committed.hex()}, which is committed already")
+
+
+class StoreOfAnotherChain(ConsensusError):
+    def __init__(self, found: bytes, expected: bytes) -> None:
+        super().__init__(
+            f"this validator's store belongs to the chain {found.hex()}, not to {expected.hex()}: "
+            "start with the options it was made with, or choose another data folder"
+        )
+
+
+class NewerStore(ConsensusError):
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"this validator's store has format {found}, this version knows up to {known}: "
+            "use the newer version, or choose another data folder"
+        )
+
+
+class StoreIncomplete(ConsensusError):
+    """A proposal that the store's own cursor names is not in it."""
+
+    def __init__(self, proposal: bytes) -> None:
+        super().__init__(f"proposal {proposal.hex()} is missing from this validator's store: restore it from a backup")
+
+
+class Rejected(ConsensusError):
+    """A peer's message that must not be acted on. Subclasses name the cause; peers are counted by them."""
+
+
+class UnknownValidator(Rejected):
+    def __init__(self, index: int) -> None:
+        super().__init__(f"there is no validator {index}")
+
+
+class WrongSignature(Rejected):
+    def __init__(self, kind: str, validator: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"the signature on validator {validator}'s {kind} of round {round} does not verify")
+
+
+class InvalidCertificate(Rejected):
+    """Too little stake, a signer twice, or a round that does not fit."""
+
+
+class WrongLeader(Rejected):
+    def __init__(self, proposer: ValidatorIndex, leader: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"validator {proposer} proposed in round {round}, whose leader is {leader}")
+
+
+class Equivocation(Rejected):
+    """A validator signed two different things for one round. Both signatures are evidence."""
+
+    def __init__(self, kind: str, validator: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"validator {validator} signed two different {kind}s in round {round}")
+
+
+class WrongParent(Rejected):
+    """The parent is not the certified proposal, or rounds do not grow."""
+
+
+class WrongNumber(Rejected):
+    def __init__(self, number: BlockNumber, expected: BlockNumber) -> None:
+        super().__init__(f"block number {number} where {expected} belongs")
+
+
+class WrongInputs(Rejected):
+    """Beneficiary, randomness, gas limit or transactions that this proposal may not have."""
+
+
+class WrongTimestamp(Rejected):
+    def __init__(self, timestamp_ms: int, earliest_ms: int, latest_ms: int) -> None:
+        super().__init__(f"timestamp {timestamp_ms} ms is outside {earliest_ms}..{latest_ms}")
+
+
+class ExecutedWentBack(Rejected):
+    """The execution result a proposal carries is older than its parent's, or of a block that is not an ancestor."""
+
+
+class LagTooLong(Rejected):
+    def __init__(self, number: BlockNumber, executed: BlockNumber, max_lag: int) -> None:
+        super().__init__(f"block {number} while only {executed} is executed: the chain allows a lag of {max_lag}")
+
+
+class TransactionsTooLarge(Rejected):
+    """More gas or bytes than a proposal may hold."""
+
+
+class UndecodableTransaction(Rejected):
+    """A proposal holds bytes that are no signed transaction."""
+
+
+class ExecutionConflict(Rejected):
+    """A proposal carries another hash for a block than this validator's execution got."""
+
+    def __init__(self, number: BlockNumber, theirs: Hash32, ours: Hash32) -> None:
+        super().__init__(f"block {number} is 0x{theirs.hex()} for the proposer, 0x{ours.hex()} for our execution")
+
+
+class OutOfWindow(Rejected):
+    """A vote or timeout for a round too far from ours to keep."""
+
+    def __init__(self, round: Round, current: Round) -> None:
+        super().__init__(f"round {round} is too far from the current round {current}")
+
+
+class UnexpectedProposals(Rejected):
+    """Proposals that were not asked for, or that do not link to what is known."""
+
+
+class UnknownRequest(ConsensusError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"validators do not answer {name}")

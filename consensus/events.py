@@ -1,0 +1,60 @@
+"""What happens to a replica. Time comes with each event, as the second argument of `Core.handle`."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TypeAlias
+
+from chain.proposals import ExecutedBlock
+from chain.types import ValidatorIndex
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
+
+PeerMessage: TypeAlias = ProposalMessage | Vote | Timeout | SyncInfo | FetchProposals | Proposals
+
+
+class Timer(Enum):
+    """The three things a replica may wait for."""
+
+    ROUND = auto()
+    BLOCK_INTERVAL = auto()
+    FETCH = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The replica's state is loaded; it may act."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """From the peer at the other end of a link; who signed what is checked inside."""
+
+    sender: ValidatorIndex
+    message: PeerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    peer: ValidatorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """`token` is that of the SetTimer; one that was replaced or cancelled meanwhile is ignored."""
+
+    timer: Timer
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadChanged:
+    """The mempool took or lost transactions."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultReceived:
+    """Execution finished a block. The mempool has heard of it already."""
+
+    executed: ExecutedBlock
+
+
+Event: TypeAlias = Started | MessageReceived | PeerConnected | TimerFired | PayloadChanged | ResultReceived

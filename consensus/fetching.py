@@ -1,0 +1,119 @@
+"""The asking and the answering side of catching up, over what the replica knows."""
+
+from chain.codec import MessageError
+from chain.proposals import Certificate, Proposal, decode_proposal
+from chain.types import ValidatorIndex
+from consensus.authentication import Authenticator
+from consensus.catchup import Catchup
+from consensus.chain_state import ChainState
+from consensus.commands import Placed, ServeProposals
+from consensus.errors import InvalidCertificate, UnexpectedProposals
+from consensus.events import Timer
+from consensus.outbox import Outbox
+from consensus.proposal_checks import ChainRules, check_extends
+from consensus.wire import FetchProposals, ProposalMessage, Proposals
+
+
+class Fetching:
+    """Fetched proposals are taken in only once their certificate verified, and are never voted for."""
+
+    def __init__(
+        self, me: ValidatorIndex, state: ChainState, authenticator: Authenticator, rules: ChainRules, outbox: Outbox
+    ) -> None:
+        self._state = state
+        self._authenticator = authenticator
+        self._rules = rules
+        self._outbox = outbox
+        self._catchup = Catchup(me)
+
+    @property
+    def active(self) -> bool:
+        return self._catchup.target is not None
+
+    def keep(self, orphan: ProposalMessage) -> None:
+        self._catchup.keep(orphan)
+
+    def begin_if_missing(self, source: ValidatorIndex | None) -> None:
+        """Asks `source`, or a signer, when a certified proposal is missing and nobody was asked yet."""
+        missing = self._state.missing
+        if missing is None:
+            return
+        self._catchup.want(missing)
+        if self._catchup.asked is None and not self._outbox.is_running(Timer.FETCH):
+            self._ask(source if source is not None else self._catchup.next_peer())
+
+    def ask_another(self) -> None:
+        """The peer asked did not answer in time."""
+        if self._catchup.target is not None:
+            self._ask(self._catchup.next_peer())
+
+    def finish_if_complete(self) -> ProposalMessage | None:
+        """When all that was missing is there: the proposal that had to wait for it."""
+        target, state = self._catchup.target, self._state
+        if target is None or (target.proposal not in state.tree and target.round > state.tree.root.round):
+            return None
+        state.missing = None
+        self._outbox.stop_timer(Timer.FETCH)
+        return self._catchup.finish()
+
+    def serve(self, asker: ValidatorIndex, request: FetchProposals) -> None:
+        """Answers with the way from the committed chain to the tip, or to the root where the tip is missing here."""
+        state = self._state
+        tip = state.tip
+        if tip is not None:
+            path = tuple(Placed(n.height, n.proposal) for n in state.tree.path_to(tip.id) if n.proposal is not None)
+            self._outbox.add(ServeProposals(asker, request, path, state.safety.highest))
+            return
+        child = next((n for n in state.tree.children(state.tree.root.id) if n.proposal is not None), None)
+        if child is not None and child.proposal is not None:
+            self._outbox.add(ServeProposals(asker, request, (), child.proposal.certificate))
+
+    def take(self, sender: ValidatorIndex, answer: Proposals) -> None:
+        """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays."""
+        if sender != self._catchup.asked:
+            raise UnexpectedProposals(f"validator {sender} was not asked for proposals")
+        self._catchup.asked = None
+        proposals = [_decoded(encoded) for encoded in answer.proposals]
+        if not proposals or answer.certificate is None:
+            return
+        certificates = [*(p.certificate for p in proposals[1:]), answer.certificate]
+        for proposal, certificate in zip(proposals, certificates, strict=True):
+            self._take_one(proposal, certificate)
+        self._catchup.progressed(proposals[-1].id)
+        if self.finish_pending():
+            self._ask(sender)
+
+    def finish_pending(self) -> bool:
+        target = self._catchup.target
+        return target is not None and target.proposal not in self._state.tree
+
+    def _take_one(self, proposal: Proposal, certificate: Certificate) -> None:
+        state = self._state
+        if proposal.round <= state.tree.root.round or proposal.id in state.tree:
+            return
+        if certificate.proposal != proposal.id or certificate.round != proposal.round:
+            raise InvalidCertificate("a fetched proposal with another proposal's certificate")
+        self._authenticator.check_certificate(certificate)
+        parent = state.tree.get(proposal.parent)
+        if parent is None:
+            raise UnexpectedProposals(f"proposal {proposal.id.hex()} does not link to what is known here")
+        check_extends(proposal, parent, self._rules, latest_ms=None)
+        state.insert(proposal)
+        state.learn_certificate(certificate)
+
+    def _ask(self, peer: ValidatorIndex | None) -> None:
+        if peer is None:
+            return
+        tree = self._state.tree
+        reached = None if self._catchup.reached is None else tree.get(self._catchup.reached)
+        known = reached or tree.root
+        self._catchup.asked = peer
+        self._outbox.send((peer,), FetchProposals(known.id, known.height, tree.root.height))
+        self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)
+
+
+def _decoded(encoded: bytes) -> Proposal:
+    try:
+        return decode_proposal(encoded)
+    except MessageError as error:
+        raise UnexpectedProposals(f"not a proposal: {error}") from error

@@ -1,0 +1,107 @@
+"""Those who follow a validator: execution its commits, rpc its progress."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from chain.links import LinkClosed, Peer
+from chain.messages.mempool import Committed, ConsensusNews, Evicted
+from chain.types import BlockNumber, Hash32
+from consensus.store import ValidatorStore
+
+NEWS_INTERVAL_S = 0.02
+"""The least time between two ConsensusNews; what changes meanwhile is in the second."""
+
+
+class CommitFollowers:
+    """Pushes committed blocks from the store to each follower at its own pace, from its own cursor."""
+
+    def __init__(self, store: ValidatorStore) -> None:
+        self._store = store
+        self._more = asyncio.Event()
+        self._tasks: dict[Peer, asyncio.Task[None]] = {}
+
+    def follow(self, peer: Peer, after: Hash32) -> None:
+        """From now on `peer` gets every block after that one; an earlier wish of the same peer is void."""
+        self.forget(peer)
+        task = self._tasks[peer] = asyncio.create_task(self._push_all(peer, after))
+        task.add_done_callback(_raise_failure)
+
+    def forget(self, peer: Peer) -> None:
+        task = self._tasks.pop(peer, None)
+        if task is not None:
+            task.cancel()
+
+    def blocks_committed(self) -> None:
+        self._more.set()
+        self._more = asyncio.Event()
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for peer in list(self._tasks):
+            self.forget(peer)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _push_all(self, peer: Peer, after: Hash32) -> None:
+        while (number := self._store.block_number_of(after)) is None:
+            await self._more.wait()  # this validator is behind the one that follows it
+        while peer.open:
+            id = self._store.id_of_block(BlockNumber(number + 1))
+            if id is None:
+                await self._more.wait()
+                continue
+            number = BlockNumber(number + 1)
+            if not peer.push(Committed(number, id, after, self._store.encoded_proposal(id))):
+                return
+            after = id
+            try:
+                await peer.drained()
+            except LinkClosed:
+                return
+
+
+class ConsensusFollowers:
+    """Pushes this validator's view when it changed, at most so often, and what its mempool gave up at once."""
+
+    def __init__(self, look: Callable[[], ConsensusNews]) -> None:
+        self._look = look
+        self._peers: dict[Peer, ConsensusNews] = {}
+        self._due: asyncio.TimerHandle | None = None
+        self._next_at = 0.0
+
+    def follow(self, peer: Peer) -> None:
+        news = self._look()
+        if peer.push(news):
+            self._peers[peer] = news
+
+    def forget(self, peer: Peer) -> None:
+        self._peers.pop(peer, None)
+
+    def changed(self) -> None:
+        """Something may be different; tells it when the interval has passed."""
+        if self._peers and self._due is None:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_at(max(self._next_at, loop.time()), self._tell)
+
+    def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
+        for peer in list(self._peers):
+            for hash, reason in transactions:
+                peer.push(Evicted(hash, reason))
+
+    def close(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        self._peers.clear()
+
+    def _tell(self) -> None:
+        self._due = None
+        self._next_at = asyncio.get_running_loop().time() + NEWS_INTERVAL_S
+        news = self._look()
+        for peer, told in list(self._peers.items()):
+            if told != news and peer.push(news):
+                self._peers[peer] = news
+
+
+def _raise_failure(task: "asyncio.Task[None]") -> None:
+    """A follower's error is the process's error: the loop's exception handler decides."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "pushing commits failed", "exception": error, "task": task})

@@ -1,0 +1,372 @@
+"""The transactions that wait for their block, and which of them go into the next one.
+
+Pure: it is told of admitted transactions, of the branch that the next proposal extends and of execution's results,
+and says what to propose, what to store and what it gave up. A transaction leaves only when a block included it or
+with a reason; being in a proposal is not enough, because the proposal's branch may be abandoned or execution may
+leave the transaction out.
+"""
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from chain.fees import BASE_FEE_CHANGE_DENOMINATOR, highest_base_fee_after
+from chain.genesis import Genesis
+from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.proposals import Proposal
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from consensus.branch import Branch, BranchBlock, InFlight, Resolver
+from consensus.errors import TransactionsTooLarge, UndecodableTransaction
+from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
+from consensus.payload import Pending
+from consensus.sender_queue import Entry, SenderQueue, highest_cost
+
+REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
+MAX_RETRIES = 3
+MAX_PROPOSAL_BYTES = 2 * 1024 * 1024
+MAX_REMEMBERED = 16_384
+"""Included transactions, and senders without waiting ones, that are still remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class MempoolLimits:
+    transactions: int = 32_768
+    bytes: int = 64 * 1024 * 1024
+
+
+DEFAULT_LIMITS = MempoolLimits()
+
+
+@dataclass(slots=True)
+class MempoolChanges:
+    """What one event did: to store, to delete, to tell. `refused` never got in, `evicted` were in.
+
+    `senders` holds the new state of senders with waiting transactions, None for those that have none any more.
+    """
+
+    stored: list[Entry] = field(default_factory=list)
+    deleted: list[Hash32] = field(default_factory=list)
+    senders: dict[Address, tuple[SenderState, BlockNumber] | None] = field(default_factory=dict)
+    refused: list[tuple[Hash32, str]] = field(default_factory=list)
+    evicted: list[tuple[Hash32, str]] = field(default_factory=list)
+
+
+class Mempool:
+    """Implements `consensus.payload.Payload`."""
+
+    def __init__(self, genesis: Genesis, limits: MempoolLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
+        self._gas_limit = genesis.gas_limit
+        self._entries: dict[Hash32, Entry] = {}
+        self._queues: OrderedDict[Address, SenderQueue] = OrderedDict()
+        self._ready: dict[Address, SenderQueue] = {}
+        self._ready_gas = 0
+        self._ready_bytes = 0
+        self._bytes = 0
+        self._arrivals = 0
+        self._cheapest: list[tuple[Wei, Wei, int, Hash32]] = []
+        self._included: OrderedDict[Hash32, None] = OrderedDict()
+        self._resolver = Resolver(self._in_flight_of)
+        self._branch = Branch(self._resolver)
+        self._result = BlockNumber(0)
+        self._next_base_fee = Wei(genesis.base_fee - genesis.base_fee // BASE_FEE_CHANGE_DENOMINATOR)
+        self._pending: Pending | None = None
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, hash: Hash32) -> bool:
+        return hash in self._entries
+
+    @property
+    def size_bytes(self) -> int:
+        return self._bytes
+
+    def restore(
+        self,
+        entries: Iterable[Entry],
+        senders: Iterable[tuple[SenderState, BlockNumber]],
+        result: BlockNumber,
+        next_base_fee: Wei | None,
+    ) -> None:
+        """What the store held when the validator last stopped. Before anything else."""
+        self._result = result
+        if next_base_fee is not None:
+            self._next_base_fee = next_base_fee
+        for state, number in senders:
+            self._queue(state.address).update_state(state.nonce, state.balance, number)
+        for entry in sorted(entries, key=lambda e: e.arrival):
+            self._insert(entry)
+        for queue in self._queues.values():
+            self._rebuild(queue)
+
+    def transactions_after(self, after: bytes, count: int) -> tuple[tuple[PooledTransaction, ...], bool]:
+        """A page of all transactions in the order of their hashes, and whether there are more."""
+        hashes = heapq.nsmallest(count + 1, (hash for hash in self._entries if hash > after))
+        return tuple(self._entries[hash].transaction for hash in hashes[:count]), len(hashes) > count
+
+    # Admission
+
+    def admit(
+        self, transactions: Sequence[PooledTransaction], senders: Sequence[SenderState], number: BlockNumber
+    ) -> MempoolChanges:
+        """Takes what it can; a transaction held already is taken again without effect."""
+        changes = MempoolChanges()
+        for state in senders:
+            self._learn_state(state, number, changes)
+        for transaction in transactions:
+            refusal = self._admit_one(transaction, changes)
+            if refusal is not None:
+                changes.refused.append((transaction.hash, refusal))
+        return self._with_senders(changes, {entry.transaction.sender for entry in changes.stored})
+
+    def _admit_one(self, transaction: PooledTransaction, changes: MempoolChanges) -> str | None:
+        if transaction.hash in self._entries or transaction.hash in self._included:
+            return None
+        queue = self._queue(transaction.sender)
+        if transaction.nonce < queue.nonce:
+            return _nonce_too_low(transaction, queue.nonce)
+        replaced = queue.entries.get(transaction.nonce)
+        if replaced is not None:
+            if replaced.transaction.hash in self._branch:
+                return f"replacement refused: 0x{replaced.transaction.hash.hex()} is in a proposed block already"
+            if not _outbids(transaction, replaced.transaction):
+                return "replacement transaction underpriced"
+            self._evict(replaced, f"replaced by 0x{transaction.hash.hex()}", changes)
+        elif not self._make_room(transaction, changes):
+            return "txpool is full"
+        self._arrivals += 1
+        entry = Entry(transaction, self._arrivals)
+        self._insert(entry)
+        changes.stored.append(entry)
+        if transaction.nonce == queue.run_end:
+            self._untally(queue)
+            queue.extend_run()
+            self._tally(queue)
+        return None
+
+    def _make_room(self, newcomer: PooledTransaction, changes: MempoolChanges) -> bool:
+        """Evicts the transactions that pay least, if the newcomer pays more."""
+        skipped = []
+        room = True
+        while len(self._entries) >= self._limits.transactions or self._bytes + len(newcomer.raw) > self._limits.bytes:
+            if not self._cheapest or self._cheapest[0][:2] >= _price(newcomer):
+                room = False
+                break
+            candidate = heapq.heappop(self._cheapest)
+            entry = self._entries.get(candidate[3])
+            if entry is None:
+                continue
+            if candidate[3] in self._branch:
+                skipped.append(candidate)
+                continue
+            self._evict(entry, "evicted: the mempool is full and this transaction pays least", changes)
+        for candidate in skipped:
+            heapq.heappush(self._cheapest, candidate)
+        return room
+
+    # Results
+
+    def apply_result(self, result: BlockResult) -> MempoolChanges:
+        """What execution made of a block. The same result again changes nothing."""
+        changes = MempoolChanges()
+        is_news = result.number > self._result
+        if is_news:
+            self._result, self._next_base_fee = result.number, result.next_base_fee
+            self._moved(self._branch.drop_up_to(result.number), [])
+        for hash in result.included:
+            self._note_included(hash, changes)
+        if is_news:
+            for left in result.left_out:
+                self._note_left_out(left, changes)
+        for state in result.senders:
+            self._learn_state(state, result.number, changes)
+            self._evict_hopeless(state, changes)
+        self._with_senders(changes, set())
+        self._forget_idle()
+        return changes
+
+    def _note_included(self, hash: Hash32, changes: MempoolChanges) -> None:
+        self._included[hash] = None
+        if len(self._included) > MAX_REMEMBERED:
+            self._included.popitem(last=False)
+        entry = self._entries.get(hash)
+        if entry is not None:
+            self._remove(entry, changes)
+
+    def _note_left_out(self, left: LeftOut, changes: MempoolChanges) -> None:
+        entry = self._entries.get(left.hash)
+        if entry is None:
+            return
+        entry.retries += 1
+        if not left.retry or entry.retries > MAX_RETRIES:
+            self._evict(entry, left.reason, changes)
+
+    def _evict_hopeless(self, state: SenderState, changes: MempoolChanges) -> None:
+        """Transactions whose nonce another one used, and the next one if its sender cannot pay for it any more."""
+        queue = self._queue(state.address)
+        for nonce in [n for n in queue.entries if n < state.nonce]:
+            entry = queue.entries[nonce]
+            self._evict(entry, _nonce_too_low(entry.transaction, state.nonce), changes)
+        while not queue.in_flight and (head := queue.head) is not None:
+            cost = highest_cost(head.transaction)
+            if cost <= queue.balance:
+                break
+            reason = f"address 0x{state.address.hex()} have {queue.balance} want {cost}"
+            self._evict(head, f"insufficient funds for gas * price + value: {reason}", changes)
+
+    # What the core asks (Payload)
+
+    def follow(self, blocks: Sequence[Proposal]) -> None:
+        left, joined = self._branch.follow([block for block in blocks if block.number > self._result])
+        self._moved(left, joined)
+
+    def pending(self) -> Pending:
+        if self._pending is None:
+            bound = self._highest_base_fee()
+            packable = any(
+                queue.head is not None and fits(queue.head, bound, queue.spendable, self._gas_limit, MAX_PROPOSAL_BYTES)
+                for queue in self._ready.values()
+            )
+            full = self._ready_gas + LEAST_TRANSACTION_GAS > self._gas_limit or self._ready_bytes >= MAX_PROPOSAL_BYTES
+            self._pending = Pending(packable, full)
+        return self._pending
+
+    def pack(self) -> tuple[bytes, ...]:
+        bound = self._highest_base_fee()
+        chosen = pack(self._ready.values(), self._next_base_fee, bound, self._gas_limit, MAX_PROPOSAL_BYTES)
+        return tuple(entry.transaction.raw for entry in chosen)
+
+    def check(self, proposal: Proposal, gas_limit: Gas) -> None:
+        size = sum(map(len, proposal.transactions))
+        if size > MAX_PROPOSAL_BYTES:
+            raise TransactionsTooLarge(f"{size} bytes of transactions where {MAX_PROPOSAL_BYTES} are allowed")
+        resolved = self._resolver.resolve(proposal)
+        if len(resolved) != len(proposal.transactions):
+            raise UndecodableTransaction(f"{len(proposal.transactions) - len(resolved)} of them in {proposal.id.hex()}")
+        gas = sum(transaction.gas for transaction in resolved)
+        if gas > gas_limit:
+            raise TransactionsTooLarge(f"transactions of {gas} gas in a block of {gas_limit}")
+
+    def _highest_base_fee(self) -> Wei:
+        """A bound on the base fee of the block that the next proposal makes."""
+        newest = self._branch.newest
+        in_flight = 0 if newest is None else newest - self._result
+        return highest_base_fee_after(self._next_base_fee, in_flight)
+
+    # Bookkeeping
+
+    def _queue(self, address: Address) -> SenderQueue:
+        queue = self._queues.get(address)
+        if queue is None:
+            queue = self._queues[address] = SenderQueue(address)
+        return queue
+
+    def _learn_state(self, state: SenderState, number: BlockNumber, changes: MempoolChanges) -> None:
+        queue = self._queue(state.address)
+        if queue.update_state(state.nonce, state.balance, number):
+            self._queues.move_to_end(state.address)
+            changes.senders[state.address] = None
+            self._rebuild(queue)
+
+    def _with_senders(self, changes: MempoolChanges, more: set[Address]) -> MempoolChanges:
+        """Fills in the states of the senders touched, which must be stored as long as they have transactions here."""
+        for address in [*changes.senders, *sorted(more)]:
+            queue = self._queue(address)
+            if queue.entries:
+                changes.senders[address] = SenderState(address, queue.nonce, queue.balance), queue.number
+        return changes
+
+    def _insert(self, entry: Entry) -> None:
+        transaction = entry.transaction
+        self._arrivals = max(self._arrivals, entry.arrival)
+        self._entries[transaction.hash] = entry
+        self._bytes += entry.size
+        self._queue(transaction.sender).entries[transaction.nonce] = entry
+        heapq.heappush(self._cheapest, (*_price(transaction), -entry.arrival, transaction.hash))
+        if len(self._cheapest) > 2 * len(self._entries) + 1024:
+            self._cheapest = [item for item in self._cheapest if item[3] in self._entries]
+            heapq.heapify(self._cheapest)
+
+    def _evict(self, entry: Entry, reason: str, changes: MempoolChanges) -> None:
+        changes.evicted.append((entry.transaction.hash, reason))
+        self._remove(entry, changes)
+
+    def _remove(self, entry: Entry, changes: MempoolChanges) -> None:
+        transaction = entry.transaction
+        del self._entries[transaction.hash]
+        self._bytes -= entry.size
+        queue = self._queue(transaction.sender)
+        del queue.entries[transaction.nonce]
+        self._rebuild(queue)
+        changes.deleted.append(transaction.hash)
+        changes.senders[transaction.sender] = None
+
+    def _moved(self, left: Sequence[BranchBlock], joined: Sequence[BranchBlock]) -> None:
+        """Blocks left or joined the branch followed: their senders' runs change."""
+        touched: dict[Address, SenderQueue] = {}
+        for block in left:
+            for tx in block.transactions:
+                queue = touched[tx.sender] = self._queue(tx.sender)
+                if queue.in_flight.get(tx.nonce, (None, 0))[0] == block.number:
+                    del queue.in_flight[tx.nonce]
+        for block in joined:
+            for tx in block.transactions:
+                queue = touched[tx.sender] = self._queue(tx.sender)
+                queue.in_flight[tx.nonce] = (block.number, tx.cost)
+        for queue in touched.values():
+            self._rebuild(queue)
+        self._pending = None
+
+    def _rebuild(self, queue: SenderQueue) -> None:
+        self._untally(queue)
+        queue.rebuild_run()
+        self._tally(queue)
+
+    def _untally(self, queue: SenderQueue) -> None:
+        self._pending = None
+        if self._ready.pop(queue.address, None) is not None:
+            self._ready_gas -= queue.run_gas
+            self._ready_bytes -= queue.run_bytes
+
+    def _tally(self, queue: SenderQueue) -> None:
+        if queue.head is not None:
+            self._ready[queue.address] = queue
+            self._ready_gas += queue.run_gas
+            self._ready_bytes += queue.run_bytes
+
+    def _forget_idle(self) -> None:
+        """Idle senders' states are kept a while, so that an older state said later does not replace them."""
+        excess = len(self._queues) - MAX_REMEMBERED - len(self._entries)
+        if excess > 0:
+            idle = [address for address, queue in self._queues.items() if queue.is_idle]
+            for address in idle[:excess]:
+                del self._queues[address]
+
+    def _in_flight_of(self, hash: Hash32) -> InFlight | None:
+        entry = self._entries.get(hash)
+        if entry is None:
+            return None
+        tx = entry.transaction
+        return InFlight(hash, tx.sender, tx.nonce, tx.gas, highest_cost(tx))
+
+
+def _price(transaction: PooledTransaction) -> tuple[Wei, Wei]:
+    return transaction.max_priority_fee, transaction.max_fee
+
+
+def _outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
+    """geth's rule: both fees are at least a tenth higher."""
+    factor = 100 + REPLACEMENT_BUMP_PERCENT
+    return (
+        new.max_fee > old.max_fee
+        and new.max_priority_fee > old.max_priority_fee
+        and 100 * new.max_fee >= factor * old.max_fee
+        and 100 * new.max_priority_fee >= factor * old.max_priority_fee
+    )
+
+
+def _nonce_too_low(transaction: PooledTransaction, state_nonce: int) -> str:
+    sender = transaction.sender.hex()
+    return f"nonce too low: address 0x{sender}, tx: {transaction.nonce} state: {state_nonce}"

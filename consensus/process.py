@@ -1,0 +1,279 @@
+"""The validator process: gives the replica a clock, timers, peers, and a socket that others ask and follow.
+
+Everything that arrives waits in one bounded inbox; once a turn of the event loop the replica handles what is there as
+one group, with one durable write. Nothing runs between turns, so an idle validator uses no CPU.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from chain.genesis import Genesis
+from chain.links import LinkClosed, Peer
+from chain.messages import Message
+from chain.messages.link import Done
+from chain.messages.mempool import (
+    Admit,
+    Admitted,
+    BlockResult,
+    ConsensusNews,
+    FollowCommits,
+    FollowConsensus,
+    MempoolPage,
+    ReadMempool,
+)
+from chain.types import Hash32, ValidatorIndex
+from consensus.errors import ConsensusError, NotAValidator, UnknownRequest
+from consensus.events import MessageReceived, PeerConnected, PeerMessage, Started, Timer, TimerFired
+from consensus.followers import CommitFollowers, ConsensusFollowers
+from consensus.mempool import DEFAULT_LIMITS, MempoolLimits
+from consensus.replica import AdmitReceived, BlockResultReceived, Input, Replica
+from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
+from consensus.signatures import Ed25519Signer, Ed25519Verifier
+from consensus.store import KeyValue
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
+
+MAX_WAITING_MESSAGES = 4096
+"""Messages of peers that may wait; beyond, the oldest goes, because timeouts and catching up make it good."""
+MAX_GROUP = 64
+MEMPOOL_PAGE = 512
+PEER_MESSAGES = (ProposalMessage, Vote, Timeout, SyncInfo, FetchProposals, Proposals)
+
+log = logging.getLogger("tandem.consensus")
+
+
+class Peers(Protocol):
+    """The links to the other validators, one non-blocking bounded queue each."""
+
+    def send(self, to: ValidatorIndex, message: Message) -> None:
+        """Queue a message; when the queue is full its oldest goes. Never waits, never raises."""
+        ...
+
+    @property
+    def connected(self) -> int:
+        """How many of the others are connected."""
+        ...
+
+    @property
+    def queued_bytes(self) -> int: ...
+
+    @property
+    def dropped_frames(self) -> int: ...
+
+
+class ValidatorProcess:
+    """One validator. Implements `chain.links.Service`, and `consensus.replica.Environment` towards its replica.
+
+    Made inside a running event loop. `receive` and `peer_connected` are for the links to the other validators.
+    """
+
+    def __init__(
+        self,
+        index: ValidatorIndex,
+        genesis: Genesis,
+        private_key: bytes,
+        database: KeyValue,
+        peers: Peers,
+        settings: ConsensusSettings = DEFAULT_SETTINGS,
+        limits: MempoolLimits = DEFAULT_LIMITS,
+    ) -> None:
+        signer = Ed25519Signer(private_key)
+        if not 0 <= index < len(genesis.validators) or genesis.validators[index].public_key != signer.public_key:
+            raise NotAValidator(f"the key of validator {index} is not the one that genesis names")
+        verifier = Ed25519Verifier([identity.public_key for identity in genesis.validators])
+        self._index = index
+        self._peers = peers
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[Input] = deque()
+        self._turn: asyncio.Handle | None = None
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._admissions: dict[int, asyncio.Future[Admitted]] = {}
+        self._results: deque[tuple[BlockResultReceived, asyncio.Future[None]]] = deque()
+        self._tickets = 0
+        self._closed = False
+        self.dropped_messages = 0
+        self._replica = Replica(index, genesis, signer, verifier, database, self, settings, limits)
+        self._commits = CommitFollowers(self._replica.store)
+        self._news = ConsensusFollowers(self.status)
+
+    def start(self) -> None:
+        """Begin to act on what the store holds."""
+        self._put(Started())
+
+    async def close(self) -> None:
+        """Stop acting; what was asked and not answered fails with LinkClosed."""
+        self._stop()
+        await self._commits.close()
+
+    def status(self) -> ConsensusNews:
+        """This validator's view of the chain, now."""
+        core, mempool, peers = self._replica.core.status(), self._replica.mempool, self._peers
+        return ConsensusNews(
+            validator=self._index,
+            round=core.round,
+            leader=core.leader,
+            proposed=core.proposed,
+            certified=core.certified,
+            committed=core.committed,
+            executed=core.executed,
+            verified=core.verified,
+            timeouts=core.timeouts,
+            mempool_transactions=len(mempool),
+            mempool_bytes=mempool.size_bytes,
+            connected_peers=peers.connected,
+            queued_bytes=peers.queued_bytes,
+            dropped_frames=peers.dropped_frames + self.dropped_messages,
+        )
+
+    def rejections(self) -> dict[tuple[int, str], int]:
+        """How often each peer (-1: nobody in particular) sent something to refuse, by the name of the reason."""
+        return dict(self._replica.rejections)
+
+    # The other validators
+
+    def receive(self, sender: ValidatorIndex, message: Message) -> None:
+        """A message of another validator arrived."""
+        if not isinstance(message, PEER_MESSAGES):
+            log.warning("validator %d sent a %s, which is nothing validators say", sender, type(message).__name__)
+            return
+        if len(self._inbox) >= MAX_WAITING_MESSAGES:
+            self._drop_oldest_message()
+        if not self._closed:
+            self._put(MessageReceived(sender, message))
+
+    def peer_connected(self, index: ValidatorIndex) -> None:
+        """The link to that validator is up (again)."""
+        if not self._closed:
+            self._put(PeerConnected(index))
+
+    # Service
+
+    async def answer(self, message: Message, peer: Peer) -> Message | None:
+        match message:
+            case Admit():
+                return await self._admit(message)
+            case BlockResult():
+                return await self._take_result(message)
+            case FollowCommits(after):
+                self._commits.follow(peer, after)
+            case FollowConsensus():
+                self._news.follow(peer)
+            case ReadMempool(after):
+                return MempoolPage(*self._replica.mempool.transactions_after(after, MEMPOOL_PAGE))
+            case _:
+                raise UnknownRequest(type(message).__name__)
+        return None
+
+    def joined(self, peer: Peer) -> None:
+        """Nothing is kept for a peer before it asks."""
+
+    def left(self, peer: Peer) -> None:
+        self._commits.forget(peer)
+        self._news.forget(peer)
+
+    async def _admit(self, admit: Admit) -> Admitted:
+        self._tickets += 1
+        answer: asyncio.Future[Admitted] = self._loop.create_future()
+        self._put(AdmitReceived(admit, self._tickets))
+        self._admissions[self._tickets] = answer
+        return await answer
+
+    async def _take_result(self, result: BlockResult) -> Done:
+        taken: asyncio.Future[None] = self._loop.create_future()
+        received = BlockResultReceived(result)
+        self._put(received)
+        self._results.append((received, taken))
+        await taken
+        return Done()
+
+    # Environment of the replica
+
+    def send(self, to: ValidatorIndex, message: PeerMessage) -> None:
+        self._peers.send(to, message)
+
+    def set_timer(self, timer: Timer, token: int, delay_ms: int) -> None:
+        self.cancel_timer(timer)
+        self._timers[timer] = self._loop.call_later(delay_ms / 1000, self._fire, timer, token)
+
+    def cancel_timer(self, timer: Timer) -> None:
+        handle = self._timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def admitted(self, ticket: int, answer: Admitted) -> None:
+        future = self._admissions.pop(ticket, None)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
+        for hash, reason in transactions:
+            log.info("gave up transaction 0x%s: %s", hash.hex(), reason)
+        self._news.evicted(transactions)
+
+    def blocks_committed(self) -> None:
+        self._commits.blocks_committed()
+
+    def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
+        who = "own state" if peer is None else f"validator {peer}"
+        log.warning("%s: %s: %s", who, type(error).__name__, error)
+
+    # Turns
+
+    def _fire(self, timer: Timer, token: int) -> None:
+        self._timers.pop(timer, None)
+        self._put(TimerFired(timer, token))
+
+    def _put(self, item: Input) -> None:
+        if self._closed:
+            raise LinkClosed("this validator is stopping")
+        self._inbox.append(item)
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        group = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_GROUP))]
+        self._turn = self._loop.call_soon(self._take_turn) if self._inbox else None
+        try:
+            self._replica.handle(group, int(time.time() * 1000))
+        except Exception:
+            self._stop()  # memory and disk may differ now; only a restart makes them one again
+            raise
+        for item in group:
+            if isinstance(item, BlockResultReceived):
+                self._acknowledge(item)
+        self._news.changed()
+
+    def _acknowledge(self, item: BlockResultReceived) -> None:
+        received, taken = self._results.popleft()
+        assert received is item
+        if not taken.done():
+            taken.set_result(None)
+
+    def _drop_oldest_message(self) -> None:
+        oldest = next((i for i, item in enumerate(self._inbox) if isinstance(item, MessageReceived)), None)
+        if oldest is not None:
+            del self._inbox[oldest]
+            self.dropped_messages += 1
+
+    def _stop(self) -> None:
+        self._closed = True
+        if self._turn is not None:
+            self._turn.cancel()
+        for timer in list(self._timers):
+            self.cancel_timer(timer)
+        self._news.close()
+        self._inbox.clear()
+        for admission in self._admissions.values():
+            _fail(admission)
+        for _, taken in self._results:
+            _fail(taken)
+        self._admissions.clear()
+        self._results.clear()
+
+
+def _fail(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(LinkClosed("this validator is stopping"))

@@ -1,0 +1,53 @@
+"""Whether the chain needs another proposal, and of what kind.
+
+Every replica asks this of its own view: the leader of the round to propose, the others to know whether to wait for
+it with a timer. When all of them answer NOTHING the chain is quiet and uses no CPU.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from chain.types import BlockNumber
+from consensus.payload import Pending
+from consensus.tree import Node
+
+
+class Work(Enum):
+    NOTHING = auto()
+    EMPTY = auto()
+    """A proposal without a block: it carries certificates and results further."""
+    BLOCK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`tip` is the certified proposal to build on, `committed` the newest committed one, `result` the newest block
+    that execution gave a result for. `due` says that the block interval has passed.
+    """
+
+    tip: Node
+    committed: Node
+    result: BlockNumber
+    due: bool
+
+
+def block_allowed(view: View, max_lag: int) -> bool:
+    """Whether another block may be made: execution is near enough, and this replica knows what it did."""
+    behind_peers = view.result < view.tip.executed.number or view.result > view.tip.number
+    return not behind_peers and view.tip.number + 1 - view.result <= max_lag
+
+
+def wanted(view: View, pending: Pending, max_lag: int) -> Work:
+    """A block when transactions can go in and the block before is executed (else only if they fill it: bursts make
+    few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted or its newest
+    result is not carried by a committed proposal. Waiting for execution is not work.
+    """
+    executed = view.result >= view.tip.number
+    if block_allowed(view, max_lag) and (view.due or (pending.packable and (executed or pending.full))):
+        return Work.BLOCK
+    if view.tip.number > view.committed.number:
+        return Work.EMPTY
+    verified = view.committed.executed.number
+    if max(min(view.result, view.tip.number), view.tip.executed.number) > verified:
+        return Work.EMPTY
+    return Work.NOTHING

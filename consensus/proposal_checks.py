@@ -1,0 +1,76 @@
+"""What must be true of a proposal before it is voted for, besides signatures and the rule set's vote rule."""
+
+from dataclasses import dataclass
+
+from chain.keccak import keccak256
+from chain.proposals import BlockInputs, Proposal
+from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from consensus.errors import (
+    ExecutedWentBack,
+    LagTooLong,
+    WrongInputs,
+    WrongNumber,
+    WrongParent,
+    WrongTimestamp,
+)
+from consensus.tree import Node
+from consensus.validators import ValidatorSet
+
+MAX_CLOCK_DIFFERENCE_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRules:
+    """What genesis fixes of every proposal."""
+
+    gas_limit: Gas
+    max_lag: int
+    validators: ValidatorSet
+
+
+def randomness(parent: Hash32, round: Round, proposer: ValidatorIndex) -> Hash32:
+    """The block's prevRandao. A proposer can choose it only by choosing whether to propose."""
+    return keccak256(b"tandem randao" + parent + round.to_bytes(8, "big") + proposer.to_bytes(4, "big"))
+
+
+def check_extends(proposal: Proposal, parent: Node, rules: ChainRules, latest_ms: int | None) -> None:
+    """Whether `proposal` may follow `parent`. Raises a `Rejected` subclass.
+
+    `latest_ms` bounds its timestamp; None for a proposal that is certified, whose voters checked that.
+    """
+    if proposal.parent != parent.id or proposal.round <= parent.round:
+        raise WrongParent(f"round {proposal.round} on {proposal.parent.hex()}, a proposal of round {parent.round}")
+    _check_executed(proposal, parent)
+    if proposal.inputs is None:
+        if proposal.number != parent.number:
+            raise WrongNumber(proposal.number, parent.number)
+        if proposal.transactions:
+            raise WrongInputs("transactions in a proposal that makes no block")
+        return
+    expected = BlockNumber(parent.number + 1)
+    if proposal.number != expected:
+        raise WrongNumber(proposal.number, expected)
+    if proposal.number - proposal.executed.number > rules.max_lag:
+        raise LagTooLong(proposal.number, proposal.executed.number, rules.max_lag)
+    _check_inputs(proposal, proposal.inputs, parent, rules, latest_ms)
+
+
+def _check_executed(proposal: Proposal, parent: Node) -> None:
+    executed, before = proposal.executed, parent.executed
+    if executed.number < before.number or (executed.number == before.number and executed != before):
+        raise ExecutedWentBack(f"result of block {executed.number} after that of block {before.number}")
+    if executed.number > parent.number:
+        raise ExecutedWentBack(f"result of block {executed.number}, which is no ancestor of block {parent.number}")
+
+
+def _check_inputs(
+    proposal: Proposal, inputs: BlockInputs, parent: Node, rules: ChainRules, latest_ms: int | None
+) -> None:
+    if inputs.timestamp_ms < parent.timestamp_ms or (latest_ms is not None and inputs.timestamp_ms > latest_ms):
+        raise WrongTimestamp(inputs.timestamp_ms, parent.timestamp_ms, latest_ms or 0)
+    if inputs.beneficiary != rules.validators.beneficiary(proposal.proposer):
+        raise WrongInputs(f"beneficiary 0x{inputs.beneficiary.hex()} is not validator {proposal.proposer}'s")
+    if inputs.gas_limit != rules.gas_limit:
+        raise WrongInputs(f"gas limit {inputs.gas_limit} where {rules.gas_limit} belongs")
+    if inputs.prev_randao != randomness(proposal.parent, proposal.round, proposal.proposer):
+        raise WrongInputs("prevRandao is not the one of this parent, round and proposer")

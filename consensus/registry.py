@@ -1,0 +1,30 @@
+"""The rule sets and leader schedules there are, by the names that genesis and settings use."""
+
+from collections.abc import Callable
+
+from consensus.errors import UnknownLeaderSchedule, UnknownRuleSet
+from consensus.hotstuff2 import HotStuff2
+from consensus.leaders import LeaderSchedule, RoundRobin
+from consensus.rules import RuleSet
+
+RULE_SETS: dict[str, Callable[[], RuleSet]] = {
+    HotStuff2.name: HotStuff2,
+}
+
+LEADER_SCHEDULES: dict[str, Callable[[int], LeaderSchedule]] = {
+    "round-robin": RoundRobin,
+}
+
+
+def rule_set(name: str) -> RuleSet:
+    """The rule set that genesis names. Raises UnknownRuleSet."""
+    if name not in RULE_SETS:
+        raise UnknownRuleSet(name, sorted(RULE_SETS))
+    return RULE_SETS[name]()
+
+
+def leader_schedule(name: str, validators: int) -> LeaderSchedule:
+    """The schedule of that name over so many validators. Raises UnknownLeaderSchedule."""
+    if name not in LEADER_SCHEDULES:
+        raise UnknownLeaderSchedule(name, sorted(LEADER_SCHEDULES))
+    return LEADER_SCHEDULES[name](validators)

@@ -1,0 +1,179 @@
+"""Carries out what the core and the mempool say, one group of events at a time. Synchronous and without a clock, so
+that the simulation drives it exactly as the validator process does.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from chain.genesis import Genesis
+from chain.messages.mempool import Admit, Admitted, BlockResult
+from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
+from chain.types import Hash32, ValidatorIndex
+from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
+from consensus.core import Core
+from consensus.errors import ConsensusError
+from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
+from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
+from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
+from consensus.signatures import Signer, Verifier
+from consensus.store import KeyValue, ValidatorStore
+from consensus.wire import FetchProposals, Proposals
+
+MAX_SERVED_PROPOSALS = 256
+MAX_SERVED_BYTES = 4 * 1024 * 1024
+MAX_COUNTED_REASONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitReceived:
+    """`ticket` comes back with the answer."""
+
+    admit: Admit
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResultReceived:
+    result: BlockResult
+
+
+Input: TypeAlias = Event | AdmitReceived | BlockResultReceived
+
+
+class Environment(Protocol):
+    """What a replica needs of the world. None of these may block or call back."""
+
+    def send(self, to: ValidatorIndex, message: PeerMessage) -> None: ...
+
+    def set_timer(self, timer: Timer, token: int, delay_ms: int) -> None: ...
+
+    def cancel_timer(self, timer: Timer) -> None: ...
+
+    def admitted(self, ticket: int, answer: Admitted) -> None:
+        """An AdmitReceived is durable."""
+        ...
+
+    def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None: ...
+
+    def blocks_committed(self) -> None:
+        """The store holds more committed blocks than before."""
+        ...
+
+    def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None: ...
+
+
+class Replica:
+    def __init__(
+        self,
+        me: ValidatorIndex,
+        genesis: Genesis,
+        signer: Signer,
+        verifier: Verifier,
+        database: KeyValue,
+        environment: Environment,
+        settings: ConsensusSettings = DEFAULT_SETTINGS,
+        limits: MempoolLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.store = ValidatorStore(database, genesis)
+        self.mempool = Mempool(genesis, limits)
+        number, next_base_fee = self.store.newest_result()
+        self.mempool.restore(self.store.mempool_entries(), self.store.senders(), number, next_base_fee)
+        recovered = self.store.recover(genesis.max_lag)
+        self.core = Core(me, genesis, signer, verifier, self.mempool, settings, recovered)
+        self.rejections: Counter[tuple[int, str]] = Counter()
+        self._environment = environment
+
+    def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
+        """Handles a group with one durable write, after which everything else of it is done in order."""
+        commands: list[Command] = []
+        admitted: list[tuple[int, Admitted]] = []
+        for item in inputs:
+            match item:
+                case AdmitReceived(admit, ticket):
+                    admitted.append((ticket, self._admit(admit)))
+                case BlockResultReceived(result):
+                    commands += self.core.handle(self._take_result(result), now_ms)
+                case _:
+                    commands += self.core.handle(item, now_ms)
+        if admitted:
+            commands += self.core.handle(PayloadChanged(), now_ms)
+        self.store.apply([command for command in commands if isinstance(command, Persist)])
+        for ticket, answer in admitted:
+            self._environment.admitted(ticket, answer)
+        for command in commands:
+            self._carry_out(command)
+
+    def _admit(self, admit: Admit) -> Admitted:
+        changes = self.mempool.admit(admit.transactions, admit.senders, admit.number)
+        self._keep(changes)
+        return Admitted(tuple(changes.refused))
+
+    def _take_result(self, result: BlockResult) -> ResultReceived:
+        self._keep(self.mempool.apply_result(result))
+        executed = ExecutedBlock(result.number, result.header_hash)
+        self.store.add_result(executed, result.next_base_fee)
+        return ResultReceived(executed)
+
+    def _keep(self, changes: MempoolChanges) -> None:
+        self.store.apply_mempool(changes)
+        if changes.evicted:
+            self._environment.evicted(changes.evicted)
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case Send(to, message):
+                for peer in to:
+                    self._environment.send(peer, message)
+            case SetTimer(timer, token, delay_ms):
+                self._environment.set_timer(timer, token, delay_ms)
+            case CancelTimer(timer):
+                self._environment.cancel_timer(timer)
+            case Commit(proposals):
+                if any(placed.proposal.makes_block for placed in proposals):
+                    self._environment.blocks_committed()
+            case ServeProposals():
+                self._environment.send(command.to, self._served(command))
+            case Report(peer, error):
+                self._count(peer, error)
+                self._environment.report(peer, error)
+            case Persist():
+                pass
+
+    def _count(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
+        key = (-1 if peer is None else peer, type(error).__name__)
+        if key in self.rejections or len(self.rejections) < MAX_COUNTED_REASONS:
+            self.rejections[key] += 1
+
+    def _served(self, command: ServeProposals) -> Proposals:
+        """The committed chain after what the asker has, then the uncommitted path, cut to a bounded batch."""
+        uncommitted = {placed.height: placed.proposal for placed in command.uncommitted}
+        ids = {placed.height: placed.proposal.id for placed in command.uncommitted}
+        height = self._common_height(command.request, ids) + 1
+        served: list[bytes] = []
+        size = 0
+        while len(served) < MAX_SERVED_PROPOSALS and size < MAX_SERVED_BYTES:
+            encoded = self._encoded_at(height) if height not in uncommitted else encode_proposal(uncommitted[height])
+            if encoded is None:
+                return Proposals(tuple(served), command.certificate if served else None)
+            served.append(encoded)
+            size += len(encoded)
+            height += 1
+        following = uncommitted.get(height)
+        after = encode_proposal(following) if following is not None else self._encoded_at(height)
+        certificate: Certificate = command.certificate if after is None else decode_proposal(after).certificate
+        return Proposals(tuple(served), certificate)
+
+    def _encoded_at(self, height: int) -> bytes | None:
+        id = self.store.id_at_height(height)
+        return None if id is None else self.store.encoded_proposal(id)
+
+    def _common_height(self, request: FetchProposals, uncommitted: dict[int, Hash32]) -> int:
+        """The newest height that the asker shares with this replica's chain."""
+        known = request.known_height
+        if 0 <= known <= self.store.committed_height + len(uncommitted):
+            here = uncommitted.get(known) or self.store.id_at_height(known)
+            if here == request.known:
+                return known
+        return min(max(request.committed_height, 0), self.store.committed_height)

@@ -1,0 +1,58 @@
+"""What execution made of committed blocks, as far as this validator was told."""
+
+from enum import Enum, auto
+
+from chain.proposals import ExecutedBlock
+from chain.types import BlockNumber, Hash32
+from consensus.tree import GENESIS_EXECUTED
+
+MAX_RESULTS = 256
+
+
+class Agreement(Enum):
+    """How a result that a proposal carries compares with ours."""
+
+    SAME = auto()
+    UNKNOWN = auto()
+    CONFLICT = auto()
+
+
+class ExecutionResults:
+    """The newest header hashes by block number."""
+
+    def __init__(self, known: tuple[ExecutedBlock, ...] = ()) -> None:
+        self._hashes: dict[BlockNumber, Hash32] = {GENESIS_EXECUTED.number: GENESIS_EXECUTED.header_hash}
+        for executed in known:
+            self.add(executed)
+
+    @property
+    def number(self) -> BlockNumber:
+        """The newest block with a result."""
+        return max(self._hashes)
+
+    def add(self, executed: ExecutedBlock) -> Agreement:
+        """SAME when it was known, UNKNOWN when it is news, CONFLICT when another hash was known; that one is kept."""
+        agreement = self.compare(executed)
+        if agreement is Agreement.UNKNOWN:
+            self._hashes[executed.number] = executed.header_hash
+            if len(self._hashes) > MAX_RESULTS:
+                del self._hashes[min(self._hashes)]
+        return agreement
+
+    def compare(self, executed: ExecutedBlock) -> Agreement:
+        known = self._hashes.get(executed.number)
+        if known is None:
+            return Agreement.UNKNOWN
+        return Agreement.SAME if known == executed.header_hash else Agreement.CONFLICT
+
+    def hash_of(self, number: BlockNumber) -> Hash32:
+        """The hash of a block that has a result."""
+        return self._hashes[number]
+
+    def newest_up_to(self, number: BlockNumber) -> ExecutedBlock | None:
+        """The newest result of a block not above `number`."""
+        found = max((n for n in self._hashes if n <= number), default=None)
+        return None if found is None else ExecutedBlock(found, self._hashes[found])
+
+    def all(self) -> tuple[ExecutedBlock, ...]:
+        return tuple(ExecutedBlock(n, self._hashes[n]) for n in sorted(self._hashes) if n > 0)

@@ -1,0 +1,91 @@
+"""One sender's waiting transactions, by nonce, and what of them could go into the next proposal."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chain.messages.mempool import PooledTransaction
+from chain.types import Address, BlockNumber, Gas, Wei
+
+
+@dataclass(slots=True)
+class Entry:
+    """A transaction held. `arrival` orders those that pay alike; `retries` counts how often a block left it out."""
+
+    transaction: PooledTransaction
+    arrival: int
+    retries: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.transaction.raw)
+
+    def tip(self, base_fee: Wei) -> int:
+        """What the beneficiary gets per gas at that base fee; negative when the fee cap does not cover it."""
+        return min(self.transaction.max_priority_fee, self.transaction.max_fee - base_fee)
+
+
+def highest_cost(transaction: PooledTransaction) -> Wei:
+    """The most a transaction can take from its sender."""
+    return Wei(transaction.value + transaction.gas * transaction.max_fee)
+
+
+@dataclass(slots=True)
+class SenderQueue:
+    """`nonce` and `balance` are the sender's after block `number`. `in_flight` holds, by nonce, the number of the
+    unexecuted block that a transaction of this sender is in, and the most it can cost.
+
+    The run is the transactions with consecutive nonces from `next_nonce` on: those that are not in flight yet and
+    whose turn would come.
+    """
+
+    address: Address
+    nonce: int = 0
+    balance: Wei = Wei(0)
+    number: BlockNumber = BlockNumber(-1)
+    entries: dict[int, Entry] = field(default_factory=dict)
+    in_flight: dict[int, tuple[BlockNumber, Wei]] = field(default_factory=dict)
+    next_nonce: int = 0
+    run_end: int = 0
+    run_gas: Gas = Gas(0)
+    run_bytes: int = 0
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.entries and not self.in_flight
+
+    @property
+    def head(self) -> Entry | None:
+        """The transaction whose turn is next."""
+        return self.entries.get(self.next_nonce) if self.next_nonce < self.run_end else None
+
+    @property
+    def spendable(self) -> int:
+        """The balance that is left if everything in flight costs the most it can."""
+        return self.balance - sum(cost for number, cost in self.in_flight.values() if number > self.number)
+
+    def run(self) -> Iterator[Entry]:
+        for nonce in range(self.next_nonce, self.run_end):
+            yield self.entries[nonce]
+
+    def rebuild_run(self) -> None:
+        """After the state, the branch or an entry inside the run changed."""
+        nonce = self.nonce
+        while nonce in self.in_flight:
+            nonce += 1
+        self.next_nonce = self.run_end = nonce
+        self.run_gas, self.run_bytes = Gas(0), 0
+        self.extend_run()
+
+    def extend_run(self) -> None:
+        """After an entry was added at the run's end."""
+        while (entry := self.entries.get(self.run_end)) is not None:
+            self.run_gas = Gas(self.run_gas + entry.transaction.gas)
+            self.run_bytes += entry.size
+            self.run_end += 1
+
+    def update_state(self, nonce: int, balance: Wei, number: BlockNumber) -> bool:
+        """Takes a newer state; an older one never replaces it."""
+        if number < self.number or (number == self.number and nonce <= self.nonce and balance == self.balance):
+            return False
+        self.nonce, self.balance, self.number = nonce, balance, number
+        return True

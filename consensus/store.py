@@ -1,0 +1,263 @@
+"""The validator's durable state: safety data, proposals, the committed chain, the mempool.
+
+Over a key-value store that another room provides. Keys begin with a letter for their kind; numbers in them are
+big-endian, so that they sort.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from chain.codec import decode_value, encode_value, pack, unpack
+from chain.genesis import Genesis
+from chain.messages.mempool import PooledTransaction, SenderState
+from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
+from chain.types import BlockNumber, Hash32, Wei
+from consensus.commands import Persist, Placed
+from consensus.errors import NewerStore, StoreIncomplete, StoreOfAnotherChain
+from consensus.mempool import MempoolChanges
+from consensus.recovered import Recovered, new_chain
+from consensus.safety import SafetyData
+from consensus.sender_queue import Entry
+from consensus.tree import Node, child_node
+
+FORMAT = 1
+KEPT_RESULTS = 64
+
+FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
+PROPOSAL, UNCOMMITTED, HEIGHT, BLOCK, TRANSACTION, SENDER = b"p", b"u", b"h", b"b", b"t", b"a"
+
+
+class KeyValue(Protocol):
+    """The part of a key-value store that validators use."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def with_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+
+    def write(self, batch: Mapping[bytes, bytes | None], sync: bool = True) -> None:
+        """All or nothing; None deletes. With `sync` it survives a loss of power once this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The newest committed proposal: its height, and the newest block at or below it with its time."""
+
+    id: Hash32
+    height: int
+    number: BlockNumber
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    transaction: PooledTransaction
+    arrival: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSender:
+    state: SenderState
+    number: BlockNumber
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResults:
+    """The newest results, oldest first, and what the newest says of the next block."""
+
+    executed: tuple[ExecutedBlock, ...]
+    next_base_fee: Wei
+
+
+class ValidatorStore:
+    """Raises StoreOfAnotherChain and NewerStore when opened on what is not this chain's."""
+
+    def __init__(self, database: KeyValue, genesis: Genesis) -> None:
+        self._database = database
+        self._new = new_chain(genesis)
+        genesis_id = genesis.id()
+        self._claim(genesis_id)
+        self._cursor = self._read_cursor()
+        self._results = self._read_results()
+
+    @property
+    def committed_height(self) -> int:
+        return self._cursor.height
+
+    @property
+    def committed_block(self) -> BlockNumber:
+        return self._cursor.number
+
+    @property
+    def genesis_id(self) -> Hash32:
+        return self._new.root.id
+
+    def apply(self, writes: Sequence[Persist]) -> None:
+        """Writes what the core wants kept, in one atomic batch; durable on return if any of it is to be synced."""
+        batch: dict[bytes, bytes | None] = {}
+        cursor = self._cursor
+        for persist in writes:
+            for proposal in persist.accepted:
+                batch[PROPOSAL + proposal.id] = encode_proposal(proposal)
+                batch[UNCOMMITTED + proposal.id] = b""
+            for placed in persist.committed:
+                cursor = _cursor_at(placed, cursor)
+                batch |= _committed(placed, cursor)
+            for id in persist.abandoned:
+                batch[PROPOSAL + id] = batch[UNCOMMITTED + id] = None
+            if persist.safety is not None:
+                batch[SAFETY_KEY] = encode_value(persist.safety)
+        if batch:
+            self._database.write(batch, sync=any(persist.synced for persist in writes))
+            self._cursor = cursor
+
+    def apply_mempool(self, changes: MempoolChanges) -> None:
+        """What was admitted survives a killed process on return."""
+        batch: dict[bytes, bytes | None] = {}
+        for entry in changes.stored:
+            key = TRANSACTION + entry.transaction.hash
+            batch[key] = encode_value(StoredEntry(entry.transaction, entry.arrival))
+        for hash in changes.deleted:
+            batch[TRANSACTION + hash] = None
+        for address, sender in changes.senders.items():
+            batch[SENDER + address] = None if sender is None else encode_value(StoredSender(*sender))
+        if batch:
+            self._database.write(batch, sync=False)
+
+    def add_result(self, executed: ExecutedBlock, next_base_fee: Wei) -> None:
+        known = self._results.executed if self._results is not None else ()
+        if known and executed.number <= known[-1].number:
+            return
+        self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee)
+        self._database.write({RESULTS_KEY: encode_value(self._results)}, sync=False)
+
+    def recover(self, max_lag: int) -> Recovered:
+        """What the core goes on from."""
+        encoded = self._database.get(SAFETY_KEY)
+        results = () if self._results is None else self._results.executed
+        if encoded is None:
+            return self._new
+        root = self._root()
+        uncommitted = [self.proposal(Hash32(key[1:])) for key, _ in self._database.with_prefix(UNCOMMITTED)]
+        return Recovered(
+            safety=decode_value(SafetyData, encoded),
+            root=root,
+            unexecuted=tuple(self._newest_blocks(max_lag)),
+            uncommitted=tuple(sorted(uncommitted, key=lambda proposal: proposal.round)),
+            results=results,
+        )
+
+    def mempool_entries(self) -> Iterator[Entry]:
+        for _, value in self._database.with_prefix(TRANSACTION):
+            stored = decode_value(StoredEntry, value)
+            yield Entry(stored.transaction, stored.arrival)
+
+    def senders(self) -> Iterator[tuple[SenderState, BlockNumber]]:
+        for _, value in self._database.with_prefix(SENDER):
+            stored = decode_value(StoredSender, value)
+            yield stored.state, stored.number
+
+    def newest_result(self) -> tuple[BlockNumber, Wei | None]:
+        """The newest executed block known, and the base fee of the one after it."""
+        if self._results is None:
+            return BlockNumber(0), None
+        return self._results.executed[-1].number, self._results.next_base_fee
+
+    def proposal(self, id: Hash32) -> Proposal:
+        return decode_proposal(self.encoded_proposal(id))
+
+    def encoded_proposal(self, id: Hash32) -> bytes:
+        """Raises StoreIncomplete."""
+        encoded = self._database.get(PROPOSAL + id)
+        if encoded is None:
+            raise StoreIncomplete(id)
+        return encoded
+
+    def id_at_height(self, height: int) -> Hash32 | None:
+        """The committed proposal at that height."""
+        return self.genesis_id if height == 0 else self._id(HEIGHT, height)
+
+    def id_of_block(self, number: BlockNumber) -> Hash32 | None:
+        """The committed proposal that makes that block; the genesis id for block 0."""
+        return self.genesis_id if number == 0 else self._id(BLOCK, number)
+
+    def block_number_of(self, id: Hash32) -> BlockNumber | None:
+        """The number of the block that a committed proposal makes; None if it is not known here as one."""
+        if id == self.genesis_id:
+            return BlockNumber(0)
+        encoded = self._database.get(PROPOSAL + id)
+        number = None if encoded is None else decode_proposal(encoded).number
+        return number if number is not None and self.id_of_block(number) == id else None
+
+    def _id(self, kind: bytes, number: int) -> Hash32 | None:
+        id = self._database.get(kind + _key(number))
+        return None if id is None else Hash32(id)
+
+    def _claim(self, genesis_id: Hash32) -> None:
+        found = self._database.get(FORMAT_KEY)
+        if found is None:
+            self._database.write({FORMAT_KEY: pack(FORMAT), GENESIS_KEY: genesis_id})
+            return
+        if unpack(found) != FORMAT:
+            raise NewerStore(unpack(found), FORMAT)
+        owner = self._database.get(GENESIS_KEY) or b""
+        if owner != genesis_id:
+            raise StoreOfAnotherChain(owner, genesis_id)
+
+    def _read_cursor(self) -> Cursor:
+        encoded = self._database.get(CURSOR_KEY)
+        if encoded is not None:
+            return decode_value(Cursor, encoded)
+        root = self._new.root
+        return Cursor(root.id, root.height, root.number, root.timestamp_ms)
+
+    def _read_results(self) -> StoredResults | None:
+        encoded = self._database.get(RESULTS_KEY)
+        return None if encoded is None else decode_value(StoredResults, encoded)
+
+    def _root(self) -> Node:
+        cursor = self._cursor
+        if cursor.height == 0:
+            return self._new.root
+        proposal = self.proposal(cursor.id)
+        return Node(
+            id=cursor.id,
+            parent=proposal.parent,
+            round=proposal.round,
+            height=cursor.height,
+            number=cursor.number,
+            timestamp_ms=cursor.timestamp_ms,
+            executed=proposal.executed,
+            proposal=proposal,
+        )
+
+    def _newest_blocks(self, count: int) -> Iterator[Node]:
+        """The newest committed proposals that make blocks, oldest first. Only their proposals matter."""
+        for number in range(max(1, self._cursor.number - count + 1), self._cursor.number + 1):
+            id = self.id_of_block(BlockNumber(number))
+            if id is None:
+                raise StoreIncomplete(_key(number))
+            proposal = self.proposal(id)
+            yield child_node(proposal, self._new.root)
+
+
+def _cursor_at(placed: Placed, before: Cursor) -> Cursor:
+    proposal = placed.proposal
+    timestamp_ms = before.timestamp_ms if proposal.inputs is None else proposal.inputs.timestamp_ms
+    return Cursor(proposal.id, placed.height, proposal.number, timestamp_ms)
+
+
+def _committed(placed: Placed, cursor: Cursor) -> dict[bytes, bytes | None]:
+    batch: dict[bytes, bytes | None] = {
+        UNCOMMITTED + cursor.id: None,
+        HEIGHT + _key(placed.height): cursor.id,
+        CURSOR_KEY: encode_value(cursor),
+    }
+    if placed.proposal.makes_block:
+        batch[BLOCK + _key(cursor.number)] = cursor.id
+    return batch
+
+
+def _key(number: int) -> bytes:
+    return number.to_bytes(8, "big")

@@ -1,0 +1,149 @@
+"""From a proposal and the outcomes of its transactions to the Ethereum block, and what is told of it.
+
+The parent's hash and the state root stay zero: storage alone knows both. See chain.headers.with_state_root.
+"""
+
+from dataclasses import dataclass
+
+from chain.accounts import AccountChange
+from chain.fees import next_base_fee, next_excess_blob_gas
+from chain.forks import Fork
+from chain.headers import EMPTY_REQUESTS_HASH, Header
+from chain.keccak import EMPTY_HASH
+from chain.merkle import ordered_root
+from chain.messages.execution import BlockEnvironment
+from chain.messages.mempool import LeftOut, SenderState
+from chain.messages.storage import ApplyBlock
+from chain.proposals import BlockInputs, Proposal
+from chain.receipts import Receipt, bloom_of
+from chain.records import BlockRecord, encode_record
+from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32
+from execution.block_run import PARENT_BEACON_ROOT, BlockRun
+from execution.merged import MergedState
+from execution.reader import is_delegation
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedBlock:
+    """A block as execution leaves it: what storage applies, and what validators and rpc are told once it did.
+
+    `position` is that of the change log after the block.
+    """
+
+    apply: ApplyBlock
+    included: tuple[Hash32, ...]
+    left_out: tuple[LeftOut, ...]
+    senders: tuple[SenderState, ...]
+    record: BlockRecord
+    position: int
+
+    @property
+    def number(self) -> BlockNumber:
+        return self.apply.number
+
+
+def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInputs) -> BlockEnvironment:
+    """What the proposal's block sees of itself. Its second may be the parent's: blocks can be faster than a second."""
+    return BlockEnvironment(
+        chain_id=chain_id,
+        fork=fork,
+        number=BlockNumber(parent.number + 1),
+        timestamp=max(parent.timestamp, inputs.timestamp_ms // 1000),
+        beneficiary=inputs.beneficiary,
+        prev_randao=inputs.prev_randao,
+        gas_limit=inputs.gas_limit,
+        base_fee=next_base_fee(parent),
+        excess_blob_gas=next_excess_blob_gas(parent, fork),
+    )
+
+
+def assemble(
+    proposal: Proposal, run: BlockRun, changes: tuple[AccountChange, ...], record: BlockRecord, position: int
+) -> ExecutedBlock:
+    """The block that the run of the proposal's transactions makes. Raises Missing."""
+    receipts, raws, senders, included = _included(run)
+    environment = run.environment
+    encoded = [receipt.encode() for receipt in receipts]
+    header = Header(
+        parent_hash=ZERO_HASH,
+        beneficiary=environment.beneficiary,
+        state_root=ZERO_HASH,
+        transactions_root=ordered_root(raws),
+        receipts_root=ordered_root(encoded),
+        logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
+        number=environment.number,
+        gas_limit=environment.gas_limit,
+        gas_used=Gas(run.gas_used),
+        timestamp=environment.timestamp,
+        prev_randao=environment.prev_randao,
+        base_fee=environment.base_fee,
+        blob_gas_used=Gas(run.blob_gas_used),
+        excess_blob_gas=environment.excess_blob_gas,
+        parent_beacon_root=PARENT_BEACON_ROOT,
+        requests_hash=(run.requests_hash or EMPTY_REQUESTS_HASH) if environment.fork >= Fork.PRAGUE else None,
+    )
+    applied = ApplyBlock(
+        number=environment.number,
+        proposal=proposal.id,
+        header=header,
+        transactions=tuple(raws),
+        senders=tuple(senders),
+        receipts=tuple(receipts),
+        changes=changes,
+        parent_hash_slot=run.parent_hash_slot,
+        record=encode_record(record),
+    )
+    return ExecutedBlock(applied, tuple(included), left_out_of(run), sender_states(run, changes), record, position)
+
+
+def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
+    """The transactions of the proposal that are not in the block, and why."""
+    return tuple(
+        LeftOut(turn.signed.hash, str(turn.left_out), turn.left_out.retry)
+        for turn in run.turns
+        if turn.left_out is not None
+    )
+
+
+def sender_states(run: BlockRun, changes: tuple[AccountChange, ...]) -> tuple[SenderState, ...]:
+    """The new state of every changed account that can send, and the state of those whose transactions were left out."""
+    merged = run.merged
+    addresses = dict.fromkeys(change.address for change in changes if _can_send(change, merged))
+    for turn in run.turns:
+        if turn.left_out is not None and turn.signed.sender is not None:
+            addresses[turn.signed.sender] = None
+    accounts = ((address, merged.account(address)) for address in addresses)
+    return tuple(SenderState(address, account.nonce, account.balance) for address, account in accounts)
+
+
+def _can_send(change: AccountChange, merged: MergedState) -> bool:
+    code_hash = change.account.code_hash
+    return code_hash == EMPTY_HASH or is_delegation(merged.code(code_hash))
+
+
+def _included(run: BlockRun) -> tuple[list[Receipt], list[bytes], list[Address], list[Hash32]]:
+    receipts: list[Receipt] = []
+    raws: list[bytes] = []
+    senders: list[Address] = []
+    hashes: list[Hash32] = []
+    gas = 0
+    for turn in run.turns:
+        outcome, transaction, sender = turn.outcome, turn.signed.transaction, turn.signed.sender
+        if outcome is None or transaction is None or sender is None:
+            continue
+        gas += outcome.gas_used
+        receipts.append(
+            Receipt(
+                type=transaction.type,
+                succeeded=outcome.succeeded,
+                gas_used=outcome.gas_used,
+                cumulative_gas=Gas(gas),
+                logs=outcome.logs,
+                gas_price=outcome.gas_price,
+                contract=outcome.contract,
+            )
+        )
+        raws.append(turn.signed.raw)
+        senders.append(sender)
+        hashes.append(turn.signed.hash)
+    return receipts, raws, senders, hashes

@@ -1,0 +1,105 @@
+"""The reader process: eth_call and eth_estimateGas at a pinned version, with gas and time limits.
+
+What was read at a version stays true for ever, so the newest few versions keep their values between calls.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from chain.forks import Fork
+from chain.links import Link, RequestFailed
+from chain.messages import Message
+from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.execution import BlockEnvironment
+from chain.types import BlockNumber, Gas, Version
+from execution.calls import CallResult
+from execution.errors import CallTimeout
+from execution.known import KnownState
+from execution.outcome import StateView
+from execution.pool import Pool
+from execution.reader import BlockingReads
+from execution.speculative_view import SpeculativeView
+from execution.worker import TaskLoop, UnexpectedTask
+
+KEPT_VERSIONS = 4
+MAX_KNOWN_VALUES = 50_000
+GRACE_S = 1.0
+"""How long beyond its time limit a call may take before its reader counts as stuck."""
+
+
+class CallEngine(Protocol):
+    """What runs calls: one fork's rules. See execution.engine."""
+
+    def call(
+        self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
+    ) -> CallResult: ...
+
+    def estimate(
+        self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
+    ) -> CallResult: ...
+
+
+class CallRunner:
+    """Runs calls on pinned versions."""
+
+    def __init__(self, engine_for: Callable[[Fork], CallEngine], reads: BlockingReads) -> None:
+        self._engine_for = engine_for
+        self._reads = reads
+        self._known: OrderedDict[Version, KnownState] = OrderedDict()
+
+    def run(self, task: RunCall) -> CallOutcome:
+        """The call's outcome; a version that storage does not have (any more) is an error of the call."""
+        deadline = time.monotonic() + task.time_limit_ms / 1000
+        engine = self._engine_for(task.environment.fork)
+        run = engine.estimate if task.estimate else engine.call
+        try:
+            result = run(task.call, task.environment, self._view(task), deadline=deadline)
+        except RequestFailed as error:
+            return CallOutcome(task.call_id, b"", error.text, Gas(0))
+        except CallTimeout:
+            return CallOutcome(
+                task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)
+            )
+        return CallOutcome(task.call_id, result.output, result.error, result.gas_used)
+
+    def _view(self, task: RunCall) -> SpeculativeView:
+        known = self._known.setdefault(task.version, KnownState(MAX_KNOWN_VALUES))
+        self._known.move_to_end(task.version)
+        while len(self._known) > KEPT_VERSIONS:
+            self._known.popitem(last=False)
+        known.shrink()
+        known.applied = BlockNumber(task.environment.number)
+        view = SpeculativeView(known, self._reads, task.version, task.environment.beneficiary)
+        view.read_named([(task.call.sender, task.call.to, task.call.access_list)])
+        return view
+
+
+async def run_call(pool: Pool, call: RunCall) -> CallOutcome:
+    """For rpc: run a call on the pool's readers, whatever `call_id` it carries.
+
+    Raises PoolBusy when too many calls wait, WorkerLost when two readers died of it, JobTimeout when a reader is stuck.
+    """
+    limit_s = call.time_limit_ms / 1000 + GRACE_S
+    answer = await pool.run(lambda _, lease: replace(call, call_id=lease), limit_s)
+    assert isinstance(answer, CallOutcome), f"a reader answered {type(answer).__name__} to a call"
+    return answer
+
+
+class CallWorkerProcess:
+    """Runs the calls that rpc's pool pushes."""
+
+    def __init__(self, pool: Link, reads: BlockingReads, engine_for: Callable[[Fork], CallEngine]) -> None:
+        self._pool = pool
+        self._runner = CallRunner(engine_for, reads)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await TaskLoop(self._pool, self._carry_out).run()
+
+    def _carry_out(self, task: Message) -> Message:
+        if not isinstance(task, RunCall):
+            raise UnexpectedTask(task)
+        return self._runner.run(task)

@@ -1,0 +1,172 @@
+"""eth_call and eth_estimateGas, with geth's semantics and words."""
+
+from dataclasses import dataclass, replace
+
+from chain.intrinsic_gas import TX_GAS
+from chain.messages.calls import CallMessage
+from chain.messages.execution import BlockEnvironment
+from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, SET_CODE, Transaction
+from chain.types import Gas, Wei
+from execution.errors import CannotInclude, FloorGasTooLow, IntrinsicGasTooLow
+from execution.evm.computation import Computation
+from execution.evm.executor import Executor, Result
+from execution.evm.failures import OUT_OF_GAS, words
+from execution.outcome import StateView
+
+CALL_STIPEND_GAS = 2_300
+ESTIMATE_ERROR_RATIO = 0.015
+"""How far above the least gas limit an estimate may be, as in geth: wallets add a fifth anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What a call gave. `error` is empty on success, else geth's words; `output` is the return or revert data.
+
+    `gas_used` is what was used; for an estimate, the least gas limit that succeeds.
+    """
+
+    output: bytes
+    error: str
+    gas_used: Gas
+
+
+def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
+    """The call in the shape that the executor takes. Its type decides nothing but which fields are allowed."""
+    return Transaction(
+        type=SET_CODE if call.authorizations else DYNAMIC_FEE if call.max_priority_fee else ACCESS_LIST,
+        chain_id=None,
+        nonce=0,
+        max_fee=call.max_fee,
+        max_priority_fee=call.max_priority_fee,
+        gas=gas,
+        to=call.to,
+        value=call.value,
+        data=call.data,
+        access_list=call.access_list,
+        authorizations=call.authorizations,
+    )
+
+
+def _run(
+    computation: type[Computation],
+    call: CallMessage,
+    gas: Gas,
+    environment: BlockEnvironment,
+    view: StateView,
+    deadline: float | None,
+) -> Result:
+    """Runs the call with a gas limit. Raises CannotInclude for what would keep it from starting."""
+    if not call.max_fee:
+        environment = replace(environment, base_fee=Wei(0))  # gas is free then, and BASEFEE says so
+    executor = Executor(computation, environment, view, deadline=deadline)
+    return executor.run(_as_transaction(call, gas), call.sender)
+
+
+def call(
+    computation: type[Computation],
+    call: CallMessage,
+    environment: BlockEnvironment,
+    view: StateView,
+    deadline: float | None,
+) -> CallResult:
+    """Runs a message on the view. Neither its nonce nor its sender's code is looked at."""
+    try:
+        result = _run(computation, call, call.gas, environment, view, deadline)
+    except CannotInclude as refusal:
+        return CallResult(b"", f"err: {refusal} (supplied gas {call.gas})", Gas(0))
+    return CallResult(result.frame.output, words(result.frame.error), result.gas_used)
+
+
+def estimate(
+    computation: type[Computation],
+    call: CallMessage,
+    environment: BlockEnvironment,
+    view: StateView,
+    deadline: float | None,
+) -> CallResult:
+    """The least gas limit with which the message succeeds: geth's bisection, with its shortcuts."""
+    return _Estimation(computation, call, environment, view, deadline).run()
+
+
+class _Estimation:
+    """One search, between a limit known to fail and one known to do."""
+
+    def __init__(
+        self,
+        computation: type[Computation],
+        call: CallMessage,
+        environment: BlockEnvironment,
+        view: StateView,
+        deadline: float | None,
+    ) -> None:
+        self._computation = computation
+        self._call = call
+        self._environment = environment
+        self._view = view
+        self._deadline = deadline
+
+    def _try(self, gas: int) -> Result | None:
+        """The run with this gas limit; None if it is below what is charged before the first instruction."""
+        try:
+            return _run(self._computation, self._call, Gas(gas), self._environment, self._view, self._deadline)
+        except (IntrinsicGasTooLow, FloorGasTooLow):
+            return None
+
+    def _succeeds(self, gas: int) -> bool:
+        result = self._try(gas)
+        return result is not None and result.frame.error is None
+
+    def _allowance(self) -> int | None:
+        """The highest limit to try: the block's or the caller's, as far as the sender can pay. None if not even the value."""
+        call = self._call
+        highest = int(call.gas) if call.gas >= TX_GAS else int(self._environment.gas_limit)
+        if call.max_fee:
+            balance = self._view.account(call.sender).balance
+            if call.value and call.value >= balance:
+                return None
+            highest = min(highest, (balance - call.value) // call.max_fee)
+        return highest
+
+    def _is_plain_transfer(self) -> bool:
+        call = self._call
+        return (
+            not call.data
+            and call.to is not None
+            and not Executor(self._computation, self._environment, self._view).db.get_code(call.to)
+        )
+
+    def run(self) -> CallResult:
+        high = self._allowance()
+        if high is None:
+            return CallResult(b"", "insufficient funds for transfer", Gas(0))
+        try:
+            if self._is_plain_transfer() and self._succeeds(TX_GAS):
+                return CallResult(b"", "", Gas(TX_GAS))
+            result = self._try(high)
+        except CannotInclude as refusal:
+            return CallResult(b"", f"failed with {high} gas: {refusal}", Gas(0))
+        if result is None:
+            return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0))
+        if result.frame.error is not None:
+            error = words(result.frame.error)
+            if error == OUT_OF_GAS:
+                return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0))
+            return CallResult(result.frame.output, error, Gas(0))
+        return CallResult(b"", "", self._bisect(result, high))
+
+    def _bisect(self, result: Result, high: int) -> Gas:
+        low = result.gas_used - 1
+        likely = (result.peak_gas + CALL_STIPEND_GAS) * 64 // 63
+        if likely < high:
+            if self._succeeds(likely):
+                high = likely
+            else:
+                low = likely
+        while low + 1 < high and (high - low) / high >= ESTIMATE_ERROR_RATIO:
+            # Most transactions need little more than they use, so the search leans to the low side.
+            middle = min((low + high) // 2, low * 2)
+            if self._succeeds(middle):
+                high = middle
+            else:
+                low = middle
+        return Gas(high)

@@ -1,0 +1,71 @@
+"""py-evm's rules over a state view: what runs the bytecode of one transaction.
+
+An Engine keeps no state between calls but decoded bytecode, so a process makes one and uses it for every transaction,
+call and block.
+"""
+
+from collections.abc import Sequence
+
+from chain.forks import Fork
+from chain.messages.calls import CallMessage
+from chain.messages.execution import BlockEnvironment
+from chain.receipts import Log
+from chain.transactions import Transaction
+from chain.types import Address, Hash32
+from execution import calls, system_calls
+from execution.calls import CallResult
+from execution.evm.computation import CancunFrame, Computation
+from execution.evm.executor import Executor
+from execution.outcome import Outcome, Slot, StateView, Writes
+
+_COMPUTATIONS: dict[Fork, type[Computation]] = {Fork.CANCUN: CancunFrame, Fork.PRAGUE: Computation}
+
+
+class Engine:
+    """One fork's rules."""
+
+    def __init__(self, fork: Fork) -> None:
+        self.fork = fork
+        self._computation = _COMPUTATIONS[fork]
+
+    def execute(
+        self, transaction: Transaction, sender: Address, environment: BlockEnvironment, view: StateView
+    ) -> Outcome:
+        """Runs one transaction. Raises a subclass of CannotInclude; ParentHashPending passes through.
+
+        Whether the block has gas left for it is for the caller to know.
+        """
+        return Executor(self._computation, environment, view).execute(transaction, sender)
+
+    def block_start(
+        self, environment: BlockEnvironment, parent_beacon_root: Hash32, view: StateView
+    ) -> tuple[Writes, Slot | None]:
+        """What a block changes before its first transaction, and the slot that its parent's hash goes to.
+
+        Storage fills in that slot's value, which is not known here. None if there is no contract to keep it.
+        """
+        return system_calls.block_start(self._computation, environment, parent_beacon_root, view)
+
+    def block_end(
+        self, environment: BlockEnvironment, logs: Sequence[Log], view: StateView
+    ) -> tuple[Writes, Hash32 | None]:
+        """What a block changes after its last transaction, and its requests hash (None before Prague).
+
+        `logs` are those of the whole block. Raises SystemContractFailed and InvalidDepositLog.
+        """
+        return system_calls.block_end(self._computation, environment, logs, view)
+
+    def call(
+        self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
+    ) -> CallResult:
+        """eth_call: runs a message and throws its changes away.
+
+        `deadline` is a time.monotonic() value; past it, CallTimeout is raised.
+        """
+        return calls.call(self._computation, call, environment, view, deadline)
+
+    def estimate(
+        self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
+    ) -> CallResult:
+        """eth_estimateGas: the least gas limit with which a message succeeds, as `gas_used`, up to `call.gas`."""
+        return calls.estimate(self._computation, call, environment, view, deadline)

@@ -1,0 +1,188 @@
+"""One frame: py-evm's Computation with a list of integers for a stack, a number for gas, and `interpreter` for a loop."""
+
+from typing import Any, ClassVar
+
+from eth.vm.forks.cancun.computation import CancunComputation
+from eth.vm.forks.prague.computation import PragueComputation
+
+from chain.types import Address
+from execution.evm import instruction_sets, precompiles
+from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge, OutOfGas, ReservedBytesInCode, VMError
+from execution.evm.interpreter import check_clock, run
+from execution.evm.message import Message
+from execution.evm.program import ProgramCache
+from execution.evm.state import State
+
+MAX_CODE_SIZE = 24_576  # EIP-170
+CODE_BYTE_GAS = 200
+MEMORY_WORD_GAS = 3
+MEMORY_QUADRATIC_DIVISOR = 512
+
+
+class TransactionContext:
+    """What every frame of a transaction sees of it, under py-evm's names. Blob transactions are not run here."""
+
+    __slots__ = ("blob_versioned_hashes", "gas_price", "origin")
+
+    def __init__(self, origin: Address, gas_price: int) -> None:
+        self.origin = origin
+        self.gas_price = gas_price
+        self.blob_versioned_hashes = ()
+
+
+class Computation(PragueComputation):
+    """A frame under Prague's rules (and CLZ)."""
+
+    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.PRAGUE)
+    precompiled: ClassVar[dict[Address, Any]] = PragueComputation.get_precompiles() | precompiles.REPLACED
+    follows_delegations: ClassVar[bool] = True
+
+    output: bytes = b""
+    error: VMError | None = None
+
+    def __init__(self, state: State, message: Message, transaction_context: TransactionContext) -> None:
+        self.state = state
+        self.msg = message
+        self.transaction_context = transaction_context
+        self.address = message.storage_address
+        self.gas = message.gas
+        self.stack: list[int] = []
+        self.memory = self._memory = bytearray()
+        self.return_data = b""
+
+    @classmethod
+    def failed(
+        cls, state: State, message: Message, transaction_context: TransactionContext, error: VMError
+    ) -> "Computation":
+        """A frame that never ran."""
+        frame = cls(state, message, transaction_context)
+        frame._fail(error)
+        return frame
+
+    @classmethod
+    def apply_message(
+        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
+    ) -> "Computation":
+        """Runs a message whose value its sender can pay. A failure undoes all its changes."""
+        checkpoint = state.db.record()
+        frame = cls(state, message, transaction_context)
+        if message.value and message.should_transfer_value:
+            state.db.transfer(message.sender, message.storage_address, message.value)
+        frame._execute()
+        if frame.error is not None:
+            state.db.discard(checkpoint)
+        return frame
+
+    @classmethod
+    def apply_create_message(
+        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
+    ) -> "Computation":
+        """Creates a contract at an address that is free, with the code that the init code returns."""
+        checkpoint = state.db.record()
+        state.db.create_account(message.storage_address)
+        frame = cls.apply_message(state, message, transaction_context)
+        if frame.error is None:
+            try:
+                frame._store_code()
+            except VMError as error:
+                frame._fail(error)
+        if frame.error is not None:
+            state.db.discard(checkpoint)
+        return frame
+
+    def _execute(self) -> None:
+        if self.state.deadline is not None:
+            check_clock(self.state.deadline)
+        message = self.msg
+        try:
+            precompile = self.precompiled.get(message.code_address)
+            if precompile is not None and not message.is_create:
+                if not message.is_delegation:
+                    precompile(self)
+            elif message.code:
+                run(self, self.programs.program(message.code))
+        except VMError as error:
+            self._fail(error)
+
+    def _fail(self, error: VMError) -> None:
+        self.error = error
+        if error.burns_gas:
+            self.gas = 0
+        if error.erases_return_data:
+            self.output = b""
+
+    def _store_code(self) -> None:
+        """Pays for and sets the code of a new contract (EIP-170, EIP-3541)."""
+        code = self.output
+        if len(code) > MAX_CODE_SIZE:
+            raise CodeTooLarge(f"code of {len(code)} bytes")
+        if code[:1] == b"\xef":
+            raise ReservedBytesInCode("code that begins with 0xef")
+        if self.gas < CODE_BYTE_GAS * len(code):
+            raise CodeStoreOutOfGas("the code cannot be paid for")
+        self.gas -= CODE_BYTE_GAS * len(code)
+        if code:
+            self.state.db.set_code(self.address, code)
+
+    @property
+    def address_word(self) -> int:
+        """The account that this frame acts as, as a word of the stack."""
+        return int.from_bytes(self.address, "big")
+
+    def charge(self, amount: int) -> None:
+        """Takes gas. Raises OutOfGas."""
+        if amount > self.gas:
+            raise OutOfGas("out of gas")
+        self.gas -= amount
+
+    def extend_memory(self, start: int, size: int) -> None:
+        """Charges for and makes room for `size` bytes at `start`; none for no bytes."""
+        length = len(self.memory)
+        if not size or start + size <= length:
+            return
+        words, had = (start + size + 31) // 32, length // 32
+        self.charge(
+            MEMORY_WORD_GAS * (words - had)
+            + words * words // MEMORY_QUADRATIC_DIVISOR
+            - had * had // MEMORY_QUADRATIC_DIVISOR
+        )
+        self.memory.extend(bytes(32 * words - length))
+
+    # What py-evm's own instructions and precompiles call
+
+    def consume_gas(self, amount: int, reason: str) -> None:
+        self.charge(amount)
+
+    def memory_read_bytes(self, start_position: int, size: int) -> bytes:
+        return bytes(self.memory[start_position : start_position + size])
+
+    def memory_write(self, start_position: int, size: int, value: bytes) -> None:
+        if size:
+            self.memory[start_position : start_position + size] = value
+
+    def memory_copy(self, destination: int, source: int, length: int) -> None:
+        if length:
+            self.memory[destination : destination + length] = self.memory[source : source + length]
+
+    def stack_pop1_int(self) -> int:
+        return self.stack.pop()
+
+    def stack_pop1_bytes(self) -> bytes:
+        return self.stack.pop().to_bytes(32, "big")
+
+    def stack_pop_ints(self, num_items: int) -> tuple[int, ...]:
+        return tuple([self.stack.pop() for _ in range(num_items)])
+
+    def stack_push_int(self, value: int) -> None:
+        self.stack.append(value)
+
+    def stack_push_bytes(self, value: bytes) -> None:
+        self.stack.append(int.from_bytes(value, "big"))
+
+
+class CancunFrame(Computation):
+    """A frame under Cancun's rules."""
+
+    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.CANCUN)
+    precompiled: ClassVar[dict[Address, Any]] = CancunComputation.get_precompiles() | precompiles.REPLACED
+    follows_delegations: ClassVar[bool] = False

@@ -1,0 +1,216 @@
+"""A transaction from its checks to its fee: what py-evm's TransactionExecutor does, with its gaps closed.
+
+The gaps: the calldata floor against the gas limit (EIP-7623), senders with code (EIP-3607), the last nonce (EIP-2681),
+the size of init code (EIP-3860) and creations onto storage (EIP-7610). The fee is not paid to the beneficiary here, it is
+part of the outcome, so that no two transactions conflict over it.
+"""
+
+from dataclasses import dataclass
+
+from chain.forks import Fork
+from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas
+from chain.messages.execution import BlockEnvironment
+from chain.signing import InvalidSignature
+from chain.transactions import BLOB, SET_CODE, Authorization, Transaction
+from chain.types import Address, Gas, Wei
+from execution.errors import (
+    FeeCapTooLow,
+    FloorGasTooLow,
+    InitCodeTooLarge,
+    InsufficientFunds,
+    IntrinsicGasTooLow,
+    MalformedTransaction,
+    NonceMaximum,
+    NonceTooHigh,
+    NonceTooLow,
+    SenderNotAnAccount,
+    TipAboveFeeCap,
+)
+from execution.evm.account_db import AccountDB
+from execution.evm.call_instructions import DELEGATION_PREFIX, MAX_NONCE, contract_address, delegate_of
+from execution.evm.computation import Computation, TransactionContext
+from execution.evm.failures import ContractCreationCollision, words
+from execution.evm.message import Message
+from execution.evm.state import State
+from execution.outcome import Outcome, StateView
+
+MAX_REFUND_QUOTIENT = 5  # EIP-3529
+EXISTING_AUTHORITY_REFUND = 12_500  # EIP-7702
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a transaction or call came to, before anybody asks what it read and wrote.
+
+    `peak_gas` is what was used before refunds.
+    """
+
+    frame: Computation
+    gas_used: Gas
+    peak_gas: Gas
+
+
+class Executor:
+    """Runs one transaction, or one unsigned message in its shape, on one view."""
+
+    def __init__(
+        self,
+        computation: type[Computation],
+        environment: BlockEnvironment,
+        view: StateView,
+        *,
+        deadline: float | None = None,
+    ) -> None:
+        self._computation = computation
+        self._environment = environment
+        self.db = AccountDB(view, (*computation.precompiled, environment.beneficiary))
+        self.state = State(self.db, view, environment, deadline)
+
+    def execute(self, transaction: Transaction, sender: Address) -> Outcome:
+        """Raises a subclass of CannotInclude; then nothing has happened."""
+        self._check_nonce(transaction, sender)
+        result = self.run(transaction, sender)
+        frame, environment = result.frame, self._environment
+        gas_price = transaction.effective_gas_price(environment.base_fee)
+        destroyed = environment.beneficiary in self.db.destroyed
+        return Outcome(
+            succeeded=frame.error is None,
+            gas_used=result.gas_used,
+            gas_price=gas_price,
+            # A beneficiary that the transaction itself created and destroyed takes its fee with it.
+            fee=Wei(0 if destroyed else (gas_price - environment.base_fee) * result.gas_used),
+            logs=tuple(self.db.logs),
+            output=frame.output,
+            error=words(frame.error),
+            contract=frame.address if transaction.to is None else None,
+            reads=self.db.reads,
+            writes=self.db.writes(),
+        )
+
+    def run(self, transaction: Transaction, sender: Address) -> Result:
+        """Everything but the nonce's and the sender's own checks, which a call is spared."""
+        environment, db = self._environment, self.db
+        intrinsic, floor = self._check_fees_and_gas(transaction, sender)
+        gas_price = transaction.effective_gas_price(environment.base_fee)
+        db.delta_balance(sender, -transaction.gas * gas_price)
+        nonce = db.get_nonce(sender)
+        db.set_nonce(sender, nonce + 1)
+        for authorization in transaction.authorizations:
+            self._delegate(authorization)
+        context = TransactionContext(sender, gas_price)
+        frame = self._run_message(transaction, sender, nonce, Gas(transaction.gas - intrinsic), context)
+        peak = transaction.gas - frame.gas
+        used = max(peak - min(db.refund, peak // MAX_REFUND_QUOTIENT), floor)
+        db.delta_balance(sender, (transaction.gas - used) * gas_price)
+        return Result(frame, Gas(used), Gas(max(peak, floor)))
+
+    def _check_nonce(self, transaction: Transaction, sender: Address) -> None:
+        nonce = self.db.get_nonce(sender)
+        if transaction.nonce < nonce:
+            raise NonceTooLow(sender, transaction.nonce, nonce)
+        if transaction.nonce > nonce:
+            raise NonceTooHigh(sender, transaction.nonce, nonce)
+        if nonce >= MAX_NONCE:
+            raise NonceMaximum(sender, nonce)
+        code = self.db.get_code(sender)
+        if code and (delegate_of(code) is None or not self._computation.follows_delegations):
+            raise SenderNotAnAccount(sender)
+
+    def _check_fees_and_gas(self, transaction: Transaction, sender: Address) -> tuple[Gas, Gas]:
+        """The intrinsic gas and the floor, once everything that can keep a message from running is ruled out."""
+        environment = self._environment
+        check_type(transaction, environment)
+        if transaction.max_priority_fee > transaction.max_fee:
+            raise TipAboveFeeCap(sender, transaction.max_priority_fee, transaction.max_fee)
+        if transaction.max_fee < environment.base_fee:
+            raise FeeCapTooLow(sender, transaction.max_fee, environment.base_fee)
+        cost = Wei(transaction.gas * transaction.max_fee + transaction.value)
+        if not self.db.can_pay(sender, cost):
+            raise InsufficientFunds(sender, Wei(self.db.get_balance(sender)), cost)
+        intrinsic, floor = intrinsic_gas(transaction), floor_gas(transaction, environment.fork)
+        if transaction.gas < intrinsic:
+            raise IntrinsicGasTooLow(transaction.gas, intrinsic)
+        if transaction.gas < floor:
+            raise FloorGasTooLow(transaction.gas, floor)
+        if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:
+            raise InitCodeTooLarge(len(transaction.data), MAX_INIT_CODE_SIZE)
+        return intrinsic, floor
+
+    def _delegate(self, authorization: Authorization) -> None:
+        """Sets an authority's code, if the authorization is good; a bad one is passed over (EIP-7702)."""
+        if authorization.chain_id not in (0, self._environment.chain_id) or authorization.nonce >= MAX_NONCE:
+            return
+        try:
+            authority = authorization.authority()
+        except InvalidSignature:
+            return
+        db = self.db
+        db.warm_up(authority)
+        code = db.get_code(authority)
+        if (code and delegate_of(code) is None) or db.get_nonce(authority) != authorization.nonce:
+            return
+        if db.account_exists(authority):
+            db.add_refund(EXISTING_AUTHORITY_REFUND)
+        db.set_code(authority, DELEGATION_PREFIX + authorization.address if any(authorization.address) else b"")
+        db.increment_nonce(authority)
+
+    def _run_message(
+        self, transaction: Transaction, sender: Address, nonce: int, gas: Gas, context: TransactionContext
+    ) -> Computation:
+        db = self.db
+        db.warm_up(sender)
+        for entry in transaction.access_list:
+            db.warm_up(entry.address)
+            for slot in entry.slots:
+                db.warm_up((entry.address, slot))
+        if transaction.to is None:
+            return self._create(transaction, sender, contract_address(sender, nonce), gas, context)
+        db.warm_up(transaction.to)
+        code, code_address = db.get_code(transaction.to), transaction.to
+        delegate = delegate_of(code) if self._computation.follows_delegations else None
+        if delegate is not None:
+            db.warm_up(delegate)
+            code, code_address = db.get_code(delegate), delegate
+        message = Message(
+            gas=gas,
+            sender=sender,
+            storage_address=transaction.to,
+            code_address=code_address,
+            value=transaction.value,
+            data=transaction.data,
+            code=code,
+            is_delegation=delegate is not None,
+        )
+        return self._computation.apply_message(self.state, message, context)
+
+    def _create(
+        self, transaction: Transaction, sender: Address, created: Address, gas: Gas, context: TransactionContext
+    ) -> Computation:
+        self.db.warm_up(created)
+        message = Message(
+            gas=gas,
+            sender=sender,
+            storage_address=created,
+            code_address=created,
+            value=transaction.value,
+            data=b"",
+            code=transaction.data,
+            is_create=True,
+        )
+        if self.db.is_taken(created):
+            return self._computation.failed(self.state, message, context, ContractCreationCollision(created.hex()))
+        return self._computation.apply_create_message(self.state, message, context)
+
+
+def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
+    """Raises MalformedTransaction for what this fork or this project does not run."""
+    if transaction.type == BLOB or (transaction.type == SET_CODE and environment.fork < Fork.PRAGUE):
+        raise MalformedTransaction("transaction type not supported")
+    if transaction.type == SET_CODE and not transaction.authorizations:
+        raise MalformedTransaction("EIP-7702 transaction with empty auth list")
+    if transaction.type == SET_CODE and transaction.to is None:
+        raise MalformedTransaction("EIP-7702 transaction cannot be used to create contract")
+    if transaction.chain_id is not None and transaction.chain_id != environment.chain_id:
+        raise MalformedTransaction(
+            f"invalid chain id for signer: have {transaction.chain_id} want {environment.chain_id}"
+        )

@@ -1,0 +1,222 @@
+"""Bytecode cut into basic blocks, each decoded once.
+
+A block is a run of instructions that is entered only at its start and left only at its end. Its static gas and its
+effect on the stack's height are known beforehand, so they are checked once, on entry. That gives the same result as
+checking at each instruction: whatever fails inside a block fails its frame, which burns all gas and undoes all changes,
+at whatever instruction it is noticed. An instruction that observes the gas left (GAS, SSTORE, calls, creations) ends its
+block, so that what it sees has been charged up to itself and no further.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth.exceptions import VMError
+
+from execution.evm.failures import InvalidJumpDestination, OutOfGas, StackOverflow, StackUnderflow, UndefinedOpcode
+
+STACK_LIMIT = 1024
+MAX_CACHED_PROGRAMS = 1024
+MAX_CACHED_BYTES = 8 * 1024 * 1024
+
+# How the interpreter carries out an instruction, the most frequent first.
+PUSH, DUP, SWAP, POP, ON_STACK, ON_FRAME, MLOAD, MSTORE = range(8)
+# How a block is left. JUMP and JUMP_IF take their target from the stack; the other two have it fixed in the code.
+FALL_THROUGH, JUMP_IF_TO, JUMP_TO, JUMP_IF, JUMP, STOP = range(6)
+
+OP_STOP, OP_CODESIZE, OP_JUMP, OP_JUMPI, OP_PC, OP_JUMPDEST = 0x00, 0x38, 0x56, 0x57, 0x58, 0x5B
+OP_PUSH0, OP_PUSH1, OP_PUSH32, OP_RETURN, OP_REVERT, OP_SELFDESTRUCT = 0x5F, 0x60, 0x7F, 0xF3, 0xFD, 0xFF
+LEAVING = frozenset((OP_STOP, OP_RETURN, OP_REVERT, OP_SELFDESTRUCT))
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """An opcode's static gas, what it pops and pushes, and what carries it out (a kind from above, and its argument)."""
+
+    gas: int
+    pops: int
+    pushes: int
+    kind: int = ON_STACK
+    argument: Any = None
+    observes_gas: bool = False
+
+
+InstructionSet = Mapping[int, Instruction]
+
+
+class Block:
+    """A basic block, for the interpreter. `taken` and `following` are the blocks after it, linked when first entered."""
+
+    __slots__ = (
+        "end",
+        "following",
+        "gas",
+        "instructions",
+        "max_height",
+        "needs",
+        "next_start",
+        "opcodes",
+        "taken",
+        "target",
+    )
+
+    def __init__(self) -> None:
+        self.instructions: list[tuple[int, Any]] = []
+        self.opcodes: list[Instruction] = []
+        self.gas = 0
+        self.needs = 0
+        self.max_height = STACK_LIMIT
+        self.end = STOP
+        self.next_start = 0
+        self.target = 0
+        self.taken: Block | None = None
+        self.following: Block | None = None
+
+    def charge(self) -> None:
+        """Sums up the gas of the opcodes, the height they need and the height from which they would overflow."""
+        height = highest = 0
+        for opcode in self.opcodes:
+            self.gas += opcode.gas
+            self.needs = max(self.needs, opcode.pops - height)
+            height += opcode.pushes - opcode.pops
+            highest = max(highest, height)
+        self.max_height = STACK_LIMIT - highest
+
+    def failure(self, gas: int, height: int) -> VMError:
+        """Which opcode fails first in a block that its entry check has refused, and how."""
+        for opcode in self.opcodes:
+            if height < opcode.pops:
+                return StackUnderflow(height, opcode.pops)
+            after = height + opcode.pushes - opcode.pops
+            if after > STACK_LIMIT:
+                return StackOverflow(height, STACK_LIMIT + opcode.pops - opcode.pushes)
+            height = after
+            gas -= opcode.gas
+            if gas < 0:
+                break
+        return OutOfGas("out of gas")
+
+
+def _undefined(opcode: int) -> Callable[[object], None]:
+    def fail(_: object) -> None:
+        raise UndefinedOpcode(opcode)
+
+    return fail
+
+
+class Program:
+    """One contract's code under one instruction set. Blocks are decoded when first entered."""
+
+    def __init__(self, code: bytes, instruction_set: InstructionSet) -> None:
+        self._code = code
+        self._instruction_set = instruction_set
+        self._blocks: dict[int, Block] = {}
+        self._targets: dict[int, Block] = {}
+        self._jump_destinations: set[int] | None = None
+        self.start = self._block_at(0)
+
+    def jump(self, position: int) -> Block:
+        """The block that a jump leads to. Raises InvalidJumpDestination."""
+        block = self._targets.get(position)
+        if block is None:
+            if self._jump_destinations is None:
+                self._jump_destinations = self._find_jump_destinations()
+            if position not in self._jump_destinations:
+                raise InvalidJumpDestination(f"no JUMPDEST at {position}")
+            block = self._targets[position] = self._block_at(position)
+        return block
+
+    def take(self, block: Block) -> Block:
+        """Links the block that a constant jump leads to."""
+        block.taken = self.jump(block.target)
+        return block.taken
+
+    def follow(self, block: Block) -> Block:
+        """Links the block that comes next in the code."""
+        block.following = self._block_at(block.next_start)
+        return block.following
+
+    def _find_jump_destinations(self) -> set[int]:
+        """Every JUMPDEST that is not the data of a PUSH."""
+        found = set()
+        code, position = self._code, 0
+        while position < len(code):
+            opcode = code[position]
+            if opcode == OP_JUMPDEST:
+                found.add(position)
+            elif OP_PUSH1 <= opcode <= OP_PUSH32:
+                position += opcode - OP_PUSH0
+            position += 1
+        return found
+
+    def _block_at(self, start: int) -> Block:
+        block = self._blocks.get(start)
+        if block is None:
+            block = self._blocks[start] = self._decode(start)
+        return block
+
+    def _decode(self, start: int) -> Block:
+        block, code, position = Block(), self._code, start
+        while position < len(code):
+            opcode = code[position]
+            instruction = self._instruction_set.get(opcode)
+            if opcode == OP_JUMPDEST and position != start:
+                block.end, block.next_start = FALL_THROUGH, position
+                break
+            if instruction is None:
+                block.instructions.append((ON_FRAME, _undefined(opcode)))
+                break
+            block.opcodes.append(instruction)
+            position += 1
+            if OP_PUSH0 <= opcode <= OP_PUSH32:
+                size = opcode - OP_PUSH0
+                data = code[position : position + size]
+                block.instructions.append((PUSH, int.from_bytes(data, "big") << 8 * (size - len(data))))
+                position += size
+            elif opcode in (OP_JUMP, OP_JUMPI):
+                _end_with_jump(block, opcode, position)
+                break
+            elif opcode == OP_PC:
+                block.instructions.append((PUSH, position - 1))
+            elif opcode == OP_CODESIZE:
+                block.instructions.append((PUSH, len(code)))
+            elif opcode not in (OP_STOP, OP_JUMPDEST):
+                block.instructions.append((instruction.kind, instruction.argument))
+            if opcode in LEAVING:
+                break
+            if instruction.observes_gas:
+                block.end, block.next_start = FALL_THROUGH, position
+                break
+        block.charge()
+        return block
+
+
+def _end_with_jump(block: Block, opcode: int, next_start: int) -> None:
+    block.next_start = next_start
+    if block.instructions and block.instructions[-1][0] == PUSH:
+        block.target = block.instructions.pop()[1]
+        block.end = JUMP_TO if opcode == OP_JUMP else JUMP_IF_TO
+    else:
+        block.end = JUMP if opcode == OP_JUMP else JUMP_IF
+
+
+class ProgramCache:
+    """The programs used last, by their code."""
+
+    def __init__(self, instruction_set: InstructionSet) -> None:
+        self._instruction_set = instruction_set
+        self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._bytes = 0
+
+    def program(self, code: bytes) -> Program:
+        program = self._programs.get(code)
+        if program is not None:
+            self._programs.move_to_end(code)
+            return program
+        program = self._programs[code] = Program(code, self._instruction_set)
+        self._bytes += len(code)
+        while len(self._programs) > MAX_CACHED_PROGRAMS or self._bytes > MAX_CACHED_BYTES:
+            dropped, _ = self._programs.popitem(last=False)
+            self._bytes -= len(dropped)
+        return program

@@ -1,0 +1,57 @@
+"""What a computation sees of its block and of the accounts: py-evm's State, reduced to what its bytecode asks for."""
+
+from chain.fees import blob_base_fee
+from chain.messages.execution import BlockEnvironment
+from chain.types import Address, BlockNumber, Hash32
+from execution.evm.account_db import AccountDB
+from execution.outcome import StateView
+
+MAX_ANCESTOR_DEPTH = 256
+
+
+class ExecutionContext:
+    """The block environment under py-evm's names."""
+
+    __slots__ = ("chain_id",)
+
+    def __init__(self, chain_id: int) -> None:
+        self.chain_id = chain_id
+
+
+class State:
+    """One transaction's state: its account database and its block.
+
+    py-evm's instructions call it by the names of `eth.vm.state.BaseState`. `deadline` is a time.monotonic() value at
+    which a call is given up; transactions have none.
+    """
+
+    def __init__(
+        self, db: AccountDB, view: StateView, environment: BlockEnvironment, deadline: float | None = None
+    ) -> None:
+        self.db = db
+        self.deadline = deadline
+        self._view = view
+        self._environment = environment
+        self.execution_context = ExecutionContext(environment.chain_id)
+        self.coinbase: Address = environment.beneficiary
+        self.timestamp = environment.timestamp
+        self.block_number = environment.number
+        self.mix_hash = environment.prev_randao
+        self.gas_limit = environment.gas_limit
+        self.base_fee = environment.base_fee
+        self.get_balance = db.get_balance
+        self.get_code = db.get_code
+        self.get_code_hash = db.get_code_hash
+        self.account_is_empty = db.account_is_empty
+        self.is_address_warm = db.is_address_warm
+        self.mark_address_warm = db.mark_address_warm
+
+    @property
+    def blob_base_fee(self) -> int:
+        return blob_base_fee(self._environment.excess_blob_gas, self._environment.fork)
+
+    def get_ancestor_hash(self, number: int) -> Hash32:
+        """The hash of one of the last 256 blocks, else nothing (which the stack takes for zero)."""
+        if not 0 < self.block_number - number <= MAX_ANCESTOR_DEPTH:
+            return Hash32(b"")
+        return self._view.block_hash(BlockNumber(number))

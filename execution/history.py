@@ -1,0 +1,124 @@
+"""What became of executed blocks: BlockResult for validators and BlockNews for rpc.
+
+Recent ones are kept; older ones are made again from what storage holds, the execution record above all. In those the
+states of the senders are as of the block they belong to.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chain.fees import next_base_fee
+from chain.messages.execution import BlockNews
+from chain.messages.mempool import BlockResult, LeftOut, SenderState
+from chain.messages.storage import BlockApplied, NotThere, ReadBlock, ReadRecord, ReadState, StateValues, StoredBlock
+from chain.messages.storage import StoredRecord as StoredRecordMessage
+from chain.records import BlockRecord, decode_record
+from chain.types import BlockNumber, Hash32
+from execution.assembly import ExecutedBlock
+from execution.errors import ExecutionError
+from execution.reader import UnexpectedAnswer
+from execution.storage_requests import StorageRequests
+
+KEPT_BLOCKS = 128
+
+
+class BlockNotStored(ExecutionError):
+    """Somebody asks for the result of a block that storage does not have (any more)."""
+
+    def __init__(self, number: BlockNumber) -> None:
+        super().__init__(f"block {number} is not in storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One block's result and news."""
+
+    result: BlockResult
+    news: BlockNews
+
+
+def announce(block: ExecutedBlock, applied: BlockApplied, committed: BlockNumber) -> Announcement:
+    """What is told of a block that storage has just applied."""
+    return _announcement(applied, block.included, block.left_out, block.senders, block.record, committed)
+
+
+def _announcement(
+    applied: BlockApplied,
+    included: tuple[Hash32, ...],
+    left_out: tuple[LeftOut, ...],
+    senders: Sequence[SenderState],
+    record: BlockRecord,
+    committed: BlockNumber,
+) -> Announcement:
+    header = applied.header
+    fee = next_base_fee(header)
+    result = BlockResult(
+        number=applied.number,
+        proposal=applied.proposal,
+        header_hash=applied.hash,
+        gas_limit=header.gas_limit,
+        next_base_fee=fee,
+        included=included,
+        left_out=left_out,
+        senders=tuple(senders),
+    )
+    news = BlockNews(
+        number=applied.number,
+        hash=applied.hash,
+        timestamp=header.timestamp,
+        gas_used=header.gas_used,
+        gas_limit=header.gas_limit,
+        base_fee=header.base_fee,
+        next_base_fee=fee,
+        included=included,
+        left_out=left_out,
+        senders=tuple(senders),
+        committed=committed,
+        strategy=record.strategy,
+        retries=record.retries,
+        execution_us=record.execution_us,
+    )
+    return Announcement(result, news)
+
+
+class History:
+    """Announcements by block number: the newest from memory, the others from storage."""
+
+    def __init__(self, storage: StorageRequests, head: BlockNumber) -> None:
+        self._storage = storage
+        self._kept: OrderedDict[BlockNumber, Announcement] = OrderedDict()
+        self.newest = head
+
+    def add(self, announcement: Announcement) -> None:
+        self.newest = announcement.result.number
+        self._kept[self.newest] = announcement
+        while len(self._kept) > KEPT_BLOCKS:
+            self._kept.popitem(last=False)
+
+    async def get(self, number: BlockNumber) -> Announcement:
+        """The announcement of an executed block. Raises BlockNotStored."""
+        kept = self._kept.get(number)
+        return kept if kept is not None else await self._from_storage(number)
+
+    async def _from_storage(self, number: BlockNumber) -> Announcement:
+        block = await self._storage.request(ReadBlock(number, None, with_receipts=False))
+        stored = await self._storage.request(ReadRecord(number))
+        if isinstance(block, NotThere) or isinstance(stored, NotThere):
+            raise BlockNotStored(number)
+        if not isinstance(block, StoredBlock):
+            raise UnexpectedAnswer("StoredBlock", block)
+        if not isinstance(stored, StoredRecordMessage):
+            raise UnexpectedAnswer("StoredRecord", stored)
+        record = decode_record(stored.record)
+        left_out = tuple(LeftOut(t.hash, t.left_out, t.retry) for t in record.transactions if t.left_out)
+        applied = BlockApplied(number, block.version, record.proposal, block.hash, block.header)
+        return _announcement(applied, block.hashes, left_out, await self._senders(block), record, self.newest)
+
+    async def _senders(self, block: StoredBlock) -> list[SenderState]:
+        addresses = tuple(dict.fromkeys(block.senders))
+        values = await self._storage.request(ReadState(block.version, addresses, (), ()))
+        if not isinstance(values, StateValues):
+            raise UnexpectedAnswer("StateValues", values)
+        pairs = zip(addresses, values.accounts, strict=True)
+        return [SenderState(address, account.nonce, account.balance) for address, account in pairs]

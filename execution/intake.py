@@ -1,0 +1,83 @@
+"""Which committed proposals execution takes: those that more than a third of the stake says were committed.
+
+At least one of those validators is honest, and an honest one says it only of a committed proposal. Pure; the process
+feeds it what validators push, in any order and as often as they like.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from chain.keccak import keccak256
+from chain.messages.mempool import Committed
+from chain.types import BlockNumber, Hash32
+from execution.errors import ExecutionError
+
+WINDOW = 32
+"""How many blocks ahead of execution claims are taken; validators wait with the rest."""
+
+
+class FalseProposal(ExecutionError):
+    """A validator sent a proposal under an id that is not its hash."""
+
+    def __init__(self, validator: int, committed: Committed) -> None:
+        super().__init__(f"validator {validator} sent a block {committed.number} that is not 0x{committed.id.hex()}")
+
+
+class ProposalsForked(ExecutionError):
+    """More than a third of the stake committed something that does not follow what was executed."""
+
+    def __init__(self, number: BlockNumber, after: Hash32, executed: Hash32) -> None:
+        super().__init__(
+            f"the validators committed block {number} after proposal 0x{after.hex()}, but 0x{executed.hex()} is what "
+            "was executed before it: the data folders of execution and of the validators belong to different chains"
+        )
+
+
+@dataclass(slots=True)
+class _Claims:
+    """What validators say was committed at one height: at most one claim each."""
+
+    by_validator: dict[int, Hash32] = field(default_factory=dict)
+    committed: dict[Hash32, Committed] = field(default_factory=dict)
+
+
+class Intake:
+    """Collects claims and gives the accepted proposals in order, starting after the cursor."""
+
+    def __init__(self, stakes: Sequence[int], number: BlockNumber, proposal: Hash32) -> None:
+        self._stakes = list(stakes)
+        self._claims: dict[BlockNumber, _Claims] = {}
+        self.number = number
+        self.cursor = proposal
+
+    def claim(self, validator: int, committed: Committed) -> list[Committed]:
+        """A validator says that this was committed. Gives what is accepted by that, in order.
+
+        Raises FalseProposal, and ProposalsForked.
+        """
+        if committed.number <= self.number:
+            return []
+        claims = self._claims.setdefault(committed.number, _Claims())
+        if committed.id not in claims.committed and keccak256(committed.proposal) != committed.id:
+            raise FalseProposal(validator, committed)
+        claims.by_validator[validator] = committed.id
+        claims.committed.setdefault(committed.id, committed)
+        accepted = []
+        while (found := self._next()) is not None:
+            if found.after != self.cursor:
+                raise ProposalsForked(found.number, found.after, self.cursor)
+            del self._claims[found.number]
+            self.number, self.cursor = found.number, found.id
+            accepted.append(found)
+        return accepted
+
+    def _next(self) -> Committed | None:
+        claims = self._claims.get(BlockNumber(self.number + 1))
+        if claims is None:
+            return None
+        stake: dict[Hash32, int] = {}
+        for validator, proposal in claims.by_validator.items():
+            stake[proposal] = stake.get(proposal, 0) + self._stakes[validator]
+            if 3 * stake[proposal] > sum(self._stakes):
+                return claims.committed[proposal]
+        return None

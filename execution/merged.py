@@ -1,0 +1,169 @@
+"""The merged state of a block: what its transactions see when their turn comes.
+
+An overlay of merged writes over the known state. Runs give balances as differences; here they become amounts, so that
+a later read can be validated by its value. The merged state knows who wrote each key last, to name the writer in a
+conflict, and what it held before the block, to tell storage what really changed.
+"""
+
+from typing import TypeAlias
+
+from chain.accounts import Account, AccountChange
+from chain.keccak import keccak256
+from chain.records import BEFORE_TRANSACTIONS, AccessKind, Conflict
+from chain.types import Address, BlockNumber, Hash32, Wei
+from execution.known import KnownState
+from execution.outcome import Reads, Slot, Writes
+
+NONCE, BALANCE, CODE, SLOT = AccessKind.NONCE, AccessKind.BALANCE, AccessKind.CODE, AccessKind.SLOT
+_Written: TypeAlias = tuple[AccessKind, Address]
+
+
+class MergedState:
+    """The state after the transactions merged so far; the StateView of a run on the final prefix.
+
+    Every method raises Missing for keys that are not known, having changed nothing; the caller reads them and repeats.
+    """
+
+    def __init__(self, known: KnownState) -> None:
+        self._known = known
+        self._accounts: dict[Address, Account] = {}
+        self._slots: dict[Slot, int] = {}
+        self._codes: dict[Hash32, bytes] = {}
+        self._cleared: dict[Address, int] = {}
+        self._writers: dict[_Written, int] = {}
+        self._slot_writers: dict[Slot, int] = {}
+
+    def account(self, address: Address) -> Account:
+        found = self._accounts.get(address)
+        return self._known.account(address) if found is None else found
+
+    def slot(self, address: Address, number: int) -> int:
+        key = (address, number)
+        value = self._slots.get(key)
+        if value is not None:
+            return value
+        return 0 if address in self._cleared else self._known.slot(key)
+
+    def code(self, code_hash: Hash32) -> bytes:
+        code = self._codes.get(code_hash)
+        return self._known.code(code_hash) if code is None else code
+
+    def block_hash(self, number: BlockNumber) -> Hash32:
+        return self._known.block_hash(number)
+
+    def merge(self, index: int, writes: Writes, beneficiary: Address, fee: Wei) -> None:
+        """Take over the writes of the transaction at `index`, and pay its fee."""
+        accounts = self._changed_accounts(writes, beneficiary, fee)
+        writers = self._writers
+        for address in writes.nonces:
+            writers[(NONCE, address)] = index
+        for address, delta in writes.balances.items():
+            if delta:
+                writers[(BALANCE, address)] = index
+        if fee:
+            writers[(BALANCE, beneficiary)] = index
+        self._accounts.update(accounts)
+        for address, code in writes.codes.items():
+            writers[(CODE, address)] = index
+            self._codes[accounts[address].code_hash] = code
+        for address in writes.cleared:
+            self._clear(address, index)
+        for key, value in writes.slots.items():
+            self._slots[key] = value
+            self._slot_writers[key] = index
+
+    def validate(self, reads: Reads) -> Conflict | None:
+        """The first read whose value is another one now; None if the run would do the same again."""
+        for address, nonce in reads.nonces.items():
+            found = self.account(address).nonce
+            if found != nonce:
+                return self._conflict(NONCE, address, nonce, found, (NONCE,))
+        for address, code_hash in reads.code_hashes.items():
+            found_hash = self.account(address).code_hash
+            if found_hash != code_hash:
+                return self._conflict(CODE, address, _number(code_hash), _number(found_hash), (CODE,))
+        return self._validate_balances(reads) or self._validate_slots(reads)
+
+    def changes(self) -> tuple[AccountChange, ...]:
+        """What really changed against the state before the block, for storage."""
+        slots: dict[Address, dict[int, int]] = {}
+        for key, value in self._slots.items():
+            before = 0 if key[0] in self._cleared else self._known.slot(key)
+            if value != before:
+                slots.setdefault(key[0], {})[key[1]] = value
+        addresses = dict.fromkeys([*self._accounts, *slots, *self._cleared])
+        return tuple(change for address in addresses if (change := self._change(address, slots.get(address, {}))))
+
+    def commit(self, position: int) -> None:
+        """Make this block's result the newest known state."""
+        for code_hash, code in self._codes.items():
+            self._known.learn_code(code_hash, code)
+        self._known.change(position, self._accounts, self._slots, self._cleared)
+
+    def _changed_accounts(self, writes: Writes, beneficiary: Address, fee: Wei) -> dict[Address, Account]:
+        changed: dict[Address, Account] = {}
+        for address, delta in writes.balances.items():
+            account = self.account(address)
+            assert account.balance + delta >= 0, f"0x{address.hex()} would owe {-account.balance - delta} wei"
+            nonce = writes.nonces.get(address, account.nonce)
+            changed[address] = Account(nonce, Wei(account.balance + delta), account.code_hash)
+        for address, nonce in writes.nonces.items():
+            if address not in changed:
+                account = self.account(address)
+                changed[address] = Account(nonce, account.balance, account.code_hash)
+        for address, code in writes.codes.items():
+            account = changed.get(address) or self.account(address)
+            changed[address] = Account(account.nonce, account.balance, keccak256(code))
+        if fee:
+            account = changed.get(beneficiary) or self.account(beneficiary)
+            changed[beneficiary] = Account(account.nonce, Wei(account.balance + fee), account.code_hash)
+        return changed
+
+    def _validate_balances(self, reads: Reads) -> Conflict | None:
+        for address, balance in reads.balances.items():
+            found = self.account(address).balance
+            if found != balance:
+                return self._conflict(BALANCE, address, balance, found, (BALANCE,))
+        for address, minimum in reads.minimums.items():
+            found = self.account(address).balance
+            if found < minimum:
+                return self._conflict(AccessKind.BALANCE_AT_LEAST, address, minimum, found, (BALANCE,))
+        for address, empty in reads.empty.items():
+            now_empty = self.account(address).is_empty
+            if now_empty != empty:
+                return self._conflict(AccessKind.EMPTINESS, address, int(empty), int(now_empty), (NONCE, BALANCE, CODE))
+        return None
+
+    def _validate_slots(self, reads: Reads) -> Conflict | None:
+        for key, value in reads.slots.items():
+            found = self.slot(*key)
+            if found != value:
+                cleared_by = self._cleared.get(key[0], BEFORE_TRANSACTIONS)
+                return Conflict(SLOT, key[0], key[1], value, found, self._slot_writers.get(key, cleared_by))
+        return None
+
+    def _conflict(
+        self, kind: AccessKind, address: Address, seen: int, found: int, written: tuple[AccessKind, ...]
+    ) -> Conflict:
+        writer = max(self._writers.get((key, address), BEFORE_TRANSACTIONS) for key in written)
+        return Conflict(kind, address, 0, seen, found, writer)
+
+    def _clear(self, address: Address, index: int) -> None:
+        self._cleared[address] = index
+        for key in [key for key in self._slots if key[0] == address]:
+            del self._slots[key]
+            self._slot_writers.pop(key, None)
+
+    def _change(self, address: Address, slots: dict[int, int]) -> AccountChange | None:
+        before, after = self._known.account(address), self.account(address)
+        cleared = address in self._cleared and not before.is_empty
+        if after == before and not slots and not cleared:
+            return None
+        if after.is_empty:
+            return None if before.is_empty else AccountChange(address, after, {}, clears_storage=True)
+        code = self.code(after.code_hash) if after.code_hash != before.code_hash else None
+        return AccountChange(address, after, slots, cleared, code)
+
+
+def _number(code_hash: Hash32) -> int:
+    return int.from_bytes(code_hash, "big")

@@ -1,0 +1,195 @@
+"""The worker pool: processes that connect, follow tasks and answer by requests, behind `submit`.
+
+Used by execution for transactions and by rpc for calls; it knows neither, a job makes its own message when it is sent.
+Wire `joined`, `left`, `follow` and `finished` to the serving socket.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from itertools import chain, count
+
+from chain.links import Peer
+from chain.messages import Message
+from execution.errors import ExecutionError
+from execution.pool_core import MAX_IN_FLIGHT, PoolCore
+
+log = logging.getLogger("tandem.pool")
+
+MAX_WAITING = 1024
+
+
+class NoWorkers(ExecutionError):
+    """Nobody is there to run a task."""
+
+
+class WorkerLost(ExecutionError):
+    """Every worker that took the task was lost with it."""
+
+
+class PoolBusy(ExecutionError):
+    """More jobs wait than the pool takes."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(f"server busy: {waiting} calls wait, try again")
+
+
+class JobTimeout(ExecutionError, TimeoutError):
+    """A worker did not answer within the job's time."""
+
+
+class PoolJob:
+    """A job on its way: what to send to whom, and the future of the answer."""
+
+    def __init__(self, message_for: Callable[[str, int], Message]) -> None:
+        self.message_for = message_for
+        self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self.worker = ""
+        self.started_us = 0
+
+
+class Pool:
+    """Workers by the name of their peer, told apart by a number where two processes have one name.
+
+    With `wait_for_workers`, jobs wait for a worker to come (their callers have time limits); without it they fail at
+    once when none is there, so that execution runs the transactions itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        wait_for_workers: bool = False,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        max_waiting: int = MAX_WAITING,
+        losses_allowed: int = 1,
+    ) -> None:
+        self._core: PoolCore[PoolJob] = PoolCore(max_in_flight)
+        self._peers: dict[str, Peer] = {}
+        self._names: dict[Peer, str] = {}
+        self._wait_for_workers = wait_for_workers
+        self._max_waiting = max_waiting
+        self._losses_allowed = losses_allowed
+        self.lost_workers = 0
+        self.on_worker: Callable[[str], None] = lambda name: None
+        """Called when a worker comes (again) with nothing in its memory."""
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        return self._core.workers
+
+    @property
+    def waiting(self) -> int:
+        return self._core.waiting
+
+    def follow(self, peer: Peer) -> None:
+        """A process asked for tasks (FollowTasks)."""
+        name = self._name(peer)
+        self._peers[name] = peer
+        self.on_worker(name)
+        self._give_up(self._core.add_worker(name))
+        self._send()
+
+    def left(self, peer: Peer) -> None:
+        """A process is gone for good; it may have been no worker."""
+        name = self._names.pop(peer, None)
+        if name in self._peers:
+            log.warning("worker %s is gone", name)
+            self._lose(name)
+            self._send()
+
+    def finished(self, peer: Peer, lease: int, answer: Message) -> None:
+        """A worker answered a task. One whose lease was taken away speaks in vain, but is free for work again."""
+        name = self._name(peer)
+        if name not in self._peers:
+            self.follow(peer)
+            return
+        job = self._core.finished(name, lease)
+        if job is not None and not job.answer.done():
+            job.answer.set_result(answer)
+        self._send()
+
+    def submit(self, message_for: Callable[[str, int], Message], preferred: str | None = None) -> PoolJob:
+        """Queue a job; `message_for(worker, lease)` makes its message when its turn comes. See `submit_job`."""
+        job = PoolJob(message_for)
+        self.submit_job(job, preferred)
+        return job
+
+    def submit_job(self, job: PoolJob, preferred: str | None = None) -> None:
+        """Queue a job, for the preferred worker if that is there. Await its `answer`.
+
+        Raises NoWorkers or PoolBusy. The answer raises WorkerLost, or NoWorkers once the last worker is gone.
+        """
+        if not self._core.workers and not self._wait_for_workers:
+            raise NoWorkers("no worker is connected")
+        if self._core.waiting >= self._max_waiting:
+            raise PoolBusy(self._core.waiting)
+        self._core.submit(job, preferred, self._losses_allowed)
+        self._send()
+
+    async def run(self, message_for: Callable[[str, int], Message], time_limit_s: float) -> Message:
+        """Submit and wait. Raises as `submit` and its answer do, and JobTimeout.
+
+        A worker that let a job's time pass is stuck: its other work goes to others until it answers again.
+        """
+        job = self.submit(message_for)
+        try:
+            async with asyncio.timeout(time_limit_s):
+                return await job.answer
+        except TimeoutError:
+            raise JobTimeout(f"no answer within {time_limit_s:g} s") from None
+        finally:
+            self._forget(job)
+
+    def withdraw(self, jobs: Iterable[PoolJob]) -> None:
+        """Nobody waits for these any more; what a worker holds already ends in vain."""
+        for job in jobs:
+            self._core.withdraw(job)
+            job.answer.cancel()
+
+    def _forget(self, job: PoolJob) -> None:
+        if self._core.withdraw(job):
+            return
+        holder = self._core.holder(job)
+        if holder is not None and job.answer.cancelled():
+            log.warning("worker %s is stuck: its other work goes to others", holder)
+            self._lose(holder)
+            self._send()
+
+    def _name(self, peer: Peer) -> str:
+        if peer not in self._names:
+            taken = set(self._names.values())
+            numbered = (f"{peer.name}#{number}" for number in count(2))
+            self._names[peer] = next(name for name in chain((peer.name,), numbered) if name not in taken)
+        return self._names[peer]
+
+    def _send(self) -> None:
+        while assignments := self._core.assignments():
+            refused = set()
+            for assignment in assignments:
+                job, name = assignment.job, assignment.worker
+                if job.answer.done():
+                    self._core.finished(name, assignment.lease)
+                elif name not in refused:
+                    job.worker = name
+                    if not self._peers[name].push(job.message_for(name, assignment.lease)):
+                        refused.add(name)
+            for name in refused:
+                log.warning("worker %s does not take its tasks", name)
+                self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        self.lost_workers += 1
+        del self._peers[name]
+        self._give_up(self._core.remove_worker(name))
+        if not self._core.workers and not self._wait_for_workers:
+            _fail(self._core.abandon(), NoWorkers("no worker is connected"))
+
+    def _give_up(self, jobs: list[PoolJob]) -> None:
+        _fail(jobs, WorkerLost("every worker that took the task was lost with it"))
+
+
+def _fail(jobs: list[PoolJob], error: ExecutionError) -> None:
+    for job in jobs:
+        if not job.answer.done():
+            job.answer.set_exception(error)
+            job.answer.exception()  # marks it as seen: a withdrawn job is never awaited

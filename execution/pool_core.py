@@ -1,0 +1,125 @@
+"""Who runs what: the pool of workers as a value. Events in, assignments out; no sockets, no clock.
+
+Each worker holds a bounded number of leases, so that the next task is with it when it ends one. A job may prefer a
+worker, because that one has its predecessors' results. When a worker is lost, its jobs go to any other, unless they
+were tried too often.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+MAX_IN_FLIGHT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment(Generic[Job]):
+    """Send the job to the worker under this lease."""
+
+    worker: str
+    lease: int
+    job: Job
+
+
+@dataclass(slots=True)
+class _Queued(Generic[Job]):
+    job: Job
+    losses_left: int
+
+
+@dataclass(slots=True)
+class _Worker(Generic[Job]):
+    leases: dict[int, _Queued[Job]] = field(default_factory=dict)
+    queue: deque[_Queued[Job]] = field(default_factory=deque)
+
+
+class PoolCore(Generic[Job]):
+    """Assigns jobs to workers. Callers send what `assignments` yields after each event."""
+
+    def __init__(self, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+        self._max_in_flight = max_in_flight
+        self._workers: dict[str, _Worker[Job]] = {}
+        self._shared: deque[_Queued[Job]] = deque()
+        self._next_lease = 1
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of those there, in the order they came."""
+        return tuple(self._workers)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no worker holds a lease for."""
+        return len(self._shared) + sum(len(worker.queue) for worker in self._workers.values())
+
+    def add_worker(self, name: str) -> list[Job]:
+        """A worker came, or came anew without what it held. Gives the jobs lost for good with its former life."""
+        given_up = self.remove_worker(name)
+        self._workers[name] = _Worker()
+        return given_up
+
+    def remove_worker(self, name: str) -> list[Job]:
+        """A worker is gone: its jobs go first to the others. Gives those that were lost too often."""
+        worker = self._workers.pop(name, None)
+        if worker is None:
+            return []
+        given_up = []
+        self._shared.extendleft(reversed(worker.queue))
+        for queued in reversed(list(worker.leases.values())):
+            if queued.losses_left == 0:
+                given_up.append(queued.job)
+            else:
+                queued.losses_left -= 1
+                self._shared.appendleft(queued)
+        return given_up
+
+    def submit(self, job: Job, preferred: str | None = None, losses_allowed: int = 1) -> None:
+        """Queue a job, for the preferred worker if that is there."""
+        queued = _Queued(job, losses_allowed)
+        worker = self._workers.get(preferred) if preferred is not None else None
+        (self._shared if worker is None else worker.queue).append(queued)
+
+    def finished(self, worker: str, lease: int) -> Job | None:
+        """The worker answered. None if the lease is not (any more) the worker's."""
+        state = self._workers.get(worker)
+        queued = state.leases.pop(lease, None) if state is not None else None
+        return None if queued is None else queued.job
+
+    def withdraw(self, job: Job) -> bool:
+        """Forget a job that no worker holds yet. False if it was not waiting."""
+        for queue in (self._shared, *(worker.queue for worker in self._workers.values())):
+            for queued in queue:
+                if queued.job is job:
+                    queue.remove(queued)
+                    return True
+        return False
+
+    def abandon(self) -> list[Job]:
+        """Take back every waiting job, because no worker is left to run them."""
+        jobs = [queued.job for queued in self._shared]
+        self._shared.clear()
+        return jobs
+
+    def holder(self, job: Job) -> str | None:
+        """The worker that has a lease for the job."""
+        for name, worker in self._workers.items():
+            if any(queued.job is job for queued in worker.leases.values()):
+                return name
+        return None
+
+    def assignments(self) -> list[Assignment[Job]]:
+        """Leases to send now: each worker's own queue first, then the shared one, evenly."""
+        assigned: list[Assignment[Job]] = []
+        for in_flight in range(self._max_in_flight):
+            for name, worker in self._workers.items():
+                if len(worker.leases) != in_flight:
+                    continue
+                queue = worker.queue or self._shared
+                if queue:
+                    queued = queue.popleft()
+                    worker.leases[self._next_lease] = queued
+                    assigned.append(Assignment(name, self._next_lease, queued.job))
+                    self._next_lease += 1
+        return assigned

@@ -1,0 +1,249 @@
+"""The execution process: follows committed proposals, executes them in order, hands the blocks to storage, and tells
+validators and rpc what became of them.
+
+Executing and applying overlap: while storage applies a block, the next ones run on top of it in memory, a few at most.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from chain.genesis import Genesis
+from chain.links import Link, Peer
+from chain.messages import Message
+from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
+from chain.messages.link import Done
+from chain.messages.mempool import Committed, FollowCommits, SenderHints
+from chain.messages.storage import BlockApplied, ReadHead
+from chain.messages.tasks import FollowTasks, TransactionsRun
+from chain.proposals import decode_proposal
+from chain.types import BlockNumber
+from execution.announcers import NewestBlock, NewsFollower, ResultSender
+from execution.assembly import ExecutedBlock
+from execution.block_run import TransactionEngine
+from execution.errors import ExecutionError
+from execution.history import History, announce
+from execution.intake import WINDOW, Intake
+from execution.pool import Pool
+from execution.processor import BlockProcessor
+from execution.reader import UnexpectedAnswer
+from execution.senders import Senders
+from execution.storage_requests import PatientStorage
+
+log = logging.getLogger("tandem.execution")
+
+MAX_UNAPPLIED_BLOCKS = 2
+"""Blocks that wait for storage besides the one it is applying."""
+
+
+class UnknownRequest(ExecutionError):
+    """A message that execution does not answer."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(f"execution does not answer a {type(message).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """`strategy` by name; with `check_serial`, mismatches are saved in the folder `cases`."""
+
+    strategy: str = "optimistic"
+    check_serial: bool = False
+    cases: Path = Path("cases")
+
+
+@dataclass(slots=True)
+class _Running:
+    """What exists once storage has told where the chain stands."""
+
+    processor: BlockProcessor
+    intake: Intake
+    history: History
+    senders: list[ResultSender]
+    executed: BlockNumber
+
+
+class ExecutionProcess:
+    """Implements chain.links.Service; `run` does the work. `validators` in the order of the genesis."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        storage: Link,
+        validators: Sequence[Link],
+        engine: TransactionEngine,
+        options: ExecutionOptions,
+        on_block: Callable[[BlockNews], None],
+    ) -> None:
+        self._genesis = genesis
+        self._storage = PatientStorage(storage)
+        self._validators = validators
+        self._engine = engine
+        self._options = options
+        self._on_block = on_block
+        self._pool = Pool()
+        self._senders = Senders(genesis.chain_id, genesis.fork)
+        self._proposals: asyncio.Queue[Committed] = asyncio.Queue()
+        self._executed: asyncio.Queue[ExecutedBlock] = asyncio.Queue(MAX_UNAPPLIED_BLOCKS)
+        self._progress = NewestBlock()
+        self._newest = NewestBlock()
+        self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._followers: dict[Peer, asyncio.Task[None]] = {}
+        self._counters: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Until cancelled. Raises what must stop the process: SerialMismatch, ProposalsForked, a refusal of storage."""
+        running = self._start(await self._head())
+        self._running.set_result(running)
+        for index, validator in enumerate(self._validators):
+            validator.follow(self._follow_request(running, index), partial(self._take, running, index))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._execute(running))
+                group.create_task(self._apply(running))
+                group.create_task(self._fail())
+                for sender in running.senders:
+                    group.create_task(sender.run())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        finally:
+            for follower in self._followers.values():
+                follower.cancel()
+
+    async def answer(self, message: Message, peer: Peer) -> Message | None:
+        if isinstance(message, TransactionsRun):
+            self._pool.finished(peer, message.task_id, message)
+        elif isinstance(message, SenderHints):
+            self._senders.hint(message.senders)
+        elif isinstance(message, FollowTasks):
+            self._pool.follow(peer)
+        elif isinstance(message, FollowBlocks):
+            await self._follow_blocks(message, peer)
+        elif isinstance(message, ReadExecutionStatus):
+            return await self._status()
+        else:
+            raise UnknownRequest(message)
+        return Done()
+
+    def joined(self, peer: Peer) -> None:
+        """Who connected says by its first request what it wants."""
+
+    def left(self, peer: Peer) -> None:
+        self._pool.left(peer)
+        follower = self._followers.pop(peer, None)
+        if follower is not None:
+            follower.cancel()
+
+    async def _head(self) -> BlockApplied:
+        head = await self._storage.request(ReadHead())
+        if not isinstance(head, BlockApplied):
+            raise UnexpectedAnswer("BlockApplied", head)
+        return head
+
+    def _start(self, head: BlockApplied) -> _Running:
+        genesis, options = self._genesis, self._options
+        processor = BlockProcessor(
+            genesis.chain_id,
+            genesis.fork,
+            head,
+            self._storage,
+            self._engine,
+            options.strategy,
+            self._pool,
+            self._senders,
+            options.cases if options.check_serial else None,
+        )
+        stakes = [validator.stake for validator in genesis.validators]
+        history = History(self._storage, head.number)
+        senders = [ResultSender(validator, history, self._newest) for validator in self._validators]
+        return _Running(processor, Intake(stakes, head.number, head.proposal), history, senders, head.number)
+
+    def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
+        first = True
+
+        def request() -> Message:
+            nonlocal first
+            if not first:
+                running.senders[validator].reconnected()
+            first = False
+            return FollowCommits(running.intake.cursor)
+
+        return request
+
+    async def _take(self, running: _Running, validator: int, message: Message) -> None:
+        """A validator pushed a committed proposal. One far ahead of execution waits here, and those behind it there."""
+        try:
+            if not isinstance(message, Committed):
+                raise UnknownRequest(message)
+            while message.number > running.executed + WINDOW:
+                await self._progress.wait()
+            for committed in running.intake.claim(validator, message):
+                self._proposals.put_nowait(committed)
+        except ExecutionError as error:
+            if not self._failure.done():
+                self._failure.set_exception(error)
+
+    async def _fail(self) -> None:
+        await self._failure
+
+    async def _execute(self, running: _Running) -> None:
+        while True:
+            committed = await self._proposals.get()
+            block = await running.processor.execute(decode_proposal(committed.proposal))
+            running.executed = block.number
+            self._count(block)
+            self._progress.moved()
+            await self._executed.put(block)
+
+    async def _apply(self, running: _Running) -> None:
+        while True:
+            block = await self._executed.get()
+            applied = await self._applied(block)
+            running.processor.applied(block, applied)
+            announcement = announce(block, applied, running.intake.number)
+            running.history.add(announcement)
+            self._newest.moved()
+            self._on_block(announcement.news)
+
+    async def _applied(self, block: ExecutedBlock) -> BlockApplied:
+        applied = await self._storage.request(block.apply)
+        if not isinstance(applied, BlockApplied):
+            raise UnexpectedAnswer("BlockApplied", applied)
+        return applied
+
+    async def _follow_blocks(self, message: FollowBlocks, peer: Peer) -> None:
+        running = await asyncio.shield(self._running)
+        former = self._followers.pop(peer, None)
+        if former is not None:
+            former.cancel()
+        follower = NewsFollower(peer, message.after, running.history, self._newest)
+        self._followers[peer] = asyncio.create_task(follower.run())
+
+    async def _status(self) -> ExecutionStatus:
+        running = await asyncio.shield(self._running)
+        counters = {
+            **self._counters,
+            "recovered_senders": self._senders.recovered,
+            "state_requests": running.processor.state_requests,
+            "lost_workers": self._pool.lost_workers,
+        }
+        return ExecutionStatus(
+            executed=running.history.newest,
+            committed=running.intake.number,
+            strategy=self._options.strategy,
+            workers=len(self._pool.workers),
+            queued_tasks=self._pool.waiting,
+            counters=counters,
+        )
+
+    def _count(self, block: ExecutedBlock) -> None:
+        self._counters["blocks"] += 1
+        self._counters["transactions"] += len(block.included)
+        self._counters["left_out"] += len(block.left_out)
+        self._counters["retries"] += block.record.retries
+        self._counters["serial_fallbacks"] += int(block.record.serial_from >= 0)

@@ -1,0 +1,156 @@
+"""From a committed proposal to an executed block, on the newest state; the pure course of things around a strategy.
+
+Blocks are executed one after the other, each on what the one before it left in memory, while storage may still be
+applying that one: `applied` says when it has.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from chain.accounts import AccountChange
+from chain.forks import Fork
+from chain.headers import Header
+from chain.messages.storage import BlockApplied
+from chain.proposals import Proposal
+from chain.transactions import Transaction
+from chain.types import Address
+from execution.assembly import ExecutedBlock, assemble, environment_of
+from execution.block_run import BlockRun, Strategy, TransactionEngine
+from execution.change_log import ChangeLog
+from execution.errors import ExecutionError
+from execution.known import KnownState, Missing, MissingKeys
+from execution.merged import MergedState
+from execution.outcome import Slot, Writes
+from execution.pool import Pool
+from execution.reader import StateReader
+from execution.record import record_of
+from execution.senders import Senders, SignedTransaction
+from execution.serial_check import SerialMismatch, differences_between, save_case
+from execution.storage_requests import StorageRequests
+from execution.strategies import strategy_named
+from execution.strategies.serial import Serial
+from execution.worker_tasks import WorkerTasks
+
+log = logging.getLogger("tandem.execution")
+
+Result = TypeVar("Result")
+
+
+class ProposalOutOfOrder(ExecutionError):
+    """A committed proposal makes another block than the next one."""
+
+    def __init__(self, number: int, next_number: int) -> None:
+        super().__init__(f"a proposal for block {number} where block {next_number} is next")
+
+
+class BlockProcessor:
+    """Executes proposals in order. With `cases` given, checks each block against serial execution."""
+
+    def __init__(
+        self,
+        chain_id: int,
+        fork: Fork,
+        head: BlockApplied,
+        storage: StorageRequests,
+        engine: TransactionEngine,
+        strategy: str,
+        pool: Pool,
+        senders: Senders,
+        cases: Path | None = None,
+    ) -> None:
+        self._chain_id = chain_id
+        self._fork = fork
+        self._engine = engine
+        self._pool = pool
+        self._senders = senders
+        self._cases = cases
+        self._parent: Header = head.header
+        self._parent_applied = asyncio.Event()
+        self._parent_applied.set()
+        self._known = KnownState()
+        self._known.applied = head.number
+        self._known.learn_hash(head.number, head.hash)
+        self._changes = ChangeLog()
+        self._reader = StateReader(storage, self._known, head.version)
+        self._tasks = WorkerTasks(self._known, self._changes, self._reader)
+        self._strategy: Strategy = strategy_named(strategy, pool, self._tasks, self._known)
+
+    @property
+    def state_requests(self) -> int:
+        """Requests made to storage for values that were not known."""
+        return self._reader.requests
+
+    async def execute(self, proposal: Proposal) -> ExecutedBlock:
+        """The block that the proposal makes. Raises ProposalOutOfOrder, SerialMismatch."""
+        if proposal.inputs is None or proposal.number != self._parent.number + 1:
+            raise ProposalOutOfOrder(proposal.number, self._parent.number + 1)
+        if self._known.shrink():
+            self._tasks.forget_all()
+        environment = environment_of(self._chain_id, self._fork, self._parent, proposal.inputs)
+        signed = self._senders.all_signed(proposal.transactions)
+        run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
+        await self._reader.prefetch(_with_senders(signed), environment)
+        changes = await self._run(run, self._strategy)
+        record = record_of(proposal.id, self._strategy.name, len(self._pool.workers), run)
+        block = await self._with_values(lambda: assemble(proposal, run, changes, record, self._changes.position))
+        if self._cases is not None:
+            await self._check(proposal, run, changes)
+        run.merged.commit(self._changes.position)
+        self._parent = block.apply.header
+        self._parent_applied.clear()
+        return block
+
+    def applied(self, block: ExecutedBlock, applied: BlockApplied) -> None:
+        """Storage has applied the block: its version is the base to read at, and its hash is known."""
+        self._known.learn_hash(applied.number, applied.hash)
+        self._known.applied = applied.number
+        self._changes.settle(block.position)
+        self._known.settle(block.position)
+        self._reader.base = applied.version
+        slot = block.apply.parent_hash_slot
+        if slot is not None:
+            value = self._known.keep_promise(slot, self._changes.position + 1)
+            self._changes.append(Writes(slots={slot: value}), None)
+        if applied.number == self._parent.number:
+            self._parent_applied.set()
+
+    async def fetch(self, keys: MissingKeys) -> None:
+        await self._reader.fetch(keys)
+
+    async def parent_applied(self) -> None:
+        """Wait until storage has applied the block below the one that is executed."""
+        await self._parent_applied.wait()
+
+    def touched(self, transaction: Transaction, slots: Iterable[Slot]) -> None:
+        self._reader.touched(transaction, slots)
+
+    async def _run(self, run: BlockRun, strategy: Strategy) -> tuple[AccountChange, ...]:
+        await run.start()
+        if run.parent_hash_slot is not None:
+            self._known.promise(run.parent_hash_slot, self._parent.number)
+        await strategy.run(run)
+        await run.end()
+        return await self._with_values(run.merged.changes)
+
+    async def _check(self, proposal: Proposal, run: BlockRun, changes: Sequence[AccountChange]) -> None:
+        signed = [turn.signed for turn in run.turns]
+        serial = BlockRun(run.environment, signed, MergedState(self._known), self._engine, self)
+        serial_changes = await self._run(serial, Serial())
+        differences = differences_between(run, changes, serial, serial_changes)
+        if differences:
+            saved = None if self._cases is None else save_case(self._cases, proposal, run, serial, differences)
+            raise SerialMismatch(run.environment.number, differences, saved)
+
+    async def _with_values(self, get: Callable[[], Result]) -> Result:
+        while True:
+            try:
+                return get()
+            except Missing as missing:
+                await self.fetch(missing.keys)
+
+
+def _with_senders(signed: Sequence[SignedTransaction]) -> Iterable[tuple[Transaction, Address]]:
+    return ((s.transaction, s.sender) for s in signed if s.transaction is not None and s.sender is not None)

@@ -1,0 +1,147 @@
+"""Reading state and block hashes from storage: in batches without blocking, or blocking for workers.
+
+Execution runs the engine on known values only. What is missing aborts the run, is fetched here, and the run starts
+again: reads are deterministic, and the event loop never waits for storage inside the interpreter. What a block surely
+touches is fetched before, in one request, and one more for code.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from chain.keccak import EMPTY_HASH, keccak256
+from chain.messages import Message
+from chain.messages.execution import BlockEnvironment
+from chain.messages.storage import BlockHashes, ReadHashes, ReadState, StateValues
+from chain.rlp import encode_bytes, encode_int, encode_list
+from chain.system_contracts import BEACON_ROOTS, CONSOLIDATION_REQUESTS, SYSTEM_CONTRACTS, WITHDRAWAL_REQUESTS
+from chain.transactions import Transaction
+from chain.types import Address, BlockNumber, Version
+from execution.errors import ExecutionError
+from execution.known import KnownState, MissingKeys
+from execution.outcome import Slot
+from execution.storage_requests import StorageRequests
+from execution.touched import TouchedSlots
+
+DELEGATION_PREFIX = b"\xef\x01\x00"
+DELEGATION_SIZE = 23
+BEACON_RING = 8191
+
+
+class UnexpectedAnswer(ExecutionError):
+    """Storage answered with something else than was asked for."""
+
+    def __init__(self, wanted: str, answer: Message) -> None:
+        super().__init__(f"storage answered {type(answer).__name__} where {wanted} belongs")
+
+
+class BlockingReads(Protocol):
+    """A worker's connection to storage."""
+
+    def request(self, message: Message) -> Message:
+        """The answer to a ReadState or ReadHashes. Waits while storage is away."""
+        ...
+
+
+def read_request(keys: MissingKeys, base: Version) -> ReadState:
+    return ReadState(base, keys.accounts, keys.slots, keys.codes)
+
+
+def learn_state(known: KnownState, keys: MissingKeys, answer: Message) -> StateValues:
+    """Take the answer to `read_request(keys)` into the known state. Raises UnexpectedAnswer."""
+    if not isinstance(answer, StateValues):
+        raise UnexpectedAnswer("StateValues", answer)
+    known.learn_accounts(zip(keys.accounts, answer.accounts, strict=True))
+    known.learn_slots(zip(keys.slots, answer.slots, strict=True))
+    for code_hash, code in zip(keys.codes, answer.codes, strict=True):
+        known.learn_code(code_hash, code)
+    return answer
+
+
+def learn_hashes(known: KnownState, numbers: tuple[BlockNumber, ...], answer: Message) -> None:
+    """Take the answer to a ReadHashes into the known state. Raises UnexpectedAnswer."""
+    if not isinstance(answer, BlockHashes):
+        raise UnexpectedAnswer("BlockHashes", answer)
+    for number, block_hash in zip(numbers, answer.hashes, strict=True):
+        known.learn_hash(number, block_hash)
+
+
+class StateReader:
+    """Fetches into the known state of the execution process, at the newest version that storage has applied."""
+
+    def __init__(self, storage: StorageRequests, known: KnownState, base: Version) -> None:
+        self._storage = storage
+        self._known = known
+        self._touched = TouchedSlots()
+        self.base = base
+        self.requests = 0
+
+    async def fetch(self, keys: MissingKeys) -> None:
+        """Make the keys known."""
+        if keys.accounts or keys.slots or keys.codes:
+            self.requests += 1
+            learn_state(self._known, keys, await self._storage.request(read_request(keys, self.base)))
+        if keys.hashes:
+            self.requests += 1
+            answer = await self._storage.request(ReadHashes(self.base, keys.hashes))
+            learn_hashes(self._known, keys.hashes, answer)
+
+    async def prefetch(
+        self, transactions: Iterable[tuple[Transaction, Address]], environment: BlockEnvironment
+    ) -> None:
+        """Make known what these transactions and their block surely touch, and what others like them touched."""
+        addresses: dict[Address, None] = {environment.beneficiary: None}
+        slots: dict[Slot, None] = dict.fromkeys(system_slots(environment))
+        recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
+        for transaction, sender in transactions:
+            addresses[sender] = None
+            to = transaction.to
+            if to is None:
+                addresses[created_address(sender, transaction.nonce)] = None
+                continue
+            recipients[to] = None
+            if transaction.data:
+                slots.update(dict.fromkeys(self._touched.of(transaction)))
+            for entry in transaction.access_list:
+                addresses[entry.address] = None
+                slots.update(dict.fromkeys((entry.address, slot) for slot in entry.slots))
+        await self._fetch_unknown([*addresses, *recipients], slots)
+        await self._fetch_codes(recipients)
+
+    def touched(self, transaction: Transaction, slots: Iterable[Slot]) -> None:
+        """Remember what a run of this transaction read, for transactions like it."""
+        self._touched.remember(transaction, slots)
+
+    async def _fetch_unknown(self, addresses: Iterable[Address], slots: Iterable[Slot]) -> None:
+        known = self._known
+        keys = MissingKeys(
+            tuple(address for address in addresses if not known.knows_account(address)),
+            tuple(key for key in slots if not known.knows_slot(key)),
+        )
+        if keys.accounts or keys.slots:
+            await self.fetch(keys)
+
+    async def _fetch_codes(self, recipients: Iterable[Address]) -> None:
+        known = self._known
+        hashes = dict.fromkeys(known.account(address).code_hash for address in recipients)
+        wanted = tuple(h for h in hashes if h != EMPTY_HASH and not known.knows_code(h))
+        if wanted:
+            await self.fetch(MissingKeys(codes=wanted))
+
+
+def system_slots(environment: BlockEnvironment) -> list[Slot]:
+    """What the system contracts read in every block: the ring of beacon roots, and the heads of the request queues."""
+    ring = environment.timestamp % BEACON_RING
+    slots = [(BEACON_ROOTS.address, ring), (BEACON_ROOTS.address, ring + BEACON_RING)]
+    for queue in (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS):
+        slots += [(queue.address, slot) for slot in range(4)]
+    return slots
+
+
+def is_delegation(code: bytes) -> bool:
+    """Whether the code only points at another account's (EIP-7702): such an account can still send."""
+    return len(code) == DELEGATION_SIZE and code.startswith(DELEGATION_PREFIX)
+
+
+def created_address(sender: Address, nonce: int) -> Address:
+    """Where a creation transaction puts its contract."""
+    return Address(keccak256(encode_list([encode_bytes(sender), encode_int(nonce)]))[12:])

@@ -1,0 +1,67 @@
+"""From the raw transactions of a proposal to transactions with their senders.
+
+rpc recovers a sender when it admits a transaction and hints it to execution, so that nobody recovers a key twice. A
+hint is bound to the hash of the raw bytes; without one execution recovers by itself.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chain.errors import ChainError
+from chain.forks import Fork
+from chain.keccak import keccak256
+from chain.transactions import SET_CODE, Transaction, decode_transaction
+from chain.types import Address, Hash32
+from execution.errors import MalformedTransaction
+
+MAX_HINTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A transaction of a proposal with its sender; both are None if `malformed` says why it is none."""
+
+    hash: Hash32
+    raw: bytes
+    transaction: Transaction | None
+    sender: Address | None
+    malformed: MalformedTransaction | None = None
+
+
+class Senders:
+    """Knows who signed, from hints or from the signature. Bounded; the oldest hints go first."""
+
+    def __init__(self, chain_id: int, fork: Fork, max_hints: int = MAX_HINTS) -> None:
+        self._chain_id = chain_id
+        self._fork = fork
+        self._max_hints = max_hints
+        self._hints: dict[Hash32, Address] = {}
+        self.recovered = 0
+
+    def hint(self, rows: Iterable[tuple[Hash32, Address]]) -> None:
+        """Trusted word of who signed these transactions."""
+        self._hints.update(rows)
+        while len(self._hints) > self._max_hints:
+            del self._hints[next(iter(self._hints))]
+
+    def signed(self, raw: bytes) -> SignedTransaction:
+        """The transaction in a raw envelope, or why there is none that this chain could run."""
+        try:
+            transaction = decode_transaction(raw)
+            self._check(transaction)
+            sender = self._hints.get(transaction.hash)
+            if sender is None:
+                self.recovered += 1
+                sender = transaction.sender()
+        except (ChainError, MalformedTransaction) as error:
+            return SignedTransaction(keccak256(raw), raw, None, None, MalformedTransaction(str(error)))
+        return SignedTransaction(transaction.hash, raw, transaction, sender)
+
+    def all_signed(self, raws: Sequence[bytes]) -> list[SignedTransaction]:
+        return [self.signed(raw) for raw in raws]
+
+    def _check(self, transaction: Transaction) -> None:
+        if transaction.chain_id is not None and transaction.chain_id != self._chain_id:
+            raise MalformedTransaction(f"invalid chain id: have {transaction.chain_id}, want {self._chain_id}")
+        if transaction.type == SET_CODE and self._fork < Fork.PRAGUE:
+            raise MalformedTransaction("transaction type not supported")

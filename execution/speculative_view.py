@@ -1,0 +1,100 @@
+"""The state as a worker's runs see it: known values, the worker's own runs above them, storage below."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from chain.accounts import Account
+from chain.keccak import EMPTY_HASH
+from chain.messages.storage import ReadHashes
+from chain.transactions import AccessListEntry
+from chain.types import Address, BlockNumber, Hash32, Version
+from execution.known import KnownState, Missing, MissingKeys
+from execution.merged import MergedState
+from execution.outcome import Outcome, Slot
+from execution.reader import BlockingReads, learn_hashes, learn_state, read_request
+
+Value = TypeVar("Value")
+
+
+class SpeculativeView:
+    """The StateView of runs that may block on storage.
+
+    The sender's nonce is taken to be the transaction's (Monad's rule): if it is not when its turn comes, validation
+    says so.
+    """
+
+    def __init__(self, known: KnownState, reads: BlockingReads, base: Version, beneficiary: Address) -> None:
+        self._known = known
+        self._reads = reads
+        self._base = base
+        self._beneficiary = beneficiary
+        self._merged = MergedState(known)
+        self._sender = Address(b"")
+        self._nonce = 0
+        self.read_accounts: list[tuple[Address, Account]] = []
+        self.read_slots: list[tuple[Address, int, int]] = []
+
+    def speak_for(self, sender: Address, nonce: int) -> None:
+        """The next run is a transaction of this sender with this nonce."""
+        self._sender, self._nonce = sender, nonce
+
+    def account(self, address: Address) -> Account:
+        try:
+            account = self._merged.account(address)
+        except Missing:
+            account = self._with_values(lambda: self._merged.account(address))
+        if address == self._sender and account.nonce != self._nonce:
+            return Account(self._nonce, account.balance, account.code_hash)
+        return account
+
+    def slot(self, address: Address, number: int) -> int:
+        try:
+            return self._merged.slot(address, number)
+        except Missing:
+            return self._with_values(lambda: self._merged.slot(address, number))
+
+    def code(self, code_hash: Hash32) -> bytes:
+        return self._with_values(lambda: self._merged.code(code_hash))
+
+    def block_hash(self, number: BlockNumber) -> Hash32:
+        return self._with_values(lambda: self._known.block_hash(number))
+
+    def merge(self, index: int, outcome: Outcome) -> None:
+        """Show a run's writes to the runs after it."""
+        writes, fee = outcome.writes, outcome.fee
+        self._with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+
+    def read_named(self, named: Iterable[tuple[Address, Address | None, Sequence[AccessListEntry]]]) -> None:
+        """Read in one request what transactions name: (sender, recipient, access list); then the recipients' codes."""
+        addresses: dict[Address, None] = {}
+        recipients: dict[Address, None] = {}
+        slots: dict[Slot, None] = {}
+        for sender, to, access_list in named:
+            addresses[sender] = None
+            if to is not None:
+                recipients[to] = None
+            for entry in access_list:
+                addresses[entry.address] = None
+                slots.update(dict.fromkeys((entry.address, slot) for slot in entry.slots))
+        known = self._known
+        unknown = tuple(address for address in (addresses | recipients) if not known.knows_account(address))
+        self._read(MissingKeys(unknown, tuple(key for key in slots if not known.knows_slot(key))))
+        hashes = dict.fromkeys(known.account(address).code_hash for address in recipients)
+        self._read(MissingKeys(codes=tuple(h for h in hashes if h != EMPTY_HASH and not known.knows_code(h))))
+
+    def _with_values(self, get: Callable[[], Value]) -> Value:
+        while True:
+            try:
+                return get()
+            except Missing as missing:
+                self._read(missing.keys)
+
+    def _read(self, keys: MissingKeys) -> None:
+        if keys.accounts or keys.slots or keys.codes:
+            answer = learn_state(self._known, keys, self._reads.request(read_request(keys, self._base)))
+            self.read_accounts += zip(keys.accounts, answer.accounts, strict=True)
+            self.read_slots += [
+                (address, slot, value) for (address, slot), value in zip(keys.slots, answer.slots, strict=True)
+            ]
+        if keys.hashes:
+            learn_hashes(self._known, keys.hashes, self._reads.request(ReadHashes(self._base, keys.hashes)))

@@ -1,0 +1,43 @@
+"""Asking storage with patience: while its disk is full or it is restarting, the chain waits instead of failing."""
+
+import asyncio
+import logging
+from typing import Protocol
+
+from chain.links import Link, RequestFailed
+from chain.messages import Message
+
+log = logging.getLogger("tandem.execution")
+
+PASSING = {
+    "DiskFull": "the disk is full, the chain waits for room",
+    "StorageClosed": "storage is going down, the chain waits for it",
+    "TooManyWaiting": "storage is overloaded, the chain waits",
+}
+"""Refusals that time heals, by their error class, and what people are told."""
+PAUSE_S = 1.0
+
+
+class StorageRequests(Protocol):
+    """Asks storage."""
+
+    async def request(self, message: Message) -> Message: ...
+
+
+class PatientStorage:
+    """A link to storage whose passing refusals are waited out."""
+
+    def __init__(self, storage: Link, pause_s: float = PAUSE_S) -> None:
+        self._storage = storage
+        self._pause_s = pause_s
+
+    async def request(self, message: Message) -> Message:
+        """The answer. Raises RequestFailed for a refusal that will not pass."""
+        while True:
+            try:
+                return await self._storage.request(message)
+            except RequestFailed as error:
+                if error.error not in PASSING:
+                    raise
+                log.warning("%s: %s", PASSING[error.error], error)
+                await asyncio.sleep(self._pause_s)

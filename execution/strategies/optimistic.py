@@ -1,0 +1,207 @@
+"""Speculate on the workers, validate by value in order, run a loser once more on the final prefix.
+
+A transaction is run at most twice (Monad's rule). Where most runs of a window lose, the rest of the block goes serially
+(Sei's rule). Plain transfers never leave this process, and a block with next to nothing else is run here at once,
+because sending it to a worker takes longer.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+from chain.keccak import EMPTY_HASH
+from chain.messages import Message
+from chain.messages.tasks import Attempt, AttemptStatus, TransactionsRun
+from chain.types import Address
+from execution.block_run import BlockRun
+from execution.errors import ExecutionError
+from execution.known import KnownState, Missing
+from execution.pool import NoWorkers, Pool, PoolBusy, PoolJob, WorkerLost
+from execution.run_times import RunTimes
+from execution.schedule import Candidate, Contention, PlannedTask, plan
+from execution.task_messages import unpack_outcome
+from execution.transfers import may_be_plain
+from execution.worker_tasks import WorkerTasks
+
+log = logging.getLogger("tandem.execution")
+
+DISPATCH_WORTH_US = 1_000
+"""What a block's runs must be expected to take together before sending them to workers pays."""
+WINDOW = 16
+
+
+class WrongAnswer(ExecutionError):
+    """A worker answered a task with something else than its outcomes."""
+
+
+class Optimistic:
+    """Parallel over the pool; serial in this process while no worker is there."""
+
+    name = "optimistic"
+
+    def __init__(self, pool: Pool, tasks: WorkerTasks, known: KnownState) -> None:
+        self._pool = pool
+        self._tasks = tasks
+        self._known = known
+        self._contention = Contention()
+        self._run_times = RunTimes()
+        self._warned = False
+        pool.on_worker = tasks.forget_worker
+
+    async def run(self, block: BlockRun) -> None:
+        candidates = self._candidates(block)
+        speculation = _Speculation(block, self._pool, self._tasks, self._known)
+        if _are_worth_it(candidates) and self._has_workers():
+            speculation.submit(plan(candidates, self._pool.workers, self._contention))
+        try:
+            await self._take_turns(block, speculation)
+        finally:
+            speculation.stop()
+            self._contention.end_block()
+            self._remember_times(block)
+
+    async def _take_turns(self, block: BlockRun, speculation: "_Speculation") -> None:
+        window: deque[bool] = deque(maxlen=WINDOW)
+        for index in range(len(block.turns)):
+            if speculation.covers(index) and block.has_room(index):
+                lost = await self._take_turn(block, index, await speculation.attempt(index))
+                if lost is not None:
+                    window.append(lost)
+                    if sum(window) * 2 > WINDOW:
+                        block.serial_from = index + 1
+                        speculation.stop()
+            else:
+                await block.run_here(index)
+            speculation.merged = index + 1
+
+    async def _take_turn(self, block: BlockRun, index: int, attempt: Attempt | None) -> bool | None:
+        """Whether the speculative run lost; None if there was none to speak of."""
+        turn = block.turns[index]
+        if attempt is None or attempt.outcome is None:
+            if attempt is not None and attempt.status != AttemptStatus.PARENT_HASH_PENDING:
+                turn.attempts = 1
+            await block.run_here(index)
+            return None
+        outcome = unpack_outcome(attempt.outcome)
+        turn.attempts = 1
+        turn.conflict = await block.validate(outcome)
+        if turn.conflict is None:
+            await block.accept(index, outcome)
+            await block.give_way()
+        else:
+            await block.run_here(index)
+        self._judge(block, index)
+        return turn.conflict is not None
+
+    def _judge(self, block: BlockRun, index: int) -> None:
+        turn = block.turns[index]
+        writer = turn.conflict.writer if turn.conflict is not None else -1
+        in_block = 0 <= writer < len(block.turns)
+        self._contention.ran(_called(block, index), _called(block, writer) if in_block else None, bool(turn.conflict))
+
+    def _candidates(self, block: BlockRun) -> list[Candidate]:
+        """The transactions that need the engine, as far as one can tell before the block."""
+        candidates = []
+        for index, turn in enumerate(block.turns):
+            transaction, sender = turn.signed.transaction, turn.signed.sender
+            if transaction is None or sender is None:
+                continue
+            if not may_be_plain(transaction) or _has_code(block, transaction.to):
+                expected_us = self._run_times.expected_us(transaction)
+                candidates.append(Candidate(index, sender, transaction.to, expected_us))
+        return candidates
+
+    def _remember_times(self, block: BlockRun) -> None:
+        for turn in block.turns:
+            if turn.outcome is not None and turn.signed.transaction is not None and turn.signed.transaction.data:
+                self._run_times.took(turn.signed.transaction, turn.thread_us)
+
+    def _has_workers(self) -> bool:
+        if self._pool.workers:
+            self._warned = False
+            return True
+        if not self._warned:
+            self._warned = True
+            log.warning("no worker is connected: execution runs all transactions itself")
+        return False
+
+
+class _Speculation:
+    """The tasks of a block that are under way, by the positions they cover."""
+
+    def __init__(self, block: BlockRun, pool: Pool, tasks: WorkerTasks, known: KnownState) -> None:
+        self._block = block
+        self._pool = pool
+        self._tasks = tasks
+        self._known = known
+        self._jobs: dict[int, PoolJob] = {}
+        self._attempts: dict[int, Attempt] = {}
+        self.merged = 0
+
+    def submit(self, planned: list[PlannedTask]) -> None:
+        for task in planned:
+            try:
+                job = self._submit(task)
+            except (NoWorkers, PoolBusy) as reason:
+                log.warning("a task was not sent, execution runs its transactions itself: %s", reason)
+                return
+            self._jobs.update(dict.fromkeys(task.indices, job))
+
+    def covers(self, index: int) -> bool:
+        return index in self._jobs
+
+    async def attempt(self, index: int) -> Attempt | None:
+        """The speculative run of the transaction; None if its worker was lost."""
+        job = self._jobs.pop(index)
+        if index not in self._attempts:
+            try:
+                answer = await job.answer
+            except (NoWorkers, WorkerLost) as reason:
+                log.warning("execution runs transaction %d of the block itself: %s", index, reason)
+                return None
+            self._take(answer)
+        attempt = self._attempts.pop(index, None)
+        if attempt is not None:
+            turn = self._block.turns[index]
+            turn.worker, turn.thread_us = job.worker, attempt.thread_us
+            turn.start_us, turn.end_us = job.started_us + attempt.start_us, job.started_us + attempt.end_us
+        return attempt
+
+    def stop(self) -> None:
+        """Wait for nothing more: the turns left are taken in this process."""
+        self._pool.withdraw(dict.fromkeys(self._jobs.values()))
+        self._jobs.clear()
+
+    def _submit(self, task: PlannedTask) -> PoolJob:
+        def message_for(worker: str, lease: int) -> Message:
+            job.started_us = self._block.elapsed_us()
+            return self._tasks.message(worker, lease, self._block, self.merged, task.indices)
+
+        job = PoolJob(message_for)
+        self._pool.submit_job(job, task.worker)
+        return job
+
+    def _take(self, answer: Message) -> None:
+        if not isinstance(answer, TransactionsRun):
+            raise WrongAnswer(f"a worker answered {type(answer).__name__} to a task")
+        self._known.learn_accounts(answer.read_accounts)
+        self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
+        self._attempts.update((attempt.index, attempt) for attempt in answer.attempts)
+
+
+def _are_worth_it(candidates: Sequence[Candidate]) -> bool:
+    return len(candidates) > 1 and sum(candidate.expected_us for candidate in candidates) >= DISPATCH_WORTH_US
+
+
+def _has_code(block: BlockRun, address: Address | None) -> bool:
+    if address is None:
+        return False
+    try:
+        return block.merged.account(address).code_hash != EMPTY_HASH
+    except Missing:
+        return False
+
+
+def _called(block: BlockRun, index: int) -> Address | None:
+    transaction = block.turns[index].signed.transaction
+    return None if transaction is None else transaction.to

@@ -1,0 +1,68 @@
+"""The worker process: follows tasks, runs them, answers by requests.
+
+While a run holds the process, tasks queue in the link, whose other end bounds them by leases.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from chain.forks import Fork
+from chain.links import Link
+from chain.messages import Message
+from chain.messages.tasks import FollowTasks, RunTransactions
+from execution.block_run import TransactionEngine
+from execution.errors import ExecutionError
+from execution.pool_core import MAX_IN_FLIGHT
+from execution.reader import BlockingReads
+from execution.speculation import Speculator
+
+
+class UnexpectedTask(ExecutionError):
+    """The pool pushed something that this kind of worker does not do."""
+
+    def __init__(self, task: Message) -> None:
+        super().__init__(f"a {type(task).__name__} is no task of this worker")
+
+
+class TaskLoop:
+    """Takes tasks one after the other and sends each answer without waiting for its receipt."""
+
+    def __init__(self, pool: Link, carry_out: Callable[[Message], Message]) -> None:
+        self._pool = pool
+        self._carry_out = carry_out
+        self._tasks: asyncio.Queue[Message] = asyncio.Queue(2 * MAX_IN_FLIGHT)
+
+    async def run(self) -> None:
+        """Until cancelled, or until something fails that must not pass in silence."""
+        self._pool.follow(FollowTasks, self._tasks.put)
+        room = asyncio.Semaphore(2 * MAX_IN_FLIGHT)
+        async with asyncio.TaskGroup() as answers:
+            while True:
+                task = await self._tasks.get()
+                answer = self._carry_out(task)
+                await room.acquire()
+                answers.create_task(self._answer(answer, room))
+                await asyncio.sleep(0)  # the answer leaves before the next task holds the process
+
+    async def _answer(self, answer: Message, room: asyncio.Semaphore) -> None:
+        try:
+            await self._pool.request(answer)
+        finally:
+            room.release()
+
+
+class WorkerProcess:
+    """Runs execution's tasks with `engine_for` a fork, reading what they miss from storage."""
+
+    def __init__(self, execution: Link, reads: BlockingReads, engine_for: Callable[[Fork], TransactionEngine]) -> None:
+        self._execution = execution
+        self._speculator = Speculator(engine_for, reads)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await TaskLoop(self._execution, self._carry_out).run()
+
+    def _carry_out(self, task: Message) -> Message:
+        if not isinstance(task, RunTransactions):
+            raise UnexpectedTask(task)
+        return self._speculator.run(task)

@@ -1,0 +1,83 @@
+"""Makes the message of a task for the worker that gets it, telling it only what it does not know yet."""
+
+from collections.abc import Sequence
+
+from chain.accounts import Account
+from chain.messages.tasks import ProposedTransaction, RunTransactions
+from chain.types import Address
+from execution.block_run import BlockRun
+from execution.change_log import ChangeLog
+from execution.known import KnownState, Missing
+from execution.reader import StateReader
+
+MAX_TOLD_ACCOUNTS = 100_000
+
+
+class WorkerTasks:
+    """Remembers how much of the changes each worker was told."""
+
+    def __init__(self, known: KnownState, changes: ChangeLog, reader: StateReader) -> None:
+        self._known = known
+        self._changes = changes
+        self._reader = reader
+        self._positions: dict[str, int] = {}
+        self._told: dict[str, set[Address]] = {}
+
+    def forget_worker(self, name: str) -> None:
+        """The worker knows nothing (any more)."""
+        self._positions.pop(name, None)
+        self._told.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Known values were given up here: what a worker was not told yet might be among them."""
+        self._positions.clear()
+        self._told.clear()
+
+    def message(self, worker: str, lease: int, block: BlockRun, merged: int, indices: Sequence[int]) -> RunTransactions:
+        """The task of running these positions of the block, of which the first `merged` are merged."""
+        position = self._positions.get(worker)
+        reset = position is None or not self._changes.reaches(position)
+        new = self._changes.since(self._changes.settled if position is None or reset else position, block.merged)
+        self._positions[worker] = self._changes.position
+        signed = [(index, block.turns[index].signed) for index in indices]
+        transactions = tuple([ProposedTransaction(i, s.raw, s.sender) for i, s in signed if s.sender is not None])
+        told = self._told_to(worker, reset)
+        told.update(address for address, _ in new.accounts)
+        return RunTransactions(
+            task_id=lease,
+            environment=block.environment,
+            base=self._reader.base,
+            applied=self._known.applied,
+            promises=self._known.promises(),
+            reset=reset,
+            position=self._changes.position,
+            settled=self._changes.settled,
+            cleared=new.cleared,
+            accounts=new.accounts + self._certain_reads(block, indices, told),
+            slots=new.slots,
+            codes=new.codes,
+            merged=merged,
+            transactions=transactions,
+        )
+
+    def _told_to(self, worker: str, reset: bool) -> set[Address]:
+        if reset or len(self._told.get(worker, ())) > MAX_TOLD_ACCOUNTS:
+            self._told[worker] = set()
+        return self._told[worker]
+
+    def _certain_reads(
+        self, block: BlockRun, indices: Sequence[int], told: set[Address]
+    ) -> tuple[tuple[Address, Account], ...]:
+        """The accounts that the transactions read for certain, as far as they are known here and not there."""
+        rows = []
+        for index in indices:
+            signed = block.turns[index].signed
+            assert signed.transaction is not None
+            for address in (signed.sender, signed.transaction.to, block.environment.beneficiary):
+                if address is not None and address not in told:
+                    try:
+                        rows.append((address, block.merged.account(address)))
+                    except Missing:
+                        continue  # the worker reads it itself
+                    told.add(address)
+        return tuple(rows)

@@ -1,0 +1,175 @@
+"""Lets signed transactions in: checks them as geth's pool does, pools them, and has the validators store them.
+
+A refusal for want of funds never rests on what is remembered alone: the sender is read again first. Of the rest of a
+sender's state, what is remembered is what the newest block left.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from chain.genesis import Genesis
+from chain.links import Link
+from chain.messages.mempool import Evicted, MempoolPage, PooledTransaction, ReadMempool
+from chain.transactions import Transaction, decode_transaction
+from chain.types import Address, Hash32, ValidatorIndex, Wei
+from rpc.chain_view import ChainView
+from rpc.delivery import Delivery
+from rpc.news import NewBlock
+from rpc.pool import Added, PoolLimits, TransactionPool
+from rpc.sender_states import SenderStates
+from rpc.tasks import Tasks
+from rpc.transaction_errors import (
+    AlreadyKnown,
+    InsufficientFunds,
+    InsufficientFundsForAll,
+    InsufficientFundsForReplacement,
+    NoValidatorAnswered,
+    SenderNotAnAccount,
+)
+from rpc.transaction_rules import NO_MINIMUM, Rules, check, decode, pooled
+
+STORE_TIMEOUT_S = 10.0
+"""How long a client waits for a validator when none is there."""
+MAX_MEMPOOL_PAGES = 10_000
+
+Pending = Callable[[Sequence[PooledTransaction]], None]
+"""Told of transactions that have just become pending, in the order of their nonces."""
+
+
+class Admission:
+    """The way of a transaction into the chain. Needs the chain view open; its state follows the news it is told of."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        chain: ChainView,
+        execution: Link,
+        validators: Mapping[ValidatorIndex, Link],
+        limits: PoolLimits | None = None,
+        min_tip: Wei = NO_MINIMUM,
+    ) -> None:
+        self.pool = TransactionPool(limits, chain.number)
+        self._rules = Rules(genesis.chain_id, genesis.fork, min_tip)
+        self._chain = chain
+        self._validators = validators
+        self._tasks = Tasks()
+        self._states = SenderStates(chain, self.pool)
+        self._delivery = Delivery(self.pool, validators, execution, self._tasks)
+        self._adopted: set[ValidatorIndex] = set()
+        self._on_pending: list[Pending] = []
+
+    def on_pending(self, tell: Pending) -> None:
+        """Have `tell` called, at once and for ever, with what becomes pending."""
+        self._on_pending.append(tell)
+
+    async def submit(self, raw: bytes) -> Hash32:
+        """Admit a signed transaction; its hash, once a validator has stored it.
+
+        Raises the TransactionRejected that geth would give, or NoValidatorAnswered.
+        """
+        transaction = decode(raw)
+        await self.stored(await self.enter(transaction))
+        return transaction.hash
+
+    async def enter(self, transaction: Transaction) -> "asyncio.Future[None]":
+        """Put a transaction into the pool and on its way; the future is for `stored`.
+
+        If the sender's state is known, this does not give way to others: the next transaction of the same sender finds
+        the pending nonce already moved. Raises TransactionRejected.
+        """
+        if transaction.hash in self.pool:
+            raise AlreadyKnown
+        sender = check(transaction, self._rules, self._chain.head.header.gas_limit)
+        entering = pooled(transaction, sender)
+        added = await self._add(entering)
+        stored = self._delivery.send(entering, added.replaced)
+        if added.promoted:
+            for tell in self._on_pending:
+                tell(added.promoted)
+        return stored
+
+    async def stored(self, stored: "asyncio.Future[None]") -> None:
+        """Wait until a validator has stored the transaction. Raises RefusedByValidators or NoValidatorAnswered."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                await stored
+        except TimeoutError:
+            raise NoValidatorAnswered(STORE_TIMEOUT_S) from None
+
+    async def pending_nonce(self, address: Address) -> int:
+        """The nonce of the account's next transaction, behind those in the pool."""
+        known = self.pool.pending_nonce(address)
+        if known is not None:
+            return known
+        read = await self._states.read(address)
+        known = self.pool.pending_nonce(address)
+        return read.state.nonce if known is None else known
+
+    # News
+
+    async def block_added(self, added: NewBlock) -> None:
+        """A block is the head now."""
+        self._states.told(added.news.senders)
+        evicted = self.pool.block_executed(added.news)
+        self._delivery.settled(added.news.included)
+        self._delivery.settled(transaction_hash for transaction_hash, _ in evicted)
+
+    async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
+        """A validator gave a transaction up. What only a validator that is away may hold is not waited for."""
+        others = self._delivery.connected() & ~(1 << validator)
+        self.pool.given_up_by(evicted.hash, validator, evicted.reason, others)
+
+    def validator_joined(self, validator: ValidatorIndex) -> None:
+        """A validator is (back) there: first learn what it holds, if it was never asked, then send it the pool."""
+        self._tasks.start(self._welcome(validator))
+
+    async def close(self) -> None:
+        """Stop sending. Whoever still waits for a validator is left to the end of its connection."""
+        await self._tasks.close()
+
+    async def _welcome(self, validator: ValidatorIndex) -> None:
+        if validator not in self._adopted:
+            await self._adopt_all(validator)
+            self._adopted.add(validator)
+        self._delivery.resend(validator)
+
+    async def _adopt_all(self, validator: ValidatorIndex) -> None:
+        after = b""
+        for _ in range(MAX_MEMPOOL_PAGES):
+            page: MempoolPage = await self._validators[validator].request(ReadMempool(after))
+            await self._adopt(validator, page.transactions)
+            if not page.more or not page.transactions:
+                return
+            after = page.transactions[-1].hash
+
+    async def _adopt(self, validator: ValidatorIndex, held: Iterable[PooledTransaction]) -> None:
+        """Take what a validator holds. Its word on the sender is not taken: everything is derived anew."""
+        transactions = [decode_transaction(transaction.raw) for transaction in held]
+        adopting = [pooled(t, t.sender()) for t in transactions if t.hash not in self.pool]
+        unknown = {t.sender for t in adopting if self.pool.state(t.sender) is None}
+        await asyncio.gather(*(self._states.read(address) for address in unknown))
+        for candidate in adopting:
+            if self.pool.state(candidate.sender) is not None:
+                self.pool.adopt(candidate)
+        for transaction in transactions:
+            self.pool.held_by(transaction.hash, validator)
+
+    # Admission
+
+    async def _add(self, transaction: PooledTransaction) -> Added:
+        known = self.pool.state(transaction.sender) is not None
+        if not known:
+            await self._read_sender(transaction.sender)
+        try:
+            return self.pool.add(transaction)
+        except (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsForReplacement):
+            if not known:
+                raise
+        await self._read_sender(transaction.sender)
+        return self.pool.add(transaction)
+
+    async def _read_sender(self, address: Address) -> None:
+        """Have the pool know the sender. Raises SenderNotAnAccount."""
+        read = await self._states.read(address)
+        if read.contract is not None:
+            raise SenderNotAnAccount(address, read.contract)

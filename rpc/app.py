@@ -1,0 +1,38 @@
+"""The ASGI application: JSON-RPC at `/` over HTTP and WebSocket, everything else behind it in FastAPI.
+
+FastAPI is loaded when the first page is asked for. Its import takes 0.17 s of CPU, which at start would delay the
+first answer of the whole chain, since all processes start at once.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rpc.dispatch import Dispatcher
+from rpc.http import JsonRpcEndpoint
+from rpc.methods import Node
+from rpc.websocket import WebSocketEndpoint
+
+PAGE_METHODS = ("GET", "HEAD")
+
+
+class RpcApplication:
+    def __init__(self, node: Node) -> None:
+        dispatcher = Dispatcher(node)
+        self._node = node
+        self._http = JsonRpcEndpoint(dispatcher)
+        self._websocket = WebSocketEndpoint(dispatcher, node.subscriptions.forget)
+        self._pages: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["path"] == "/" and scope["method"] not in PAGE_METHODS:
+            await self._http(scope, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._pages is None:
+            from rpc.pages import build_pages
+
+            self._pages = build_pages(self._node)
+        await self._pages(scope, receive, send)

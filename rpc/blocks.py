@@ -1,0 +1,124 @@
+"""eth_blockNumber, eth_getBlock*, eth_getUncle*: blocks whole or counted."""
+
+import time
+from itertools import accumulate, takewhile
+
+from chain.headers import EMPTY_BLOOM
+from chain.merkle import EMPTY_ROOT
+from chain.messages.mempool import PooledTransaction
+from chain.messages.storage import StoredBlock
+from chain.transactions import decode_transaction
+from chain.types import BlockNumber, Hash32
+from rpc.environments import pending_environment
+from rpc.methods import Json, Node, method, optional
+from rpc.params import BlockReference, BlockTag, block_number, block_reference, boolean, hash32, index
+from rpc.render import (
+    JsonObject,
+    address_json,
+    block_json,
+    block_receipts_json,
+    data_json,
+    header_json,
+    transaction_json,
+)
+from rpc.txpool import pending_transactions
+
+NumberOrTag = BlockTag | BlockNumber
+
+
+@method("eth_blockNumber")
+async def get_block_number(node: Node) -> str:
+    return hex(node.chain.number)
+
+
+@method("eth_getBlockByNumber", block_number, optional(boolean, False))
+async def get_block_by_number(node: Node, number: NumberOrTag, full: bool) -> JsonObject | None:
+    if number == BlockTag.PENDING:
+        return pending_block_json(node, full)
+    block = await node.chain.block(number)
+    return None if block is None else block_json(block, full)
+
+
+@method("eth_getBlockByHash", hash32, optional(boolean, False))
+async def get_block_by_hash(node: Node, block_hash: Hash32, full: bool) -> JsonObject | None:
+    block = await node.chain.block(block_hash)
+    return None if block is None else block_json(block, full)
+
+
+def pending_block_json(node: Node, full: bool) -> JsonObject:
+    """The block that the pool would fill on the head: what is not known before its execution is null or empty."""
+    head = node.chain.head
+    environment = pending_environment(head.header, node.genesis, int(time.time()))
+    pooled = _fitting(pending_transactions(node), environment.gas_limit)
+    answer = header_json(head.header, head.hash) | {
+        "number": hex(environment.number),
+        "hash": None,
+        "nonce": None,
+        "parentHash": data_json(head.hash),
+        "miner": address_json(environment.beneficiary),
+        "timestamp": hex(environment.timestamp),
+        "baseFeePerGas": hex(environment.base_fee),
+        "excessBlobGas": hex(environment.excess_blob_gas),
+        "gasUsed": "0x0",
+        "blobGasUsed": "0x0",
+        "logsBloom": data_json(EMPTY_BLOOM),
+        "transactionsRoot": data_json(EMPTY_ROOT),
+        "receiptsRoot": data_json(EMPTY_ROOT),
+        "size": "0x0",
+        "uncles": [],
+        "withdrawals": [],
+    }
+    answer["transactions"] = [
+        transaction_json(decode_transaction(p.raw), p.sender, None) if full else data_json(p.hash) for p in pooled
+    ]
+    return answer
+
+
+def _fitting(pooled: list[PooledTransaction], gas_limit: int) -> list[PooledTransaction]:
+    """The first of them whose gas limits fit into one block."""
+    totals = accumulate(transaction.gas for transaction in pooled)
+    return pooled[: sum(1 for _ in takewhile(lambda total: total <= gas_limit, totals))]
+
+
+@method("eth_getBlockReceipts", block_reference)
+async def get_block_receipts(node: Node, reference: BlockReference) -> list[JsonObject] | None:
+    block = await node.chain.block(reference, with_receipts=True)
+    return None if block is None else block_receipts_json(block, node.genesis.fork)
+
+
+def _count(block: StoredBlock | None) -> str | None:
+    return None if block is None else hex(len(block.transactions))
+
+
+@method("eth_getBlockTransactionCountByHash", hash32)
+async def get_transaction_count_by_hash(node: Node, block_hash: Hash32) -> str | None:
+    return _count(await node.chain.block(block_hash))
+
+
+@method("eth_getBlockTransactionCountByNumber", block_number)
+async def get_transaction_count_by_number(node: Node, number: NumberOrTag) -> str | None:
+    if number == BlockTag.PENDING:
+        gas_limit = node.chain.head.header.gas_limit
+        return hex(len(_fitting(pending_transactions(node), gas_limit)))
+    return _count(await node.chain.block(number))
+
+
+@method("eth_getUncleCountByBlockHash", hash32)
+async def get_uncle_count_by_hash(node: Node, block_hash: Hash32) -> str | None:
+    return None if await node.chain.block(block_hash) is None else "0x0"
+
+
+@method("eth_getUncleCountByBlockNumber", block_number)
+async def get_uncle_count_by_number(node: Node, number: NumberOrTag) -> str | None:
+    return None if await node.chain.block(number) is None else "0x0"
+
+
+@method("eth_getUncleByBlockHashAndIndex", hash32, index)
+async def get_uncle_by_hash(node: Node, block_hash: Hash32, position: int) -> Json:
+    """No block of this chain has ommers."""
+    return None
+
+
+@method("eth_getUncleByBlockNumberAndIndex", block_number, index)
+async def get_uncle_by_number(node: Node, number: NumberOrTag, position: int) -> Json:
+    return None

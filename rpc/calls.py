@@ -1,0 +1,132 @@
+"""eth_call and eth_estimateGas: described here, run by reader workers."""
+
+import time
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.execution import BlockEnvironment
+from chain.types import ZERO_ADDRESS, Gas, Version, Wei
+from rpc.environments import environment_of, pending_environment
+from rpc.errors import ExecutionReverted, InvalidParams, ServerError
+from rpc.methods import Node, method, optional
+from rpc.params import BlockReference, BlockTag, block_reference, mapping
+from rpc.render import data_json
+from rpc.revert_reasons import revert_reason
+from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+
+GAS_CAP = Gas(50_000_000)
+"""The most gas a call gets, whatever it asks for (geth's --rpc.gascap)."""
+TIME_LIMIT_MS = 5_000
+"""geth's --rpc.evmtimeout."""
+REVERTED = "execution reverted"
+OUT_OF_GAS = "out of gas"
+
+_call_ids = count(1)
+
+
+def overrides(value: Any) -> dict[str, Any]:
+    """State or block overrides: only empty ones are understood. Raises InvalidParams for others."""
+    given = mapping(value, "override.StateOverride")
+    if given:
+        raise InvalidParams("state and block overrides are not supported by this node")
+    return given
+
+
+@method(
+    "eth_call",
+    transaction_arguments,
+    optional(block_reference, BlockTag.LATEST),
+    optional(overrides),
+    optional(overrides),
+)
+async def call(node: Node, wanted: TransactionArguments, block: BlockReference, *_: Any) -> str:
+    version, environment = await _stage(node, block)
+    message = _message(node, wanted, environment)
+    outcome = await _run(node, version, environment, message, estimate=False)
+    if outcome.error:
+        raise failure(outcome)
+    return data_json(outcome.output)
+
+
+@method(
+    "eth_estimateGas",
+    transaction_arguments,
+    optional(block_reference, BlockTag.LATEST),
+    optional(overrides),
+    optional(overrides),
+)
+async def estimate(node: Node, wanted: TransactionArguments, block: BlockReference, *_: Any) -> str:
+    return hex(await estimate_gas(node, wanted, block))
+
+
+async def estimate_gas(node: Node, wanted: TransactionArguments, block: BlockReference = BlockTag.LATEST) -> Gas:
+    """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
+    version, environment = await _stage(node, block)
+    message = _message(node, wanted, environment)
+    allowance = await _affordable_gas(node, version, message)
+    outcome = await _run(node, version, environment, _with_gas(message, allowance), estimate=True)
+    if outcome.error == OUT_OF_GAS:
+        raise ServerError(f"gas required exceeds allowance ({allowance})")
+    if outcome.error:
+        raise failure(outcome)
+    return outcome.gas
+
+
+async def _stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEnvironment]:
+    """The state and the environment a call at that block sees. Raises HeaderNotFound."""
+    block = await node.chain.existing_block(reference)
+    if reference == BlockTag.PENDING:
+        return block.version, pending_environment(block.header, node.genesis, int(time.time()))
+    return block.version, environment_of(block.header, node.genesis)
+
+
+def _message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:
+    """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
+    wanted.check_chain(node.genesis.chain_id)
+    wanted.check_fees()
+    limit = min(environment.gas_limit, GAS_CAP)
+    fee = wanted.gas_price or Wei(0)
+    return CallMessage(
+        sender=wanted.sender or ZERO_ADDRESS,
+        to=wanted.to,
+        gas=limit if wanted.gas is None else Gas(min(wanted.gas, GAS_CAP)),
+        max_fee=fee if wanted.max_fee is None else wanted.max_fee,
+        max_priority_fee=fee if wanted.max_priority_fee is None else wanted.max_priority_fee,
+        value=wanted.value or Wei(0),
+        data=wanted.payload(),
+        access_list=wanted.access_list or (),
+        authorizations=wanted.authorizations or (),
+    )
+
+
+async def _affordable_gas(node: Node, version: Version, message: CallMessage) -> Gas:
+    """How much gas the sender can pay for, at most what the call has. A call without a fee can have it all."""
+    if message.max_fee == 0:
+        return message.gas
+    balance = (await node.chain.state.account(version, message.sender)).balance
+    if message.value > balance:
+        raise ServerError("insufficient funds for transfer")
+    return Gas(min(message.gas, (balance - message.value) // message.max_fee))
+
+
+def _with_gas(message: CallMessage, gas: Gas) -> CallMessage:
+    return message if gas == message.gas else replace(message, gas=gas)
+
+
+async def _run(
+    node: Node, version: Version, environment: BlockEnvironment, message: CallMessage, estimate: bool
+) -> CallOutcome:
+    request = RunCall(next(_call_ids), version, environment, message, estimate, TIME_LIMIT_MS)
+    try:
+        return await node.callers.call(request)
+    except TimeoutError:
+        raise ServerError(f"execution aborted (timeout = {TIME_LIMIT_MS // 1000}s)") from None
+
+
+def failure(outcome: CallOutcome) -> ExecutionReverted | ServerError:
+    """The error that tells of a call that did not succeed."""
+    if outcome.error == REVERTED:
+        return ExecutionReverted(outcome.output, revert_reason(outcome.output))
+    return ServerError(outcome.error)

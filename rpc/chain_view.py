@@ -1,0 +1,192 @@
+"""What rpc knows of the chain: its head, the stages behind it, and how to read any of it from storage.
+
+The head moves when execution's news has come *and* storage has answered with the block, so `latest` never names what
+storage cannot answer. Without speculation `safe` is the same block. `finalized` is the newest block that validators
+with more than a third of the stake call verified: at least one of them is honest.
+"""
+
+from collections.abc import Iterable
+
+from chain.accounts import Account
+from chain.genesis import Genesis
+from chain.headers import Header
+from chain.links import Link
+from chain.messages import Message
+from chain.messages.execution import BlockNews
+from chain.messages.mempool import ConsensusNews
+from chain.messages.storage import (
+    BlockApplied,
+    FoundLog,
+    FoundLogs,
+    NotThere,
+    ReadBlock,
+    ReadHead,
+    ReadHeaders,
+    ReadLogs,
+    ReadTransaction,
+    StoredBlock,
+    StoredHeaders,
+    StoredTransaction,
+)
+from chain.types import Address, BlockNumber, Hash32, ValidatorIndex, Version
+from rpc.bounded_cache import BoundedCache
+from rpc.errors import HeaderNotFound
+from rpc.news import NewBlock
+from rpc.params import BlockReference, BlockTag
+from rpc.recent_blocks import RecentBlocks
+from rpc.state_reader import READ_TIMEOUT_S, StateReader
+
+CACHED_VERSIONS = 4_096
+
+
+class ChainView:
+    """Reads by block, in the words of JSON-RPC. `open` comes before everything else."""
+
+    def __init__(self, storage: Link, genesis: Genesis) -> None:
+        self.state = StateReader(storage)
+        self._storage = storage
+        self._stakes = [validator.stake for validator in genesis.validators]
+        self._head: StoredBlock | None = None
+        self._recent = RecentBlocks()
+        self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
+        self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
+        self._verified = BlockNumber(0)
+
+    async def open(self) -> None:
+        """Read the head from storage, waiting for storage as long as it takes."""
+        applied = await self._storage.request(ReadHead())
+        assert isinstance(applied, BlockApplied)
+        block = await self._storage.request(ReadBlock(applied.number, None, with_receipts=True))
+        assert isinstance(block, StoredBlock)
+        self._advance(block)
+
+    @property
+    def head(self) -> StoredBlock:
+        """The newest executed block, with its receipts."""
+        assert self._head is not None, "the chain view is not open yet"
+        return self._head
+
+    @property
+    def number(self) -> BlockNumber:
+        return self.head.header.number
+
+    @property
+    def finalized(self) -> BlockNumber:
+        return min(self._verified, self.number)
+
+    @property
+    def consensus(self) -> dict[ValidatorIndex, ConsensusNews]:
+        """The last word of each validator."""
+        return self._consensus
+
+    async def block_executed(self, news: BlockNews) -> NewBlock | None:
+        """Take the block of `news` as the head; None when storage has put another in its place since."""
+        block = await self._storage.request(ReadBlock(news.number, None, with_receipts=True))
+        if not isinstance(block, StoredBlock) or block.hash != news.hash:
+            return None
+        self._advance(block)
+        return NewBlock(news, block)
+
+    def consensus_changed(self, news: ConsensusNews) -> None:
+        self._consensus[news.validator] = news
+        self._verified = max(self._verified, self._agreed_verified())
+
+    def _advance(self, block: StoredBlock) -> None:
+        if self._head is not None and block.header.number <= self._head.header.number:
+            self._versions.clear()
+        self._head = block
+        self._recent.add(block)
+        self._versions.put(block.header.number, block.version)
+
+    def _agreed_verified(self) -> BlockNumber:
+        said = ((news.verified, self._stakes[validator]) for validator, news in self._consensus.items())
+        return highest_agreed(said, sum(self._stakes))
+
+    def resolve(self, reference: BlockTag | BlockNumber) -> BlockNumber:
+        """The block number a tag stands for; pending state is that of the latest block."""
+        if not isinstance(reference, BlockTag):
+            return reference
+        if reference is BlockTag.FINALIZED:
+            return self.finalized
+        return BlockNumber(0) if reference is BlockTag.EARLIEST else self.number
+
+    async def block(self, reference: BlockReference, with_receipts: bool = False) -> StoredBlock | None:
+        """The block, None if there is none; with its receipts only if asked for."""
+        if isinstance(reference, bytes):
+            return self._recent.by_hash(reference) or await self._read_block(None, reference, with_receipts)
+        number = self.resolve(reference)
+        if number > self.number:
+            return None
+        return self._recent.by_number(number) or await self._read_block(number, None, with_receipts)
+
+    async def existing_block(self, reference: BlockReference) -> StoredBlock:
+        """The block. Raises HeaderNotFound."""
+        block = await self.block(reference)
+        if block is None:
+            raise HeaderNotFound(None if isinstance(reference, BlockTag) else reference)
+        return block
+
+    async def version(self, reference: BlockReference) -> Version:
+        """The version whose state is that after the block. Raises HeaderNotFound."""
+        if isinstance(reference, bytes):
+            return (await self.existing_block(reference)).version
+        number = self.resolve(reference)
+        known = self._versions.get(number)
+        if known is not None:
+            return known
+        version = (await self.existing_block(number)).version
+        self._versions.put(number, version)
+        return version
+
+    async def account(self, address: Address, reference: BlockReference) -> Account:
+        """The account after a block. Raises HeaderNotFound."""
+        return await self.state.account(await self.version(reference), address)
+
+    async def transaction(self, transaction_hash: Hash32) -> StoredTransaction | None:
+        """The executed transaction, None if there is none (yet)."""
+        recent = self._recent.transaction(transaction_hash)
+        if recent is not None:
+            return recent
+        answer = await self._read(ReadTransaction(transaction_hash))
+        # Storage is ahead of the head for a moment; a receipt of a block that does not exist yet would confuse.
+        if not isinstance(answer, StoredTransaction) or answer.header.number > self.number:
+            return None
+        return answer
+
+    async def logs(self, query: ReadLogs) -> tuple[FoundLog, ...]:
+        """Raises RequestFailed with error TooManyLogs when more match than the query's limit."""
+        answer = await self._read(query)
+        assert isinstance(answer, FoundLogs)
+        return answer.logs
+
+    async def headers(self, first: BlockNumber, last: BlockNumber) -> tuple[Header, ...]:
+        """The headers of blocks that exist, oldest first."""
+        recent = [self._recent.by_number(BlockNumber(number)) for number in range(first, last + 1)]
+        known = tuple(block.header for block in recent if block is not None)
+        if len(known) == len(recent):
+            return known
+        answer = await self._read(ReadHeaders(first, last))
+        assert isinstance(answer, StoredHeaders)
+        return answer.headers
+
+    async def _read_block(
+        self, number: BlockNumber | None, block_hash: Hash32 | None, with_receipts: bool
+    ) -> StoredBlock | None:
+        answer = await self._read(ReadBlock(number, block_hash, with_receipts))
+        if isinstance(answer, NotThere):
+            return None
+        assert isinstance(answer, StoredBlock)
+        return answer if answer.header.number <= self.number else None
+
+    async def _read(self, request: Message) -> Message:
+        return await self._storage.request(request, READ_TIMEOUT_S)
+
+
+def highest_agreed(said: Iterable[tuple[BlockNumber, int]], total_stake: int) -> BlockNumber:
+    """The greatest height that more than a third of the stake has reached, of (height, stake) pairs; 0 if none."""
+    reached = 0
+    for height, stake in sorted(said, reverse=True):
+        reached += stake
+        if 3 * reached > total_stake:
+            return height
+    return BlockNumber(0)

@@ -1,0 +1,122 @@
+"""JSON-RPC 2.0: bytes in, bytes out. What HTTP and WebSocket share.
+
+The rules are geth's where the specification leaves room: a batch over the limit gets one error under its first id, an
+answer that would grow a batch's answers over their limit becomes an error, and notifications are carried out
+silently.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import orjson
+
+from chain.links import LinkClosed, RequestFailed
+from rpc.errors import (
+    InternalError,
+    InvalidRequest,
+    MethodNotFound,
+    NotificationsUnsupported,
+    ParseError,
+    RequestTimedOut,
+    ResponseTooLarge,
+    RpcError,
+    ServerError,
+)
+from rpc.methods import METHODS, Connection, Json, Node, arguments_of
+
+log = logging.getLogger("tandem.rpc")
+
+MAX_BATCH_REQUESTS = 1_000
+MAX_BATCH_ANSWER_BYTES = 25 * 1024 * 1024
+
+
+class Dispatcher:
+    """Answers requests with the registered methods on one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def answer(self, body: bytes, connection: Connection | None = None) -> bytes | None:
+        """The answer to a request or a batch; None when nothing in it wants one."""
+        try:
+            message = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return _error_answer(None, ParseError())
+        if isinstance(message, list):
+            return await self._answer_batch(message, connection)
+        return await self._answer_one(message, connection)
+
+    async def _answer_batch(self, messages: list[Any], connection: Connection | None) -> bytes | None:
+        if not messages:
+            return _error_answer(None, InvalidRequest("empty batch"))
+        if len(messages) > MAX_BATCH_REQUESTS:
+            return b"[" + _error_answer(_first_id(messages), InvalidRequest("batch too large")) + b"]"
+        answers = await asyncio.gather(*(self._answer_one(message, connection) for message in messages))
+        ordered = _within_limit(messages, answers)
+        return b"[" + b",".join(ordered) + b"]" if ordered else None
+
+    async def _answer_one(self, message: Any, connection: Connection | None) -> bytes | None:
+        if not isinstance(message, dict):
+            return _error_answer(None, InvalidRequest())
+        request_id = message.get("id")
+        name = message.get("method")
+        if isinstance(request_id, dict | list) or message.get("jsonrpc") != "2.0" or not name or type(name) is not str:
+            return _error_answer(None if isinstance(request_id, dict | list) else request_id, InvalidRequest())
+        wants_answer = "id" in message
+        try:
+            result = await self._call(name, message.get("params"), connection)
+            return _result_answer(request_id, result) if wants_answer else None
+        except RpcError as error:
+            return _error_answer(request_id, error) if wants_answer else None
+        except Exception as error:
+            return _error_answer(request_id, _as_rpc_error(name, error)) if wants_answer else None
+
+    async def _call(self, name: str, params: Any, connection: Connection | None) -> Json:
+        method = METHODS.get(name)
+        if method is None:
+            raise MethodNotFound(name)
+        arguments = method.parse(arguments_of(params))
+        if not method.takes_connection:
+            return await method.handler(self._node, *arguments)
+        if connection is None:
+            raise NotificationsUnsupported()
+        return await method.handler(self._node, connection, *arguments)
+
+
+def _result_answer(request_id: Any, result: Json) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "result": result})
+
+
+def _error_answer(request_id: Any, error: RpcError) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": error.as_json()})
+
+
+def _as_rpc_error(method: str, error: Exception) -> RpcError:
+    """What the client is told of a failure that is not its own."""
+    if isinstance(error, RequestFailed):
+        return ServerError(error.text)
+    if isinstance(error, TimeoutError):
+        return RequestTimedOut()
+    if isinstance(error, LinkClosed):
+        return ServerError("the node is shutting down")
+    log.error("%s failed", method, exc_info=error)
+    return InternalError()
+
+
+def _first_id(messages: list[Any]) -> Any:
+    ids = (m["id"] for m in messages if isinstance(m, dict) and "id" in m and not isinstance(m["id"], dict | list))
+    return next(ids, None)
+
+
+def _within_limit(messages: list[Any], answers: list[bytes | None]) -> list[bytes]:
+    """The answers there are, those past the size limit replaced by errors."""
+    total, ordered = 0, []
+    for message, answer in zip(messages, answers, strict=True):
+        if answer is None:
+            continue
+        total += len(answer)
+        if total > MAX_BATCH_ANSWER_BYTES:
+            answer = _error_answer(message.get("id") if isinstance(message, dict) else None, ResponseTooLarge())
+        ordered.append(answer)
+    return ordered

@@ -1,0 +1,121 @@
+"""eth_gasPrice, eth_maxPriorityFeePerGas, eth_feeHistory and the base fees."""
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+from chain.fees import blob_base_fee, max_blob_gas, next_base_fee, next_excess_blob_gas
+from chain.headers import Header
+from chain.messages.storage import StoredBlock
+from chain.transactions import decode_transaction
+from chain.types import BlockNumber, Wei
+from rpc.errors import InvalidParams, ServerError
+from rpc.methods import Node, method, optional
+from rpc.params import BlockTag, block_number, decimal_or_hex, floats
+from rpc.render import JsonObject
+
+SUGGESTED_TIP = Wei(1_000_000_000)
+"""Nobody bids against anybody on a devnet, so the tip wallets are told is a constant: the gwei they know from anvil."""
+MAX_HISTORY_BLOCKS = 1_024
+MAX_REWARD_BLOCKS = 128
+"""Rewards need whole blocks, which the recent ones are kept as."""
+MAX_PERCENTILES = 100
+
+
+def coming_base_fee(node: Node) -> Wei:
+    """The base fee of the block after the head."""
+    return next_base_fee(node.chain.head.header)
+
+
+def suggested_gas_price(node: Node) -> Wei:
+    """A legacy price that the next block takes."""
+    return Wei(coming_base_fee(node) + SUGGESTED_TIP)
+
+
+@method("eth_gasPrice")
+async def gas_price(node: Node) -> str:
+    return hex(suggested_gas_price(node))
+
+
+@method("eth_maxPriorityFeePerGas")
+async def max_priority_fee(node: Node) -> str:
+    return hex(SUGGESTED_TIP)
+
+
+@method("eth_baseFee")
+async def base_fee(node: Node) -> str:
+    return hex(coming_base_fee(node))
+
+
+@method("eth_blobBaseFee")
+async def get_blob_base_fee(node: Node) -> str:
+    fork = node.genesis.fork
+    return hex(blob_base_fee(next_excess_blob_gas(node.chain.head.header, fork), fork))
+
+
+@method("eth_feeHistory", decimal_or_hex, block_number, optional(floats))
+async def fee_history(
+    node: Node, count: int, newest: BlockTag | BlockNumber, percentiles: list[float] | None
+) -> JsonObject:
+    """Base fees and fullness of up to `count` blocks, oldest first, and the base fee of the block after them."""
+    last = node.chain.resolve(newest)
+    if last > node.chain.number:
+        raise ServerError(f"request beyond head block: requested {last}, head {node.chain.number}")
+    _check_percentiles(percentiles or [])
+    most = MAX_REWARD_BLOCKS if percentiles else MAX_HISTORY_BLOCKS
+    count = min(count, most, last + 1)
+    if count == 0:
+        return {"oldestBlock": "0x0", "gasUsedRatio": None}
+    first = BlockNumber(last - count + 1)
+    answer = _history(node, await node.chain.headers(first, last))
+    if percentiles:
+        answer["reward"] = [await _rewards(node, number, percentiles) for number in range(first, last + 1)]
+    return answer
+
+
+def _history(node: Node, headers: Sequence[Header]) -> JsonObject:
+    fork = node.genesis.fork
+    newest = headers[-1]
+    base_fees = [*(header.base_fee for header in headers), next_base_fee(newest)]
+    excesses = [*(header.excess_blob_gas for header in headers), next_excess_blob_gas(newest, fork)]
+    return {
+        "oldestBlock": hex(headers[0].number),
+        "baseFeePerGas": [hex(fee) for fee in base_fees],
+        "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
+        "baseFeePerBlobGas": [hex(blob_base_fee(excess, fork)) for excess in excesses],
+        "blobGasUsedRatio": [header.blob_gas_used / max_blob_gas(fork) for header in headers],
+    }
+
+
+def _check_percentiles(percentiles: list[float]) -> None:
+    if len(percentiles) > MAX_PERCENTILES:
+        raise InvalidParams(f"over the query limit {MAX_PERCENTILES}")
+    for percentile in percentiles:
+        if not 0 <= percentile <= 100:
+            raise ServerError(f"invalid reward percentile: {percentile:f}")
+    for i, (before, after) in enumerate(pairwise(percentiles)):
+        if before >= after:
+            raise ServerError(f"invalid reward percentile: #{i}:{before:f} >= #{i + 1}:{after:f}")
+
+
+async def _rewards(node: Node, number: int, percentiles: list[float]) -> list[str]:
+    block = await node.chain.block(BlockNumber(number), with_receipts=True)
+    tips = [] if block is None else tips_by_gas(block)
+    return [hex(tip) for tip in tips_at(tips, percentiles)]
+
+
+def tips_by_gas(block: StoredBlock) -> list[tuple[Wei, int]]:
+    """(tip, gas used) of each transaction of a block that was read with its receipts, cheapest first."""
+    base = block.header.base_fee
+    pairs = zip(block.transactions, block.receipts, strict=True)
+    return sorted(
+        (Wei(decode_transaction(raw).effective_gas_price(base) - base), receipt.gas_used) for raw, receipt in pairs
+    )
+
+
+def tips_at(tips: list[tuple[Wei, int]], percentiles: list[float]) -> list[Wei]:
+    """At each percentile of the gas used, the tip that was paid there; 0 in an empty block."""
+    if not tips:
+        return [Wei(0) for _ in percentiles]
+    reached = list(accumulate(gas for _, gas in tips))
+    thresholds = [reached[-1] * percentile // 100 for percentile in percentiles]
+    return [next(tip for (tip, _), gas in zip(tips, reached, strict=True) if gas >= limit) for limit in thresholds]

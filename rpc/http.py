@@ -1,0 +1,105 @@
+"""JSON-RPC over HTTP POST as a bare ASGI endpoint.
+
+No framework stands between the socket and the dispatcher, because a wallet's or a script's requests are small and many,
+and routing and validation layers cost several times what answering them does.
+"""
+
+import asyncio
+
+from starlette.types import Receive, Scope, Send
+
+from rpc.dispatch import Dispatcher
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+"""geth's limit."""
+PREFLIGHT_SECONDS = b"600"
+
+Header = tuple[bytes, bytes]
+JSON: Header = (b"content-type", b"application/json")
+
+
+class BodyTooLarge(Exception):
+    """A request body over the limit."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it had sent its request."""
+
+
+class JsonRpcEndpoint:
+    """Answers POST with JSON-RPC, OPTIONS for browsers, and other methods with 405."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cors = cors_headers(scope)
+        if scope["method"] == "OPTIONS":
+            await respond(send, 204, b"", [*cors, *preflight_headers(scope)])
+        elif scope["method"] != "POST":
+            await respond(send, 405, b"method not allowed", [*cors, (b"allow", b"GET, POST, OPTIONS")])
+        else:
+            await self._post(scope, receive, send, cors)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, cors: list[Header]) -> None:
+        try:
+            body = await read_body(scope, receive)
+        except BodyTooLarge:
+            return await respond(send, 413, b"content length too large", [*cors, (b"connection", b"close")])
+        except ClientGone:
+            return None
+        try:
+            answer = await self._dispatcher.answer(body) if body else None
+        except asyncio.CancelledError:  # the server ends and this request has had its grace
+            return await respond(send, 503, b"the node is shutting down", cors)
+        return await respond(send, 200, answer or b"", [JSON, *cors])
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. Raises BodyTooLarge, before reading it where its length is announced, and ClientGone."""
+    announced = header(scope, b"content-length")
+    if announced is not None and int(announced) > MAX_BODY_BYTES:
+        raise BodyTooLarge
+    body, more = b"", True
+    chunks: list[bytes] = []
+    size = 0
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(body)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        chunks.append(body)
+    return body if len(chunks) == 1 else b"".join(chunks)
+
+
+def cors_headers(scope: Scope) -> list[Header]:
+    """Any page, and any extension, may talk to a devnet: each is answered with its own origin, as MetaMask needs it."""
+    origin = header(scope, b"origin")
+    return [] if origin is None else [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
+
+
+def preflight_headers(scope: Scope) -> list[Header]:
+    """What a browser asks before it posts JSON, from a public page to this private address too."""
+    asked = header(scope, b"access-control-request-headers") or b"content-type"
+    headers = [
+        (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+        (b"access-control-allow-headers", asked),
+        (b"access-control-max-age", PREFLIGHT_SECONDS),
+    ]
+    if header(scope, b"access-control-request-private-network") == b"true":
+        headers.append((b"access-control-allow-private-network", b"true"))
+    return headers
+
+
+async def respond(send: Send, status: int, body: bytes, headers: list[Header]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    await send({"type": "http.response.body", "body": body})

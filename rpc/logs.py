@@ -1,0 +1,57 @@
+"""eth_getLogs."""
+
+from chain.links import RequestFailed
+from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
+from chain.types import BlockNumber
+from rpc.errors import InvalidParams, LimitExceeded, ServerError
+from rpc.log_filter import LogFilter, log_filter
+from rpc.methods import Node, method
+from rpc.params import BlockTag
+from rpc.render import JsonObject, found_logs, log_json, place_in
+
+MAX_LOGS = 20_000
+
+
+@method("eth_getLogs", log_filter)
+async def get_logs(node: Node, wanted: LogFilter) -> list[JsonObject]:
+    return [log_json(found) for found in await find_logs(node, wanted)]
+
+
+async def find_logs(node: Node, wanted: LogFilter) -> list[FoundLog]:
+    """The logs that match, in the order of the chain. Raises RpcError for ranges that make no sense."""
+    if wanted.block_hash is not None:
+        block = await node.chain.block(wanted.block_hash, with_receipts=True)
+        if block is None:
+            raise ServerError("unknown block")
+        return logs_in(block, wanted)
+    first, last = _range(node, wanted)
+    query = ReadLogs(first, last, wanted.addresses, wanted.topics, MAX_LOGS)
+    try:
+        return list(await node.chain.logs(query))
+    except RequestFailed as failure:
+        if failure.error == "TooManyLogs":
+            raise LimitExceeded(f"query returned more than {MAX_LOGS} results") from None
+        raise
+
+
+def _range(node: Node, wanted: LogFilter) -> tuple[BlockNumber, BlockNumber]:
+    if BlockTag.PENDING in (wanted.first, wanted.last):
+        raise ServerError("pending logs are not supported")
+    first = node.chain.resolve(BlockTag.LATEST if wanted.first is None else wanted.first)
+    last = node.chain.resolve(BlockTag.LATEST if wanted.last is None else wanted.last)
+    if first > last:
+        raise InvalidParams("invalid block range params")
+    if last > node.chain.number:
+        raise InvalidParams("block range extends beyond current head block")
+    return first, last
+
+
+def logs_in(block: StoredBlock, wanted: LogFilter) -> list[FoundLog]:
+    """The matching logs of one block that was read with its receipts."""
+    found: list[FoundLog] = []
+    first_log = 0
+    for index, receipt in enumerate(block.receipts):
+        logs = found_logs(receipt.logs, place_in(block, index), block.hashes[index], first_log)
+        found += [log for log in logs if wanted.matches(log.log)]
+        first_log += len(receipt.logs)
+    return found

@@ -1,0 +1,138 @@
+"""The registry of methods: a name, the parsers of its arguments, and the function that answers.
+
+A method is an async function of the node and its parsed arguments:
+
+    @method("eth_getBalance", address, optional(block_reference, BlockTag.LATEST))
+    async def get_balance(node: Node, account: Address, block: BlockReference) -> str: ...
+
+Methods that speak to one WebSocket connection (subscriptions) are declared with `connection_method` and take the
+connection after the node; over HTTP they answer "notifications not supported".
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from chain.genesis import Genesis
+from chain.links import Link
+from chain.messages.calls import CallOutcome, RunCall
+from chain.types import ValidatorIndex
+from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
+from rpc.params import InvalidValue, Parser
+
+if TYPE_CHECKING:
+    from rpc.admission import Admission
+    from rpc.chain_view import ChainView
+    from rpc.filters import Filters
+    from rpc.subscriptions import Subscriptions
+    from rpc.wallet import Wallet
+
+Json: TypeAlias = Any
+"""What orjson can encode."""
+Handler: TypeAlias = Callable[..., Awaitable[Json]]
+H = TypeVar("H", bound=Handler)
+
+
+class Callers(Protocol):
+    """Runs eth_call and eth_estimateGas in reader workers."""
+
+    async def call(self, request: RunCall) -> CallOutcome:
+        """Raises TimeoutError when no worker answers in time, and RpcError when none can take the call."""
+        ...
+
+
+class Connection(Protocol):
+    """One WebSocket client. It is hashable and lives as long as the socket."""
+
+    def push(self, message: bytes) -> bool:
+        """Queue one JSON text. False when the client is gone, or too slow and therefore being closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What methods work with."""
+
+    genesis: Genesis
+    chain: "ChainView"
+    admission: "Admission"
+    wallet: "Wallet"
+    subscriptions: "Subscriptions"
+    filters: "Filters"
+    callers: Callers
+    storage: Link
+    execution: Link
+    validators: Mapping[ValidatorIndex, Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One positional argument; `required` ones refuse absence, others take `default`."""
+
+    parse: Parser[Any]
+    required: bool = True
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    name: str
+    arguments: tuple[Argument, ...]
+    handler: Handler
+    takes_connection: bool = False
+
+    def parse(self, values: list[Any]) -> list[Any]:
+        """The arguments in `values`. Raises InvalidParams with geth's words."""
+        if len(values) > len(self.arguments):
+            raise TooManyArguments(len(self.arguments))
+        return [_parse(i, argument, values) for i, argument in enumerate(self.arguments)]
+
+
+METHODS: dict[str, Method] = {}
+
+
+def optional(parse: Parser[Any], default: Any = None) -> Argument:
+    """An argument that may be absent or null."""
+    return Argument(parse, required=False, default=default)
+
+
+def method(name: str, *arguments: Parser[Any] | Argument) -> Callable[[H], H]:
+    """Registers an async function of (node, *arguments) as the method `name`."""
+    return _registration(name, arguments, takes_connection=False)
+
+
+def connection_method(name: str, *arguments: Parser[Any] | Argument) -> Callable[[H], H]:
+    """Registers an async function of (node, connection, *arguments) as the method `name`, for WebSockets only."""
+    return _registration(name, arguments, takes_connection=True)
+
+
+def _registration(name: str, arguments: tuple[Parser[Any] | Argument, ...], takes_connection: bool) -> Callable[[H], H]:
+    assert name not in METHODS, f"{name} is registered twice"
+    full = tuple(a if isinstance(a, Argument) else Argument(a) for a in arguments)
+
+    def register(handler: H) -> H:
+        METHODS[name] = Method(name, full, handler, takes_connection)
+        return handler
+
+    return register
+
+
+def _parse(position: int, argument: Argument, values: list[Any]) -> Any:
+    given = position < len(values)
+    if not given or (values[position] is None and not argument.required):
+        if argument.required:
+            raise MissingArgument(position)
+        return argument.default
+    try:
+        return argument.parse(values[position])
+    except InvalidValue as problem:
+        raise InvalidArgument(position, problem.text) from None
+
+
+def arguments_of(params: Any) -> list[Any]:
+    """The positional arguments in the `params` member of a request. Raises InvalidParams."""
+    if params is None:
+        return []
+    if not isinstance(params, list):
+        raise InvalidParams("non-array args")
+    return params

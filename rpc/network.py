@@ -1,0 +1,55 @@
+"""web3_* and net_*: who answers, and on which network."""
+
+import platform
+import sys
+
+from chain.keccak import keccak256
+from rpc.methods import Node, method
+from rpc.params import data
+from rpc.render import data_json
+
+VERSION = "0.1.0"
+
+
+def client_version() -> str:
+    """As clients name themselves: name/version/system/runtime."""
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return f"Tandem/v{VERSION}/{sys.platform}-{platform.machine()}/{python}"
+
+
+@method("web3_clientVersion")
+async def web3_client_version(node: Node) -> str:
+    return client_version()
+
+
+@method("web3_sha3", data)
+async def sha3(node: Node, payload: bytes) -> str:
+    """keccak-256, whatever the name says."""
+    return data_json(keccak256(payload))
+
+
+@method("net_version")
+async def net_version(node: Node) -> str:
+    return str(node.genesis.chain_id)
+
+
+@method("net_listening")
+async def net_listening(node: Node) -> bool:
+    return True
+
+
+@method("net_peerCount")
+async def net_peer_count(node: Node) -> str:
+    """The validators this process is connected to."""
+    return hex(sum(link.connected for link in node.validators.values()))
+
+
+@method("eth_chainId")
+async def chain_id(node: Node) -> str:
+    return hex(node.genesis.chain_id)
+
+
+@method("eth_syncing")
+async def syncing(node: Node) -> bool:
+    """Never: what lags here is execution behind consensus, and tandem_status tells of it."""
+    return False

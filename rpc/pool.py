@@ -1,0 +1,372 @@
+"""rpc's view of the transactions that are admitted and not executed yet, by sender and nonce. Plain values in and out.
+
+The validators' mempools decide what is ordered; this pool decides what may enter, as geth's does, and answers what
+wallets ask meanwhile: the pending nonce, a pending transaction by hash, why one is gone. A sender's transactions are
+*pending* from its next nonce on without a gap, and *queued* behind one.
+
+It also owns the newest known state of the senders. The number that goes with all of them is that of the newest block
+told of: each state is as of that block or newer, because a change between the two is told before the number moves.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from chain.messages.execution import BlockNews
+from chain.messages.mempool import PooledTransaction, SenderState
+from chain.types import Address, BlockNumber, Hash32, ValidatorIndex, Wei
+from rpc.transaction_errors import (
+    AccountLimitExceeded,
+    AlreadyKnown,
+    InsufficientFunds,
+    InsufficientFundsForAll,
+    InsufficientFundsForReplacement,
+    NonceTooLow,
+    PoolFull,
+    ReplacementUnderpriced,
+)
+
+PRICE_BUMP_PERCENT = 10  # geth's default
+GENESIS = BlockNumber(0)
+EVERYONE = -1
+"""The bit mask of all validators, however many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """What the pool holds at most.
+
+    geth holds 5,120 transactions and 64 behind a gap of one account; bursts of a test against a devnet are larger, and
+    requests sent at once may arrive in any order, so both are more here. `idle_senders` is how many states of senders
+    without transactions are kept; `evictions`, how many reasons of transactions given up.
+    """
+
+    transactions: int = 50_000
+    raw_bytes: int = 64 * 1024 * 1024
+    queued_of_one_sender: int = 1_024
+    idle_senders: int = 20_000
+    evictions: int = 10_000
+
+
+class Place(StrEnum):
+    """Where a transaction that is not executed stands, in the words of geth's txpool namespace."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an admission changed: the transaction replaced, and those that became pending, itself or queued ones."""
+
+    replaced: PooledTransaction | None
+    promoted: tuple[PooledTransaction, ...]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A pooled transaction, and the validators that may hold it, as a bit mask: all that have not said otherwise."""
+
+    transaction: PooledTransaction
+    cost: Wei
+    holders: int = EVERYONE
+
+
+@dataclass(slots=True)
+class _Sender:
+    """A sender's newest state and its transactions by nonce.
+
+    `next` is the first nonce from the state's on that is free; `cost` sums what the transactions from the state's nonce
+    on can cost. The `executed` ones below it are in a block whose news is not here yet.
+    """
+
+    state: SenderState
+    entries: dict[int, _Entry] = field(default_factory=dict)
+    next: int = 0
+    cost: int = 0
+    executed: int = 0
+
+    def learn(self, state: SenderState) -> None:
+        self.state = state
+        self.next = state.nonce
+        ahead = [entry.cost for nonce, entry in self.entries.items() if nonce >= state.nonce]
+        self.cost, self.executed = sum(ahead), len(self.entries) - len(ahead)
+        self._close_gap()
+
+    def put(self, entry: _Entry) -> None:
+        """Add a transaction whose nonce is free and not below the state's."""
+        nonce = entry.transaction.nonce
+        assert nonce not in self.entries
+        assert nonce >= self.state.nonce
+        self.entries[nonce] = entry
+        self.cost += entry.cost
+        self._close_gap()
+
+    def take(self, nonce: int) -> None:
+        """Remove the transaction of this nonce."""
+        entry = self.entries.pop(nonce)
+        if nonce < self.state.nonce:
+            self.executed -= 1
+        else:
+            self.cost -= entry.cost
+            self.next = min(self.next, nonce)
+
+    def queued(self) -> int:
+        """How many wait behind a gap."""
+        return len(self.entries) - self.executed - (self.next - self.state.nonce)
+
+    def _close_gap(self) -> None:
+        while self.next in self.entries:
+            self.next += 1
+
+
+def cost_of(transaction: PooledTransaction) -> Wei:
+    """The most that the transaction can take from its sender."""
+    return Wei(transaction.value + transaction.gas * transaction.max_fee)
+
+
+def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
+    """Whether `new` may take the place of `old`: both fees higher, and by a tenth (geth's legacypool/list.go)."""
+    bump = 100 + PRICE_BUMP_PERCENT
+    return (
+        new.max_fee > old.max_fee
+        and new.max_priority_fee > old.max_priority_fee
+        and new.max_fee >= old.max_fee * bump // 100
+        and new.max_priority_fee >= old.max_priority_fee * bump // 100
+    )
+
+
+class TransactionPool:
+    """The admitted transactions that are not executed yet, the states of their senders, and why others left."""
+
+    def __init__(self, limits: PoolLimits | None = None, number: BlockNumber = GENESIS) -> None:
+        self._limits = limits or PoolLimits()
+        self._entries: dict[Hash32, _Entry] = {}
+        self._senders: dict[Address, _Sender] = {}
+        self._idle: OrderedDict[Address, None] = OrderedDict()
+        self._evictions: OrderedDict[Hash32, str] = OrderedDict()
+        self._raw_bytes = 0
+        self.number = number
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, transaction_hash: object) -> bool:
+        return transaction_hash in self._entries
+
+    def __iter__(self) -> Iterator[PooledTransaction]:
+        """In the order of arrival; the pool may change between two steps of a caller that made a tuple first."""
+        return (entry.transaction for entry in self._entries.values())
+
+    @property
+    def raw_bytes(self) -> int:
+        return self._raw_bytes
+
+    # What wallets ask
+
+    def get(self, transaction_hash: Hash32) -> PooledTransaction | None:
+        entry = self._entries.get(transaction_hash)
+        return None if entry is None else entry.transaction
+
+    def place(self, transaction_hash: Hash32) -> Place | None:
+        """Whether the transaction is pending or queued; None if it is not in the pool."""
+        entry = self._entries.get(transaction_hash)
+        if entry is None:
+            return None
+        sender = self._senders[entry.transaction.sender]
+        return Place.PENDING if entry.transaction.nonce < sender.next else Place.QUEUED
+
+    def eviction(self, transaction_hash: Hash32) -> str | None:
+        """Why the transaction left without being included, as long as it is remembered."""
+        return self._evictions.get(transaction_hash)
+
+    def pending_nonce(self, address: Address) -> int | None:
+        """The nonce of the sender's next transaction; None if its state is not known here."""
+        sender = self._senders.get(address)
+        return None if sender is None else sender.next
+
+    def state(self, address: Address) -> SenderState | None:
+        """The newest known state of the sender, as of block `number` or newer."""
+        sender = self._senders.get(address)
+        return None if sender is None else sender.state
+
+    def queued_cost(self, address: Address) -> Wei:
+        """What the sender's transactions in the pool can cost together."""
+        sender = self._senders.get(address)
+        return Wei(0 if sender is None else sender.cost)
+
+    def counts(self) -> tuple[int, int]:
+        """(pending, queued)."""
+        queued = sum(sender.queued() for sender in self._senders.values() if sender.entries)
+        return len(self._entries) - queued, queued
+
+    # Admission
+
+    def learn(self, state: SenderState) -> None:
+        """Take a sender's state as read from storage just now."""
+        sender = self._senders.get(state.address)
+        if sender is None:
+            self._senders[state.address] = _Sender(state, next=state.nonce)
+        elif sender.state != state:
+            sender.learn(state)
+        self._settle(state.address)
+
+    def add(self, transaction: PooledTransaction) -> Added:
+        """Admit a transaction whose sender's state is known.
+
+        Raises AlreadyKnown, NonceTooLow, InsufficientFunds and its two kin, PoolFull, ReplacementUnderpriced and
+        AccountLimitExceeded, looked for in geth's order.
+        """
+        sender = self._senders[transaction.sender]
+        if transaction.hash in self._entries:
+            raise AlreadyKnown
+        old = sender.entries.get(transaction.nonce)
+        cost = cost_of(transaction)
+        _check_state(transaction, cost, sender, old)
+        free = sender.next
+        if old is None:
+            self._check_room(transaction, sender)
+        elif not outbids(transaction, old.transaction):
+            raise ReplacementUnderpriced
+        else:
+            self._drop(old, f"replaced by 0x{transaction.hash.hex()}")
+        self._evictions.pop(transaction.hash, None)
+        self._insert(_Entry(transaction, cost), sender)
+        if old is not None:
+            return Added(old.transaction, (transaction,) if transaction.nonce < free else ())
+        return Added(None, tuple(sender.entries[nonce].transaction for nonce in range(free, sender.next)))
+
+    def adopt(self, transaction: PooledTransaction) -> bool:
+        """Take what a validator holds already, after a restart. False if it is known or executed by now."""
+        sender = self._senders[transaction.sender]
+        if not _is_free(sender, transaction.nonce) or len(self._entries) >= self._limits.transactions:
+            return False
+        self._insert(_Entry(transaction, cost_of(transaction)), sender)
+        return True
+
+    def _check_room(self, transaction: PooledTransaction, sender: _Sender) -> None:
+        limits = self._limits
+        if len(self._entries) >= limits.transactions or self._raw_bytes + len(transaction.raw) > limits.raw_bytes:
+            raise PoolFull
+        if transaction.nonce > sender.next and (queued := sender.queued()) >= limits.queued_of_one_sender:
+            raise AccountLimitExceeded(queued)
+
+    def _insert(self, entry: _Entry, sender: _Sender) -> None:
+        transaction = entry.transaction
+        sender.put(entry)
+        self._entries[transaction.hash] = entry
+        self._raw_bytes += len(transaction.raw)
+        self._idle.pop(transaction.sender, None)
+
+    # What becomes of the transactions
+
+    def held_by(self, transaction_hash: Hash32, validator: ValidatorIndex) -> None:
+        """A validator has stored the transaction."""
+        entry = self._entries.get(transaction_hash)
+        if entry is not None:
+            entry.holders |= 1 << validator
+
+    def given_up_by(self, transaction_hash: Hash32, validator: ValidatorIndex, reason: str, others: int) -> bool:
+        """A validator refused or evicted the transaction. It is gone, and True returned, unless one of `others`, a
+        bit mask, may still hold it."""
+        entry = self._entries.get(transaction_hash)
+        if entry is None:
+            return False
+        entry.holders &= ~(1 << validator)
+        if entry.holders & others:
+            return False
+        self._drop(entry, reason)
+        return True
+
+    def withdraw(self, transaction_hash: Hash32, restore: PooledTransaction | None = None) -> None:
+        """Undo an `add` that no validator agreed to, and put back what it had replaced if its place is free."""
+        entry = self._entries.get(transaction_hash)
+        if entry is None:
+            return
+        self._forget(entry)
+        sender = self._senders.get(entry.transaction.sender)
+        if restore is not None and sender is not None and _is_free(sender, restore.nonce):
+            self._evictions.pop(restore.hash, None)
+            self._insert(_Entry(restore, cost_of(restore)), sender)
+        self._settle(entry.transaction.sender)
+
+    def block_executed(self, news: BlockNews) -> list[tuple[Hash32, str]]:
+        """A block is durable: what it included is gone, and so is what it made impossible, returned with reasons.
+
+        News that does not follow on the newest known number (a revert, a restart of execution) makes every state
+        unknown that no transaction needs, and the others are as the news has them.
+        """
+        if news.number != self.number + 1:
+            self._forget_idle()
+        self.number = news.number
+        for transaction_hash in news.included:
+            self._evictions.pop(transaction_hash, None)
+            if (entry := self._entries.get(transaction_hash)) is not None:
+                self._forget(entry)
+        evicted: list[tuple[Hash32, str]] = []
+        for out in news.left_out:
+            if not out.retry and (entry := self._entries.get(out.hash)) is not None:
+                self._drop(entry, out.reason)
+                evicted.append((out.hash, out.reason))
+        for state in news.senders:
+            evicted += self._overtaken(state)
+        return evicted
+
+    def _overtaken(self, state: SenderState) -> Iterable[tuple[Hash32, str]]:
+        """Learn a sender's new state, and give up its transactions whose nonce another transaction has used."""
+        sender = self._senders.get(state.address)
+        if sender is None:
+            return
+        sender.learn(state)
+        if sender.executed:
+            for entry in [e for nonce, e in sender.entries.items() if nonce < state.nonce]:
+                reason = str(NonceTooLow(state.nonce, entry.transaction.nonce))
+                self._drop(entry, reason)
+                yield entry.transaction.hash, reason
+
+    def _drop(self, entry: _Entry, reason: str) -> None:
+        self._forget(entry)
+        self._evictions[entry.transaction.hash] = reason
+        if len(self._evictions) > self._limits.evictions:
+            self._evictions.popitem(last=False)
+
+    def _forget(self, entry: _Entry) -> None:
+        transaction = entry.transaction
+        del self._entries[transaction.hash]
+        self._raw_bytes -= len(transaction.raw)
+        self._senders[transaction.sender].take(transaction.nonce)
+        self._settle(transaction.sender)
+
+    def _settle(self, address: Address) -> None:
+        """Count a sender without transactions among the idle ones, and forget the one idle for longest."""
+        sender = self._senders.get(address)
+        if sender is None or sender.entries:
+            return
+        self._idle[address] = None
+        self._idle.move_to_end(address)
+        if len(self._idle) > self._limits.idle_senders:
+            oldest, _ = self._idle.popitem(last=False)
+            del self._senders[oldest]
+
+    def _forget_idle(self) -> None:
+        for address in self._idle:
+            del self._senders[address]
+        self._idle.clear()
+
+
+def _is_free(sender: _Sender, nonce: int) -> bool:
+    return nonce >= sender.state.nonce and nonce not in sender.entries
+
+
+def _check_state(transaction: PooledTransaction, cost: Wei, sender: _Sender, old: _Entry | None) -> None:
+    """geth's ValidateTransactionWithState (core/txpool/validation.go)."""
+    nonce, balance = sender.state.nonce, sender.state.balance
+    if transaction.nonce < nonce:
+        raise NonceTooLow(nonce, transaction.nonce)
+    if balance < cost:
+        raise InsufficientFunds(balance, cost)
+    if old is not None and balance < sender.cost + cost - old.cost:
+        raise InsufficientFundsForReplacement(balance, Wei(sender.cost), Wei(cost - old.cost))
+    if old is None and balance < sender.cost + cost:
+        raise InsufficientFundsForAll(balance, Wei(sender.cost), cost)

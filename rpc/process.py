@@ -1,0 +1,128 @@
+"""The rpc process: wires the chain view, admission, subscriptions and filters to the links, and serves them."""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import rpc.namespaces  # noqa: F401  (importing registers the methods)
+from chain.genesis import Genesis
+from chain.links import Link
+from chain.messages import Message
+from chain.messages.execution import BlockNews, FollowBlocks
+from chain.messages.mempool import ConsensusNews, Evicted, FollowConsensus
+from chain.types import ValidatorIndex
+from rpc.admission import Admission
+from rpc.app import RpcApplication
+from rpc.chain_view import ChainView
+from rpc.filters import Filters
+from rpc.methods import Callers, Node
+from rpc.news import Follower
+from rpc.server import Server
+from rpc.subscriptions import Subscriptions
+from rpc.wallet import Wallet
+
+log = logging.getLogger("tandem.rpc")
+
+
+class RpcProcess:
+    """One RPC server over the links of one chain.
+
+    `open` waits for storage, then follows the news; `serve` answers on bound sockets until `stop`.
+    """
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        storage: Link,
+        execution: Link,
+        validators: Mapping[ValidatorIndex, Link],
+        callers: Callers,
+        private_keys: Sequence[bytes],
+    ) -> None:
+        self._genesis = genesis
+        self._storage = storage
+        self._execution = execution
+        self._validators = validators
+        self._callers = callers
+        self._private_keys = private_keys
+        self._node: Node | None = None
+        self._server: Server | None = None
+
+    @property
+    def node(self) -> Node:
+        """What the methods work with, once open."""
+        assert self._node is not None, "the rpc process is not open yet"
+        return self._node
+
+    @property
+    def server(self) -> Server:
+        """The HTTP server, once open; its `listening` event is set when it accepts connections."""
+        assert self._server is not None, "the rpc process is not open yet"
+        return self._server
+
+    async def open(self) -> None:
+        """Learn where the chain stands and begin to follow it."""
+        self._node = await self._build_node()
+        self._server = Server(RpcApplication(self._node))
+        self._execution.follow(lambda: FollowBlocks(self.node.chain.number), self._block_executed)
+        for index, link in self._validators.items():
+            link.follow(self._joining(index), self._validator_news(index))
+
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Answer requests on listening or bound sockets until `stop`; they are closed then."""
+        try:
+            await self.server.serve(sockets)
+        finally:
+            await self.node.admission.close()
+
+    def stop(self) -> None:
+        """End `serve` within a second, whatever clients do."""
+        self.server.stop()
+
+    async def _build_node(self) -> Node:
+        chain = ChainView(self._storage, self._genesis)
+        await chain.open()
+        admission = Admission(self._genesis, chain, self._execution, self._validators)
+        return Node(
+            genesis=self._genesis,
+            chain=chain,
+            admission=admission,
+            wallet=Wallet(self._private_keys),
+            subscriptions=Subscriptions(admission),
+            filters=Filters(chain, admission),
+            callers=self._callers,
+            storage=self._storage,
+            execution=self._execution,
+            validators=self._validators,
+        )
+
+    async def _block_executed(self, news: Message) -> None:
+        assert isinstance(news, BlockNews)
+        added = await self.node.chain.block_executed(news)
+        if added is None:
+            log.warning("block %d was replaced before it could be read", news.number)
+            return
+        for follower in self._followers():
+            await follower.block_added(added)
+
+    def _followers(self) -> Sequence[Follower]:
+        """Admission first, so that what subscribers are told of has left the pool."""
+        return self.node.admission, self.node.subscriptions, self.node.filters
+
+    def _joining(self, index: ValidatorIndex) -> Callable[[], Message]:
+        def request() -> Message:
+            self.node.admission.validator_joined(index)
+            return FollowConsensus()
+
+        return request
+
+    def _validator_news(self, index: ValidatorIndex) -> Callable[[Message], Awaitable[None]]:
+        async def take(news: Message) -> None:
+            if isinstance(news, Evicted):
+                for follower in self._followers():
+                    await follower.transaction_evicted(index, news)
+            else:
+                assert isinstance(news, ConsensusNews)
+                self.node.chain.consensus_changed(news)
+
+        return take

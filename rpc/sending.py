@@ -1,0 +1,189 @@
+"""Methods that send and sign: raw transactions, and transactions and messages of the unlocked accounts."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chain import rlp
+from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
+from chain.types import ZERO_ADDRESS, Address, Gas, Wei
+from rpc.calls import estimate_gas
+from rpc.errors import ServerError
+from rpc.fees import SUGGESTED_TIP, coming_base_fee
+from rpc.methods import Node, method, optional
+from rpc.params import address, data, text
+from rpc.render import JsonObject, address_json, data_json, transaction_json
+from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+
+PLACE_MEMBERS = frozenset({"blockHash", "blockNumber", "blockTimestamp", "transactionIndex"})
+
+
+class IncompleteTransaction(ServerError):
+    """What a transaction cannot be without is missing, or its parts contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """For legacy and access-list transactions both are the gas price."""
+
+    max_fee: Wei
+    max_priority_fee: Wei
+
+
+@method("eth_sendRawTransaction", data)
+async def send_raw_transaction(node: Node, raw: bytes) -> str:
+    return data_json(await node.admission.submit(raw))
+
+
+@method("eth_sendTransaction", transaction_arguments)
+async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
+    """Fill in, sign and send a transaction of an unlocked account."""
+    sender = wanted.sender or ZERO_ADDRESS
+    lock = node.wallet.sending(sender)
+    unsigned = await filled(node, wanted)
+    async with lock:  # until it is in the pool, so that the next one takes the next nonce
+        if wanted.nonce is None:
+            unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
+        signed = node.wallet.sign_transaction(sender, unsigned)
+        stored = await node.admission.enter(signed)
+    await node.admission.stored(stored)
+    return data_json(signed.hash)
+
+
+@method("eth_signTransaction", transaction_arguments)
+async def sign_transaction(node: Node, wanted: TransactionArguments) -> JsonObject:
+    """Sign without sending. What would be filled in must be given, since the signature outlives the moment."""
+    if wanted.gas is None:
+        raise IncompleteTransaction("gas not specified")
+    if wanted.gas_price is None and (wanted.max_priority_fee is None or wanted.max_fee is None):
+        raise IncompleteTransaction("missing gasPrice or maxFeePerGas/maxPriorityFeePerGas")
+    if wanted.nonce is None:
+        raise IncompleteTransaction("nonce not specified")
+    sender = wanted.sender or ZERO_ADDRESS
+    signed = node.wallet.sign_transaction(sender, await filled(node, wanted))
+    return {"raw": data_json(signed.raw), "tx": _unplaced(signed, sender)}
+
+
+@method("eth_fillTransaction", transaction_arguments)
+async def fill_transaction(node: Node, wanted: TransactionArguments) -> JsonObject:
+    """The transaction with everything filled in, unsigned."""
+    sender = wanted.sender or ZERO_ADDRESS
+    unsigned = await filled(node, wanted)
+    if wanted.nonce is None:
+        unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
+    raw = _unsigned_envelope(unsigned)
+    return {"raw": data_json(raw), "tx": _unplaced(sealed(unsigned), sender)}
+
+
+@method("eth_accounts")
+async def accounts(node: Node) -> list[str | None]:
+    return [address_json(account) for account in node.wallet.accounts]
+
+
+@method("eth_requestAccounts")
+async def request_accounts(node: Node) -> list[str | None]:
+    """EIP-1102, as dapps ask a wallet; the devnet's accounts need no permission."""
+    return await accounts(node)
+
+
+@method("eth_sign", address, data)
+async def sign(node: Node, account: Address, message: bytes) -> str:
+    return data_json(node.wallet.sign_text(account, message))
+
+
+@method("personal_sign", data, address, optional(text))
+async def personal_sign(node: Node, message: bytes, account: Address, password: str | None) -> str:
+    """As eth_sign with its arguments exchanged; unlocked accounts have no password, so any will do."""
+    return await sign(node, account, message)
+
+
+def _typed_data(value: Any) -> Any:
+    """An object, or JSON text; what is in it is looked at when it is encoded."""
+    return value
+
+
+@method("eth_signTypedData_v4", address, _typed_data)
+async def sign_typed_data(node: Node, account: Address, typed_data: Any) -> str:
+    return data_json(node.wallet.sign_typed_data(account, typed_data))
+
+
+@method("eth_signTypedData_v3", address, _typed_data)
+async def sign_typed_data_v3(node: Node, account: Address, typed_data: Any) -> str:
+    """What version 3 can express, version 4 encodes to the same digest."""
+    return await sign_typed_data(node, account, typed_data)
+
+
+@method("eth_signTypedData", address, _typed_data)
+async def sign_typed_data_unversioned(node: Node, account: Address, typed_data: Any) -> str:
+    return await sign_typed_data(node, account, typed_data)
+
+
+async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
+    """The unsigned transaction with geth's defaults (TransactionArgs.setDefaults), the nonce 0 if it was not given."""
+    fees = _fees(node, wanted)
+    payload = wanted.payload()
+    if wanted.to is None and not payload:
+        raise IncompleteTransaction("contract creation without any data provided")
+    if wanted.to is None and wanted.authorizations:
+        raise IncompleteTransaction('authorizationList provided for contract creation, but "to" field is missing')
+    wanted.check_chain(node.genesis.chain_id)
+    return Transaction(
+        type=_type(wanted),
+        chain_id=node.genesis.chain_id,
+        nonce=wanted.nonce or 0,
+        max_fee=fees.max_fee,
+        max_priority_fee=fees.max_priority_fee,
+        gas=wanted.gas if wanted.gas is not None else await _estimated(node, wanted, fees),
+        to=wanted.to,
+        value=wanted.value or Wei(0),
+        data=payload,
+        access_list=wanted.access_list or (),
+        authorizations=wanted.authorizations or (),
+    )
+
+
+def _type(wanted: TransactionArguments) -> TransactionType:
+    """The oldest type that can say what was asked for, and dynamic fees where nothing speaks for another."""
+    if wanted.authorizations is not None:
+        return SET_CODE
+    if wanted.gas_price is not None:
+        return LEGACY if wanted.access_list is None else ACCESS_LIST
+    return DYNAMIC_FEE
+
+
+async def _estimated(node: Node, wanted: TransactionArguments, fees: Fees) -> Gas:
+    """The gas limit it needs, if the sender can afford it at these fees."""
+    if wanted.gas_price is None:
+        wanted = replace(wanted, max_fee=fees.max_fee, max_priority_fee=fees.max_priority_fee)
+    return await estimate_gas(node, wanted)
+
+
+def _fees(node: Node, wanted: TransactionArguments) -> Fees:
+    """What was asked for, and where nothing was: room for the base fee to double, and the tip that everyone gives."""
+    wanted.check_fees()
+    base_fee = coming_base_fee(node)
+    if wanted.gas_price is not None:
+        if wanted.authorizations is not None:
+            raise IncompleteTransaction("both gasPrice and authorizationList specified")
+        if wanted.gas_price == 0 and base_fee > 0:
+            raise IncompleteTransaction("gasPrice must be non-zero after london fork")
+        return Fees(wanted.gas_price, wanted.gas_price)
+    if wanted.max_fee == 0 and base_fee > 0:
+        raise IncompleteTransaction("maxFeePerGas must be non-zero")
+    tip = wanted.max_priority_fee
+    if tip is None:
+        tip = SUGGESTED_TIP if wanted.max_fee is None else min(SUGGESTED_TIP, wanted.max_fee)
+    return Fees(wanted.max_fee if wanted.max_fee is not None else Wei(2 * base_fee + tip), tip)
+
+
+def _unplaced(transaction: Transaction, sender: Address) -> JsonObject:
+    """A transaction that is in no block and may never be: without the members that place it."""
+    shown = transaction_json(transaction, sender, None)
+    return {name: value for name, value in shown.items() if name not in PLACE_MEMBERS}
+
+
+def _unsigned_envelope(transaction: Transaction) -> bytes:
+    """The envelope with a signature of zeros, as geth encodes what is not signed."""
+    encoded = transaction.encode()
+    if transaction.type != LEGACY:
+        return encoded
+    return rlp.encode([*rlp.decode_list(rlp.decode(encoded))[:6], b"", b"", b""])

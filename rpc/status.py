@@ -1,0 +1,102 @@
+"""tandem_*: what only this node can tell, about its pipeline and about each transaction's way through it."""
+
+import asyncio
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from chain.links import Link, LinkClosed, RequestFailed
+from chain.messages import Message
+from chain.messages.execution import ReadExecutionStatus
+from chain.messages.mempool import ConsensusNews
+from chain.messages.storage import ReadStorageStatus
+from chain.types import Hash32, ValidatorIndex
+from rpc.methods import Node, method
+from rpc.network import client_version
+from rpc.params import hash32
+from rpc.render import JsonObject, data_json
+
+log = logging.getLogger("tandem.rpc")
+
+STATUS_TIMEOUT_S = 1.0
+"""A process that does not answer within this time is shown as not answering."""
+STAGES = ("proposed", "certified", "committed", "executed", "verified")
+
+
+@method("tandem_status")
+async def status(node: Node) -> JsonObject:
+    """The pipeline from end to end, in plain numbers."""
+    execution, storage = await asyncio.gather(
+        _ask(node.execution, ReadExecutionStatus()), _ask(node.storage, ReadStorageStatus())
+    )
+    pending, queued = node.admission.pool.counts()
+    return {
+        "client": client_version(),
+        "chainId": node.genesis.chain_id,
+        "genesis": data_json(node.genesis.id()),
+        "rules": node.genesis.rules,
+        "fork": node.genesis.fork.label,
+        "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
+        "heights": heights(node),
+        "validators": [_validator(node, index) for index in sorted(node.validators)],
+        "execution": execution,
+        "storage": storage,
+        "pool": {"pending": pending, "queued": queued, "bytes": node.admission.pool.raw_bytes},
+    }
+
+
+def heights(node: Node) -> dict[str, int]:
+    """The newest block in each stage of its life: as the foremost validator has it, and as all of rpc answers it."""
+    said = node.chain.consensus.values()
+    foremost = {stage: max((getattr(news, stage) for news in said), default=0) for stage in STAGES[:3]}
+    return foremost | {"executed": node.chain.number, "verified": node.chain.finalized}
+
+
+def _validator(node: Node, index: ValidatorIndex) -> JsonObject:
+    connected = node.validators[index].connected
+    news = node.chain.consensus.get(index)
+    return {"index": index, "connected": connected, **({} if news is None else _consensus(news))}
+
+
+def _consensus(news: ConsensusNews) -> JsonObject:
+    return {
+        "round": news.round,
+        "leader": news.leader,
+        "heights": {stage: getattr(news, stage) for stage in STAGES},
+        "timeouts": news.timeouts,
+        "mempool": {"transactions": news.mempool_transactions, "bytes": news.mempool_bytes},
+        "connectedPeers": news.connected_peers,
+        "queuedBytes": news.queued_bytes,
+        "droppedFrames": news.dropped_frames,
+    }
+
+
+async def _ask(link: Link, question: Message) -> dict[str, Any] | None:
+    """A process's own status in JSON's spelling, None when it does not answer."""
+    try:
+        answer = await link.request(question, STATUS_TIMEOUT_S)
+    except (TimeoutError, RequestFailed, LinkClosed) as error:
+        log.warning("no status: %s", error or type(error).__name__)
+        return None
+    return {_camel_case(name): value for name, value in asdict(answer).items()}
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+@method("tandem_getTransactionStatus", hash32)
+async def transaction_status(node: Node, transaction_hash: Hash32) -> JsonObject:
+    """Where a transaction is: included in a block, pending, evicted with the reason, or unknown."""
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is not None:
+        return _transaction("included", block=hex(stored.header.number))
+    if transaction_hash in node.admission.pool:
+        return _transaction("pending")
+    reason = node.admission.pool.eviction(transaction_hash)
+    return _transaction("unknown") if reason is None else _transaction("evicted", reason=reason)
+
+
+def _transaction(status: str, reason: str | None = None, block: str | None = None) -> JsonObject:
+    return {"status": status, "reason": reason, "block": block}

@@ -1,0 +1,204 @@
+"""eth_subscribe: news of blocks, logs and pending transactions to WebSocket clients.
+
+What a block says is rendered once for all subscribers, and only if there are some. Whether a client keeps up is its
+connection's business: one that is gone or too slow takes nothing more, and its subscriptions end.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chain.messages.mempool import Evicted, PooledTransaction
+from chain.messages.storage import StoredBlock
+from chain.transactions import decode_transaction
+from chain.types import ValidatorIndex
+from rpc.errors import InvalidArgument, MissingArgument, RpcError, ServerError
+from rpc.log_filter import LogFilter, log_filter
+from rpc.log_range import LogRange, log_range
+from rpc.logs import logs_in
+from rpc.methods import Connection, Node, connection_method, optional
+from rpc.news import NewBlock, PendingSource
+from rpc.params import InvalidValue, Parser, boolean, text
+from rpc.render import data_json, header_json, log_json, transaction_json
+
+MAX_SUBSCRIPTIONS = 1_000
+"""Of one connection."""
+ALL_LOGS = LogFilter(None, None, None, (), ())
+
+
+class SubscriptionNotFound(RpcError):
+    """A kind of news that nobody here brings."""
+
+    code = -32601
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f'no "{kind}" subscription in eth namespace')
+
+
+class UnknownSubscription(ServerError):
+    def __init__(self) -> None:
+        super().__init__("subscription not found")
+
+
+class TooManySubscriptions(ServerError):
+    def __init__(self) -> None:
+        super().__init__(f"too many subscriptions: one connection may have {MAX_SUBSCRIPTIONS}, unsubscribe some")
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Wants the header of each new block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Wants the matching logs of each new block in the range."""
+
+    wanted: LogFilter
+    range: LogRange
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTransactions:
+    """Wants each transaction that becomes pending: whole, or its hash."""
+
+    full: bool
+
+
+Interest = Heads | Logs | PendingTransactions
+
+
+class Subscriptions:
+    """Who wants which news. Told of blocks by `block_added`, and of transactions by the source it is given."""
+
+    def __init__(self, pending: PendingSource) -> None:
+        self._subscribers: dict[Connection, dict[str, Interest]] = {}
+        pending.on_pending(self.transactions_pending)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._subscribers.values()))
+
+    def subscribe(self, connection: Connection, interest: Interest) -> str:
+        """The new subscription's id. Raises TooManySubscriptions."""
+        interests = self._subscribers.setdefault(connection, {})
+        if len(interests) >= MAX_SUBSCRIPTIONS:
+            raise TooManySubscriptions
+        subscription = random_id()
+        interests[subscription] = interest
+        return subscription
+
+    def unsubscribe(self, connection: Connection, subscription: str) -> None:
+        """Raises UnknownSubscription unless it is this connection's."""
+        interests = self._subscribers.get(connection, {})
+        if interests.pop(subscription, None) is None:
+            raise UnknownSubscription
+        if not interests:
+            del self._subscribers[connection]
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self._subscribers.pop(connection, None)
+
+    async def block_added(self, added: NewBlock) -> None:
+        """Tell of a new head, the header before the logs."""
+        self._tell_heads(added.block)
+        self._tell_logs(added.block)
+
+    async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
+        """Nothing to tell: no subscription has a word for it."""
+
+    def transactions_pending(self, transactions: Sequence[PooledTransaction]) -> None:
+        """Tell of transactions that have just become pending."""
+        wanting = list(self._interested(PendingTransactions))
+        if not wanting:
+            return
+        for transaction in transactions:
+            rendered: dict[bool, bytes] = {}
+            for connection, subscription, interest in wanting:
+                assert isinstance(interest, PendingTransactions)
+                if interest.full not in rendered:
+                    rendered[interest.full] = orjson.dumps(_pending_json(transaction, interest.full))
+                self._push(connection, subscription, rendered[interest.full])
+
+    def _tell_heads(self, block: StoredBlock) -> None:
+        wanting = list(self._interested(Heads))
+        if wanting:
+            header = orjson.dumps(header_json(block.header, block.hash))
+            for connection, subscription, _ in wanting:
+                self._push(connection, subscription, header)
+
+    def _tell_logs(self, block: StoredBlock) -> None:
+        wanting = list(self._interested(Logs))
+        logs = logs_in(block, ALL_LOGS) if wanting else []
+        for found in logs:
+            rendered: bytes | None = None
+            for connection, subscription, interest in wanting:
+                assert isinstance(interest, Logs)
+                if found.number in interest.range and interest.wanted.matches(found.log):
+                    rendered = rendered or orjson.dumps(log_json(found))
+                    self._push(connection, subscription, rendered)
+
+    def _interested(self, kind: type) -> Iterator[tuple[Connection, str, Interest]]:
+        for connection, interests in self._subscribers.items():
+            for subscription, interest in interests.items():
+                if type(interest) is kind:
+                    yield connection, subscription, interest
+
+    def _push(self, connection: Connection, subscription: str, result: bytes) -> None:
+        if connection in self._subscribers and not connection.push(_notification(subscription, result)):
+            self.forget(connection)
+
+
+def random_id() -> str:
+    """A random quantity of up to 16 bytes, as geth names subscriptions and filters."""
+    return hex(int.from_bytes(secrets.token_bytes(16), "big"))
+
+
+def _notification(subscription: str, result: bytes) -> bytes:
+    head = b'{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"%b","result":%b}}'
+    return head % (subscription.encode(), result)
+
+
+def _pending_json(transaction: PooledTransaction, full: bool) -> Any:
+    if not full:
+        return data_json(transaction.hash)
+    return transaction_json(decode_transaction(transaction.raw), transaction.sender, None)
+
+
+def _as_given(value: Any) -> Any:
+    """What the second argument must be depends on the first."""
+    return value
+
+
+def _second(parse: Parser[Any], value: Any) -> Any:
+    try:
+        return parse(value)
+    except InvalidValue as problem:
+        raise InvalidArgument(1, problem.text) from None
+
+
+def _interest(kind: str, options: Any) -> Interest:
+    if kind == "newHeads":
+        return Heads()
+    if kind == "newPendingTransactions":
+        return PendingTransactions(full=options is not None and _second(boolean, options))
+    if kind != "logs":
+        raise SubscriptionNotFound(kind)
+    if options is None:
+        raise MissingArgument(1)
+    wanted = _second(log_filter, options)
+    return Logs(wanted, log_range(wanted))
+
+
+@connection_method("eth_subscribe", text, optional(_as_given))
+async def subscribe(node: Node, connection: Connection, kind: str, options: Any) -> str:
+    return node.subscriptions.subscribe(connection, _interest(kind, options))
+
+
+@connection_method("eth_unsubscribe", text)
+async def unsubscribe(node: Node, connection: Connection, subscription: str) -> bool:
+    node.subscriptions.unsubscribe(connection, subscription)
+    return True

@@ -1,0 +1,124 @@
+"""The object that eth_call, eth_estimateGas, eth_sendTransaction and eth_signTransaction take.
+
+Members that are absent stay None: what to fill in differs between a call and a transaction to send. Members that
+nobody knows are ignored, as geth does; members that are known and not supported are refused, never ignored.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chain.transactions import AccessListEntry, Authorization
+from chain.types import Address, Gas, Wei
+from rpc.errors import InvalidParams, ServerError
+from rpc.params import InvalidValue, address, data, hash32, mapping, member, quantity, sequence, uint64
+
+STRUCT = "TransactionArgs"
+BLOB_MEMBERS = ("blobVersionedHashes", "blobs", "commitments", "proofs")
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionArguments:
+    """What the request said, None for what it did not."""
+
+    sender: Address | None
+    to: Address | None
+    gas: Gas | None
+    gas_price: Wei | None
+    max_fee: Wei | None
+    max_priority_fee: Wei | None
+    value: Wei | None
+    nonce: int | None
+    data: bytes | None
+    input: bytes | None
+    chain_id: int | None
+    access_list: tuple[AccessListEntry, ...] | None
+    authorizations: tuple[Authorization, ...] | None
+
+    def payload(self) -> bytes:
+        """The call data, under whichever of its two names it came. Raises ServerError when they differ."""
+        if self.data is not None and self.input is not None and self.data != self.input:
+            raise ServerError(
+                'both "data" and "input" are set and not equal. Please use "input" to pass transaction call data'
+            )
+        return self.input or self.data or b""
+
+    def check_fees(self) -> None:
+        """Raises ServerError when the fees of two transaction types are mixed or contradict each other."""
+        dynamic = self.max_fee is not None or self.max_priority_fee is not None
+        if self.gas_price is not None and dynamic:
+            raise ServerError("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+        if self.max_fee is not None and self.max_priority_fee is not None and self.max_fee < self.max_priority_fee:
+            raise ServerError(f"maxFeePerGas (0x{self.max_fee:x}) < maxPriorityFeePerGas (0x{self.max_priority_fee:x})")
+
+    def check_chain(self, chain_id: int) -> None:
+        """Raises ServerError when the request names another chain."""
+        if self.chain_id is not None and self.chain_id != chain_id:
+            raise ServerError(f"chainId does not match node's (have={self.chain_id}, want={chain_id})")
+
+
+def transaction_arguments(value: Any) -> TransactionArguments:
+    """Parses the object. Raises InvalidValue, or InvalidParams for blob transactions, which this chain has not."""
+    given = mapping(value, f"ethapi.{STRUCT}")
+    if any(given.get(name) is not None for name in BLOB_MEMBERS):
+        raise InvalidParams("blob transactions are not supported by this chain")
+    return TransactionArguments(
+        sender=member(given, STRUCT, "from", address),
+        to=member(given, STRUCT, "to", address),
+        gas=member(given, STRUCT, "gas", _gas),
+        gas_price=member(given, STRUCT, "gasPrice", _wei),
+        max_fee=member(given, STRUCT, "maxFeePerGas", _wei),
+        max_priority_fee=member(given, STRUCT, "maxPriorityFeePerGas", _wei),
+        value=member(given, STRUCT, "value", _wei),
+        nonce=member(given, STRUCT, "nonce", uint64),
+        data=member(given, STRUCT, "data", data),
+        input=member(given, STRUCT, "input", data),
+        chain_id=member(given, STRUCT, "chainId", quantity),
+        access_list=member(given, STRUCT, "accessList", _access_list),
+        authorizations=member(given, STRUCT, "authorizationList", _authorizations),
+    )
+
+
+def _gas(value: Any) -> Gas:
+    return Gas(uint64(value))
+
+
+def _wei(value: Any) -> Wei:
+    return Wei(quantity(value))
+
+
+def _access_list(value: Any) -> tuple[AccessListEntry, ...]:
+    return tuple(_access(entry) for entry in sequence(value, "types.AccessList"))
+
+
+def _access(value: Any) -> AccessListEntry:
+    entry = mapping(value, "types.AccessTuple")
+    account = member(entry, "AccessTuple", "address", address)
+    if account is None:
+        raise InvalidValue("missing required field 'address' for AccessTuple")
+    keys = sequence(entry.get("storageKeys") or [], "[]common.Hash")
+    return AccessListEntry(account, tuple(int.from_bytes(hash32(key), "big") for key in keys))
+
+
+def _authorizations(value: Any) -> tuple[Authorization, ...]:
+    return tuple(_authorization(item) for item in sequence(value, "[]types.SetCodeAuthorization"))
+
+
+def _authorization(value: Any) -> Authorization:
+    item = mapping(value, "types.SetCodeAuthorization")
+    numbers = {}
+    for name in ("chainId", "nonce", "yParity", "r", "s"):
+        number = member(item, "SetCodeAuthorization", name, quantity)
+        if number is None:
+            raise InvalidValue(f"missing required field '{name}' for SetCodeAuthorization")
+        numbers[name] = number
+    delegate = member(item, "SetCodeAuthorization", "address", address)
+    if delegate is None:
+        raise InvalidValue("missing required field 'address' for SetCodeAuthorization")
+    return Authorization(
+        chain_id=numbers["chainId"],
+        address=delegate,
+        nonce=numbers["nonce"],
+        y_parity=numbers["yParity"],
+        r=numbers["r"],
+        s=numbers["s"],
+    )

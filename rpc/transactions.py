@@ -1,0 +1,82 @@
+"""eth_getTransaction*, eth_getRawTransaction* and eth_getTransactionReceipt."""
+
+from chain.fees import blob_base_fee
+from chain.messages.storage import StoredBlock, StoredTransaction
+from chain.transactions import decode_transaction
+from chain.types import BlockNumber, Hash32
+from rpc.methods import Node, method
+from rpc.params import BlockReference, BlockTag, block_number, hash32, index
+from rpc.render import JsonObject, Place, data_json, place_in, receipt_json, transaction_json
+
+
+def place_of(stored: StoredTransaction) -> Place:
+    header = stored.header
+    return Place(stored.block_hash, header.number, header.timestamp, header.base_fee, stored.index)
+
+
+@method("eth_getTransactionByHash", hash32)
+async def get_transaction_by_hash(node: Node, transaction_hash: Hash32) -> JsonObject | None:
+    """An executed transaction with its place, a pooled one without, or null."""
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is not None:
+        return transaction_json(decode_transaction(stored.raw), stored.sender, place_of(stored))
+    pooled = node.admission.pool.get(transaction_hash)
+    return None if pooled is None else transaction_json(decode_transaction(pooled.raw), pooled.sender, None)
+
+
+@method("eth_getRawTransactionByHash", hash32)
+async def get_raw_transaction_by_hash(node: Node, transaction_hash: Hash32) -> str:
+    stored = await node.chain.transaction(transaction_hash)
+    found = stored or node.admission.pool.get(transaction_hash)
+    return "0x" if found is None else data_json(found.raw)
+
+
+@method("eth_getTransactionReceipt", hash32)
+async def get_transaction_receipt(node: Node, transaction_hash: Hash32) -> JsonObject | None:
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is None:
+        return None
+    blob_fee = blob_base_fee(stored.header.excess_blob_gas, node.genesis.fork)
+    transaction = decode_transaction(stored.raw)
+    return receipt_json(stored.receipt, transaction, stored.sender, place_of(stored), stored.first_log, blob_fee)
+
+
+async def _block_with(node: Node, block: BlockReference, position: int) -> StoredBlock | None:
+    """The block, if it has a transaction at that position."""
+    found = await node.chain.block(block)
+    return found if found is not None and position < len(found.transactions) else None
+
+
+async def _transaction_in(node: Node, block: BlockReference, position: int) -> JsonObject | None:
+    found = await _block_with(node, block, position)
+    if found is None:
+        return None
+    transaction = decode_transaction(found.transactions[position])
+    return transaction_json(transaction, found.senders[position], place_in(found, position))
+
+
+async def _raw_transaction_in(node: Node, block: BlockReference, position: int) -> str:
+    found = await _block_with(node, block, position)
+    return "0x" if found is None else data_json(found.transactions[position])
+
+
+@method("eth_getTransactionByBlockHashAndIndex", hash32, index)
+async def get_transaction_by_block_hash(node: Node, block: Hash32, position: int) -> JsonObject | None:
+    return await _transaction_in(node, block, position)
+
+
+@method("eth_getTransactionByBlockNumberAndIndex", block_number, index)
+async def get_transaction_by_block_number(
+    node: Node, block: BlockTag | BlockNumber, position: int
+) -> JsonObject | None:
+    return await _transaction_in(node, block, position)
+
+
+@method("eth_getRawTransactionByBlockHashAndIndex", hash32, index)
+async def get_raw_transaction_by_block_hash(node: Node, block: Hash32, position: int) -> str:
+    return await _raw_transaction_in(node, block, position)
+
+
+@method("eth_getRawTransactionByBlockNumberAndIndex", block_number, index)
+async def get_raw_transaction_by_block_number(node: Node, block: BlockTag | BlockNumber, position: int) -> str:
+    return await _raw_transaction_in(node, block, position)

@@ -1,0 +1,106 @@
+"""The command line: `scripts/bench rpc`."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import uvloop
+
+from scripts.benchmarks.http_client import HttpError, RpcError
+from scripts.benchmarks.measurements import GROUPS, Load, measure
+from scripts.benchmarks.node_process import TANDEM, NodeDidNotStart, Target, running
+from scripts.benchmarks.report import Result, as_json, as_table
+from scripts.benchmarks.workload import TransactionsLost
+
+FAILURES = (NodeDidNotStart, TransactionsLost, HttpError, RpcError, OSError)
+
+
+@click.group()
+def main() -> None:
+    """Measure a chain."""
+
+
+def _comparison(context: click.Context, option: click.Parameter, values: Sequence[str]) -> list[Target]:
+    targets = []
+    for value in values:
+        name, separator, where = value.partition("=")
+        if not separator or not name or not where:
+            raise click.BadParameter(f"{value!r} is not NAME=URL or NAME=COMMAND")
+        targets.append(Target(name, where))
+    return targets
+
+
+@main.command()
+@click.option("--url", help="HTTP address of a running node. Without it a Tandem chain is started for the run.")
+@click.option("--start", metavar="COMMAND", help="Start this node instead; {port} stands for a free port.")
+@click.option(
+    "--compare",
+    "others",
+    metavar="NAME=URL|COMMAND",
+    multiple=True,
+    callback=_comparison,
+    help="Measure another node as well and print ratios; a command is started like --start. Repeatable.",
+)
+@click.option("--only", multiple=True, type=click.Choice(GROUPS), help="Measure only this. Repeatable.")
+@click.option("--transactions", default=1000, show_default=True, type=click.IntRange(20), help="For each throughput.")
+@click.option("--senders", default=20, show_default=True, type=click.IntRange(1, 500), help="Accounts that send.")
+@click.option("--connections", default=16, show_default=True, type=click.IntRange(1, 500), help="Open at once.")
+@click.option("--samples", default=100, show_default=True, type=click.IntRange(10), help="For the latency.")
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1), help="For each query rate.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
+def rpc(
+    url: str | None,
+    start: str | None,
+    others: list[Target],
+    only: tuple[str, ...],
+    transactions: int,
+    senders: int,
+    connections: int,
+    samples: int,
+    seconds: float,
+    wants_json: bool,
+) -> None:
+    """Measure a node through its JSON-RPC, as a client sees it.
+
+    \b
+    start to first answer   from the command to an answer (only a node started here)
+    send → receipt          one transfer at a time, asking for its receipt without pause
+    transactions per second from the first one sent to the last one's receipt, signed beforehand:
+                            plain transfers, ERC-20 transfers, one counter that all write,
+                            and 100 rounds of keccak
+    queries per second      eth_call of balanceOf, eth_blockNumber
+
+    The node must have the ten accounts of the mnemonic "test test … junk" with ether.
+
+    \b
+    scripts/bench rpc
+    scripts/bench rpc --url http://127.0.0.1:8545
+    scripts/bench rpc --compare 'anvil=anvil --port {port}' --compare other=http://127.0.0.1:9545
+    """
+    if url is not None and start is not None:
+        raise click.UsageError("--url and --start exclude each other")
+    load = Load(max(transactions, senders), senders, min(connections, senders), samples, seconds)
+    where = url or start
+    first = Target("tandem", TANDEM) if where is None else Target("node", where)
+    results, failed = [], False
+    for target in [first, *others]:
+        try:
+            results.append(uvloop.run(_measured(target, load, only)))
+        except FAILURES as error:
+            # The figures of the others are worth showing all the same.
+            click.echo(f"Error: {target.name}: {error}", err=True)
+            failed = True
+    if results:
+        click.echo(as_json(results, load) if wants_json else as_table(results))
+    if failed:
+        raise SystemExit(1)
+
+
+async def _measured(target: Target, load: Load, only: tuple[str, ...]) -> Result:
+    async with running(target) as node:
+        click.echo(f"measuring {node.name} ({node.version}) …", file=sys.stderr)
+        return Result(node, await measure(node, load, lambda group: not only or group in only))
+
+
+if __name__ == "__main__":
+    main(prog_name="scripts/bench")

@@ -1,0 +1,167 @@
+"""The chain index: headers, transactions with their receipts, execution records, and where to find them by hash.
+
+A transaction, its sender and its receipt are one row, so that a receipt asked for alone costs one read however large
+its block is.
+"""
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from chain.codec import decode_value, encode_value, pack, unpack
+from chain.headers import Header, decode_header
+from chain.keccak import keccak256
+from chain.messages.storage import ApplyBlock, StoredBlock, StoredTransaction
+from chain.receipts import Receipt
+from chain.types import Address, BlockNumber, Hash32, Version
+from storage.cache import RecentlyUsed
+from storage.errors import InvalidBlock
+from storage.keyvalue import KeyValue
+from storage.logs import LogIndex
+
+HEADERS = b"h"
+NUMBERS = b"n"
+VERSIONS = b"v"
+TRANSACTIONS = b"x"
+PLACES = b"p"
+RECORDS = b"e"
+NUMBER_BYTES = 8
+INDEX_BYTES = 4
+TRANSACTIONS_A_STEP = 32
+CACHED_HEADERS = 128
+
+
+class StoredHeader(NamedTuple):
+    header: Header
+    hash: Hash32
+    proposal: Hash32
+
+
+class TransactionRow(NamedTuple):
+    """One transaction of a block; `first_log` is how many logs the ones before it have."""
+
+    raw: bytes
+    sender: Address
+    hash: Hash32
+    first_log: int
+    encoded_receipt: bytes
+
+    def receipt(self) -> Receipt:
+        return decode_value(Receipt, self.encoded_receipt)
+
+
+def number_key(number: int) -> bytes:
+    return number.to_bytes(NUMBER_BYTES, "big")
+
+
+def _place(number: int, index: int) -> bytes:
+    return number.to_bytes(NUMBER_BYTES, "big") + index.to_bytes(INDEX_BYTES, "big")
+
+
+def _row(data: bytes) -> TransactionRow:
+    return TransactionRow(*unpack(data))
+
+
+class Blocks:
+    """Blocks up to `newest`; a block being written is not there yet."""
+
+    def __init__(self, store: KeyValue) -> None:
+        self._store = store
+        self._headers: RecentlyUsed[int, StoredHeader] = RecentlyUsed(CACHED_HEADERS)
+        self.newest = BlockNumber(-1)
+        self.logs = LogIndex(store)
+
+    def put_body(self, block: ApplyBlock, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
+        """Add everything of a block but its header, which needs the state root."""
+        if not len(block.transactions) == len(block.senders) == len(block.receipts):
+            raise InvalidBlock(block.number, "it has not as many senders and receipts as transactions")
+        first_log = 0
+        rows = zip(block.transactions, block.senders, block.receipts, strict=True)
+        for index, (raw, sender, receipt) in enumerate(rows):
+            place = _place(block.number, index)
+            transaction_hash = keccak256(raw)
+            batch[TRANSACTIONS + place] = pack([raw, sender, transaction_hash, first_log, encode_value(receipt)])
+            batch[PLACES + transaction_hash] = place
+            first_log += len(receipt.logs)
+            if index % TRANSACTIONS_A_STEP == 0:
+                yield
+        self.logs.put(block.number, block.receipts, batch)
+        yield
+        batch[RECORDS + number_key(block.number)] = block.record
+
+    @staticmethod
+    def put_header(stored: StoredHeader, version: Version, batch: dict[bytes, bytes | None]) -> None:
+        number = number_key(stored.header.number)
+        batch[HEADERS + number] = stored.hash + stored.proposal + stored.header.encode()
+        batch[NUMBERS + stored.hash] = number
+        batch[VERSIONS + number] = version.to_bytes(NUMBER_BYTES, "big")
+
+    def header(self, number: int) -> StoredHeader | None:
+        if not 0 <= number <= self.newest:
+            return None
+        cached = self._headers.get(number)
+        if cached is not None:
+            return cached
+        data = self._store.get(HEADERS + number_key(number))
+        if data is None:
+            return None
+        stored = StoredHeader(decode_header(data[64:]), Hash32(data[:32]), Hash32(data[32:64]))
+        self._headers.put(number, stored)
+        return stored
+
+    def version(self, number: int) -> Version | None:
+        """The version that the block made."""
+        if not 0 <= number <= self.newest:
+            return None
+        data = self._store.get(VERSIONS + number_key(number))
+        return None if data is None else Version(int.from_bytes(data, "big"))
+
+    def number_of(self, block_hash: Hash32) -> BlockNumber | None:
+        data = self._store.get(NUMBERS + block_hash)
+        return None if data is None else BlockNumber(int.from_bytes(data, "big"))
+
+    def block(self, number: int, with_receipts: bool) -> StoredBlock | None:
+        stored, version = self.header(number), self.version(number)
+        if stored is None or version is None:
+            return None
+        rows = [_row(data) for _, data in self._store.with_prefix(TRANSACTIONS + number_key(number))]
+        return StoredBlock(
+            header=stored.header,
+            hash=stored.hash,
+            version=version,
+            hashes=tuple([row.hash for row in rows]),
+            transactions=tuple([row.raw for row in rows]),
+            senders=tuple([row.sender for row in rows]),
+            receipts=tuple([row.receipt() for row in rows]) if with_receipts else (),
+        )
+
+    def transaction(self, transaction_hash: Hash32) -> StoredTransaction | None:
+        place = self._store.get(PLACES + transaction_hash)
+        if place is None:
+            return None
+        number, index = int.from_bytes(place[:NUMBER_BYTES], "big"), int.from_bytes(place[NUMBER_BYTES:], "big")
+        stored = self.header(number)
+        if stored is None:
+            return None
+        row = self.row(number, index)
+        return StoredTransaction(
+            raw=row.raw,
+            sender=row.sender,
+            header=stored.header,
+            block_hash=stored.hash,
+            index=index,
+            first_log=row.first_log,
+            receipt=row.receipt(),
+        )
+
+    def row(self, number: int, index: int) -> TransactionRow:
+        data = self._store.get(TRANSACTIONS + _place(number, index))
+        assert data is not None, f"block {number} has no transaction {index} that its index names"
+        return _row(data)
+
+    def record(self, number: int) -> bytes | None:
+        if not 0 <= number <= self.newest:
+            return None
+        return self._store.get(RECORDS + number_key(number))
+
+    def forget(self) -> None:
+        self._headers.clear()

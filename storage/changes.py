@@ -1,0 +1,126 @@
+"""What one block (or genesis) does to the state and the tries, worked out before anything is written.
+
+A generator again, yielding between accounts: the changes are found on top of the newest version, as records to write
+and as cache entries to adopt once they are written.
+"""
+
+from collections.abc import Generator, Sequence
+from itertools import chain
+
+from chain import rlp
+from chain.accounts import AccountChange
+from chain.keccak import keccak256
+from chain.merkle import EMPTY_ROOT
+from chain.types import BlockNumber, Hash32, Version
+from storage.errors import InvalidBlock
+from storage.state import (
+    ABSENT,
+    CODES,
+    SLOT_BYTES,
+    StoredAccount,
+    VersionedState,
+    account_name,
+    encode_account,
+    encode_slot,
+    slot_name,
+)
+from storage.trie import Entry, entry
+from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
+from storage.versions import suffix
+
+SLOTS_A_STEP = 64
+RECORDS_A_STEP = 256
+
+
+class StateChanges:
+    """The changes of block `number`, which make `version`."""
+
+    def __init__(self, state: VersionedState, tries: Tries, number: BlockNumber, version: Version) -> None:
+        self.number = number
+        self.version = version
+        self.accounts: dict[bytes, tuple[Version, StoredAccount]] = {}
+        self.slots: dict[bytes, tuple[Version, int]] = {}
+        self.codes: dict[bytes, bytes] = {}
+        self.nodes: dict[bytes, bytes] = {}
+        self._state = state
+        self._tries = tries
+        self._before = state.latest
+
+    def run(self, root: Hash32, changes: Sequence[AccountChange]) -> Generator[None, None, Hash32]:
+        """Work the changes in on top of the state with this root. Gives the new root."""
+        entries = []
+        for change in changes:
+            changed = yield from self._account(change)
+            if changed is not None:
+                entries.append(changed)
+            yield
+        entries.sort()
+        return (yield from self._tries.update(ACCOUNT_TRIE, root, entries, self._before, self.nodes))
+
+    def _account(self, change: AccountChange) -> Generator[None, None, Entry | None]:
+        """The account's entry in the trie; None if it neither was nor is there."""
+        self._check(change)
+        address, account = change.address, change.account
+        before = self._state.account(address, self._before)
+        key = keccak256(address)
+        if account.is_empty:
+            if before == ABSENT:
+                return None
+            yield from self._clear_slots(change, before)
+            self.accounts[account_name(address)] = (self.version, ABSENT)
+            return entry(key, None)
+        storage_root = before.storage_root
+        if change.clears_storage:
+            yield from self._clear_slots(change, before)
+            storage_root = EMPTY_ROOT
+        if change.slots:
+            storage_root = yield from self._slots(change, storage_root)
+        if change.code:
+            self.codes[account.code_hash] = change.code
+        self.accounts[account_name(address)] = (self.version, StoredAccount(account, storage_root))
+        return entry(key, account.trie_value(storage_root))
+
+    def _check(self, change: AccountChange) -> None:
+        if account_name(change.address) in self.accounts:
+            raise InvalidBlock(self.number, f"account 0x{change.address.hex()} changes twice")
+        if change.code is not None and keccak256(change.code) != change.account.code_hash:
+            raise InvalidBlock(self.number, f"the code of account 0x{change.address.hex()} has another hash")
+
+    def _clear_slots(self, change: AccountChange, before: StoredAccount) -> Generator[None, None, None]:
+        if before.storage_root == EMPTY_ROOT:
+            return
+        for number in self._state.stored_slots(change.address, self._before):
+            self.slots[slot_name(change.address, number)] = (self.version, 0)
+            yield
+
+    def _slots(self, change: AccountChange, root: Hash32) -> Generator[None, None, Hash32]:
+        entries = []
+        for count, (number, value) in enumerate(change.slots.items()):
+            self.slots[slot_name(change.address, number)] = (self.version, value)
+            key = keccak256(number.to_bytes(SLOT_BYTES, "big"))
+            entries.append(entry(key, rlp.encode_int(value) if value else None))
+            if count % SLOTS_A_STEP == 0:
+                yield
+        entries.sort()
+        trie = storage_trie(change.address)
+        return (yield from self._tries.update(trie, root, entries, self._before, self.nodes))
+
+    def put_into(self, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
+        """Add the records that make these changes durable."""
+        at = suffix(self.version)
+        records = chain(
+            ((name, encode_account(stored)) for name, (_, stored) in self.accounts.items()),
+            ((name, encode_slot(value)) for name, (_, value) in self.slots.items()),
+            self.nodes.items(),
+        )
+        for count, (name, record) in enumerate(records):
+            batch[name + at] = record
+            if count % RECORDS_A_STEP == 0:
+                yield
+        for code_hash, code in self.codes.items():
+            batch[CODES + code_hash] = code
+
+    def adopt(self) -> None:
+        """The records are written."""
+        self._state.adopt(self.version, self.accounts, self.slots)
+        self._tries.adopt(self.nodes)

@@ -1,0 +1,69 @@
+"""Why storage refuses a request. What can be wrong with the data folder itself is in `keyvalue.py`."""
+
+from chain.types import BlockNumber, Hash32, Version
+from storage.keyvalue import StoreError
+
+
+class VersionOutOfRange(StoreError):
+    def __init__(self, version: int, oldest: Version, newest: Version) -> None:
+        super().__init__(f"state version {version} is out of range: versions {oldest} to {newest} are kept")
+
+
+class BlockOutOfRange(StoreError):
+    def __init__(self, first: int, last: int, oldest: BlockNumber, newest: BlockNumber) -> None:
+        super().__init__(f"block range {first} to {last} is out of range: blocks {oldest} to {newest} are kept")
+
+
+class TooManyBlocks(StoreError):
+    def __init__(self, asked: int, limit: int) -> None:
+        super().__init__(f"{asked} blocks asked for at once: at most {limit} are given")
+
+
+class TooManyLogs(StoreError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"query returned more than {limit} results: ask for fewer blocks, addresses or topics")
+        self.limit = limit
+
+
+class UnknownCode(StoreError):
+    def __init__(self, code_hash: Hash32) -> None:
+        super().__init__(f"no account ever had code with the hash 0x{code_hash.hex()}")
+
+
+class BlockGap(StoreError):
+    """A block that does not follow the newest one."""
+
+    def __init__(self, number: BlockNumber, newest: BlockNumber) -> None:
+        super().__init__(f"block {number} cannot be applied: the newest one is {newest}")
+        self.newest = newest
+
+
+class OtherProposalApplied(StoreError):
+    """Execution and storage disagree on history."""
+
+    def __init__(self, number: BlockNumber, applied: Hash32, offered: Hash32) -> None:
+        super().__init__(
+            f"block {number} was applied from proposal 0x{applied.hex()} already, not from 0x{offered.hex()}"
+        )
+
+
+class InvalidBlock(StoreError):
+    """A block whose parts contradict each other."""
+
+    def __init__(self, number: BlockNumber, reason: str) -> None:
+        super().__init__(f"block {number} cannot be applied: {reason}")
+
+
+class TooManyWaiting(StoreError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} requests wait for storage already: try again later")
+
+
+class UnknownRequest(StoreError):
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"storage does not answer {kind}")
+
+
+class StorageClosed(StoreError):
+    def __init__(self) -> None:
+        super().__init__("storage is shutting down")

@@ -1,0 +1,247 @@
+"""The storage process: answers reads at any version, and applies blocks one at a time between them.
+
+One event loop does everything but the write itself, which LevelDB does on a thread of its own. A large block is worked
+out in slices of a millisecond, reads being answered between them. Reads name a version, so what they answer does not
+depend on how far a block has come.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any, TypeVar
+
+from chain.links import Peer
+from chain.messages import Message
+from chain.messages.storage import (
+    ApplyBlock,
+    BlockApplied,
+    BlockHashes,
+    FoundLogs,
+    NotThere,
+    ReadBlock,
+    ReadHashes,
+    ReadHead,
+    ReadHeaders,
+    ReadLogs,
+    ReadRecord,
+    ReadState,
+    ReadStorageStatus,
+    ReadTransaction,
+    StateValues,
+    StorageStatus,
+    StoredHeaders,
+    StoredRecord,
+)
+from chain.types import ZERO_HASH, Version
+from storage.errors import (
+    BlockOutOfRange,
+    StorageClosed,
+    TooManyBlocks,
+    TooManyWaiting,
+    UnknownRequest,
+    VersionOutOfRange,
+)
+from storage.store import OLDEST_BLOCK, Store
+from storage.versions import GENESIS_VERSION
+
+SLICE_S = 0.001
+MAX_WAITING_READS = 10_000
+MAX_WAITING_BLOCKS = 64
+MAX_VERSIONS_AHEAD = 256
+"""No reader is that far ahead of storage; a version further away is a mistake, and would be waited for forever."""
+MAX_HEADERS = 1024
+READS_A_SLICE = 256
+
+T = TypeVar("T")
+log = logging.getLogger("tandem.storage")
+
+
+async def in_slices(steps: Generator[None, None, T]) -> T:
+    """Run a generator that only yields to pause, letting others run after each slice of time."""
+    pause_at = monotonic() + SLICE_S
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if monotonic() >= pause_at:
+            await asyncio.sleep(0)
+            pause_at = monotonic() + SLICE_S
+
+
+class StorageService:
+    """What storage offers on its socket. `close` when no more is asked; it closes the store too."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._writer = ThreadPoolExecutor(1, "storage-writer")
+        self._turn = asyncio.Lock()
+        self._applying: set[asyncio.Task[BlockApplied]] = set()
+        self._awaited: dict[Version, asyncio.Event] = {}
+        self._waiting = 0
+        self._closed = False
+        self._counters: Counter[str] = Counter()
+        self._answers: dict[type, Callable[[Any], Awaitable[Message]]] = {
+            ReadState: self._read_state,
+            ApplyBlock: self._apply,
+            ReadHead: self._read_head,
+            ReadBlock: self._read_block,
+            ReadTransaction: self._read_transaction,
+            ReadLogs: self._read_logs,
+            ReadHashes: self._read_hashes,
+            ReadStorageStatus: self._read_status,
+            ReadRecord: self._read_record,
+            ReadHeaders: self._read_headers,
+        }
+
+    async def answer(self, message: Message, peer: Peer) -> Message:
+        kind = type(message)
+        handler = self._answers.get(kind)
+        if handler is None:
+            raise UnknownRequest(kind.__name__)
+        if self._closed:
+            raise StorageClosed
+        self._counters[kind.__name__] += 1
+        return await handler(message)
+
+    def joined(self, peer: Peer) -> None:
+        """Nothing is kept for a peer."""
+
+    def left(self, peer: Peer) -> None:
+        """Nothing is kept for a peer."""
+
+    async def close(self) -> None:
+        """Finish the block being applied, refuse the rest, and close the store."""
+        self._closed = True
+        for event in self._awaited.values():
+            event.set()
+        await asyncio.gather(*self._applying, return_exceptions=True)
+        self._writer.shutdown()
+        self._store.close()
+
+    async def _reached(self, version: Version | None) -> Version:
+        """The version to read at, once it is applied."""
+        newest = self._store.head.version
+        if version is None:
+            return newest
+        if not GENESIS_VERSION <= version <= newest + MAX_VERSIONS_AHEAD:
+            raise VersionOutOfRange(version, GENESIS_VERSION, newest)
+        if version > newest:
+            await self._wait_for(version)
+        return version
+
+    async def _wait_for(self, version: Version) -> None:
+        if self._waiting >= MAX_WAITING_READS:
+            raise TooManyWaiting(MAX_WAITING_READS)
+        self._counters["waits"] += 1
+        self._waiting += 1
+        try:
+            await self._awaited.setdefault(version, asyncio.Event()).wait()
+        finally:
+            self._waiting -= 1
+        if self._closed:
+            raise StorageClosed
+
+    async def _read_state(self, read: ReadState) -> StateValues:
+        version = await self._reached(read.version)
+        state = self._store.state
+
+        def values() -> Generator[None, None, StateValues]:
+            accounts, slots = [], []
+            for count, address in enumerate(read.accounts, 1):
+                accounts.append(state.account(address, version).account)
+                if count % READS_A_SLICE == 0:
+                    yield
+            for count, (address, number) in enumerate(read.slots, 1):
+                slots.append(state.slot(address, number, version))
+                if count % READS_A_SLICE == 0:
+                    yield
+            codes = tuple([state.code(code_hash) for code_hash in read.codes])
+            return StateValues(version, tuple(accounts), tuple(slots), codes)
+
+        return await in_slices(values())
+
+    async def _apply(self, block: ApplyBlock) -> BlockApplied:
+        """Once begun, a block is finished even if its asker goes away: memory must follow the disk."""
+        if len(self._applying) >= MAX_WAITING_BLOCKS:
+            raise TooManyWaiting(MAX_WAITING_BLOCKS)
+        task = asyncio.create_task(self._apply_in_turn(block))
+        self._applying.add(task)
+        task.add_done_callback(self._applied)
+        return await asyncio.shield(task)
+
+    async def _apply_in_turn(self, block: ApplyBlock) -> BlockApplied:
+        async with self._turn:
+            if self._closed:
+                raise StorageClosed
+            store = self._store
+            before = store.applied(block)
+            self._wake(store.head.version)  # a write that seemed to fail may turn out to have been made
+            if before is not None:
+                return before
+            prepared = await in_slices(store.prepare(block))
+            await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
+            applied = store.adopt(prepared)
+        self._wake(applied.version)
+        return applied
+
+    def _applied(self, task: asyncio.Task[BlockApplied]) -> None:
+        self._applying.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a block was not applied: %s", task.exception())
+
+    def _wake(self, version: Version) -> None:
+        for reached in [awaited for awaited in self._awaited if awaited <= version]:
+            self._awaited.pop(reached).set()
+
+    async def _read_head(self, read: ReadHead) -> BlockApplied:
+        return self._store.head
+
+    async def _read_block(self, read: ReadBlock) -> Message:
+        number = read.number
+        if number is None and read.hash is not None:
+            number = self._store.blocks.number_of(read.hash)
+        found = None if number is None else self._store.blocks.block(number, read.with_receipts)
+        return NotThere() if found is None else found
+
+    async def _read_transaction(self, read: ReadTransaction) -> Message:
+        found = self._store.blocks.transaction(read.hash)
+        return NotThere() if found is None else found
+
+    async def _read_logs(self, read: ReadLogs) -> FoundLogs:
+        return FoundLogs(tuple(await in_slices(self._store.logs(read))))
+
+    async def _read_hashes(self, read: ReadHashes) -> BlockHashes:
+        await self._reached(read.version)
+        stored = [self._store.blocks.header(number) for number in read.numbers]
+        return BlockHashes(tuple([ZERO_HASH if header is None else header.hash for header in stored]))
+
+    async def _read_record(self, read: ReadRecord) -> Message:
+        record = self._store.blocks.record(read.number)
+        return NotThere() if record is None else StoredRecord(record)
+
+    async def _read_headers(self, read: ReadHeaders) -> StoredHeaders:
+        if read.first > read.last:
+            raise BlockOutOfRange(read.first, read.last, OLDEST_BLOCK, self._store.head.number)
+        last = min(read.last, self._store.head.number)
+        if last - read.first >= MAX_HEADERS:
+            raise TooManyBlocks(last - read.first + 1, MAX_HEADERS)
+        stored = [self._store.blocks.header(number) for number in range(max(read.first, 0), last + 1)]
+        return StoredHeaders(tuple([header.header for header in stored if header is not None]))
+
+    async def _read_status(self, read: ReadStorageStatus) -> StorageStatus:
+        store = self._store
+        counters = {
+            **self._counters,
+            "state_hits": store.state.hits,
+            "state_seeks": store.state.seeks,
+            "trie_hits": store.tries.hits,
+            "trie_seeks": store.tries.seeks,
+            "waiting_reads": self._waiting,
+        }
+        head = store.head
+        return StorageStatus(head.number, head.version, OLDEST_BLOCK, store.disk_bytes(), counters)

@@ -1,0 +1,270 @@
+"""The chain on disk: opened, checked, and grown by one block at a time, each in one atomic write.
+
+Applying a block has three parts, so that a process can answer reads in between: `prepare` works everything out (a
+generator, nothing changes), `write` makes it durable (may run on another thread), `adopt` makes it what reads see. A
+write that fails leaves memory as it was; the next `prepare` first asks the disk what it holds.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from chain.accounts import AccountChange
+from chain.forks import Fork
+from chain.genesis import Genesis
+from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, NO_PARENT, Header, with_state_root
+from chain.merkle import EMPTY_ROOT
+from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
+from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Version
+from storage.blocks import Blocks, StoredHeader
+from storage.changes import StateChanges
+from storage.errors import BlockGap, BlockOutOfRange, OtherProposalApplied, TooManyLogs
+from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OtherChain, StoreError
+from storage.leveldb import LevelDB
+from storage.logs import matches
+from storage.state import VersionedState
+from storage.tries import ACCOUNT_TRIE, Tries
+from storage.versions import GENESIS_VERSION
+
+FORMAT = 1
+META = b"M"
+FORMAT_KEY = META + b"format"
+GENESIS_KEY = META + b"genesis"
+HEAD_KEY = META + b"head"
+OLDEST_BLOCK = BlockNumber(0)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBlock:
+    """A block worked out, ready to be written."""
+
+    batch: dict[bytes, bytes | None]
+    changes: StateChanges
+    applied: BlockApplied
+
+
+def run(steps: Generator[None, None, T]) -> T:
+    """Run a generator that only yields to pause, without pausing."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+class Store:
+    """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied."""
+
+    def __init__(self, keyvalue: KeyValue, name: str) -> None:
+        self._keyvalue = keyvalue
+        self._name = name
+        self._uncertain = False
+        self.state = VersionedState(keyvalue)
+        self.tries = Tries(keyvalue)
+        self.blocks = Blocks(keyvalue)
+        self.head: BlockApplied
+
+    @classmethod
+    def open(cls, at: Path | KeyValue, genesis: Genesis, durable: bool = True) -> "Store":
+        """The chain in a folder (or an open key-value store), made from `genesis` if there is none yet.
+
+        Raises FolderInUse, FolderUnreadable, CorruptStore, NewerFormat, OtherChain, DiskFull.
+        """
+        keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
+        store = cls(keyvalue, str(at) if isinstance(at, Path) else "the store")
+        try:
+            if not store._belongs_to(genesis):
+                store._begin(genesis)
+            store._load_head()
+        except BaseException:
+            keyvalue.close()
+            raise
+        return store
+
+    def _belongs_to(self, genesis: Genesis) -> bool:
+        """Whether the chain of `genesis` is there already; False if nothing is there."""
+        data = self._keyvalue.get(FORMAT_KEY)
+        if data is None:
+            if self._keyvalue.first_from(b"") is not None:
+                raise CorruptStore(self._name, "it holds data, but not that of a chain")
+            return False
+        found = int.from_bytes(data, "big")
+        if found > FORMAT:
+            raise NewerFormat(self._name, found, FORMAT)
+        genesis_id = self._keyvalue.get(GENESIS_KEY)
+        if genesis_id != genesis.id():
+            raise OtherChain(self._name, genesis_id or b"", genesis.id())
+        return True
+
+    def _begin(self, genesis: Genesis) -> None:
+        header = genesis_header(genesis)
+        prepared = run(self._work_out(header, genesis.accounts, EMPTY_ROOT, genesis.id(), GENESIS_VERSION, {}))
+        prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
+        prepared.batch[GENESIS_KEY] = genesis.id()
+        self._keyvalue.write(prepared.batch)
+
+    def _load_head(self) -> None:
+        """Take what the disk says is the newest block, and see that its parts agree."""
+        data = self._keyvalue.get(HEAD_KEY)
+        if data is None or len(data) != 40:
+            raise CorruptStore(self._name, "it does not say which block is the newest")
+        number = BlockNumber(int.from_bytes(data[:8], "big"))
+        self.blocks.newest = number
+        self.blocks.forget()
+        stored, version = self.blocks.header(number), self.blocks.version(number)
+        if stored is None or version is None or stored.hash != data[8:] or stored.header.hash() != stored.hash:
+            raise CorruptStore(self._name, f"the header of its newest block, {number}, is missing or not that block's")
+        if self.tries.root(ACCOUNT_TRIE, version) != stored.header.state_root:
+            raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
+        self.tries.forget()
+        self.state.forget(version)
+        self.head = BlockApplied(number, version, stored.proposal, stored.hash, stored.header)
+
+    def applied(self, block: ApplyBlock) -> BlockApplied | None:
+        """The answer given before to this very proposal at this number; None if it is the next block.
+
+        Raises BlockGap, OtherProposalApplied, and DiskFull while what the disk holds cannot be found out.
+        """
+        if self._uncertain:
+            self._keyvalue.recover()
+            self._load_head()
+            self._uncertain = False
+        if block.number == self.head.number + 1:
+            return None
+        stored, version = self.blocks.header(block.number), self.blocks.version(block.number)
+        if stored is None or version is None:
+            raise BlockGap(block.number, self.head.number)
+        if stored.proposal != block.proposal:
+            raise OtherProposalApplied(block.number, stored.proposal, block.proposal)
+        return BlockApplied(block.number, version, stored.proposal, stored.hash, stored.header)
+
+    def prepare(self, block: ApplyBlock) -> Generator[None, None, PreparedBlock]:
+        """Work out the next block. Changes nothing. Raises InvalidBlock."""
+        header = replace(block.header, parent_hash=self.head.hash, number=block.number)
+        changes = self._with_parent_hash(block)
+        batch: dict[bytes, bytes | None] = {}
+        yield from self.blocks.put_body(block, batch)
+        version = Version(self.head.version + 1)
+        root = self.head.header.state_root
+        return (yield from self._work_out(header, changes, root, block.proposal, version, batch))
+
+    def _work_out(
+        self,
+        header: Header,
+        changes: Sequence[AccountChange],
+        root: Hash32,
+        proposal: Hash32,
+        version: Version,
+        batch: dict[bytes, bytes | None],
+    ) -> Generator[None, None, PreparedBlock]:
+        state = StateChanges(self.state, self.tries, header.number, version)
+        after = yield from state.run(root, changes)
+        yield from state.put_into(batch)
+        finished = with_state_root(header, header.parent_hash, after)
+        stored = StoredHeader(finished, finished.hash(), proposal)
+        self.blocks.put_header(stored, version, batch)
+        batch[HEAD_KEY] = header.number.to_bytes(8, "big") + stored.hash
+        return PreparedBlock(batch, state, BlockApplied(header.number, version, proposal, stored.hash, finished))
+
+    def _with_parent_hash(self, block: ApplyBlock) -> Sequence[AccountChange]:
+        """The block's changes with its parent's hash in the history contract (EIP-2935).
+
+        Without that contract the hash goes nowhere: "if no code exists at the address, the call must fail silently".
+        """
+        if block.parent_hash_slot is None:
+            return block.changes
+        address, number = block.parent_hash_slot
+        value = int.from_bytes(self.head.hash, "big")
+        others = [change for change in block.changes if change.address != address]
+        mine = [change for change in block.changes if change.address == address]
+        account = mine[0].account if mine else self.state.account(address, self.head.version).account
+        if account.is_empty or len(mine) > 1:
+            return block.changes
+        change = mine[0] if mine else AccountChange(address, account, {})
+        return [*others, replace(change, slots={**change.slots, number: value})]
+
+    def write(self, prepared: PreparedBlock) -> None:
+        """Make a prepared block durable, all of it or nothing. Raises DiskFull and other StoreErrors."""
+        try:
+            self._keyvalue.write(prepared.batch)
+        except StoreError:
+            self._uncertain = True
+            raise
+
+    def adopt(self, prepared: PreparedBlock) -> BlockApplied:
+        """Let reads see a block that was written."""
+        prepared.changes.adopt()
+        self.head = prepared.applied
+        self.blocks.newest = self.head.number
+        return self.head
+
+    def apply(self, block: ApplyBlock) -> BlockApplied:
+        """All of it at once, where nothing else needs to go on meanwhile."""
+        before = self.applied(block)
+        if before is not None:
+            return before
+        prepared = run(self.prepare(block))
+        self.write(prepared)
+        return self.adopt(prepared)
+
+    def logs(self, query: ReadLogs) -> Generator[None, None, list[FoundLog]]:
+        """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange, TooManyLogs."""
+        newest = self.head.number
+        if not OLDEST_BLOCK <= query.first <= min(query.last, newest):
+            raise BlockOutOfRange(query.first, query.last, OLDEST_BLOCK, newest)
+        found: list[FoundLog] = []
+        last = min(query.last, newest)
+        for candidate in self.blocks.logs.candidates(query.first, last, query.addresses, query.topics):
+            yield
+            if candidate is not None:
+                for log in self._matching_logs(query, *candidate):
+                    found.append(log)
+                    if len(found) > query.limit:
+                        raise TooManyLogs(query.limit)
+        return found
+
+    def _matching_logs(self, query: ReadLogs, number: int, indices: Sequence[int]) -> Iterator[FoundLog]:
+        stored = self.blocks.header(number)
+        assert stored is not None, f"the log index names block {number}, which is not there"
+        for index in indices:
+            row = self.blocks.row(number, index)
+            for position, log in enumerate(row.receipt().logs):
+                if matches(log, query.addresses, query.topics):
+                    yield FoundLog(
+                        log=log,
+                        number=stored.header.number,
+                        block_hash=stored.hash,
+                        timestamp=stored.header.timestamp,
+                        transaction=row.hash,
+                        transaction_index=index,
+                        index=row.first_log + position,
+                    )
+
+    def disk_bytes(self) -> int:
+        return self._keyvalue.approximate_bytes()
+
+    def close(self) -> None:
+        self._keyvalue.close()
+
+
+def genesis_header(genesis: Genesis) -> Header:
+    """The header of block 0, but for its state root."""
+    return Header(
+        parent_hash=NO_PARENT,
+        beneficiary=ZERO_ADDRESS,
+        state_root=ZERO_HASH,
+        transactions_root=EMPTY_ROOT,
+        receipts_root=EMPTY_ROOT,
+        logs_bloom=EMPTY_BLOOM,
+        number=BlockNumber(0),
+        gas_limit=genesis.gas_limit,
+        gas_used=Gas(0),
+        timestamp=genesis.timestamp,
+        prev_randao=ZERO_HASH,
+        base_fee=genesis.base_fee,
+        requests_hash=EMPTY_REQUESTS_HASH if genesis.fork >= Fork.PRAGUE else None,
+    )

@@ -1,0 +1,1 @@
+"""Ethereum's official state tests, run through the engine."""

@@ -1,0 +1,31 @@
+"""The committed sample always; with the marker `full` everything in `../shared/fixtures`, where that folder is."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import sample
+from tests.conformance.state_tests import Case, cases_in, complaint
+
+ARCHIVES = Path(__file__).parents[2].parent / "shared" / "fixtures"
+SAMPLE = sample.load()
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=lambda case: case.name)
+def test_an_official_state_test_comes_out_as_it_must(case: Case) -> None:
+    assert complaint(case) is None
+
+
+def test_the_sample_covers_both_forks_and_refusals() -> None:
+    assert {case.fork.label for case in SAMPLE} == {"cancun", "prague"}
+    assert any("expectException" in case.post for case in SAMPLE)
+    assert len({case.group for case in SAMPLE}) > 100
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not ARCHIVES.is_dir(), reason="the archives of all state tests are not beside this checkout")
+@pytest.mark.parametrize("archive", sample.ARCHIVES)
+def test_every_official_state_test_comes_out_as_it_must(archive: str) -> None:
+    cases = [case for case in cases_in(ARCHIVES / archive) if not case.is_blob_transaction]
+    complaints = [f"{case.name}: {wrong}" for case in cases if (wrong := complaint(case)) is not None]
+    assert complaints == []

@@ -1,0 +1,128 @@
+"""A `tandem up` under a test's control: its events, its processes, and every way to end it."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.json_rpc import JsonRpc
+from tests.e2e.running_node import PROJECT, free_port
+
+DEADLINE_S = 30.0
+
+
+class ChainProcess:
+    """Starts at once; `events` collects what it prints as JSON."""
+
+    def __init__(self, *options: str, port: int | None = None) -> None:
+        self.port = free_port() if port is None else port
+        command = [sys.executable, "-m", "node", "up", "--port", str(self.port), "--json", *options]
+        self.process = subprocess.Popen(
+            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.events: list[dict[str, Any]] = []
+        self.errors: list[str] = []
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._readers = [
+            threading.Thread(target=self._read_events, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def rpc(self) -> JsonRpc:
+        return JsonRpc(self.url)
+
+    def ready(self) -> dict[str, Any]:
+        """The facts it prints when it is ready."""
+        return self.event(lambda event: event["event"] == "ready")
+
+    def event(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first event so far, or to come, that is wanted."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            for event in list(self.events):
+                if wanted(event):
+                    return event
+            try:
+                self._news.get(timeout=deadline - time.monotonic())
+            except (queue.Empty, ValueError):
+                raise AssertionError(f"not printed within {DEADLINE_S} s: {self.events} {self.errors}") from None
+
+    def pids(self) -> dict[str, int]:
+        """The processes that are alive now, by name."""
+        with contextlib.closing(self.rpc()) as rpc:
+            return {row["name"]: row["pid"] for row in rpc.call("tandem_status")["processes"] if row["pid"]}
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, float]:
+        """Its exit status after the signal, and how many seconds it took."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        status = self.process.wait(DEADLINE_S)
+        seconds = time.monotonic() - started
+        self._finish_reading()
+        return status, seconds
+
+    def kill_everything(self) -> None:
+        """SIGKILL to all of its processes at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self._finish_reading()
+
+    def _finish_reading(self) -> None:
+        for reader in self._readers:
+            reader.join(DEADLINE_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    def _read_events(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+            self._news.put(None)
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.errors.append(line)
+
+
+@contextlib.contextmanager
+def chain(*options: str, port: int | None = None) -> Iterator[ChainProcess]:
+    """A chain that is ready, and that leaves nothing behind."""
+    running = ChainProcess(*options, port=port)
+    try:
+        running.ready()
+        yield running
+    finally:
+        running.kill_everything()
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Looks again and again, with a pause so short that it does not matter. For what cannot be waited for."""
+    deadline = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {deadline_s} s: {what}"
+        threading.Event().wait(0.01)

@@ -1,0 +1,174 @@
+"""Starting and ending a chain: what is printed, what is left behind, and one clear line for each thing in the way."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.chain_process import ChainProcess, alive, chain, wait_until
+from tests.e2e.running_node import PROJECT
+
+
+def tandem(*arguments: str, cwd: Path = PROJECT) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "node", *arguments]
+    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=30, env=environment, check=False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process_within_two_seconds(number: signal.Signals) -> None:
+    running = ChainProcess()
+    pids = running.ready()["processes"].values()
+    data = Path(running.ready()["dataDir"])
+    status, seconds = running.end(number)
+    assert status == 0
+    assert seconds < 2
+    assert not [pid for pid in pids if alive(pid)]
+    assert not data.exists(), "a temporary data folder is removed"
+    assert running.errors == []
+
+
+def test_a_killed_supervisor_leaves_no_process_behind() -> None:
+    running = ChainProcess()
+    pids = list(running.ready()["processes"].values())
+    running.process.kill()
+    wait_until(lambda: not any(map(alive, pids)), "all processes are gone", deadline_s=5)
+    running.kill_everything()
+
+
+def test_the_ready_event_names_what_a_user_needs() -> None:
+    with chain("--accounts", "3") as running:
+        facts = running.ready()
+        assert facts["http"] == running.url
+        assert facts["ws"] == running.url.replace("http", "ws")
+        assert facts["chainId"] == 31337
+        assert [account["address"] for account in facts["accounts"]][:1] == [
+            "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+        ]
+        assert len(facts["accounts"]) == 3
+        assert {"rpc", "storage", "execution", "worker-0", "validator-3"} <= facts["processes"].keys()
+
+
+def test_people_get_the_banner_and_a_line_for_each_block() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "node", "up", "--port", str(port), "--block-time", "100ms"]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if "block 1 " in line:
+            break
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    process.stdout.close()
+    for wanted in (
+        "(0) 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 (10,000 ETH",
+        "(0) 0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+        f"RPC         http://127.0.0.1:{port}",
+        f"WebSocket   ws://127.0.0.1:{port}",
+        "Chain id    31337",
+        "temporary, removed at the end",
+        "validator-3",
+        "retries 0",
+    ):
+        assert wanted in printed
+
+
+def test_status_shows_a_running_chain() -> None:
+    with chain() as running:
+        shown = tandem("status", "--url", running.url)
+    assert shown.returncode == 0, shown.stderr
+    for wanted in ("chain 31337", "verified 0", "execution", "storage", "mempool", "worker-0", "hotstuff-2"):
+        assert wanted in shown.stdout
+
+
+def test_status_without_a_chain_says_what_to_do() -> None:
+    shown = tandem("status", "--url", "http://127.0.0.1:1")
+    assert shown.returncode == 1
+    assert "no chain answers at http://127.0.0.1:1" in shown.stderr
+    assert "tandem up" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def refusal(*options: str, cwd: Path = PROJECT) -> str:
+    """The one line that `tandem up` ends with."""
+    run = tandem("up", *options, cwd=cwd)
+    assert run.returncode != 0, run.stdout
+    assert "Traceback" not in run.stderr
+    return run.stderr.strip()
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        line = refusal("--port", str(port))
+    assert line.startswith(f"tandem: port {port} on 127.0.0.1 is in use")
+    assert "--port" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--validators", "0"), "--validators 0 is out of range: give 1 to"),
+        (("--block-time", "soon"), "block time 'soon' is not known"),
+        (("--hardfork", "osakaa"), "unknown hardfork 'osakaa': choose one of cancun, prague"),
+        (("--mnemonic", "no"), "the mnemonic is not valid"),
+        (("--host", "999.1.1.1"), "--host '999.1.1.1' is no address of this machine"),
+        (("--no-such-option",), "No such option: --no-such-option"),
+        (("--workers", "many"), "'many' is not a valid integer"),
+        (("--strategy", "best"), "'best' is not one of"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(options: tuple[str, ...], words: str) -> None:
+    assert words in refusal("--port", "0", *options)
+
+
+def test_a_folder_of_another_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    line = refusal("--port", "0", "--data-dir", str(tmp_path))
+    assert "holds no chain" in line
+    assert "\n" not in line
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "cannot make the data folder" in refusal("--port", "0", "--data-dir", str(tmp_path / "file"))
+
+
+def test_a_folder_in_use_by_another_chain_is_refused(tmp_path: Path) -> None:
+    with chain("--data-dir", str(tmp_path / "chain")):
+        line = refusal("--port", "0", "--data-dir", str(tmp_path / "chain"))
+    assert "another Tandem runs in" in line
+    assert "\n" not in line
+
+
+def test_a_damaged_database_is_refused_and_named(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    with chain("--data-dir", str(folder)) as running:
+        running.end()
+    manifest = next((folder / "storage-0").glob("MANIFEST-*"))
+    manifest.write_bytes(b"not a manifest")
+    line = refusal("--port", "0", "--data-dir", str(folder))
+    assert "storage" in line
+    assert "damaged" in line
+    assert "\n" not in line
+
+
+def test_the_listening_socket_outlives_rpc() -> None:
+    with chain() as running:
+        pid = running.pids()["rpc"]
+        with contextlib.closing(running.rpc()) as rpc:
+            assert rpc.call("eth_blockNumber") == "0x0"
+        subprocess.run(["kill", "-9", str(pid)], check=True)
+        with contextlib.closing(running.rpc()) as rpc:
+            assert rpc.call("eth_blockNumber") == "0x0", "asked while rpc starts again, answered when it has"
+        assert running.pids()["rpc"] != pid

@@ -1,0 +1,183 @@
+"""Who gets which task, and what becomes of the tasks of those who are lost."""
+
+import asyncio
+
+import pytest
+
+from chain.messages import Message
+from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.types import ZERO_ADDRESS, Gas, Version, Wei
+from execution.call_worker import run_call
+from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
+from execution.pool_core import PoolCore
+from tests.execution.test_transfers import ENVIRONMENT
+
+
+def held(core: PoolCore[str]) -> list[tuple[str, str]]:
+    return [(a.worker, a.job) for a in core.assignments()]
+
+
+def test_workers_get_a_bounded_number_of_jobs_evenly() -> None:
+    core: PoolCore[str] = PoolCore(max_in_flight=2)
+    for name in ("w0", "w1"):
+        core.add_worker(name)
+    for job in "abcde":
+        core.submit(job)
+    assert held(core) == [("w0", "a"), ("w1", "b"), ("w0", "c"), ("w1", "d")]
+    assert core.waiting == 1
+
+
+def test_a_preferred_worker_gets_its_jobs_and_others_wait_for_it() -> None:
+    core: PoolCore[str] = PoolCore(max_in_flight=1)
+    for name in ("w0", "w1"):
+        core.add_worker(name)
+    for job in "ab":
+        core.submit(job, "w1")
+    (first,) = core.assignments()
+    assert (first.worker, first.job) == ("w1", "a")
+    assert core.finished("w1", first.lease) == "a"
+    assert held(core) == [("w1", "b")]
+
+
+def test_a_lost_workers_jobs_go_first_to_another() -> None:
+    core: PoolCore[str] = PoolCore(max_in_flight=2)
+    core.add_worker("w0")
+    for job in "abc":
+        core.submit(job, "w0")
+    core.assignments()
+    core.submit("z")
+    core.add_worker("w1")
+    assert core.remove_worker("w0") == []
+    assert held(core) == [("w1", "a"), ("w1", "b")]
+    assert core.waiting == 2
+
+
+def test_a_job_that_costs_worker_after_worker_is_given_up() -> None:
+    core: PoolCore[str] = PoolCore()
+    core.add_worker("w0")
+    core.submit("poison", losses_allowed=1)
+    core.assignments()
+    assert core.add_worker("w0") == []
+    core.assignments()
+    assert core.remove_worker("w0") == ["poison"]
+
+
+def test_an_answer_to_a_lease_that_was_taken_away_is_ignored() -> None:
+    core: PoolCore[str] = PoolCore()
+    core.add_worker("w0")
+    core.submit("a")
+    (assignment,) = core.assignments()
+    core.add_worker("w0")
+    assert core.finished("w0", assignment.lease) is None
+
+
+class Worker:
+    """A worker that keeps what is pushed."""
+
+    def __init__(self, name: str, room: int = 100) -> None:
+        self._name = name
+        self.room = room
+        self.open = True
+        self.pushed: list[RunCall] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def push(self, message: Message) -> bool:
+        if len(self.pushed) >= self.room:
+            return False
+        self.pushed.append(message)
+        return True
+
+    async def drained(self) -> None:
+        return
+
+
+CALL = RunCall(
+    0,
+    Version(1),
+    ENVIRONMENT,
+    CallMessage(ZERO_ADDRESS, ZERO_ADDRESS, Gas(100_000), Wei(0), Wei(0), Wei(0), b"", (), ()),
+    estimate=False,
+    time_limit_ms=0,
+)
+
+
+def answered(task: RunCall, output: bytes = b"ok") -> CallOutcome:
+    return CallOutcome(task.call_id, output, "", Gas(1))
+
+
+async def test_a_job_without_any_worker_is_refused_at_once() -> None:
+    with pytest.raises(NoWorkers):
+        Pool().submit(lambda worker, lease: CALL)
+
+
+async def test_two_processes_of_one_name_are_two_workers() -> None:
+    pool, first, second = Pool(), Worker("worker"), Worker("worker")
+    pool.follow(first)
+    pool.follow(second)
+    assert pool.workers == ("worker", "worker#2")
+    pool.left(first)
+    assert pool.workers == ("worker#2",)
+
+
+async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
+    pool, first, second = Pool(wait_for_workers=True), Worker("r0"), Worker("r1")
+    pool.follow(first)
+    call = asyncio.ensure_future(run_call(pool, CALL))
+    await asyncio.sleep(0)
+    assert len(first.pushed) == 1
+    pool.follow(second)
+    pool.left(first)
+    pool.finished(second, second.pushed[0].call_id, answered(second.pushed[0]))
+    assert (await call).output == b"ok"
+
+
+async def test_a_call_that_kills_two_readers_fails() -> None:
+    pool = Pool(wait_for_workers=True)
+    call = asyncio.ensure_future(run_call(pool, CALL))
+    for name in ("r0", "r1"):
+        reader = Worker(name)
+        pool.follow(reader)
+        await asyncio.sleep(0)
+        pool.left(reader)
+    with pytest.raises(WorkerLost):
+        await call
+
+
+async def test_calls_beyond_the_bound_are_refused_as_busy() -> None:
+    pool = Pool(wait_for_workers=True, max_waiting=2)
+    jobs = [pool.submit(lambda worker, lease: CALL) for _ in range(2)]
+    with pytest.raises(PoolBusy, match="server busy"):
+        pool.submit(lambda worker, lease: CALL)
+    pool.withdraw(jobs)
+    assert pool.waiting == 0
+
+
+async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.call_worker.GRACE_S", 0.01)
+    pool, stuck, other = Pool(wait_for_workers=True), Worker("r0"), Worker("r1")
+    pool.follow(stuck)
+    first = asyncio.ensure_future(run_call(pool, CALL))
+    await asyncio.sleep(0)
+    waiting = pool.submit(lambda worker, lease: CALL)
+    pool.follow(other)
+    with pytest.raises(JobTimeout):
+        await first
+    assert len(other.pushed) == 1
+    pool.finished(other, 3, answered(other.pushed[0]))
+    assert (await waiting.answer).output == b"ok"
+    assert pool.workers == ("r1",)
+    pool.finished(stuck, stuck.pushed[0].call_id, answered(stuck.pushed[0]))
+    assert pool.workers == ("r1", "r0")
+
+
+async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:
+    pool, full, free = Pool(), Worker("w0", room=0), Worker("w1")
+    pool.follow(full)
+    pool.follow(free)
+    job = pool.submit(lambda worker, lease: CALL)
+    assert len(free.pushed) == 1
+    assert job.worker == "w1"
+    assert pool.workers == ("w1",)

@@ -1,0 +1,27 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rpc.dispatch import Dispatcher
+from rpc.process import RpcProcess
+from tests.rpc.client import Client
+from tests.rpc.fake_chain import KEYS, FakeChain
+
+
+@pytest.fixture
+def chain() -> FakeChain:
+    return FakeChain()
+
+
+@pytest.fixture
+async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
+    """An rpc process over the chain, open and not listening."""
+    process = RpcProcess(chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS)
+    await process.open()
+    yield process
+    await process.node.admission.close()
+
+
+@pytest.fixture
+def client(process: RpcProcess) -> Client:
+    return Client(Dispatcher(process.node))

@@ -1,0 +1,151 @@
+"""eth_call and eth_estimateGas: what reader workers are asked, and how their answers are told."""
+
+from typing import Any
+
+import pytest
+
+from chain.messages.calls import CallOutcome, RunCall
+from chain.types import ZERO_ADDRESS, Gas
+from rpc.render import data_json
+from rpc.revert_reasons import revert_reason
+from tests.rpc.client import Client
+from tests.rpc.fake_chain import ALICE, ETHER, GENESIS_TIME, GWEI, TOKEN, FakeChain
+
+TO_TOKEN = {"to": data_json(TOKEN)}
+# From the conversations that ethereum/execution-apis recorded (eth_call/call-revert-abi-error.io and -panic.io).
+USER_ERROR = bytes.fromhex(
+    "08c379a00000000000000000000000000000000000000000000000000000000000000020"
+    "000000000000000000000000000000000000000000000000000000000000000a75736572206572726f72"
+)
+PANIC = bytes.fromhex("4e487b710000000000000000000000000000000000000000000000000000000000000001")
+CUSTOM = bytes.fromhex("cf479181") + bytes(64)
+
+
+def outcome(error: str = "", output: bytes = b"", gas: int = 21_000) -> CallOutcome:
+    return CallOutcome(0, output, error, Gas(gas))
+
+
+async def asked(client: Client, chain: FakeChain, *params: Any) -> RunCall:
+    """The request that eth_call with these parameters becomes."""
+    await client.result("eth_call", *params)
+    return chain.callers.calls[-1]
+
+
+async def test_a_call_has_geths_defaults(client: Client, chain: FakeChain) -> None:
+    request = await asked(client, chain, TO_TOKEN)
+    assert request.version == chain.head.version
+    assert request.call.sender == ZERO_ADDRESS
+    assert request.call.gas == 30_000_000
+    assert request.call.max_fee == request.call.max_priority_fee == request.call.value == 0
+    assert not request.estimate
+    assert (await asked(client, chain, TO_TOKEN | {"gas": "0x5f5e100"})).call.gas == 50_000_000
+
+
+async def test_a_call_sees_the_block_it_names(client: Client, chain: FakeChain) -> None:
+    chain.append()
+    await chain.execution.tell(chain.news())
+    at_genesis = await asked(client, chain, TO_TOKEN, "earliest")
+    assert (at_genesis.version, at_genesis.environment.number) == (chain.blocks[0].version, 0)
+    assert at_genesis.environment.timestamp == GENESIS_TIME
+    latest = await asked(client, chain, TO_TOKEN, data_json(chain.head.hash))
+    assert (latest.version, latest.environment.number) == (chain.head.version, 1)
+    assert latest.environment.base_fee == chain.head.header.base_fee
+    pending = await asked(client, chain, TO_TOKEN, "pending")
+    assert (pending.version, pending.environment.number) == (chain.head.version, 2)
+    assert pending.environment.timestamp > GENESIS_TIME + 1
+
+
+async def test_data_and_input_are_the_same_thing_and_may_not_differ(client: Client, chain: FakeChain) -> None:
+    for given in ({"data": "0x01"}, {"input": "0x01"}, {"data": "0x01", "input": "0x01"}):
+        assert (await asked(client, chain, TO_TOKEN | given)).call.data == b"\x01"
+    words = 'both "data" and "input" are set and not equal. Please use "input" to pass transaction call data'
+    assert await client.error("eth_call", TO_TOKEN | {"data": "0x01", "input": "0x02"}) == (-32000, words)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"gasPrice": "0x1", "maxFeePerGas": "0x1"},
+            (-32000, "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified"),
+        ),
+        (
+            {"maxFeePerGas": "0x1", "maxPriorityFeePerGas": "0x2"},
+            (-32000, "maxFeePerGas (0x1) < maxPriorityFeePerGas (0x2)"),
+        ),
+        ({"chainId": "0x1"}, (-32000, "chainId does not match node's (have=1, want=31337)")),
+        (
+            {"blobVersionedHashes": ["0x01" + "00" * 31]},
+            (-32602, "blob transactions are not supported by this chain"),
+        ),
+    ],
+)
+async def test_contradictions_are_refused(client: Client, given: dict[str, Any], expected: tuple[int, str]) -> None:
+    assert await client.error("eth_call", TO_TOKEN | given) == expected
+
+
+async def test_overrides_are_refused_rather_than_ignored(client: Client) -> None:
+    words = "state and block overrides are not supported by this node"
+    state = {data_json(ALICE): {"balance": "0x1"}}
+    assert await client.error("eth_call", TO_TOKEN, "latest", state) == (-32602, words)
+    assert await client.error("eth_call", TO_TOKEN, "latest", {}, {"number": "0x1"}) == (-32602, words)
+    assert await client.error("eth_estimateGas", TO_TOKEN, "latest", state) == (-32602, words)
+    assert await client.result("eth_call", TO_TOKEN, "latest", {}, None) == "0x"
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (USER_ERROR, "execution reverted: user error"),
+        (PANIC, "execution reverted: assert(false)"),
+        (CUSTOM, "execution reverted"),
+        (b"", "execution reverted"),
+    ],
+)
+async def test_a_revert_is_told_with_its_data(client: Client, chain: FakeChain, output: bytes, message: str) -> None:
+    chain.callers.outcome = outcome("execution reverted", output)
+    for method in ("eth_call", "eth_estimateGas"):
+        answer = await client.ask(method, TO_TOKEN)
+        assert answer["error"] == {"code": 3, "message": message, "data": data_json(output)}
+
+
+def test_data_that_only_looks_like_a_reason_is_none() -> None:
+    assert revert_reason(USER_ERROR[:-1]) == ""
+    assert revert_reason(USER_ERROR[:4]) == ""
+    assert revert_reason(USER_ERROR[:4] + b"\xff" * 64) == ""
+    assert revert_reason(PANIC[:-1]) == ""
+    assert revert_reason(PANIC[:-1] + b"\x77") == "unknown panic code: 0x77"
+
+
+async def test_other_failures_keep_the_words_of_the_machine(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = outcome("invalid opcode: INVALID")
+    assert await client.error("eth_call", TO_TOKEN) == (-32000, "invalid opcode: INVALID")
+    chain.callers.outcome = outcome("out of gas")
+    assert await client.error("eth_call", TO_TOKEN) == (-32000, "out of gas")
+    assert await client.error("eth_estimateGas", TO_TOKEN) == (-32000, "gas required exceeds allowance (30000000)")
+
+
+async def test_an_estimate_is_searched_up_to_what_the_sender_can_pay(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = outcome(gas=53_000)
+    given = TO_TOKEN | {"from": data_json(ALICE), "maxFeePerGas": hex(ETHER // 1000), "value": hex(9_990 * ETHER)}
+    assert await client.result("eth_estimateGas", given) == hex(53_000)
+    request = chain.callers.calls[-1]
+    assert request.estimate
+    assert request.call.gas == 10_000
+    given["value"] = hex(10_001 * ETHER)
+    assert await client.error("eth_estimateGas", given) == (-32000, "insufficient funds for transfer")
+
+
+async def test_a_call_that_takes_too_long_is_aborted(
+    client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: RunCall) -> CallOutcome:
+        raise TimeoutError
+
+    monkeypatch.setattr(chain.callers, "call", hang)
+    assert await client.error("eth_call", TO_TOKEN) == (-32000, "execution aborted (timeout = 5s)")
+
+
+async def test_a_legacy_price_stands_for_both_fees(client: Client, chain: FakeChain) -> None:
+    request = await asked(client, chain, TO_TOKEN | {"gasPrice": hex(2 * GWEI)})
+    assert (request.call.max_fee, request.call.max_priority_fee) == (2 * GWEI, 2 * GWEI)

@@ -1,0 +1,175 @@
+"""The head, what is kept of it in memory, and what moves it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from chain.messages import Message
+from chain.messages.execution import FollowBlocks
+from chain.messages.mempool import Evicted, FollowConsensus
+from chain.messages.storage import ReadBlock, ReadTransaction
+from chain.types import BlockNumber, Hash32, Wei
+from rpc.chain_view import ChainView, highest_agreed
+from rpc.errors import HeaderNotFound
+from rpc.process import RpcProcess
+from rpc.recent_blocks import RecentBlocks
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, FakeChain, transfer
+
+
+async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    block = chain.append(transfer(0))
+    seen: list[BlockNumber] = []
+    answer = chain.storage._answer
+
+    def watch(message: Message) -> Message:
+        seen.append(view.number)
+        return answer(message)
+
+    chain.storage._answer = watch
+    assert await view.transaction(block.hashes[0]) is None  # storage has it, the head has not
+    await view.block_executed(chain.news())
+    assert seen == [0, 0]
+    assert view.number == 1
+    assert await view.transaction(block.hashes[0]) is not None
+
+
+async def test_news_of_a_block_that_was_replaced_moves_nothing(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    chain.append(transfer(0))
+    assert await view.block_executed(replace(chain.news(), hash=Hash32(bytes(32)))) is None
+    assert view.number == 0
+
+
+async def test_a_block_put_in_the_place_of_another_is_what_is_read_from_then_on(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    old = chain.append(transfer(0))
+    await view.block_executed(chain.news())
+    await view.account(BOB, BlockNumber(1))
+    chain.append()
+    await view.block_executed(chain.news())
+    chain.revert_to(0)
+    chain.append(transfer(0, value=5))
+    await view.block_executed(chain.news())
+    assert (await view.account(BOB, BlockNumber(1))).balance == 10_000 * ETHER + 5
+    assert await view.block(old.hash) is None
+    assert await view.transaction(old.hashes[0]) is None
+    with pytest.raises(HeaderNotFound):
+        await view.version(BlockNumber(2))
+
+
+async def test_recent_blocks_and_cached_state_cost_storage_nothing(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    block = chain.append(transfer(0))
+    await view.block_executed(chain.news())
+    await view.account(ALICE, BlockNumber(1))
+    chain.storage.asked.clear()
+    await view.account(ALICE, BlockNumber(1))
+    await view.transaction(block.hashes[0])
+    await view.block(block.hash)
+    await view.headers(BlockNumber(0), BlockNumber(1))
+    assert chain.storage.asked == []
+
+
+async def test_what_is_no_longer_in_memory_is_read_from_storage(chain: FakeChain) -> None:
+    block = chain.append(transfer(0))
+    chain.append()
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    chain.storage.asked.clear()
+    assert (await view.existing_block(block.hash)).hash == block.hash
+    assert await view.transaction(block.hashes[0]) is not None
+    assert [header.number for header in await view.headers(BlockNumber(0), BlockNumber(2))] == [0, 1, 2]
+    kinds = [type(message) for message in chain.storage.asked]
+    assert kinds[:2] == [ReadBlock, ReadTransaction]
+
+
+async def test_a_reader_that_is_cancelled_leaves_the_others_their_answer(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    first, second = (asyncio.create_task(view.account(ALICE, BlockNumber(0))) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).balance == 10_000 * ETHER
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+def test_recent_blocks_are_bounded_in_blocks_and_in_transactions() -> None:
+    chain = FakeChain()
+    recent = RecentBlocks(max_blocks=3, max_transactions=4)
+    blocks = [chain.append(transfer(i)) for i in range(5)]
+    for block in blocks:
+        recent.add(block)
+    assert [recent.by_number(BlockNumber(n)) is not None for n in range(1, 7)] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert recent.transaction(blocks[0].hashes[0]) is None
+    assert recent.by_hash(blocks[0].hash) is None
+    large = chain.append(*(transfer(i) for i in range(5, 9)))
+    recent.add(large)
+    assert recent.by_number(BlockNumber(5)) is None
+    assert recent.by_number(BlockNumber(6)) is large
+    recent.add(chain.append())
+    assert recent.by_number(BlockNumber(6)) is large
+
+
+def test_a_gap_in_the_news_forgets_what_came_before() -> None:
+    chain = FakeChain()
+    recent = RecentBlocks()
+    first, _, third = chain.append(), chain.append(), chain.append()
+    recent.add(first)
+    recent.add(third)
+    assert recent.by_number(BlockNumber(1)) is None
+    assert recent.by_number(BlockNumber(2)) is None
+    assert recent.by_number(BlockNumber(3)) is third
+
+
+@pytest.mark.parametrize(
+    ("said", "total_stake", "agreed"),
+    [
+        ([], 4, 0),
+        ([(9, 1)], 4, 0),
+        ([(9, 1)], 3, 0),
+        ([(9, 1)], 2, 9),
+        ([(9, 1), (5, 1)], 4, 5),
+        ([(9, 1), (5, 1), (7, 1)], 4, 7),
+        ([(3, 1), (3, 1), (3, 1), (9, 1)], 4, 3),
+        ([(9, 2)], 4, 9),
+    ],
+)
+def test_agreement_needs_more_than_a_third_of_the_stake(
+    said: list[tuple[int, int]], total_stake: int, agreed: int
+) -> None:
+    assert highest_agreed([(BlockNumber(height), stake) for height, stake in said], total_stake) == agreed
+
+
+async def test_the_process_follows_from_where_storage_stands(chain: FakeChain, process: RpcProcess) -> None:
+    assert chain.execution.followed == FollowBlocks(BlockNumber(0))
+    assert chain.validator(3).followed == FollowConsensus()
+
+
+async def test_an_eviction_is_told_as_the_transactions_status(chain: FakeChain, process: RpcProcess) -> None:
+    sent = transfer(0)
+    await process.node.admission.submit(sent.raw)
+    for validator in chain.validators.values():
+        await validator.tell(Evicted(sent.hash, "nonce too low"))
+    assert process.node.admission.pool.eviction(sent.hash) == "nonce too low"
+
+
+async def test_an_included_transaction_has_left_the_pool(chain: FakeChain, process: RpcProcess) -> None:
+    sent = transfer(0, value=Wei(3))
+    await process.node.admission.submit(sent.raw)
+    chain.append(sent)
+    await chain.execution.tell(chain.news())
+    assert sent.hash not in process.node.admission.pool

@@ -1,0 +1,213 @@
+"""The methods that send and sign, in JSON."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chain.messages.calls import CallOutcome
+from chain.messages.mempool import Admit
+from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, decode_transaction
+from chain.types import Gas
+from rpc.process import RpcProcess
+from rpc.render import data_json
+from tests.rpc.client import Client
+from tests.rpc.fake_chain import ALICE, BOB, CHAIN_ID, ETHER, GWEI, KEYS, TOKEN, FakeChain, transfer
+from tests.rpc.small_chain import turns
+
+ALICE_JSON, BOB_JSON = data_json(ALICE), data_json(BOB)
+NOBODY = "0x" + 40 * "1"
+ACCESS = [{"address": data_json(TOKEN), "storageKeys": ["0x" + 64 * "0"]}]
+AUTHORIZATION = {"chainId": "0x1", "address": BOB_JSON, "nonce": "0x0", "yParity": "0x0", "r": "0x1", "s": "0x1"}
+
+
+def arrived(chain: FakeChain) -> list[Transaction]:
+    """What the first validator was sent."""
+    admits = [message for message in chain.validator(0).asked if isinstance(message, Admit)]
+    return [decode_transaction(t.raw) for admit in admits for t in admit.transactions]
+
+
+async def sent(client: Client, chain: FakeChain, **fields: Any) -> Transaction:
+    """The transaction that eth_sendTransaction makes of these fields."""
+    answer = await client.result("eth_sendTransaction", {"from": ALICE_JSON, "to": BOB_JSON, **fields})
+    await turns()
+    [transaction] = [t for t in arrived(chain) if data_json(t.hash) == answer]
+    assert transaction.sender() == ALICE
+    return transaction
+
+
+async def test_a_raw_transaction_is_admitted_and_shown_as_pending(client: Client, process: RpcProcess) -> None:
+    signed = transfer(0)
+    assert await client.result("eth_sendRawTransaction", data_json(signed.raw)) == data_json(signed.hash)
+    shown = await client.result("eth_getTransactionByHash", data_json(signed.hash))
+    assert shown["blockHash"] is None
+    assert shown["from"] == ALICE_JSON
+    assert await client.result("eth_getTransactionCount", ALICE_JSON, "pending") == "0x1"
+    assert await client.result("eth_getTransactionCount", ALICE_JSON, "latest") == "0x0"
+
+
+async def test_a_refused_transaction_has_geths_code_and_words(client: Client) -> None:
+    poor = transfer(0, value=20_000 * ETHER)
+    code, message = await client.error("eth_sendRawTransaction", data_json(poor.raw))
+    assert code == -32000
+    cost = 20_000 * ETHER + 21_000 * 3 * GWEI
+    figures = f"balance {10_000 * ETHER}, tx cost {cost}, overshot {cost - 10_000 * ETHER}"
+    assert message == f"insufficient funds for gas * price + value: {figures}"
+
+
+async def test_a_sent_transaction_is_filled_in_and_signed(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = CallOutcome(0, b"", "", Gas(21_000))
+    first = await sent(client, chain, value="0x5")
+    base_fee = int(await client.result("eth_baseFee"), 16)
+    assert (first.type, first.nonce, first.value, first.gas) == (DYNAMIC_FEE, 0, 5, 21_000)
+    assert first.chain_id == CHAIN_ID
+    assert first.max_priority_fee == GWEI
+    assert first.max_fee == 2 * base_fee + GWEI
+    assert (await sent(client, chain)).nonce == 1
+    estimate = chain.callers.calls[0]
+    assert estimate.estimate
+    assert (estimate.call.sender, estimate.call.max_fee) == (ALICE, first.max_fee)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"gasPrice": "0x77359400"}, {"type": LEGACY, "max_fee": 2 * GWEI}),
+        ({"gasPrice": "0x77359400", "accessList": ACCESS}, {"type": ACCESS_LIST}),
+        ({"accessList": ACCESS}, {"type": DYNAMIC_FEE}),
+        ({"authorizationList": [AUTHORIZATION], "gas": "0xc350"}, {"type": SET_CODE, "gas": 50_000}),
+        ({"maxPriorityFeePerGas": "0x7"}, {"max_priority_fee": 7}),
+        ({"maxFeePerGas": "0x9"}, {"max_fee": 9, "max_priority_fee": 9}),
+        ({"maxFeePerGas": "0xb2d05e00", "maxPriorityFeePerGas": "0x0"}, {"max_fee": 3 * GWEI, "max_priority_fee": 0}),
+        ({"nonce": "0x0", "gas": "0x7530"}, {"nonce": 0, "gas": 30_000}),
+        ({"data": "0x00", "gas": "0x7530"}, {"data": b"\0"}),
+        ({"data": "0x00", "input": "0x00", "chainId": "0x7a69", "gas": "0x7530"}, {"data": b"\0"}),
+    ],
+)
+async def test_what_is_given_is_kept_and_says_which_type_it_is(
+    client: Client, chain: FakeChain, fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    chain.callers.outcome = CallOutcome(0, b"", "", Gas(60_000))
+    transaction = await sent(client, chain, **fields)
+    assert {name: getattr(transaction, name) for name in expected} == expected
+
+
+async def test_transactions_sent_at_once_from_one_account_take_different_nonces(
+    client: Client, chain: FakeChain
+) -> None:
+    fields = {"from": ALICE_JSON, "to": BOB_JSON}
+    await asyncio.gather(*(client.result("eth_sendTransaction", fields) for _ in range(20)))
+    await turns()
+    assert sorted(t.nonce for t in arrived(chain)) == list(range(20))
+
+
+async def test_a_transaction_that_is_refused_uses_no_nonce(client: Client, chain: FakeChain) -> None:
+    code, _ = await client.error(
+        "eth_sendTransaction", {"from": ALICE_JSON, "to": BOB_JSON, "value": hex(20_000 * ETHER), "gas": "0x5208"}
+    )
+    assert code == -32000
+    assert (await sent(client, chain)).nonce == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"from": NOBODY}, "unknown account"),
+        ({"from": None}, "unknown account"),
+        ({"to": None}, "contract creation without any data provided"),
+        ({"chainId": "0x1"}, "chainId does not match node's (have=1, want=31337)"),
+        ({"gasPrice": "0x0"}, "gasPrice must be non-zero after london fork"),
+        ({"maxFeePerGas": "0x0"}, "maxFeePerGas must be non-zero"),
+        (
+            {"gasPrice": "0x1", "maxFeePerGas": "0x1"},
+            "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
+        ),
+        ({"gasPrice": "0x1", "authorizationList": [AUTHORIZATION]}, "both gasPrice and authorizationList specified"),
+        ({"maxFeePerGas": "0x1", "maxPriorityFeePerGas": "0x2"}, "maxFeePerGas (0x1) < maxPriorityFeePerGas (0x2)"),
+        (
+            {"data": "0x01", "input": "0x02"},
+            'both "data" and "input" are set and not equal. Please use "input" to pass transaction call data',
+        ),
+        (
+            {"to": None, "data": "0x00", "authorizationList": [AUTHORIZATION]},
+            'authorizationList provided for contract creation, but "to" field is missing',
+        ),
+        ({"gas": "0x4e20"}, "intrinsic gas too low: gas 20000, minimum needed 21000"),
+    ],
+)
+async def test_contradictions_are_refused_in_geths_words(client: Client, fields: dict[str, Any], words: str) -> None:
+    given = {"from": ALICE_JSON, "to": BOB_JSON, **fields}
+    assert await client.error("eth_sendTransaction", given) == (-32000, words)
+
+
+async def test_a_transaction_whose_estimate_reverts_is_not_sent(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = CallOutcome(0, b"", "execution reverted", Gas(0))
+    answer = await client.error("eth_sendTransaction", {"from": ALICE_JSON, "to": BOB_JSON})
+    assert answer == (3, "execution reverted")
+    assert arrived(chain) == []
+
+
+async def test_signing_sends_nothing_and_shows_what_was_signed(client: Client, chain: FakeChain) -> None:
+    fields = {"from": ALICE_JSON, "to": BOB_JSON, "nonce": "0x4", "gas": "0x5208", "gasPrice": "0x5"}
+    answer = await client.result("eth_signTransaction", fields)
+    signed = decode_transaction(bytes.fromhex(answer["raw"][2:]))
+    assert (signed.sender(), signed.nonce, signed.max_fee) == (ALICE, 4, 5)
+    assert answer["tx"]["hash"] == data_json(signed.hash)
+    assert answer["tx"]["nonce"] == "0x4"
+    assert "blockHash" not in answer["tx"]
+    assert arrived(chain) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("gas", "gas not specified"),
+        ("gasPrice", "missing gasPrice or maxFeePerGas/maxPriorityFeePerGas"),
+        ("nonce", "nonce not specified"),
+    ],
+)
+async def test_signing_wants_everything_given(client: Client, missing: str, words: str) -> None:
+    fields = {"from": ALICE_JSON, "to": BOB_JSON, "nonce": "0x4", "gas": "0x5208", "gasPrice": "0x5"}
+    del fields[missing]
+    assert await client.error("eth_signTransaction", fields) == (-32000, words)
+
+
+async def test_filling_in_signs_nothing(client: Client) -> None:
+    dynamic = await client.result("eth_fillTransaction", {"from": ALICE_JSON, "to": BOB_JSON})
+    assert dynamic["tx"]["gas"] == "0x5208"
+    assert dynamic["tx"]["r"] == dynamic["tx"]["s"] == "0x0"
+    assert dynamic["raw"].startswith("0x02")
+    legacy = await client.result("eth_fillTransaction", {"from": ALICE_JSON, "to": BOB_JSON, "gasPrice": "0x5"})
+    assert legacy["raw"].endswith("80808080")  # no data, and v, r and s of zero
+
+
+async def test_the_accounts_are_those_of_the_keys(client: Client) -> None:
+    accounts = await client.result("eth_accounts")
+    assert len(accounts) == len(KEYS)
+    assert accounts[:2] == [ALICE_JSON, BOB_JSON]
+    assert await client.result("eth_requestAccounts") == accounts
+
+
+async def test_messages_are_signed_under_both_names(client: Client) -> None:
+    signature = await client.result("eth_sign", ALICE_JSON, "0x1234")
+    assert len(signature) == 132
+    assert await client.result("personal_sign", "0x1234", ALICE_JSON) == signature
+    assert await client.result("personal_sign", "0x1234", ALICE_JSON, "password") == signature
+    assert await client.error("eth_sign", NOBODY, "0x12") == (-32000, "unknown account")
+    assert (await client.error("eth_sign", ALICE_JSON))[0] == -32602
+
+
+async def test_typed_data_is_signed_under_all_names(client: Client) -> None:
+    typed_data = {
+        "types": {"EIP712Domain": [], "Vote": [{"name": "yes", "type": "bool"}]},
+        "primaryType": "Vote",
+        "domain": {},
+        "message": {"yes": True},
+    }
+    names = ("eth_signTypedData", "eth_signTypedData_v3", "eth_signTypedData_v4")
+    signatures = {await client.result(name, ALICE_JSON, typed_data) for name in names}
+    assert len(signatures) == 1
+    code, message = await client.error("eth_signTypedData_v4", ALICE_JSON, {})
+    assert code == -32602
+    assert message.startswith("invalid typed data: ")
+    assert await client.error("eth_signTypedData_v4", NOBODY, typed_data) == (-32000, "unknown account")

@@ -1,0 +1,245 @@
+"""The server on a real socket: HTTP and WebSocket, browsers, limits, news, idleness and the end."""
+
+import asyncio
+import io
+import json
+import resource
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from chain.messages.calls import CallOutcome, RunCall
+from rpc import websocket
+from rpc.http import MAX_BODY_BYTES
+from rpc.process import RpcProcess
+from rpc.render import data_json
+from tests.rpc.fake_chain import FakeChain, transfer
+
+ORIGIN = "https://app.example.org"
+CHAIN_ID = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+
+
+@asynccontextmanager
+async def serving(process: RpcProcess) -> AsyncIterator[str]:
+    """The address of the process on a free port, until the end of the block."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    server = asyncio.create_task(process.serve([listener]))
+    await process.server.listening.wait()
+    try:
+        yield address
+    finally:
+        process.stop()
+        await server
+
+
+@pytest.fixture
+async def address(process: RpcProcess) -> AsyncIterator[str]:
+    async with serving(process) as address:
+        yield address
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_json_rpc_is_answered_whatever_the_content_type(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.post(f"http://{address}/", json=CHAIN_ID) as answer:
+        assert answer.content_type == "application/json"
+        assert await answer.json() == {"jsonrpc": "2.0", "id": 1, "result": "0x7a69"}
+    async with http.post(f"http://{address}", data=json.dumps([CHAIN_ID, CHAIN_ID])) as answer:
+        assert [part["result"] for part in await answer.json()] == ["0x7a69", "0x7a69"]
+
+
+async def test_notifications_get_an_empty_answer(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.post(f"http://{address}/", json={"jsonrpc": "2.0", "method": "eth_chainId"}) as answer:
+        assert answer.status == 200
+        assert await answer.read() == b""
+
+
+async def test_a_body_over_the_limit_is_refused_announced_or_not(http: aiohttp.ClientSession, address: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 65536 + 2):
+            yield b" " * 65536
+
+    async with http.post(f"http://{address}/", data=io.BytesIO(b" " * (MAX_BODY_BYTES + 1))) as answer:
+        assert answer.status == 413
+    async with http.post(f"http://{address}/", data=chunks()) as answer:
+        assert answer.status == 413
+    padded = json.dumps(CHAIN_ID).encode().ljust(MAX_BODY_BYTES)
+    async with http.post(f"http://{address}/", data=io.BytesIO(padded)) as answer:
+        assert (await answer.json())["result"] == "0x7a69"
+
+
+async def test_any_page_may_talk_to_the_node(http: aiohttp.ClientSession, address: str) -> None:
+    asks = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,x-custom",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    async with http.options(f"http://{address}/", headers=asks) as answer:
+        assert answer.status == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert answer.headers["Access-Control-Allow-Headers"] == "content-type,x-custom"
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
+    async with http.post(f"http://{address}/", json=CHAIN_ID, headers={"Origin": ORIGIN}) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+        assert answer.headers["Vary"].lower() == "origin"
+
+
+async def test_other_methods_and_paths_are_refused(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.put(f"http://{address}/", json=CHAIN_ID) as answer:
+        assert answer.status == 405
+    async with http.post(f"http://{address}/nothing", json=CHAIN_ID) as answer:
+        assert answer.status == 404
+
+
+async def test_a_browser_gets_a_hint_and_a_script_gets_json(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.get(f"http://{address}/", headers={"Accept": "text/html"}) as answer:
+        page = await answer.text()
+        assert "chain id 31337" in page
+        assert address in page
+    async with http.get(f"http://{address}/") as answer:
+        assert (await answer.json())["chainId"] == 31337
+
+
+async def test_health_tells_what_is_missing(http: aiohttp.ClientSession, address: str, chain: FakeChain) -> None:
+    async with http.get(f"http://{address}/health") as answer:
+        assert (answer.status, await answer.json()) == (200, {"status": "ok", "block": 0})
+    chain.execution.connected = False
+    async with http.get(f"http://{address}/health") as answer:
+        assert (answer.status, await answer.json()) == (503, {"status": "waiting", "for": ["execution"]})
+
+
+async def test_a_websocket_answers_requests_and_batches(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.ws_connect(f"ws://{address}/") as client:
+        await client.send_json(CHAIN_ID)
+        assert (await client.receive_json())["result"] == "0x7a69"
+        await client.send_json([CHAIN_ID, CHAIN_ID])
+        assert len(await client.receive_json()) == 2
+        await client.send_bytes(json.dumps(CHAIN_ID).encode())
+        assert (await client.receive_json())["result"] == "0x7a69"
+        await client.send_str("{")
+        assert (await client.receive_json())["error"]["code"] == -32700
+
+
+async def test_a_new_block_moves_the_head_and_is_pushed(
+    http: aiohttp.ClientSession, address: str, chain: FakeChain
+) -> None:
+    async with http.ws_connect(f"ws://{address}/") as client:
+        await client.send_json(SUBSCRIBE)
+        subscription = (await client.receive_json())["result"]
+        block = chain.append(transfer(0))
+        async with http.post(f"http://{address}/", json=CHAIN_ID | {"method": "eth_blockNumber"}) as answer:
+            assert (await answer.json())["result"] == "0x0"
+        await chain.execution.tell(chain.news())
+        pushed = await client.receive_json()
+        assert pushed["params"]["subscription"] == subscription
+        assert pushed["params"]["result"]["hash"] == data_json(block.hash)
+        async with http.post(f"http://{address}/", json=CHAIN_ID | {"method": "eth_blockNumber"}) as answer:
+            assert (await answer.json())["result"] == "0x1"
+
+
+async def test_a_closed_websocket_is_forgotten(http: aiohttp.ClientSession, address: str, process: RpcProcess) -> None:
+    async with http.ws_connect(f"ws://{address}/") as client:
+        await client.send_json(SUBSCRIBE)
+        await client.receive_json()
+        assert len(process.node.subscriptions) == 1
+    async with asyncio.timeout(5):
+        while process.server.server_state.tasks:
+            await asyncio.wait(set(process.server.server_state.tasks))
+    assert len(process.node.subscriptions) == 0
+
+
+async def test_a_client_that_does_not_read_is_disconnected(
+    http: aiohttp.ClientSession, address: str, process: RpcProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "MAX_QUEUED_BYTES", 100_000)
+    impatient = aiohttp.ClientWSTimeout(ws_close=0.1)
+    async with http.ws_connect(f"ws://{address}/", timeout=impatient) as client:
+        await client.send_json(SUBSCRIBE)
+        await client.receive_json()
+        transport = client._response.connection.transport  # type: ignore[union-attr]
+        transport.pause_reading()  # type: ignore[union-attr]
+        [connection] = process.node.subscriptions._subscribers
+        pushed = 0
+        while connection.push(b'"' + b"x" * 50_000 + b'"'):
+            pushed += 1
+            assert pushed < 1_000
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            while process.server.server_state.connections:  # noqa: ASYNC110  (uvicorn has no event for it)
+                await asyncio.sleep(0.05)
+    assert len(process.node.subscriptions) == 0
+
+
+async def test_the_end_comes_within_a_second_whatever_clients_do(
+    http: aiohttp.ClientSession, process: RpcProcess
+) -> None:
+    async with serving(process) as address:
+        client = await http.ws_connect(f"ws://{address}/", autoclose=False)
+        async with http.post(f"http://{address}/", json=CHAIN_ID) as answer:
+            await answer.read()
+        start = time.perf_counter()
+    assert time.perf_counter() - start < 1
+    await client.close()
+    with pytest.raises(OSError, match="onnect"):
+        await asyncio.open_connection(*address.split(":"))
+
+
+async def test_requests_that_do_not_end_are_cut_off_at_the_end(
+    http: aiohttp.ClientSession,
+    process: RpcProcess,
+    chain: FakeChain,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Semaphore(0)
+
+    async def hang(_: RunCall) -> CallOutcome:
+        begun.release()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(chain.callers, "call", hang)
+    call = CHAIN_ID | {"method": "eth_call", "params": [{}]}
+    async with serving(process) as address:
+        asked = asyncio.ensure_future(http.post(f"http://{address}/", json=call))
+        client = await http.ws_connect(f"ws://{address}/")
+        await client.send_json(call)
+        await begun.acquire()
+        await begun.acquire()
+        start = time.perf_counter()
+    assert time.perf_counter() - start < 1
+    assert process.server.server_state.tasks == set()
+    assert (await asked).status == 503
+    assert (await client.receive()).type == aiohttp.WSMsgType.CLOSE
+    assert caplog.records == []
+
+
+async def test_an_idle_server_uses_no_cpu(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.ws_connect(f"ws://{address}/") as client:
+        await client.send_json(SUBSCRIBE)
+        await client.receive_json()
+        before = switches_and_seconds()
+        await asyncio.sleep(1)
+        after = switches_and_seconds()
+    assert after[0] - before[0] < 5
+    assert after[1] - before[1] < 0.01
+
+
+def switches_and_seconds() -> tuple[Any, float]:
+    """How often this process has waited, and the CPU time it has taken."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_nvcsw, usage.ru_utime + usage.ru_stime

@@ -1,0 +1,113 @@
+"""The unlocked accounts' signatures, held against eth_account and the example of EIP-712."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from eth_account import Account
+from eth_account.messages import encode_defunct
+
+from chain.keccak import keccak256
+from chain.signing import address_of_private_key
+from chain.types import ZERO_ADDRESS, Address
+from rpc.wallet import InvalidTypedData, UnknownAccount, Wallet
+from tests.rpc.small_chain import ACCOUNTS, KEYS, transfer
+
+COW = keccak256(b"cow")
+"""The key of EIP-712's example."""
+
+MAIL: dict[str, Any] = {
+    "types": {
+        "EIP712Domain": [
+            {"name": "name", "type": "string"},
+            {"name": "version", "type": "string"},
+            {"name": "chainId", "type": "uint256"},
+            {"name": "verifyingContract", "type": "address"},
+        ],
+        "Person": [{"name": "name", "type": "string"}, {"name": "wallet", "type": "address"}],
+        "Mail": [
+            {"name": "from", "type": "Person"},
+            {"name": "to", "type": "Person"},
+            {"name": "contents", "type": "string"},
+        ],
+    },
+    "primaryType": "Mail",
+    "domain": {
+        "name": "Ether Mail",
+        "version": "1",
+        "chainId": 1,
+        "verifyingContract": "0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC",
+    },
+    "message": {
+        "from": {"name": "Cow", "wallet": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"},
+        "to": {"name": "Bob", "wallet": "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"},
+        "contents": "Hello, Bob!",
+    },
+}
+MAIL_SIGNATURE = (
+    "4355c47d63924e8a72e509b65029052eb6c299d53a04e167c5775fd466751c9d"
+    "07299936d304c153f6443dfa05f40ff007d72911b6f72307f996231605b91562"
+    "1c"
+)
+"""v, r and s of the example in EIP-712."""
+
+
+def test_accounts_are_in_the_order_of_the_keys() -> None:
+    assert Wallet(KEYS).accounts == tuple(ACCOUNTS)
+
+
+@pytest.mark.parametrize("text", [b"", b"hello", "grüezi".encode(), bytes(300)])
+def test_messages_are_signed_as_eth_account_signs_them(text: bytes) -> None:
+    expected = Account.sign_message(encode_defunct(text), KEYS[0]).signature
+    assert Wallet(KEYS).sign_text(ACCOUNTS[0], text) == expected
+
+
+def test_transactions_are_signed_as_eth_account_signs_them() -> None:
+    unsigned = transfer(nonce=7)
+    fields = {
+        "type": 2,
+        "chainId": 31337,
+        "nonce": 7,
+        "maxFeePerGas": unsigned.max_fee,
+        "maxPriorityFeePerGas": unsigned.max_priority_fee,
+        "gas": unsigned.gas,
+        "to": unsigned.to,
+        "value": unsigned.value,
+        "data": b"",
+    }
+    expected = Account.sign_transaction(fields, KEYS[1])
+    signed = Wallet(KEYS).sign_transaction(ACCOUNTS[1], unsigned)
+    assert signed.raw == expected.raw_transaction
+    assert signed.hash == expected.hash
+
+
+@pytest.mark.parametrize("given", [MAIL, json.dumps(MAIL)])
+def test_typed_data_is_signed_as_in_the_example_of_eip_712(given: Any) -> None:
+    cow = address_of_private_key(COW)
+    assert cow == Address(bytes.fromhex("cd2a3d9f938e13cd947ec05abc7fe734df8dd826"))
+    assert Wallet([COW]).sign_typed_data(cow, given).hex() == MAIL_SIGNATURE
+
+
+@pytest.mark.parametrize("given", [{}, [], 5, "no json", {**MAIL, "primaryType": "Letter"}, {**MAIL, "message": 5}])
+def test_what_is_no_typed_data_is_refused(given: Any) -> None:
+    with pytest.raises(InvalidTypedData, match=r"^invalid typed data: "):
+        Wallet(KEYS).sign_typed_data(ACCOUNTS[0], given)
+
+
+def test_an_account_without_a_key_is_unknown() -> None:
+    wallet = Wallet(KEYS)
+    for sign in (
+        lambda: wallet.sign_text(ZERO_ADDRESS, b""),
+        lambda: wallet.sign_transaction(ZERO_ADDRESS, transfer()),
+        lambda: wallet.sign_typed_data(ZERO_ADDRESS, {}),
+        lambda: wallet.sending(ZERO_ADDRESS),
+    ):
+        with pytest.raises(UnknownAccount, match=r"^unknown account$"):
+            sign()
+
+
+def test_the_library_for_typed_data_is_loaded_on_first_use_only() -> None:
+    program = "import sys, rpc.process; assert not {'eth_account', 'eth_abi', 'pydantic'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
