@@ -1,18 +1,23 @@
 """The rpc process: JSON-RPC on the listening socket, and the pool that reader processes join."""
 
 import asyncio
+import json
 import os
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.tasks import FollowTasks
 from chain.types import ValidatorIndex
-from execution.pool import Pool
+from execution.pool import Pool, PoolBusy, WorkerLost
 from node.output import Output
 from node.plan import Plan, Role
 from node.roles import sockets_of
+from rpc.errors import LimitExceeded, ServerError
 from rpc.process import RpcProcess
 
 CALL_GRACE_S = 1.0
@@ -26,9 +31,14 @@ class ReaderPool:
         self._pool = Pool(wait_for_workers=True)
 
     async def call(self, request: RunCall) -> CallOutcome:
-        """Raises PoolBusy, WorkerLost or JobTimeout."""
+        """Raises TimeoutError when a reader is stuck, LimitExceeded or ServerError when none takes the call."""
         limit_s = request.time_limit_ms / 1000 + CALL_GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s)
+        try:
+            answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s)
+        except PoolBusy as busy:
+            raise LimitExceeded(str(busy)) from busy
+        except WorkerLost as lost:
+            raise ServerError(str(lost)) from lost
         assert isinstance(answer, CallOutcome)
         return answer
 
@@ -44,6 +54,16 @@ class ReaderPool:
 
     def left(self, peer: Peer) -> None:
         self._pool.left(peer)
+
+
+def supervised_processes(file: str | None) -> Any:
+    """What the supervisor wrote of its processes: name, pid (None while it is down) and restarts of each."""
+    if file is None:
+        return None
+    try:
+        return json.loads(Path(file).read_text())["processes"]
+    except FileNotFoundError:  # the chain is ending
+        return None
 
 
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
@@ -63,6 +83,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             validators,
             readers,
             [account.private_key for account in plan.folder.accounts],
+            partial(supervised_processes, plan.processes_file),
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

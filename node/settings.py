@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.forks import fork_named
+from chain.forks import UnknownFork, fork_named
 from node.errors import BadSetting
 
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
@@ -39,7 +39,10 @@ class Settings:
 
     def checked(self) -> "Settings":
         """Itself. Raises BadSetting for the first value out of range."""
-        fork_named(self.hardfork)
+        try:
+            fork_named(self.hardfork)
+        except UnknownFork as error:
+            raise BadSetting(str(error)) from error
         for name, low, high in (
             ("port", 0, 65_535),
             ("chain_id", 1, 2**53 - 1),

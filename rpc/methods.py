@@ -63,6 +63,8 @@ class Node:
     storage: Link
     execution: Link
     validators: Mapping[ValidatorIndex, Link]
+    processes: Callable[[], Json]
+    """The chain's processes as their supervisor lists them; None where there is no supervisor."""
 
 
 @dataclass(frozen=True, slots=True)

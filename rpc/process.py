@@ -15,7 +15,7 @@ from rpc.admission import Admission
 from rpc.app import RpcApplication
 from rpc.chain_view import ChainView
 from rpc.filters import Filters
-from rpc.methods import Callers, Node
+from rpc.methods import Callers, Json, Node
 from rpc.news import Follower
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
@@ -38,6 +38,7 @@ class RpcProcess:
         validators: Mapping[ValidatorIndex, Link],
         callers: Callers,
         private_keys: Sequence[bytes],
+        processes: Callable[[], Json] = lambda: None,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -45,6 +46,7 @@ class RpcProcess:
         self._validators = validators
         self._callers = callers
         self._private_keys = private_keys
+        self._processes = processes
         self._node: Node | None = None
         self._server: Server | None = None
 
@@ -94,6 +96,7 @@ class RpcProcess:
             storage=self._storage,
             execution=self._execution,
             validators=self._validators,
+            processes=self._processes,
         )
 
     async def _block_executed(self, news: Message) -> None:

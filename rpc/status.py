@@ -38,6 +38,7 @@ async def status(node: Node) -> JsonObject:
         "fork": node.genesis.fork.label,
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": heights(node),
+        "processes": node.processes(),
         "validators": [_validator(node, index) for index in sorted(node.validators)],
         "execution": execution,
         "storage": storage,

@@ -47,12 +47,12 @@ def replayed_head(genesis: Genesis, rpc: JsonRpc) -> tuple[int, str]:
     The hash covers the state root, so that equal hashes mean equal balances, storage and receipts.
     """
     newest = int(rpc.call("eth_blockNumber"), 16)
-    blocks = [rpc.call("eth_getBlockByNumber", hex(number), True) for number in range(1, newest + 1)]
+    blocks = [_proposal(rpc, rpc.call("eth_getBlockByNumber", hex(number), False)) for number in range(1, newest + 1)]
     head = asyncio.run(_replay(genesis, blocks))
     return head.number, "0x" + head.hash.hex()
 
 
-async def _replay(genesis: Genesis, blocks: list[dict[str, Any]]) -> BlockApplied:
+async def _replay(genesis: Genesis, blocks: list[Proposal]) -> BlockApplied:
     storage = StorageService(Store.open(MemoryKeyValue(), genesis))
     link = DirectLink(storage)
     head = await link.request(ReadHead())
@@ -61,7 +61,7 @@ async def _replay(genesis: Genesis, blocks: list[dict[str, Any]]) -> BlockApplie
         genesis.chain_id, genesis.fork, head, link, Engine(genesis.fork), "serial", Pool(), senders
     )
     for block in blocks:
-        executed = await processor.execute(_proposal(block))
+        executed = await processor.execute(block)
         head = await link.request(executed.apply)
         processor.applied(executed, head)
     await storage.close()
@@ -69,8 +69,10 @@ async def _replay(genesis: Genesis, blocks: list[dict[str, Any]]) -> BlockApplie
     return head
 
 
-def _proposal(block: dict[str, Any]) -> Proposal:
+def _proposal(rpc: JsonRpc, block: dict[str, Any]) -> Proposal:
     """A proposal that makes this block again; what consensus adds does not matter to execution."""
+    places = [(block["number"], hex(index)) for index in range(len(block["transactions"]))]
+    raw = rpc.batch("eth_getRawTransactionByBlockNumberAndIndex", places) if places else []
     inputs = BlockInputs(
         timestamp_ms=int(block["timestamp"], 16) * 1000,
         beneficiary=Address(_bytes(block["miner"])),
@@ -86,15 +88,9 @@ def _proposal(block: dict[str, Any]) -> Proposal:
         number=BlockNumber(int(block["number"], 16)),
         inputs=inputs,
         executed=ExecutedBlock(BlockNumber(0), ZERO_HASH),
-        transactions=tuple(_raw(transaction) for transaction in block["transactions"]),
+        transactions=tuple(map(_bytes, raw)),
     )
 
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text[2:])
-
-
-def _raw(transaction: dict[str, Any]) -> bytes:
-    raise NotImplementedError
-
-

@@ -123,7 +123,7 @@ def test_a_taken_port_is_named() -> None:
         (("--hardfork", "osakaa"), "unknown hardfork 'osakaa': choose one of cancun, prague"),
         (("--mnemonic", "no"), "the mnemonic is not valid"),
         (("--host", "999.1.1.1"), "--host '999.1.1.1' is no address of this machine"),
-        (("--no-such-option",), "No such option: --no-such-option"),
+        (("--no-such-option",), "No such option"),
         (("--workers", "many"), "'many' is not a valid integer"),
         (("--strategy", "best"), "'best' is not one of"),
     ],

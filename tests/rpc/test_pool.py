@@ -139,6 +139,9 @@ def test_tiny_fees_must_be_raised_too() -> None:
     with pytest.raises(ReplacementUnderpriced):
         pool.add(pooled(0, fee=1, tip=1, value=1))
     pool.add(pooled(0, fee=2, tip=2))
+    pool.add(pooled(0, BOB, fee=1, tip=0))
+    with pytest.raises(ReplacementUnderpriced):
+        pool.add(pooled(0, BOB, fee=1, tip=1))
 
 
 def test_a_full_pool_takes_only_replacements() -> None:
@@ -231,6 +234,15 @@ def test_what_only_an_absent_validator_holds_is_not_waited_for() -> None:
     pool.held_by(pooled(0).hash, V0)
     pool.held_by(pooled(0).hash, V1)
     assert pool.given_up_by(pooled(0).hash, V1, "gave up", others=0)
+
+
+def test_sent_again_after_its_eviction_it_is_pending_again() -> None:
+    pool = pool_with()
+    pool.add(pooled(0))
+    pool.given_up_by(pooled(0).hash, V0, "gave up", others=0)
+    pool.add(pooled(0))
+    assert pool.eviction(pooled(0).hash) is None
+    assert pool.place(pooled(0).hash) is Place.PENDING
 
 
 def test_included_after_all_is_no_eviction() -> None:

@@ -101,6 +101,18 @@ async def test_transactions_sent_at_once_from_one_account_take_different_nonces(
     assert sorted(t.nonce for t in arrived(chain)) == list(range(20))
 
 
+async def test_the_next_nonce_waits_for_a_sender_that_is_read_again(client: Client, chain: FakeChain) -> None:
+    assert (await sent(client, chain)).nonce == 0
+    carol = chain.append(transfer(0, KEYS[2], to=ALICE, value=9_000 * ETHER))
+    assert ALICE not in [state.address for state in chain.news(carol).senders]
+    await chain.execution.tell(chain.news(carol))
+    large = {"from": ALICE_JSON, "to": BOB_JSON, "value": hex(15_000 * ETHER), "gas": "0x5208"}
+    small = {"from": ALICE_JSON, "to": BOB_JSON, "gas": "0x5208"}
+    await asyncio.gather(client.result("eth_sendTransaction", large), client.result("eth_sendTransaction", small))
+    await turns()
+    assert [t.nonce for t in arrived(chain)] == [0, 1, 2]
+
+
 async def test_a_transaction_that_is_refused_uses_no_nonce(client: Client, chain: FakeChain) -> None:
     code, _ = await client.error(
         "eth_sendTransaction", {"from": ALICE_JSON, "to": BOB_JSON, "value": hex(20_000 * ETHER), "gas": "0x5208"}

@@ -53,6 +53,7 @@ from storage.store import PreparedBlock, Store
 from tests.storage.test_disk_full import Full
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain, block_of, genesis_of
 
+TIME_LIMIT_S = 20
 A = Address(b"\xaa" * 20)
 GENESIS = genesis_of(AccountChange(A, Account(1, Wei(5)), {1: 11}))
 
@@ -77,7 +78,8 @@ class Asker:
         self.service = service
 
     async def ask(self, message: Any) -> Any:
-        answer = await self.service.answer(decode_message(encode_message(message)), SomePeer())
+        async with asyncio.timeout(TIME_LIMIT_S):
+            answer = await self.service.answer(decode_message(encode_message(message)), SomePeer())
         return decode_message(encode_message(answer))
 
     def asking(self, message: Any) -> "asyncio.Task[Any]":

@@ -20,6 +20,8 @@ BENEFICIARY = Address(b"\xbe" * 20)
 ETHER = 10**18
 BASE_FEE, MAX_FEE, TIP = 7, 100, 3
 ENGINE = Engine(Fork.PRAGUE)
+NEWER_OPCODES = {"CLZ": 0x1E, "INVALID": 0xFE}
+"""What py-evm has no names for."""
 
 
 def environment(fork: Fork = Fork.PRAGUE) -> BlockEnvironment:
@@ -47,7 +49,7 @@ def assemble(text: str) -> bytes:
             data = int(word).to_bytes((int(word).bit_length() + 7) // 8 or 1, "big")
             code += bytes((0x5F + len(data),)) + data
         else:
-            code += bytes((0x1E if word == "CLZ" else getattr(opcode_values, word),))
+            code += bytes((NEWER_OPCODES.get(word) or getattr(opcode_values, word),))
     return code
 
 
@@ -62,9 +64,17 @@ def state(*contracts: tuple[Address, str]) -> MemoryState:
 
 
 def transaction(to: Address | None, **changes: Any) -> Transaction:
-    fields: dict[str, Any] = {"nonce": 0, "gas": Gas(200_000), "value": Wei(0), "data": b"", "type": DYNAMIC_FEE}
-    fields |= changes
-    return Transaction(chain_id=31337, max_fee=Wei(MAX_FEE), max_priority_fee=Wei(TIP), to=to, **fields)
+    fields: dict[str, Any] = {
+        "type": DYNAMIC_FEE,
+        "chain_id": 31337,
+        "nonce": 0,
+        "max_fee": Wei(MAX_FEE),
+        "max_priority_fee": Wei(TIP),
+        "gas": Gas(200_000),
+        "value": Wei(0),
+        "data": b"",
+    }
+    return Transaction(to=to, **fields | changes)
 
 
 def execute(
