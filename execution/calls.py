@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from chain.intrinsic_gas import TX_GAS
 from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, SET_CODE, Transaction
+from chain.transactions import DYNAMIC_FEE, SET_CODE, Transaction
 from chain.types import Gas, Wei
 from execution.errors import CannotInclude, FloorGasTooLow, IntrinsicGasTooLow
 from execution.evm.computation import Computation
@@ -31,9 +31,9 @@ class CallResult:
 
 
 def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
-    """The call in the shape that the executor takes. Its type decides nothing but which fields are allowed."""
+    """The call in the shape that the executor takes."""
     return Transaction(
-        type=SET_CODE if call.authorizations else DYNAMIC_FEE if call.max_priority_fee else ACCESS_LIST,
+        type=SET_CODE if call.authorizations else DYNAMIC_FEE,
         chain_id=None,
         nonce=0,
         max_fee=call.max_fee,
@@ -117,7 +117,10 @@ class _Estimation:
         return result is not None and result.frame.error is None
 
     def _allowance(self) -> int | None:
-        """The highest limit to try: the block's or the caller's, as far as the sender can pay. None if not even the value."""
+        """The highest limit to try: the caller's or the block's, as far as the sender can pay for it.
+
+        None if it has not even the value.
+        """
         call = self._call
         highest = int(call.gas) if call.gas >= TX_GAS else int(self._environment.gas_limit)
         if call.max_fee:

@@ -6,7 +6,7 @@ from pathlib import Path
 from node import folder as data
 from node.endpoints import NamedEndpoints
 from node.errors import BadSetting
-from node.output import Output
+from node.output import Output, account_facts, account_lines
 from node.plan import Kind, Plan, role_named
 from node.roles import run_role
 from node.settings import Settings
@@ -16,8 +16,12 @@ from node.up import listen
 def initialise(settings: Settings) -> None:
     """`tandem init`. Raises BadDataFolder."""
     folder = data.create_or_open(_data_dir(settings), settings)
-    facts = {"dataDir": str(folder.path), "genesis": "0x" + folder.genesis.id().hex()}
-    text = f"{folder.path} holds chain {folder.genesis.chain_id}, genesis 0x{folder.genesis.id().hex()}"
+    facts = {
+        "dataDir": str(folder.path),
+        "genesis": "0x" + folder.genesis.id().hex(),
+        "accounts": account_facts(folder),
+    }
+    text = "\n".join([*account_lines(settings, folder), "", f"Genesis     0x{folder.genesis.id().hex()}"])
     Output(json_lines=settings.json, quiet=settings.quiet).event("initialised", text, facts)
 
 

@@ -86,19 +86,22 @@ def ready_facts(
         "chainId": folder.genesis.chain_id,
         "dataDir": str(folder.path),
         "processes": dict(processes),
-        "accounts": [
-            {"address": checksummed(account.address), "privateKey": "0x" + account.private_key.hex()}
-            for account in folder.accounts
-        ],
+        "accounts": account_facts(folder),
         "seconds": round(seconds, 3),
     }
 
 
-def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:
-    """What people see when the chain is ready."""
+def account_facts(folder: DataFolder) -> list[dict[str, str]]:
+    return [
+        {"address": checksummed(account.address), "privateKey": "0x" + account.private_key.hex()}
+        for account in folder.accounts
+    ]
+
+
+def account_lines(settings: Settings, folder: DataFolder) -> list[str]:
+    """The development accounts, and what else a wallet asks for."""
     genesis = folder.genesis
-    lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
-    lines += ["Accounts", "========"]
+    lines = ["Accounts", "========"]
     eth = f"{settings.balance:,} ETH at genesis"
     lines += [f"({i}) {checksummed(account.address)} ({eth})" for i, account in enumerate(folder.accounts)]
     lines += ["", "Private keys", "============"]
@@ -106,7 +109,13 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     if settings.mnemonic == DEFAULT_MNEMONIC:
         lines += ["", "These keys are known to everyone: never use them on a public chain."]
     lines += ["", f"Mnemonic    {settings.mnemonic}", f"Chain id    {genesis.chain_id}"]
-    lines += [f"Hardfork    {genesis.fork.label}", f"Gas limit   {genesis.gas_limit:,}"]
+    return [*lines, f"Hardfork    {genesis.fork.label}", f"Gas limit   {genesis.gas_limit:,}"]
+
+
+def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:
+    """What people see when the chain is ready."""
+    lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
+    lines += account_lines(settings, folder)
     kept = "kept" if folder.durable else "temporary, removed at the end"
     lines += [f"Data        {folder.path} ({kept})"]
     lines += ["Processes   " + _wrapped([f"{name} {pid}" for name, pid in processes.items()], indent=12)]

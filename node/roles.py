@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import uvloop
@@ -82,30 +82,47 @@ def run_role(plan: Plan, name: str) -> int:
     )
     if role.kind in (Kind.WORKER, Kind.READER):
         os.nice(WORKER_NICENESS)
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # may be deep in bytecode, has nothing to put in order
     try:
         uvloop.run(_until_stopped(plan, role, output))
-    except fatal_errors() as error:
-        output.trouble(f"{role.name}: {error}", process=role.name)
-        return FATAL_STATUS
-    except Exception as error:
+    except Exception as failure:
+        error = _first(failure)
         log.debug("%s failed", role.name, exc_info=True)
-        output.trouble(f"{role.name}: {type(error).__name__}: {_first(error)}", process=role.name)
+        if is_fatal(error):
+            output.trouble(f"{role.name}: {error}", process=role.name)
+            return FATAL_STATUS
+        output.trouble(f"{role.name}: {type(error).__name__}: {error}", process=role.name)
         return 1
     return 0
 
 
-def fatal_errors() -> tuple[type[Exception], ...]:
-    """Errors after which a start would fail alike. A room's are known only where the room was imported."""
-    errors: list[type[Exception]] = [NodeError]
-    for module, name in (("storage.keyvalue", "StoreError"), ("execution.serial_check", "SerialMismatch")):
-        if module in sys.modules:
-            errors.append(getattr(sys.modules[module], name))
-    return tuple(errors)
+FATAL_ERRORS = (
+    ("storage.keyvalue", "StoreError"),
+    ("consensus.errors", "StoreOfAnotherChain"),
+    ("consensus.errors", "NewerStore"),
+    ("consensus.errors", "StoreIncomplete"),
+    ("consensus.errors", "NotAValidator"),
+    ("execution.serial_check", "SerialMismatch"),
+)
+"""Errors after which a start would fail alike, by the module that a process has imported if it can raise them."""
+PASSING_ERRORS = (("storage.keyvalue", "DiskFull"),)
+"""Of those, the ones that pass: the process starts again until there is room."""
 
 
-def _first(error: BaseException) -> BaseException:
+def is_fatal(error: Exception) -> bool:
+    """Whether there is no use in starting the process again."""
+    if isinstance(error, _imported(PASSING_ERRORS)):
+        return False
+    return isinstance(error, (NodeError, *_imported(FATAL_ERRORS)))
+
+
+def _imported(names: Iterable[tuple[str, str]]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in names if module in sys.modules)
+
+
+def _first(error: Exception) -> Exception:
     """The error itself, or what a task group wraps."""
-    while isinstance(error, BaseExceptionGroup):
+    while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
 
@@ -124,7 +141,7 @@ async def _until_stopped(plan: Plan, role: Role, output: Output) -> None:
             stopped.set_exception(error)
 
     loop.set_exception_handler(fail)
-    if role.kind not in (Kind.WORKER, Kind.READER):  # those may be deep in bytecode, and have nothing to put in order
+    if role.kind not in (Kind.WORKER, Kind.READER):
         loop.add_signal_handler(signal.SIGTERM, stop)
     work = asyncio.ensure_future(_runner(role.kind)(plan, role, output))
     try:

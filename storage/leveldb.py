@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import plyvel
 
@@ -43,7 +44,7 @@ class LevelDB:
     """
 
     def __init__(
-        self, folder: Path, durable: bool = True, write_buffer_bytes: int = 8 << 20, cache_bytes: int = 16 << 20
+        self, folder: Path, durable: bool = True, write_buffer_bytes: int = 4 << 20, cache_bytes: int = 16 << 20
     ) -> None:
         self.folder = folder
         self.durable = durable
@@ -53,8 +54,8 @@ class LevelDB:
         self._writes = 0
         self._cursor_writes = -1
         self._make_folder()
+        self._cursor: Any = None
         self._db = self._open()
-        self._cursor = None
 
     def _make_folder(self) -> None:
         try:
@@ -90,8 +91,8 @@ class LevelDB:
             if self._cursor_writes != self._writes:
                 self._renew_cursor()
             cursor = self._cursor
-            cursor.seek(key)  # type: ignore[attr-defined]
-            found: tuple[bytes, bytes] | None = cursor.item() if cursor.valid() else None  # type: ignore[attr-defined]
+            cursor.seek(key)
+            found: tuple[bytes, bytes] | None = cursor.item() if cursor.valid() else None
         except (plyvel.Error, RuntimeError) as error:
             raise self._read_failed(error) from error
         return found

@@ -77,16 +77,17 @@ class Store:
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
         store = cls(keyvalue, str(at) if isinstance(at, Path) else "the store")
         try:
-            if not store._belongs_to(genesis):
-                store._begin(genesis)
+            genesis_id = genesis.id()
+            if not store._belongs_to(genesis_id):
+                store._begin(genesis, genesis_id)
             store._load_head()
         except BaseException:
             keyvalue.close()
             raise
         return store
 
-    def _belongs_to(self, genesis: Genesis) -> bool:
-        """Whether the chain of `genesis` is there already; False if nothing is there."""
+    def _belongs_to(self, genesis_id: Hash32) -> bool:
+        """Whether the chain of this genesis is there already; False if nothing is there."""
         data = self._keyvalue.get(FORMAT_KEY)
         if data is None:
             if self._keyvalue.first_from(b"") is not None:
@@ -95,16 +96,16 @@ class Store:
         found = int.from_bytes(data, "big")
         if found > FORMAT:
             raise NewerFormat(self._name, found, FORMAT)
-        genesis_id = self._keyvalue.get(GENESIS_KEY)
-        if genesis_id != genesis.id():
-            raise OtherChain(self._name, genesis_id or b"", genesis.id())
+        theirs = self._keyvalue.get(GENESIS_KEY)
+        if theirs != genesis_id:
+            raise OtherChain(self._name, theirs or b"", genesis_id)
         return True
 
-    def _begin(self, genesis: Genesis) -> None:
+    def _begin(self, genesis: Genesis, genesis_id: Hash32) -> None:
         header = genesis_header(genesis)
-        prepared = run(self._work_out(header, genesis.accounts, EMPTY_ROOT, genesis.id(), GENESIS_VERSION, {}))
+        prepared = run(self._work_out(header, genesis.accounts, EMPTY_ROOT, genesis_id, GENESIS_VERSION, {}))
         prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
-        prepared.batch[GENESIS_KEY] = genesis.id()
+        prepared.batch[GENESIS_KEY] = genesis_id
         self._keyvalue.write(prepared.batch)
 
     def _load_head(self) -> None:

@@ -1,4 +1,4 @@
-"""The state as one transaction sees it: the view below, the transaction's own changes above, and a journal to undo them.
+"""The state as one transaction sees it: the view below, its own changes above, and a journal to undo them.
 
 Takes the place of py-evm's AccountDB, which works on tries. Three things happen here and nowhere else:
 

@@ -6,13 +6,13 @@ does, because what a transaction reads decides what it conflicts with.
 
 from typing import TYPE_CHECKING
 
-from eth.exceptions import OutOfGas, WriteProtection
+from eth.exceptions import OutOfGas, Revert, WriteProtection
 
 from chain import rlp
 from chain.intrinsic_gas import INIT_CODE_WORD_GAS, MAX_INIT_CODE_SIZE
 from chain.keccak import keccak256
 from chain.types import Address
-from execution.evm.failures import InitCodeTooLarge, Revert
+from execution.evm.failures import InitCodeTooLarge
 from execution.evm.instructions import (
     HASH_WORD_GAS,
     NEW_ACCOUNT_GAS,

@@ -1,13 +1,14 @@
-"""One frame: py-evm's Computation with a list of integers for a stack, a number for gas, and `interpreter` for a loop."""
+"""One frame: py-evm's Computation, with a list of integers for a stack and `interpreter` for a loop."""
 
 from typing import Any, ClassVar
 
-from eth.vm.forks.cancun.computation import CancunComputation
-from eth.vm.forks.prague.computation import PragueComputation
+from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
+from eth.vm.forks.cancun.computation import CancunComputation as CancunRules
+from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
 from chain.types import Address
 from execution.evm import instruction_sets, precompiles
-from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge, OutOfGas, ReservedBytesInCode, VMError
+from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
 from execution.evm.interpreter import check_clock, run
 from execution.evm.message import Message
 from execution.evm.program import ProgramCache
@@ -30,11 +31,11 @@ class TransactionContext:
         self.blob_versioned_hashes = ()
 
 
-class Computation(PragueComputation):
+class Computation(PragueRules):
     """A frame under Prague's rules (and CLZ)."""
 
     programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.PRAGUE)
-    precompiled: ClassVar[dict[Address, Any]] = PragueComputation.get_precompiles() | precompiles.REPLACED
+    precompiled: ClassVar[dict[Address, Any]] = PragueRules.get_precompiles() | precompiles.REPLACED
     follows_delegations: ClassVar[bool] = True
 
     output: bytes = b""
@@ -180,9 +181,9 @@ class Computation(PragueComputation):
         self.stack.append(int.from_bytes(value, "big"))
 
 
-class CancunFrame(Computation):
+class CancunComputation(Computation):
     """A frame under Cancun's rules."""
 
     programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.CANCUN)
-    precompiled: ClassVar[dict[Address, Any]] = CancunComputation.get_precompiles() | precompiles.REPLACED
+    precompiled: ClassVar[dict[Address, Any]] = CancunRules.get_precompiles() | precompiles.REPLACED
     follows_delegations: ClassVar[bool] = False

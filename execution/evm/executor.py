@@ -1,11 +1,13 @@
 """A transaction from its checks to its fee: what py-evm's TransactionExecutor does, with its gaps closed.
 
 The gaps: the calldata floor against the gas limit (EIP-7623), senders with code (EIP-3607), the last nonce (EIP-2681),
-the size of init code (EIP-3860) and creations onto storage (EIP-7610). The fee is not paid to the beneficiary here, it is
-part of the outcome, so that no two transactions conflict over it.
+the size of init code (EIP-3860) and creations onto storage (EIP-7610). The fee is not paid to the beneficiary here: it
+is part of the outcome, so that no two transactions conflict over it.
 """
 
 from dataclasses import dataclass
+
+from eth.exceptions import ContractCreationCollision
 
 from chain.forks import Fork
 from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas
@@ -29,7 +31,7 @@ from execution.errors import (
 from execution.evm.account_db import AccountDB
 from execution.evm.call_instructions import DELEGATION_PREFIX, MAX_NONCE, contract_address, delegate_of
 from execution.evm.computation import Computation, TransactionContext
-from execution.evm.failures import ContractCreationCollision, words
+from execution.evm.failures import words
 from execution.evm.message import Message
 from execution.evm.state import State
 from execution.outcome import Outcome, StateView

@@ -35,7 +35,9 @@ class StackOverflow(FullStack):
 
 class UndefinedOpcode(InvalidInstruction):
     def __init__(self, opcode: int) -> None:
-        super().__init__("invalid opcode: INVALID" if opcode == 0xFE else f"invalid opcode: opcode {opcode:#x} not defined")
+        super().__init__(
+            "invalid opcode: INVALID" if opcode == 0xFE else f"invalid opcode: opcode {opcode:#x} not defined"
+        )
 
 
 class CodeTooLarge(VMError):

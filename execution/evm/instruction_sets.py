@@ -26,7 +26,22 @@ SELF_DESTRUCT_GAS = 5_000
 
 _STACK_EFFECTS = {
     (0, 0): (0x00, 0x5B),
-    (0, 1): (0x30, 0x32, 0x33, 0x34, 0x36, 0x38, 0x3A, 0x3D, *range(0x41, 0x49), 0x4A, 0x58, 0x59, 0x5A, *range(0x5F, 0x80)),
+    (0, 1): (
+        0x30,
+        0x32,
+        0x33,
+        0x34,
+        0x36,
+        0x38,
+        0x3A,
+        0x3D,
+        *range(0x41, 0x49),
+        0x4A,
+        0x58,
+        0x59,
+        0x5A,
+        *range(0x5F, 0x80),
+    ),
     (1, 0): (0x50, 0x56, 0xFF),
     (1, 1): (0x15, 0x19, 0x31, 0x35, 0x3B, 0x3F, 0x40, 0x49, 0x51, 0x54, 0x5C),
     (2, 0): (0x52, 0x53, 0x55, 0x57, 0x5D, 0xF3, 0xFD),
@@ -86,6 +101,4 @@ def _instruction_set(py_evm_opcodes: dict[int, Any]) -> dict[int, Instruction]:
 
 CANCUN: InstructionSet = _instruction_set(CANCUN_OPCODES)
 # Osaka's CLZ comes with Prague here, because the Solidity compiler emits it by default.
-PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES) | {
-    CLZ: Instruction(CLZ_GAS, 1, 1, ON_STACK, arithmetic.clz)
-}
+PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES) | {CLZ: Instruction(CLZ_GAS, 1, 1, ON_STACK, arithmetic.clz)}

@@ -107,7 +107,7 @@ def keccak(frame: "Computation") -> None:
     start, size = stack.pop(), stack[-1]
     frame.extend_memory(start, size)
     frame.charge((size + 31) // 32 * HASH_WORD_GAS)
-    stack[-1] = int.from_bytes(keccak256(frame.memory[start : start + size]), "big")
+    stack[-1] = int.from_bytes(keccak256(bytes(frame.memory[start : start + size])), "big")
 
 
 def balance(frame: "Computation") -> None:

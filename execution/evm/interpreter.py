@@ -1,5 +1,6 @@
 """The loop that runs a program, in place of py-evm's, which asks loggers and charges gas at every instruction."""
 
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,6 @@ from execution.evm.program import (
     DUP,
     FALL_THROUGH,
     JUMP,
-    JUMP_IF,
     JUMP_IF_TO,
     JUMP_TO,
     MLOAD,
@@ -17,6 +17,7 @@ from execution.evm.program import (
     ON_STACK,
     POP,
     PUSH,
+    STOP,
     SWAP,
     Block,
     Program,
@@ -30,9 +31,8 @@ BLOCKS_PER_CLOCK_CHECK = 256
 
 def run(frame: "Computation", program: Program) -> None:
     """Runs the frame until it stops. Raises what py-evm's instructions raise."""
-    stack, memory = frame.stack, frame.memory
+    stack, memory, deadline = frame.stack, frame.memory, frame.state.deadline
     push, pop = stack.append, stack.pop
-    deadline = frame.state.deadline
     block, blocks_run = program.start, 0
     while True:
         gas, height = frame.gas - block.gas, len(stack)
@@ -54,40 +54,36 @@ def run(frame: "Computation", program: Program) -> None:
                 argument(frame)
             elif kind == MSTORE:
                 start = pop()
-                end = start + 32
-                if end > len(memory):
+                if start + 32 > len(memory):
                     frame.extend_memory(start, 32)
-                memory[start:end] = pop().to_bytes(32, "big")
+                memory[start : start + 32] = pop().to_bytes(32, "big")
             elif kind == MLOAD:
                 start = stack[-1]
-                end = start + 32
-                if end > len(memory):
+                if start + 32 > len(memory):
                     frame.extend_memory(start, 32)
-                stack[-1] = int.from_bytes(memory[start:end], "big")
+                stack[-1] = int.from_bytes(memory[start : start + 32], "big")
         way = block.end
         if way == FALL_THROUGH:
             block = block.following or program.follow(block)
         elif way == JUMP_IF_TO:
-            if pop():
-                block = block.taken or program.take(block)
-            else:
-                block = block.following or program.follow(block)
-        elif way == JUMP_TO:
-            block = block.taken or program.take(block)
-        elif way == JUMP:
-            block = program.jump(pop())
-        elif way == JUMP_IF:
-            block = _jump_if(block, program, pop(), pop())
-        else:
+            block = (block.taken or program.take(block)) if pop() else (block.following or program.follow(block))
+        elif way == STOP:
             return
-        if deadline is not None:
-            blocks_run += 1
-            if not blocks_run % BLOCKS_PER_CLOCK_CHECK:
-                check_clock(deadline)
+        else:
+            block = _jump(block, program, pop)
+        blocks_run += 1
+        if deadline is not None and not blocks_run % BLOCKS_PER_CLOCK_CHECK:
+            check_clock(deadline)
 
 
-def _jump_if(block: Block, program: Program, target: int, condition: int) -> Block:
-    return program.jump(target) if condition else block.following or program.follow(block)
+def _jump(block: Block, program: Program, pop: Callable[[], int]) -> Block:
+    """Where the less frequent kinds of jump lead."""
+    if block.end == JUMP_TO:
+        return block.taken or program.take(block)
+    target = pop()
+    if block.end == JUMP or pop():
+        return program.jump(target)
+    return block.following or program.follow(block)
 
 
 def check_clock(deadline: float) -> None:

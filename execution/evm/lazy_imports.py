@@ -1,11 +1,11 @@
 """Loads py-evm's rules without the modules that running transactions does not need.
 
 Importing `eth` takes half a second of CPU, most of it for things that this project never uses (chain classes, header
-databases, block and transaction classes of every fork, which the packages' `__init__` files import) or that hardly any
-transaction uses (the BLS12-381 and BN128 pairings of py_ecc, the KZG library, pydantic by way of eth_utils). So, while
-py-evm's computation classes are imported, `sys.modules` holds two kinds of stand-ins:
+databases, block and transaction classes of every fork, which the packages' `__init__` files import) or that hardly
+any transaction uses (the BLS12-381 and BN128 pairings of py_ecc, the KZG library, pydantic by way of eth_utils).
+So, while py-evm's computation classes are imported, `sys.modules` holds two kinds of stand-ins:
 
-- for a package whose `__init__` is to be skipped, an empty module with the package's path, so that the modules inside it
+- for a package whose `__init__` is to be skipped, an empty module with the package's path, so that the modules in it
   are found as usual;
 - for a module to be loaded on first use, one that gives a `DeferredName` for each name imported from it.
 
@@ -74,13 +74,17 @@ class DeferredModule(ModuleType):
 
 
 def _bare_packages() -> dict[str, ModuleType]:
-    """`eth`, `eth.vm.forks` and the package of each fork, as packages without contents of their own."""
+    """`eth`, `eth.vm`, `eth.vm.forks` and the package of each fork, as packages without contents of their own.
+
+    `eth.vm`, which has an empty `__init__`, is among them so that a later import of anything below it begins with the
+    real `eth`, as py-evm's circular imports need it.
+    """
     spec = importlib.util.find_spec("eth")
     assert spec is not None
     assert spec.submodule_search_locations, "py-evm is not installed as a package"
     root = Path(spec.submodule_search_locations[0])
     forks = root / "vm" / "forks"
-    paths = {"eth": root, "eth.vm.forks": forks}
+    paths = {"eth": root, "eth.vm": root / "vm", "eth.vm.forks": forks}
     paths |= {f"eth.vm.forks.{entry.name}": entry for entry in forks.iterdir() if (entry / "__init__.py").exists()}
     packages = {name: ModuleType(name) for name in paths}
     for name, package in packages.items():
@@ -103,6 +107,3 @@ def import_py_evm() -> None:
     finally:
         for name in stand_ins:
             del sys.modules[name]
-
-
-

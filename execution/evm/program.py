@@ -3,8 +3,8 @@
 A block is a run of instructions that is entered only at its start and left only at its end. Its static gas and its
 effect on the stack's height are known beforehand, so they are checked once, on entry. That gives the same result as
 checking at each instruction: whatever fails inside a block fails its frame, which burns all gas and undoes all changes,
-at whatever instruction it is noticed. An instruction that observes the gas left (GAS, SSTORE, calls, creations) ends its
-block, so that what it sees has been charged up to itself and no further.
+at whatever instruction it is noticed. An instruction that observes the gas left (GAS, SSTORE, calls, creations) ends
+its block, so that what it sees has been charged up to itself and no further.
 """
 
 from collections import OrderedDict
@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eth.exceptions import VMError
+from eth.exceptions import InvalidJumpDestination, OutOfGas, VMError
 
-from execution.evm.failures import InvalidJumpDestination, OutOfGas, StackOverflow, StackUnderflow, UndefinedOpcode
+from execution.evm.failures import StackOverflow, StackUnderflow, UndefinedOpcode
 
 STACK_LIMIT = 1024
 MAX_CACHED_PROGRAMS = 1024
@@ -32,7 +32,7 @@ LEAVING = frozenset((OP_STOP, OP_RETURN, OP_REVERT, OP_SELFDESTRUCT))
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An opcode's static gas, what it pops and pushes, and what carries it out (a kind from above, and its argument)."""
+    """An opcode's static gas, what it pops and pushes, and what carries it out: a kind from above, its argument."""
 
     gas: int
     pops: int
@@ -46,7 +46,7 @@ InstructionSet = Mapping[int, Instruction]
 
 
 class Block:
-    """A basic block, for the interpreter. `taken` and `following` are the blocks after it, linked when first entered."""
+    """A basic block. `taken` and `following` are the blocks after it, linked when first entered."""
 
     __slots__ = (
         "end",

@@ -37,7 +37,7 @@ def choose(cases: list[Case]) -> list[Case]:
 
 
 def _first_fitting(cases: list[Case], wanted: int) -> list[Case]:
-    fitting = []
+    fitting: list[Case] = []
     for case in cases[:50]:
         if len(fitting) < wanted and len(json.dumps(case_to(case))) <= MAX_CASE_BYTES:
             before = time.monotonic()

@@ -204,5 +204,3 @@ def complaint(case: Case) -> str | None:
     if logs_hash(logs) != from_hex(case.post["logs"]):
         return "logs differ"
     return None
-
-

@@ -1,6 +1,7 @@
 """Who gets which task, and what becomes of the tasks of those who are lost."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -161,12 +162,12 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     pool.follow(stuck)
     first = asyncio.ensure_future(run_call(pool, CALL))
     await asyncio.sleep(0)
-    waiting = pool.submit(lambda worker, lease: CALL)
+    waiting = pool.submit(lambda worker, lease: replace(CALL, call_id=lease))
     pool.follow(other)
     with pytest.raises(JobTimeout):
         await first
     assert len(other.pushed) == 1
-    pool.finished(other, 3, answered(other.pushed[0]))
+    pool.finished(other, other.pushed[0].call_id, answered(other.pushed[0]))
     assert (await waiting.answer).output == b"ok"
     assert pool.workers == ("r1",)
     pool.finished(stuck, stuck.pushed[0].call_id, answered(stuck.pushed[0]))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.simulation.scenarios import (
     check_all_included,
     check_quiet_and_agreed,
@@ -56,6 +57,22 @@ def test_crashes_and_partitions_never_break_agreement_and_heal(seed: int) -> Non
     offered = offer_load(world, transactions=20, over_ms=4_000)
     offer_faults(world, count=8, over_ms=4_000)
     world.run_for(8_000)
+    repair(world)
+    world.run_until_quiet(limit_ms=600_000)
+    check_all_included(world, offered)
+    check_quiet_and_agreed(world)
+
+
+HIDDEN_CERTIFICATES = {ProposalMessage: 0.2, Vote: 0.35, SyncInfo: 0.9, Timeout: 0.15}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_hidden_certificates_never_break_agreement(seed: int) -> None:
+    """Most certificates are known to few, so that branches compete, while the load keeps every round busy."""
+    world = World(seed, faults=Faults(drops=HIDDEN_CERTIFICATES, delay_us=2_000))
+    connect(world)
+    offered = offer_load(world, transactions=40, over_ms=20_000)
+    world.run_for(40_000)
     repair(world)
     world.run_until_quiet(limit_ms=600_000)
     check_all_included(world, offered)

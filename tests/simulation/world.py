@@ -8,7 +8,7 @@ height, no replica signs two votes for one round (whatever it lost in a crash), 
 
 import heapq
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,9 +34,14 @@ from tests.consensus.builders import (
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Chances per message, and the longest delays in microseconds."""
+    """Chances per message, and the longest delays in microseconds.
+
+    `drops` says for a kind of message how often it is lost, instead of `drop`: losing votes and news of certificates,
+    but few timeouts, hides certificates from most replicas, and that is what makes branches compete.
+    """
 
     drop: float = 0.0
+    drops: Mapping[type, float] = field(default_factory=dict)
     duplicate: float = 0.0
     delay_us: int = 500
     execution_us: int = 2_000
@@ -242,7 +247,7 @@ class World:
 
     def transmit(self, sender: ValidatorIndex, to: ValidatorIndex, message: PeerMessage) -> None:
         self.messages += 1
-        copies = 0 if self.random.random() < self.faults.drop else 1
+        copies = 0 if self.random.random() < self.faults.drops.get(type(message), self.faults.drop) else 1
         if self.random.random() < self.faults.duplicate:
             copies += 1
         for _ in range(copies):

@@ -77,9 +77,7 @@ def transaction(to: Address | None, **changes: Any) -> Transaction:
     return Transaction(to=to, **fields | changes)
 
 
-def execute(
-    world: MemoryState, to: Address | None = CONTRACT, fork: Fork = Fork.PRAGUE, **changes: Any
-) -> Outcome:
+def execute(world: MemoryState, to: Address | None = CONTRACT, fork: Fork = Fork.PRAGUE, **changes: Any) -> Outcome:
     """Alice's transaction in this world."""
     engine = ENGINE if fork == Fork.PRAGUE else Engine(fork)
     return engine.execute(transaction(to, **changes), ALICE, environment(fork), world)

@@ -24,9 +24,24 @@ PROGRAMS = 150
 GAS = 120_000
 
 # Each with what it needs on the stack, so that most programs get somewhere.
-ON_STACK = [*((op, 2) for op in (*range(0x01, 0x08), 0x0A, 0x0B, *range(0x10, 0x15), *range(0x16, 0x19), *range(0x1A, 0x1E)))]
-ON_STACK += [(0x08, 3), (0x09, 3), (0x15, 1), (0x19, 1), (0x50, 1), (0x31, 1), (0x35, 1), (0x3B, 1), (0x3F, 1), (0x40, 1)]
-NOTHING = [(op, 0) for op in (0x30, 0x32, 0x33, 0x34, 0x36, 0x38, 0x3A, 0x3D, *range(0x41, 0x49), 0x4A, 0x58, 0x59, 0x5A, 0x5F)]
+ON_STACK = [
+    *((op, 2) for op in (*range(0x01, 0x08), 0x0A, 0x0B, *range(0x10, 0x15), *range(0x16, 0x19), *range(0x1A, 0x1E)))
+]
+ON_STACK += [
+    (0x08, 3),
+    (0x09, 3),
+    (0x15, 1),
+    (0x19, 1),
+    (0x50, 1),
+    (0x31, 1),
+    (0x35, 1),
+    (0x3B, 1),
+    (0x3F, 1),
+    (0x40, 1),
+]
+NOTHING = [
+    (op, 0) for op in (0x30, 0x32, 0x33, 0x34, 0x36, 0x38, 0x3A, 0x3D, *range(0x41, 0x49), 0x4A, 0x58, 0x59, 0x5A, 0x5F)
+]
 STORAGE = [(0x54, 1), (0x55, 2), (0x5C, 1), (0x5D, 2)]
 MEMORY = [(0x51, 1), (0x52, 2), (0x53, 2), (0x20, 2), (0x5E, 3), (0x37, 3), (0x39, 3), (0x3E, 3), (0x3C, 4)]
 LOGS = [(0xA0 + topics, 2 + topics) for topics in range(5)]
@@ -109,7 +124,9 @@ def by_py_evm(programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
         base_fee_per_gas=block.base_fee,
         excess_blob_gas=block.excess_blob_gas,
     )
-    state = PragueState(AtomicDB(), context, bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"))
+    state = PragueState(
+        AtomicDB(), context, bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
+    )
     for address, code in programs.items():
         state.set_balance(address, ETHER)
         state.set_nonce(address, 1)

@@ -1,0 +1,216 @@
+"""Voting, locking and committing, by one core against validators that the test plays."""
+
+import pytest
+
+from chain.keccak import keccak256
+from chain.proposals import ExecutedBlock
+from chain.types import BlockNumber, Hash32, ValidatorIndex
+from consensus.events import PeerConnected, ResultReceived, Started
+from consensus.recovered import Recovered
+from consensus.wire import FetchProposals, ProposalMessage, SyncInfo, Vote
+from tests.consensus.builders import START_MS
+from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
+
+RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
+OTHER_RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"another header 1"))
+
+
+def test_a_vote_is_durable_with_its_proposal_before_it_leaves() -> None:
+    world = LoneCore()
+    proposal = world.proposal(1)
+    commands = world.propose(proposal)
+    (write,) = persisted(commands)
+    assert commands[0] is write
+    assert write.synced
+    assert write.accepted == (proposal,)
+    assert write.safety is not None
+    assert write.safety.last_voted_round == 1
+    (vote,) = sent(commands, Vote)
+    assert write.safety.vote == vote
+    assert vote == world.vote(proposal, 0)
+
+
+def test_votes_go_to_the_leaders_of_this_round_and_the_next() -> None:
+    world = LoneCore()
+    commands = world.propose(world.proposal(1))
+    assert [c.to for c in commands if hasattr(c, "message")] == [(ValidatorIndex(2), ValidatorIndex(1))]
+
+
+def test_a_replica_never_votes_twice_in_one_round() -> None:
+    world = LoneCore()
+    world.propose(world.proposal(1))
+    commands = world.propose(world.proposal(1, transactions=(b"another transaction",)))
+    assert not sent(commands, Vote)
+    assert reasons(commands) == ["Equivocation"]
+
+
+def test_the_same_proposal_again_gets_the_same_vote_again() -> None:
+    world = LoneCore()
+    proposal = world.proposal(1)
+    first = sent(world.propose(proposal), Vote)
+    assert sent(world.propose(proposal), Vote) == first
+
+
+def test_a_restarted_replica_gives_the_stored_vote_and_no_other() -> None:
+    world = LoneCore()
+    proposal = world.proposal(1)
+    (write,) = persisted(world.propose(proposal))
+    assert write.safety is not None
+    fresh = Recovered(write.safety, world.core._state.tree.root, (), write.accepted, ())
+    again = LoneCore(recovered=fresh)
+    again.handle(Started())
+    assert sent(again.propose(world.proposal(1, transactions=(b"another",))), Vote) == []
+    assert sent(again.propose(proposal), Vote) == [world.vote(proposal, 0)]
+
+
+def test_after_giving_up_a_round_there_is_no_vote_in_it() -> None:
+    world = LoneCore()
+    world.receive(world.timeout(1, by=2))
+    world.receive(world.timeout(1, by=3))  # more than a third: this replica joins
+    assert not sent(world.propose(world.proposal(1)), Vote)
+
+
+def test_a_certified_child_of_the_next_round_commits_and_marks_everything_below() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    world.propose(first)
+    assert committed(world.propose(second)) == []
+    third = world.proposal(3, world.certificate(second), makes_block=False)
+    assert committed(world.propose(third)) == [first.id]
+
+
+def test_a_gap_between_rounds_commits_nothing_until_two_follow_each_other() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    second = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (1, 1, 1)), makes_block=False)
+    world.propose(second)
+    third = world.proposal(4, world.certificate(second), makes_block=False)
+    assert committed(world.propose(third)) == []
+    world.receive(SyncInfo(world.certificate(third), None))
+    assert committed(world.commands) == [first.id, second.id]
+
+
+def test_a_certificate_alone_commits_too() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    world.propose(first)
+    world.propose(second)
+    assert committed(world.receive(SyncInfo(world.certificate(second), None))) == [first.id]
+
+
+def test_the_vote_waits_for_the_result_that_the_proposal_carries() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    third = world.proposal(3, world.certificate(second), makes_block=False, executed=RESULT)
+    world.propose(first)
+    world.propose(second)
+    assert not sent(world.propose(third), Vote)
+    assert sent(world.handle(ResultReceived(RESULT)), Vote) == [world.vote(third, 0)]
+
+
+def test_another_result_than_ours_is_refused_and_reported() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    third = world.proposal(3, world.certificate(second), makes_block=False, executed=OTHER_RESULT)
+    world.propose(first)
+    world.propose(second)
+    world.handle(ResultReceived(RESULT))
+    commands = world.propose(third)
+    assert not sent(commands, Vote)
+    assert reasons(commands) == ["ExecutionConflict"]
+
+
+def test_two_results_for_one_block_are_reported() -> None:
+    world = LoneCore()
+    world.handle(ResultReceived(RESULT))
+    assert reasons(world.handle(ResultReceived(OTHER_RESULT))) == ["ExecutionConflict"]
+
+
+def test_a_proposal_with_an_unknown_parent_makes_the_replica_fetch_it_and_then_vote() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    commands = world.propose(second)
+    assert not sent(commands, Vote)
+    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
+    commands = world.propose(first)
+    assert sent(commands, Vote) == [world.vote(second, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"number": 2}, "WrongNumber"),
+        ({"timestamp_ms": START_MS - 1}, "WrongTimestamp"),
+        ({"timestamp_ms": START_MS + 2_001}, "WrongTimestamp"),
+        ({"executed": RESULT}, "ExecutedWentBack"),
+    ],
+)
+def test_a_proposal_that_breaks_a_rule_gets_no_vote(change: dict[str, object], reason: str) -> None:
+    world = LoneCore()
+    commands = world.propose(world.proposal(1, **change))  # type: ignore[arg-type]
+    assert not sent(commands, Vote)
+    assert reasons(commands) == [reason]
+
+
+def test_a_timestamp_two_seconds_ahead_is_still_taken() -> None:
+    world = LoneCore()
+    assert sent(world.propose(world.proposal(1, timestamp_ms=START_MS + 2_000)), Vote)
+
+
+def test_more_blocks_than_the_lag_allows_are_refused() -> None:
+    world = LoneCore()
+    parent = world.genesis_certificate()
+    for round in (1, 2, 3):
+        proposal = world.proposal(round, parent, number=round)
+        assert sent(world.propose(proposal), Vote), round
+        parent = world.certificate(proposal)
+    world.payload.waiting = ()
+    commands = world.receive(world.signed(world.proposal(5, parent, world.timeout_certificate(4, (3, 3, 3)), number=4)))
+    assert reasons(commands) == ["LagTooLong"]
+
+
+def test_a_proposal_by_someone_else_than_the_leader_is_refused() -> None:
+    world = LoneCore()
+    proposal = world.proposal(1)
+    forged = ProposalMessage(proposal, world.signed(world.proposal(2)).signature)
+    assert reasons(world.receive(forged)) == ["WrongSignature"]
+
+
+def test_a_certificate_with_a_vote_twice_or_too_little_stake_is_refused() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    for voters in ((1, 2), (1, 2, 2), (1, 1, 1)):
+        commands = world.propose(world.proposal(2, world.certificate(first, voters), makes_block=False))
+        assert reasons(commands) == ["InvalidCertificate"], voters
+
+
+def test_stake_decides_not_heads() -> None:
+    world = LoneCore(stakes=(1, 1, 1, 5))
+    first = world.proposal(1)
+    world.propose(first)
+    few = world.proposal(2, world.certificate(first, (0, 1, 2)), makes_block=False)
+    assert reasons(world.propose(few)) == ["InvalidCertificate"]
+    enough = world.proposal(2, world.certificate(first, (2, 3)), makes_block=False)
+    assert sent(world.propose(enough), Vote)
+
+
+def test_a_peer_that_connects_hears_where_we_stand() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    world.receive(SyncInfo(world.certificate(first), None))
+    (info,) = sent(world.handle(PeerConnected(ValidatorIndex(2))), SyncInfo)
+    assert info.certificate == world.certificate(first)
+
+
+def test_a_vote_of_a_huge_round_is_refused() -> None:
+    world = LoneCore()
+    vote = Vote(2**64, Hash32(bytes(32)), ValidatorIndex(1), b"")  # type: ignore[arg-type]
+    assert reasons(world.receive(vote)) == ["OutOfWindow"]
