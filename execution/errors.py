@@ -3,6 +3,7 @@
 `retry` says that the same transaction may fit later.
 """
 
+from chain.addresses import checksummed
 from chain.types import Address, Gas, Wei
 
 
@@ -18,14 +19,16 @@ class CannotInclude(ExecutionError):
 
 class NonceTooLow(CannotInclude):
     def __init__(self, address: Address, transaction_nonce: int, state_nonce: int) -> None:
-        super().__init__(f"nonce too low: address 0x{address.hex()}, tx: {transaction_nonce} state: {state_nonce}")
+        super().__init__(f"nonce too low: address {checksummed(address)}, tx: {transaction_nonce} state: {state_nonce}")
 
 
 class NonceTooHigh(CannotInclude):
     retry = True
 
     def __init__(self, address: Address, transaction_nonce: int, state_nonce: int) -> None:
-        super().__init__(f"nonce too high: address 0x{address.hex()}, tx: {transaction_nonce} state: {state_nonce}")
+        super().__init__(
+            f"nonce too high: address {checksummed(address)}, tx: {transaction_nonce} state: {state_nonce}"
+        )
 
 
 class FeeCapTooLow(CannotInclude):
@@ -34,7 +37,7 @@ class FeeCapTooLow(CannotInclude):
     def __init__(self, address: Address, max_fee: Wei, base_fee: Wei) -> None:
         super().__init__(
             "max fee per gas less than block base fee: "
-            f"address 0x{address.hex()}, maxFeePerGas: {max_fee}, baseFee: {base_fee}"
+            f"address {checksummed(address)}, maxFeePerGas: {max_fee}, baseFee: {base_fee}"
         )
 
 
@@ -42,14 +45,14 @@ class TipAboveFeeCap(CannotInclude):
     def __init__(self, address: Address, tip: Wei, max_fee: Wei) -> None:
         super().__init__(
             "max priority fee per gas higher than max fee per gas: "
-            f"address 0x{address.hex()}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {max_fee}"
+            f"address {checksummed(address)}, maxPriorityFeePerGas: {tip}, maxFeePerGas: {max_fee}"
         )
 
 
 class InsufficientFunds(CannotInclude):
     def __init__(self, address: Address, balance: Wei, cost: Wei) -> None:
         super().__init__(
-            f"insufficient funds for gas * price + value: address 0x{address.hex()} have {balance} want {cost}"
+            f"insufficient funds for gas * price + value: address {checksummed(address)} have {balance} want {cost}"
         )
 
 
@@ -74,7 +77,7 @@ class GasLimitReached(CannotInclude):
 
 class SenderNotAnAccount(CannotInclude):
     def __init__(self, address: Address) -> None:
-        super().__init__(f"sender not an eoa: address 0x{address.hex()}")
+        super().__init__(f"sender not an eoa: address {checksummed(address)}")
 
 
 class InitCodeTooLarge(CannotInclude):
@@ -103,7 +106,7 @@ class NonceMaximum(CannotInclude):
     """The nonce has no successor (EIP-2681)."""
 
     def __init__(self, address: Address, nonce: int) -> None:
-        super().__init__(f"nonce has max value: address 0x{address.hex()}, nonce: {nonce}")
+        super().__init__(f"nonce has max value: address {checksummed(address)}, nonce: {nonce}")
 
 
 class CallTimeout(ExecutionError):

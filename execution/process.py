@@ -27,7 +27,7 @@ from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.history import History, announce
-from execution.intake import WINDOW, Intake
+from execution.intake import WINDOW, FalseProposal, Intake
 from execution.pool import Pool
 from execution.processor import BlockProcessor
 from execution.reader import UnexpectedAnswer
@@ -184,6 +184,8 @@ class ExecutionProcess:
                 await self._progress.wait()
             for committed in running.intake.claim(validator, message):
                 self._proposals.put_nowait(committed)
+        except FalseProposal as error:
+            log.warning("%s", error)
         except ExecutionError as error:
             if not self._failure.done():
                 self._failure.set_exception(error)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from bip32 import BIP32
 from mnemonic import Mnemonic
 
-from chain.keccak import keccak256
 from chain.signing import address_of_private_key
 from chain.types import Address
 from node.errors import BadSetting
@@ -28,10 +27,3 @@ def development_accounts(mnemonic: str, count: int) -> tuple[DevelopmentAccount,
     parent = BIP32.from_seed(Mnemonic.to_seed(mnemonic))
     keys = (parent.get_privkey_from_path(f"{DERIVATION_PATH}/{index}") for index in range(count))
     return tuple(DevelopmentAccount(address_of_private_key(key), key) for key in keys)
-
-
-def checksummed(address: Address) -> str:
-    """The address as people read it, with EIP-55's capital letters."""
-    text = address.hex()
-    digest = keccak256(text.encode()).hex()
-    return "0x" + "".join(c.upper() if int(d, 16) >= 8 else c for c, d in zip(text, digest, strict=False))

@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from chain.addresses import checksummed
 from chain.messages.execution import BlockNews
-from node.accounts import checksummed
 from node.folder import DataFolder
 from node.settings import DEFAULT_MNEMONIC, Settings
 

@@ -10,7 +10,7 @@ from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Hash32
 from rpc.environments import pending_environment
-from rpc.methods import Json, Node, method, optional
+from rpc.methods import Json, Node, method
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, boolean, hash32, index
 from rpc.render import (
     JsonObject,
@@ -31,7 +31,7 @@ async def get_block_number(node: Node) -> str:
     return hex(node.chain.number)
 
 
-@method("eth_getBlockByNumber", block_number, optional(boolean, False))
+@method("eth_getBlockByNumber", block_number, boolean)
 async def get_block_by_number(node: Node, number: NumberOrTag, full: bool) -> JsonObject | None:
     if number == BlockTag.PENDING:
         return pending_block_json(node, full)
@@ -39,7 +39,7 @@ async def get_block_by_number(node: Node, number: NumberOrTag, full: bool) -> Js
     return None if block is None else block_json(block, full)
 
 
-@method("eth_getBlockByHash", hash32, optional(boolean, False))
+@method("eth_getBlockByHash", hash32, boolean)
 async def get_block_by_hash(node: Node, block_hash: Hash32, full: bool) -> JsonObject | None:
     block = await node.chain.block(block_hash)
     return None if block is None else block_json(block, full)

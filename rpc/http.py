@@ -19,7 +19,10 @@ JSON: Header = (b"content-type", b"application/json")
 
 
 class BodyTooLarge(Exception):
-    """A request body over the limit."""
+    """A request body over the limit; `size` is what was announced, or what had come by then."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"content length too large ({size}>{MAX_BODY_BYTES})")
 
 
 class ClientGone(Exception):
@@ -44,8 +47,8 @@ class JsonRpcEndpoint:
     async def _post(self, scope: Scope, receive: Receive, send: Send, cors: list[Header]) -> None:
         try:
             body = await read_body(scope, receive)
-        except BodyTooLarge:
-            return await respond(send, 413, b"content length too large", [*cors, (b"connection", b"close")])
+        except BodyTooLarge as error:
+            return await respond(send, 413, str(error).encode(), [*cors, (b"connection", b"close")])
         except ClientGone:
             return None
         try:
@@ -63,7 +66,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body. Raises BodyTooLarge, before reading it where its length is announced, and ClientGone."""
     announced = header(scope, b"content-length")
     if announced is not None and int(announced) > MAX_BODY_BYTES:
-        raise BodyTooLarge
+        raise BodyTooLarge(int(announced))
     body, more = b"", True
     chunks: list[bytes] = []
     size = 0
@@ -75,7 +78,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         more = message.get("more_body", False)
         size += len(body)
         if size > MAX_BODY_BYTES:
-            raise BodyTooLarge
+            raise BodyTooLarge(size)
         chunks.append(body)
     return body if len(chunks) == 1 else b"".join(chunks)
 

@@ -3,6 +3,7 @@
 JSON-RPC has one code for all of them, -32000, as geth answers them.
 """
 
+from chain.addresses import checksummed
 from chain.types import Address, Gas, Hash32, Wei
 from rpc.errors import ServerError, TransactionRejected
 
@@ -75,7 +76,7 @@ class SenderNotAnAccount(TransactionRejected):
     """A contract cannot send (EIP-3607)."""
 
     def __init__(self, address: Address, code_hash: Hash32) -> None:
-        super().__init__(f"sender not an eoa: address 0x{address.hex()}, codehash: 0x{code_hash.hex()}")
+        super().__init__(f"sender not an eoa: address {checksummed(address)}, codehash: 0x{code_hash.hex()}")
 
 
 class AlreadyKnown(TransactionRejected):

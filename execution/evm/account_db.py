@@ -224,12 +224,6 @@ class AccountDB:
     def mark_address_warm(self, address: Address) -> None:
         self.warm_up(address)
 
-    def is_storage_warm(self, address: Address, slot: int) -> bool:
-        return (address, slot) in self.warm
-
-    def mark_storage_warm(self, address: Address, slot: int) -> None:
-        self.warm_up((address, slot))
-
     # Gas refunds
 
     @property

@@ -66,8 +66,8 @@ def _stack_effect(opcode: int) -> tuple[int, int]:
     return next(effect for effect, opcodes in _STACK_EFFECTS.items() if opcode in opcodes)
 
 
-def _action(opcode: int, py_evm: Any) -> tuple[int, Any]:
-    """The kind and argument of an instruction (see `program`)."""
+def _step(opcode: int, py_evm: Any) -> tuple[int, Any]:
+    """The kind of an instruction and its argument (see `program`)."""
     if 0x5F <= opcode <= 0x7F:
         return PUSH, None
     if 0x80 <= opcode < 0x90:
@@ -90,9 +90,8 @@ _OWN_KINDS = {0x50: POP, 0x51: MLOAD, 0x52: MSTORE}
 
 def _instruction(opcode: int, py_evm: Any) -> Instruction:
     pops, pushes = _stack_effect(opcode)
-    kind, argument = _action(opcode, py_evm)
     gas = SELF_DESTRUCT_GAS if opcode == 0xFF else py_evm.gas_cost
-    return Instruction(gas, pops, pushes, kind, argument, opcode in OBSERVES_GAS)
+    return Instruction(gas, pops, pushes, _step(opcode, py_evm), opcode in OBSERVES_GAS)
 
 
 def _instruction_set(py_evm_opcodes: dict[int, Any]) -> dict[int, Instruction]:
@@ -101,4 +100,6 @@ def _instruction_set(py_evm_opcodes: dict[int, Any]) -> dict[int, Instruction]:
 
 CANCUN: InstructionSet = _instruction_set(CANCUN_OPCODES)
 # Osaka's CLZ comes with Prague here, because the Solidity compiler emits it by default.
-PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES) | {CLZ: Instruction(CLZ_GAS, 1, 1, ON_STACK, arithmetic.clz)}
+PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES) | {
+    CLZ: Instruction(CLZ_GAS, 1, 1, (ON_STACK, arithmetic.clz))
+}

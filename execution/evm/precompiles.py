@@ -81,10 +81,11 @@ def point_evaluation(frame: "Computation") -> None:
 def _trusted_setup() -> Any:
     import ckzg
 
-    spec = find_spec("eth._utils")
+    spec = find_spec("eth")
     assert spec is not None
-    assert spec.origin is not None
-    return ckzg.load_trusted_setup(str(Path(spec.origin).parent / "kzg_trusted_setup.txt"), 0)
+    assert spec.submodule_search_locations
+    file = Path(spec.submodule_search_locations[0]) / "_utils" / "kzg_trusted_setup.txt"
+    return ckzg.load_trusted_setup(str(file), 0)
 
 
 def _address(number: int) -> Address:

@@ -17,8 +17,9 @@ from eth.exceptions import InvalidJumpDestination, OutOfGas, VMError
 from execution.evm.failures import StackOverflow, StackUnderflow, UndefinedOpcode
 
 STACK_LIMIT = 1024
-MAX_CACHED_PROGRAMS = 1024
-MAX_CACHED_BYTES = 8 * 1024 * 1024
+MAX_CACHED_PROGRAMS = 512
+MAX_CACHED_BYTES = 1024 * 1024
+"""Of bytecode; decoded, a byte of it takes up to a hundred."""
 
 # How the interpreter carries out an instruction, the most frequent first.
 PUSH, DUP, SWAP, POP, ON_STACK, ON_FRAME, MLOAD, MSTORE = range(8)
@@ -32,13 +33,12 @@ LEAVING = frozenset((OP_STOP, OP_RETURN, OP_REVERT, OP_SELFDESTRUCT))
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An opcode's static gas, what it pops and pushes, and what carries it out: a kind from above, its argument."""
+    """An opcode's static gas, what it pops and pushes, and how it is carried out: a kind from above, its argument."""
 
     gas: int
     pops: int
     pushes: int
-    kind: int = ON_STACK
-    argument: Any = None
+    step: tuple[int, Any]
     observes_gas: bool = False
 
 
@@ -182,7 +182,7 @@ class Program:
             elif opcode == OP_CODESIZE:
                 block.instructions.append((PUSH, len(code)))
             elif opcode not in (OP_STOP, OP_JUMPDEST):
-                block.instructions.append((instruction.kind, instruction.argument))
+                block.instructions.append(instruction.step)
             if opcode in LEAVING:
                 break
             if instruction.observes_gas:

@@ -41,7 +41,9 @@ def test_a_timeout_certificate_of_the_round_before_justifies_an_older_certificat
 
 def test_no_vote_when_a_timeout_certificate_knows_a_higher_certificate() -> None:
     _, certificate = certified(1)
-    assert not rules.may_vote(world.proposal(4, certificate, world.timeout_certificate(3, (0, 2, 1))), Round(3), GENESIS)
+    assert not rules.may_vote(
+        world.proposal(4, certificate, world.timeout_certificate(3, (0, 2, 1))), Round(3), GENESIS
+    )
 
 
 def test_no_vote_when_the_timeout_certificate_is_of_another_round() -> None:
@@ -64,5 +66,5 @@ def test_a_certified_child_of_the_next_round_commits_its_parent_and_no_other_doe
 
 
 def test_an_unknown_rule_set_is_named_with_those_there_are() -> None:
-    with pytest.raises(UnknownRuleSet, match="'paxos'.*hotstuff2"):
+    with pytest.raises(UnknownRuleSet, match="'paxos'.*hotstuff-2"):
         rule_set("paxos")

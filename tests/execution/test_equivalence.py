@@ -1,17 +1,31 @@
 """Whatever the strategy, a block is what serial execution makes of it."""
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
+from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.transactions import ACCESS_LIST, LEGACY, AccessListEntry, Transaction
 from chain.types import Address, Gas, Wei
+from execution.assembly import ExecutedBlock
 from execution.reader import created_address
 from tests.contracts import artifact
-from tests.execution.world import ADDRESSES, BENEFICIARY, ETHER, GWEI, KEYS, Chain, contract, funded, genesis, transaction
+from tests.execution.world import (
+    ADDRESSES,
+    BENEFICIARY,
+    ETHER,
+    GWEI,
+    KEYS,
+    Chain,
+    contract,
+    funded,
+    genesis,
+    transaction,
+)
 
 TOKEN, COUNTER, LOOP = (Address(bytes([n]) * 20) for n in (0xA1, 0xA2, 0xA3))
 BALANCE_READER = Address(b"\xa4" * 20)
@@ -31,7 +45,7 @@ def balance_slot(holder: Address, mapping: int = 0) -> int:
     return int.from_bytes(keccak256(holder.rjust(32, b"\0") + mapping.to_bytes(32, "big")), "big")
 
 
-def world_genesis(accounts: int = 24) -> object:
+def world_genesis(accounts: int = 24) -> Genesis:
     token_slots = {balance_slot(address): 10**24 for address in ADDRESSES[:accounts]} | {2: accounts * 10**24}
     return genesis(
         [
@@ -44,6 +58,9 @@ def world_genesis(accounts: int = 24) -> object:
             contract(HASH_READER, STORE_HASH),
         ]
     )
+
+
+_Maker: TypeAlias = Callable[[int], Transaction | bytes]
 
 
 class Generator:
@@ -60,7 +77,7 @@ class Generator:
 
     def transaction(self) -> Transaction | bytes:
         who = self.random.randrange(self.accounts)
-        makers = [
+        makers: list[tuple[int, _Maker]] = [
             (30, self.transfer), (30, self.token), (10, self.counter), (6, self.deploy), (6, self.call_deployed),
             (4, self.read_beneficiary), (3, self.read_hash), (4, self.loop), (3, self.nonce_gap), (2, self.unaffordable),
             (2, self.used_nonce), (2, self.low_fee), (2, self.short_gas), (2, self.self_destruct), (2, self.refused),
@@ -88,7 +105,7 @@ class Generator:
 
     def token(self, who: int) -> Transaction:
         to = self.random.choice([ADDRESSES[self.random.randrange(self.accounts)], *EMPTY])
-        listed = ()
+        listed: tuple[AccessListEntry, ...] = ()
         if self.random.random() < 0.2:
             listed = (AccessListEntry(TOKEN, (balance_slot(ADDRESSES[who]),)),)
         return self.to_contract(who, TOKEN, call("transfer(address,uint256)", to, 10**18), access_list=listed)
@@ -115,23 +132,23 @@ class Generator:
         return transaction(KEYS[who], nonce, to=None, data=code, gas=Gas(400_000))
 
     def self_destruct(self, who: int) -> Transaction:
-        return transaction(
-            KEYS[who], self.next_nonce(who), to=None, data=SUICIDE_INIT, gas=Gas(100_000), value=Wei(7)
-        )
+        return transaction(KEYS[who], self.next_nonce(who), to=None, data=SUICIDE_INIT, gas=Gas(100_000), value=Wei(7))
 
     def call_deployed(self, who: int) -> Transaction:
         if not self.deployed:
             return self.deploy(who)
         return self.to_contract(who, self.random.choice(self.deployed[-4:]), call("increment()"))
 
-    def to_contract(self, who: int, to: Address, data: bytes, **fields: object) -> Transaction:
+    def to_contract(self, who: int, to: Address, data: bytes, **fields: Any) -> Transaction:
         return transaction(KEYS[who], self.next_nonce(who), to=to, data=data, gas=Gas(120_000), **fields)
 
     def nonce_gap(self, who: int) -> Transaction:
         return transaction(KEYS[who], self.nonces[who] + 2, to=EMPTY[0], value=Wei(1))
 
     def used_nonce(self, who: int) -> Transaction:
-        return transaction(KEYS[who], max(0, self.nonces[who] - 1), to=EMPTY[1], value=Wei(1), data=b"\1", gas=Gas(90_000))
+        return transaction(
+            KEYS[who], max(0, self.nonces[who] - 1), to=EMPTY[1], value=Wei(1), data=b"\1", gas=Gas(90_000)
+        )
 
     def unaffordable(self, who: int) -> Transaction:
         return transaction(KEYS[who], self.nonces[who], to=EMPTY[2], value=Wei(10**6 * ETHER))
@@ -150,7 +167,7 @@ class Generator:
         return self.random.choice([raw[:-1], b"", b"\x7f", transaction(KEYS[who], 0, chain_id=1).raw])
 
 
-async def both(seed: int, blocks: int, size: int, workers: int, cases: Path, **inputs: object) -> tuple[Chain, Chain]:
+async def both(seed: int, blocks: int, size: int, workers: int, cases: Path, **inputs: Any) -> tuple[Chain, Chain]:
     of = world_genesis()
     serial, parallel = Chain(of), Chain(of, "optimistic", workers, cases)
     generator = Generator(seed)
@@ -163,13 +180,16 @@ async def both(seed: int, blocks: int, size: int, workers: int, cases: Path, **i
     return serial, parallel
 
 
-def assert_same(found: object, expected: object, seed: int) -> None:
+def assert_same(found: ExecutedBlock, expected: ExecutedBlock, seed: int) -> None:
     for name in ("header", "transactions", "senders", "receipts", "parent_hash_slot"):
         assert getattr(found.apply, name) == getattr(expected.apply, name), f"seed {seed}: {name}"
-    key = lambda change: change.address  # noqa: E731
-    assert sorted(found.apply.changes, key=key) == sorted(expected.apply.changes, key=key), f"seed {seed}"
+    assert by_address(found.apply.changes) == by_address(expected.apply.changes), f"seed {seed}"
     assert found.left_out == expected.left_out, f"seed {seed}"
-    assert sorted(found.senders, key=key) == sorted(expected.senders, key=key), f"seed {seed}"
+    assert by_address(found.senders) == by_address(expected.senders), f"seed {seed}"
+
+
+def by_address(rows: Sequence[Any]) -> dict[Address, Any]:
+    return {row.address: row for row in rows}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -118,9 +118,9 @@ async def test_two_processes_of_one_name_are_two_workers() -> None:
     pool, first, second = Pool(), Worker("worker"), Worker("worker")
     pool.follow(first)
     pool.follow(second)
-    assert pool.workers == ("worker", "worker#2")
+    assert list(pool.workers) == ["worker", "worker#2"]
     pool.left(first)
-    assert pool.workers == ("worker#2",)
+    assert list(pool.workers) == ["worker#2"]
 
 
 async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
@@ -169,9 +169,9 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     assert len(other.pushed) == 1
     pool.finished(other, other.pushed[0].call_id, answered(other.pushed[0]))
     assert (await waiting.answer).output == b"ok"
-    assert pool.workers == ("r1",)
+    assert list(pool.workers) == ["r1"]
     pool.finished(stuck, stuck.pushed[0].call_id, answered(stuck.pushed[0]))
-    assert pool.workers == ("r1", "r0")
+    assert list(pool.workers) == ["r1", "r0"]
 
 
 async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:

@@ -1,13 +1,13 @@
 """Which transactions run together, and where."""
 
 from chain.types import Address
-from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, Contention, plan
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, Contention, PlannedTask, plan
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
 X, Y, Z = (Address(bytes([n]) * 20) for n in (201, 202, 203))
 
 
-def worker_of(index: int, tasks: list[object]) -> str:
+def worker_of(index: int, tasks: list[PlannedTask]) -> str:
     (worker,) = {task.worker for task in tasks if index in task.indices}
     return worker
 

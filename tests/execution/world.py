@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
@@ -31,8 +32,9 @@ from chain.messages.tasks import RunTransactions
 from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
 from chain.signing import address_of_private_key
 from chain.system_contracts import system_accounts
-from chain.transactions import DYNAMIC_FEE, Transaction, TransactionType, decode_transaction
+from chain.transactions import DYNAMIC_FEE, Transaction, TransactionType
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+from execution.assembly import ExecutedBlock as Executed
 from execution.block_run import TransactionEngine
 from execution.engine import Engine
 from execution.pool import Pool
@@ -101,6 +103,7 @@ class MemoryStorage:
         self.requests: list[Message] = []
         self.refusals: list[RequestFailed] = []
         self._take(of.accounts)
+        self.versions[self.head.version] = (dict(self.accounts), dict(self.slots))
 
     @property
     def connected(self) -> bool:
@@ -157,9 +160,7 @@ class MemoryStorage:
             self.slots[block.parent_hash_slot] = int.from_bytes(parent_hash, "big")
         self._take(block.changes)
         header = with_state_root(block.header, parent_hash, self._root())
-        self.head = BlockApplied(
-            block.number, Version(self.head.version + 1), block.proposal, header.hash(), header
-        )
+        self.head = BlockApplied(block.number, Version(self.head.version + 1), block.proposal, header.hash(), header)
         self.versions[self.head.version] = (dict(self.accounts), dict(self.slots))
         self.hashes[block.number] = header.hash()
         self.blocks[block.number] = (self.head, block)
@@ -182,7 +183,6 @@ class MemoryStorage:
                     del self.slots[(change.address, slot)]
             if change.code is not None:
                 self.codes[keccak256(change.code)] = change.code
-        self.versions[self.head.version] = (dict(self.accounts), dict(self.slots))
 
     def _block(self, read: ReadBlock) -> Message:
         found = self.blocks.get(read.number or -1)
@@ -257,6 +257,21 @@ class WorkerPeer:
             self._pool.finished(self, answer.task_id, answer)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Let the event loop turn until something holds."""
+    for _ in range(100_000):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came about")
+
+
+async def turns(count: int = 300) -> None:
+    """Let the event loop turn long enough for anything that can happen to have happened."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 def transaction(key: bytes, nonce: int, **fields: Any) -> Transaction:
     """A signed transaction; dynamic fee unless told otherwise."""
     values: dict[str, Any] = {
@@ -278,9 +293,7 @@ def inputs_at(number: int, gas_limit: int = 30_000_000, milliseconds: int = 400)
     return BlockInputs(timestamp_ms, BENEFICIARY, keccak256(b"randao %d" % number), Gas(gas_limit))
 
 
-def proposal(
-    number: int, parent: Hash32, raws: Sequence[bytes], inputs: BlockInputs | None = None
-) -> Proposal:
+def proposal(number: int, parent: Hash32, raws: Sequence[bytes], inputs: BlockInputs | None = None) -> Proposal:
     return Proposal(
         parent=parent,
         round=Round(number),
@@ -298,7 +311,12 @@ class Chain:
     """Blocks one after the other through a BlockProcessor and a MemoryStorage."""
 
     def __init__(
-        self, of: Genesis, strategy: str = "serial", workers: int = 0, cases: Any = None, engine: Any = ENGINE
+        self,
+        of: Genesis,
+        strategy: str = "serial",
+        workers: int = 0,
+        cases: Path | None = None,
+        engine: TransactionEngine = ENGINE,
     ) -> None:
         self.storage = MemoryStorage(of)
         self.pool = Pool()
@@ -309,15 +327,15 @@ class Chain:
         )
         self._parent = of.id()
         self._number = 0
-        self.blocks: list[Any] = []
+        self.blocks: list[Executed] = []
 
-    async def run(self, transactions: Sequence[Transaction | bytes], **inputs: Any) -> Any:
+    async def run(self, transactions: Sequence[Transaction | bytes], **inputs: Any) -> Executed:
         """Execute a block of these and apply it."""
         block = await self.execute(transactions, **inputs)
         await self.apply(block)
         return block
 
-    async def execute(self, transactions: Sequence[Transaction | bytes], **inputs: Any) -> Any:
+    async def execute(self, transactions: Sequence[Transaction | bytes], **inputs: Any) -> Executed:
         self._number += 1
         raws = [t if isinstance(t, bytes) else t.raw for t in transactions]
         proposed = proposal(self._number, self._parent, raws, replace(inputs_at(self._number), **inputs))
@@ -326,7 +344,7 @@ class Chain:
         self.blocks.append(block)
         return block
 
-    async def apply(self, block: Any) -> BlockApplied:
+    async def apply(self, block: Executed) -> BlockApplied:
         applied = await self.storage.request(block.apply)
         assert isinstance(applied, BlockApplied)
         self.processor.applied(block, applied)
@@ -338,7 +356,3 @@ class Chain:
 
     def balance(self, address: Address) -> int:
         return self.storage.accounts.get(address, EMPTY_ACCOUNT).balance
-
-
-def decoded(raw: bytes) -> Transaction:
-    return decode_transaction(raw)

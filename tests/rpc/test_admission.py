@@ -7,6 +7,7 @@ import pytest
 
 import rpc.admission
 from chain.accounts import Account
+from chain.addresses import checksummed
 from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages import Message
@@ -276,7 +277,7 @@ async def test_a_contract_cannot_send_but_an_account_that_delegates_can() -> Non
         small.storage.states[0][address] = contract(code_bytes)
     with pytest.raises(SenderNotAnAccount) as refused:
         await small.send(transfer(nonce=1))
-    words = f"sender not an eoa: address 0x{ACCOUNTS[0].hex()}, codehash: 0x{keccak256(code).hex()}"
+    words = f"sender not an eoa: address {checksummed(ACCOUNTS[0])}, codehash: 0x{keccak256(code).hex()}"
     assert refused.value.message == words
     assert await small.admission.pending_nonce(ACCOUNTS[0]) == 1
     with pytest.raises(SenderNotAnAccount):

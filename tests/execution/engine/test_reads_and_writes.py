@@ -1,7 +1,11 @@
 """What a run records of what it depended on, and of what it changed."""
 
+import pytest
+
 from chain.keccak import EMPTY_HASH, keccak256
-from chain.types import Gas, Wei
+from chain.types import BlockNumber, Gas, Hash32, Wei
+from execution.outcome import ParentHashPending
+from tests.conformance.state_tests import MemoryState
 from tests.execution.engine.small_world import (
     ALICE,
     BASE_FEE,
@@ -140,3 +144,14 @@ def test_an_older_contract_that_self_destructs_only_sends_its_ether() -> None:
     assert outcome.writes.balances[BOB] == 50
     assert outcome.writes.cleared == ()
     assert keccak256(assemble(f"0x{BOB.hex()} SELFDESTRUCT")) == outcome.reads.code_hashes[CONTRACT]
+
+
+def test_a_parents_hash_that_is_not_known_yet_passes_through_nested_calls() -> None:
+    class Pending(MemoryState):
+        def block_hash(self, number: BlockNumber) -> Hash32:
+            raise ParentHashPending
+
+    known = state((CONTRACT, CALL_OTHER), (OTHER, "1 NUMBER SUB BLOCKHASH 1 SSTORE"))
+    assert execute(known).writes.slots == {(OTHER, 1): int.from_bytes(known.block_hash(BlockNumber(8_999)), "big")}
+    with pytest.raises(ParentHashPending):
+        execute(Pending(known.accounts, known.slots, known.codes))

@@ -1,0 +1,343 @@
+"""The execution process between its links: validators, storage, rpc and workers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from chain.links import RequestFailed
+from chain.messages import Message
+from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
+from chain.messages.link import Done
+from chain.messages.mempool import BlockResult, Committed, FollowCommits, SenderHints
+from chain.messages.tasks import FollowTasks
+from chain.proposals import Proposal, encode_proposal
+from chain.transactions import Transaction
+from chain.types import BlockNumber, Hash32, Wei
+from execution.intake import WINDOW, ProposalsForked
+from execution.process import ExecutionOptions, ExecutionProcess
+from tests.execution.test_equivalence import EMPTY, world_genesis
+from tests.execution.world import ENGINE, KEYS, MemoryStorage, proposal, transaction, turns, until
+
+OF = world_genesis()
+
+
+class Validator:
+    """A validator's end: it pushes what is committed and keeps the results it is sent."""
+
+    def __init__(self) -> None:
+        self.committed: list[Committed] = []
+        self.results: list[BlockResult] = []
+        self.follows: list[Hash32] = []
+        self.refusals = 0
+        self.there = asyncio.Event()
+        self.there.set()
+        self._request: Callable[[], Message] | None = None
+        self._take: Callable[[Message], Awaitable[None]] | None = None
+        self._pushing: asyncio.Task[None] | None = None
+        self._more = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self.there.is_set()
+
+    async def request(self, message: Message, timeout_s: float | None = None) -> Message:
+        await self.there.wait()
+        if self.refusals:
+            self.refusals -= 1
+            raise RequestFailed("NotYet", "not committed here yet")
+        self.results.append(message)
+        return Done()
+
+    def notify(self, message: Message) -> bool:
+        raise NotImplementedError
+
+    def follow(self, request: Callable[[], Message], take: Callable[[Message], Awaitable[None]]) -> None:
+        self._request, self._take = request, take
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        assert self._request is not None
+        if self._pushing is not None:
+            self._pushing.cancel()
+        asked = self._request()
+        assert isinstance(asked, FollowCommits)
+        self.follows.append(asked.after)
+        self._pushing = asyncio.ensure_future(self._push(asked.after))
+
+    def commit(self, committed: Committed) -> None:
+        self.committed.append(committed)
+        self._more.set()
+
+    async def stop(self) -> None:
+        if self._pushing is not None:
+            self._pushing.cancel()
+            await asyncio.gather(self._pushing, return_exceptions=True)
+
+    async def _push(self, after: Hash32) -> None:
+        ids = [OF.id(), *(committed.id for committed in self.committed)]
+        at = ids.index(after) if after in ids else 0
+        while True:
+            while at < len(self.committed):
+                assert self._take is not None
+                await self._take(self.committed[at])
+                at += 1
+            self._more.clear()
+            await self._more.wait()
+
+
+class Rpc:
+    """A follower of blocks."""
+
+    def __init__(self, room: int = 1000) -> None:
+        self.news: list[BlockNews] = []
+        self.open = True
+        self.room = room
+
+    @property
+    def name(self) -> str:
+        return "rpc-0"
+
+    def push(self, message: Message) -> bool:
+        if len(self.news) >= self.room:
+            return False
+        self.news.append(message)
+        return True
+
+    async def drained(self) -> None:
+        return
+
+
+class World:
+    """One execution process and everybody around it."""
+
+    def __init__(self, storage: MemoryStorage | None = None, validators: int = 4, **options: Any) -> None:
+        self.storage = storage or MemoryStorage(OF)
+        self.validators = [Validator() for _ in range(validators)]
+        self.blocks: list[BlockNews] = []
+        self.moved = asyncio.Event()
+        self.process = ExecutionProcess(
+            OF, self.storage, self.validators, ENGINE, ExecutionOptions(**options), self._on_block
+        )
+        self.proposals: list[Proposal] = []
+        self.running = asyncio.ensure_future(self.process.run())
+
+    def commit(self, *transactions: Transaction, only: range | None = None) -> Proposal:
+        parent = self.proposals[-1].id if self.proposals else OF.id()
+        made = proposal(len(self.proposals) + 1, parent, [tx.raw for tx in transactions])
+        self.proposals.append(made)
+        committed = Committed(made.number, made.id, parent, encode_proposal(made))
+        for index in only or range(len(self.validators)):
+            self.validators[index].commit(committed)
+        return made
+
+    async def reach(self, number: int) -> None:
+        await self.until(lambda: bool(self.blocks) and self.blocks[-1].number >= number)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        await until(lambda: true() or self.running.done())
+        if self.running.done():
+            self.running.result()
+
+    async def stop(self) -> None:
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        for validator in self.validators:
+            await validator.stop()
+
+    def _on_block(self, news: BlockNews) -> None:
+        self.blocks.append(news)
+
+
+@asynccontextmanager
+async def world(*given: Any, **options: Any) -> AsyncIterator[World]:
+    made = World(*given, **options)
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def transfer(nonce: int) -> Transaction:
+    return transaction(KEYS[0], nonce, to=EMPTY[0], value=Wei(1))
+
+
+async def test_a_block_committed_by_more_than_a_third_is_executed_once_and_told_to_everybody() -> None:
+    async with world() as w:
+        rpc = Rpc()
+        assert await w.process.answer(FollowBlocks(BlockNumber(0)), rpc) == Done()
+        w.commit(transfer(0), only=range(1))
+        await turns()
+        assert w.blocks == []
+        w.validators[2].commit(w.validators[0].committed[0])
+        await w.reach(1)
+        await w.until(lambda: all(validator.results for validator in w.validators) and bool(rpc.news))
+        (news,) = w.blocks
+        assert rpc.news == [news]
+        assert news.included == (transfer(0).hash,)
+        assert (news.hash, news.committed) == (w.storage.head.hash, 1)
+        for validator in w.validators:
+            (result,) = validator.results
+            assert (result.number, result.header_hash) == (1, news.hash)
+            assert result.proposal == w.proposals[0].id
+            assert result.next_base_fee == news.next_base_fee
+
+
+async def test_a_restart_goes_on_at_the_cursor_in_storage_and_repeats_the_newest_results() -> None:
+    async with world() as w:
+        for nonce in range(6):
+            w.commit(transfer(nonce))
+        await w.reach(6)
+        before = list(w.blocks)
+        storage, proposals = w.storage, w.proposals
+    async with world(storage) as again:
+        again.proposals = proposals
+        rpc = Rpc()
+        await again.process.answer(FollowBlocks(BlockNumber(1)), rpc)
+        assert again.validators[0].follows == [proposals[-1].id]
+        again.commit(transfer(6))
+        await again.reach(7)
+        await again.until(lambda: len(rpc.news) == 6 and len(again.validators[0].results) == 5)
+        assert [result.number for result in again.validators[0].results] == [3, 4, 5, 6, 7]
+        retold = {news.number: news for news in rpc.news}
+        for news in before[1:]:
+            assert (retold[news.number].hash, retold[news.number].included) == (news.hash, news.included)
+            assert retold[news.number].strategy == news.strategy
+
+
+async def test_a_validator_that_was_away_gets_every_result_it_missed() -> None:
+    async with world() as w:
+        away = w.validators[3]
+        away.there.clear()
+        for nonce in range(5):
+            w.commit(transfer(nonce), only=range(3))
+        await w.reach(5)
+        assert away.results == []
+        away.there.set()
+        await w.until(lambda: len(away.results) == 5)
+        assert [result.number for result in away.results] == [1, 2, 3, 4, 5]
+        away.reconnect()
+        await w.until(lambda: len(away.results) == 9)
+        assert [result.number for result in away.results[5:]] == [2, 3, 4, 5]
+
+
+async def test_a_refused_result_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.announcers.RETRY_AFTER_S", 0.001)
+    async with world() as w:
+        w.validators[1].refusals = 2
+        w.commit(transfer(0))
+        await w.until(lambda: len(w.validators[1].results) == 1)
+
+
+async def test_blocks_are_executed_while_storage_still_applies_an_earlier_one_but_only_a_few() -> None:
+    async with world() as w:
+        w.storage.gate.clear()
+        for nonce in range(10):
+            w.commit(transfer(nonce))
+
+        async def executed() -> int:
+            status = await w.process.answer(ReadExecutionStatus(), Rpc())
+            assert isinstance(status, ExecutionStatus)
+            return status.counters.get("blocks", 0)
+
+        await turns()
+        assert await executed() == 4
+        assert w.blocks == []
+        w.storage.gate.set()
+        await w.reach(10)
+
+
+async def test_a_full_disk_pauses_the_chain_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world() as w:
+        w.process._storage._pause_s = 0.001
+        w.storage.refusals = [RequestFailed("DiskFull", "no room")] * 3
+        w.commit(transfer(0))
+        await w.reach(1)
+    assert caplog.text.count("the disk is full, the chain waits for room") == 3
+
+
+async def test_another_refusal_of_storage_stops_the_process() -> None:
+    async with world() as w:
+        w.storage.refusals = [RequestFailed("OtherProposalApplied", "history differs")]
+        w.commit(transfer(0))
+        with pytest.raises(RequestFailed, match="history differs"):
+            await asyncio.wait_for(w.running, 5)
+
+
+async def test_validators_of_another_chain_stop_the_process() -> None:
+    async with world() as w:
+        strange = proposal(1, Hash32(b"\x66" * 32), [])
+        for validator in w.validators[:2]:
+            validator.commit(Committed(strange.number, strange.id, strange.parent, encode_proposal(strange)))
+        with pytest.raises(ProposalsForked):
+            await asyncio.wait_for(w.running, 5)
+
+
+async def test_one_lying_validator_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    async with world() as w:
+        made = w.commit(transfer(0), only=range(1, 4))
+        lie = Committed(made.number, made.id, OF.id(), b"not the proposal")
+        w.validators[0].commit(lie)
+        await w.reach(1)
+    assert "validator 0 sent a block 1 that is not" in caplog.text
+
+
+async def test_claims_far_ahead_wait_instead_of_piling_up() -> None:
+    async with world() as w:
+        w.storage.gate.clear()
+        for nonce in range(WINDOW + 20):
+            w.commit(transfer(nonce))
+        await turns()
+        status = await w.process.answer(ReadExecutionStatus(), Rpc())
+        assert isinstance(status, ExecutionStatus)
+        assert status.committed == status.counters["blocks"] + WINDOW
+        w.storage.gate.set()
+        await w.reach(WINDOW + 20)
+
+
+async def test_hinted_senders_are_not_recovered() -> None:
+    async with world() as w:
+        tx = transfer(0)
+        assert await w.process.answer(SenderHints(((tx.hash, tx.sender()),)), Rpc()) == Done()
+        w.commit(tx)
+        await w.reach(1)
+        w.commit(transfer(1))
+        await w.reach(2)
+        status = await w.process.answer(ReadExecutionStatus(), Rpc())
+        assert isinstance(status, ExecutionStatus)
+        assert status.counters["recovered_senders"] == 1
+        assert status.executed == 2
+
+
+async def test_a_follower_that_takes_no_more_follows_anew_from_its_cursor() -> None:
+    async with world() as w:
+        slow = Rpc(room=2)
+        await w.process.answer(FollowBlocks(BlockNumber(0)), slow)
+        for nonce in range(4):
+            w.commit(transfer(nonce))
+        await w.reach(4)
+        assert [news.number for news in slow.news] == [1, 2]
+        slow.room = 1000
+        await w.process.answer(FollowBlocks(BlockNumber(2)), slow)
+        await w.until(lambda: len(slow.news) == 4)
+
+
+async def test_workers_are_counted_from_when_they_follow_until_they_leave() -> None:
+    async with world() as w:
+        worker = Rpc()
+
+        async def workers() -> int:
+            status = await w.process.answer(ReadExecutionStatus(), worker)
+            assert isinstance(status, ExecutionStatus)
+            return status.workers
+
+        w.process.joined(worker)
+        assert await workers() == 0
+        await w.process.answer(FollowTasks(), worker)
+        assert await workers() == 1
+        w.process.left(worker)
+        assert await workers() == 0
