@@ -46,11 +46,11 @@ def as_table(results: Sequence[Result]) -> str:
 
 def _cell(first: Result, result: Result, name: str) -> str:
     figure = result.figure(name)
-    if figure is None:
+    if figure is None or figure.value == 0:
         return "-"
     shown = f"{figure.value:,.{_decimals(figure.value)}f} {figure.unit}"
     reference = first.figure(name)
-    if result is first or reference is None or figure.value == 0 or reference.value == 0:
+    if result is first or reference is None or reference.value == 0:
         return shown
     # Of a duration less is better, of a rate more.
     ratio = figure.value / reference.value if figure.unit in ("s", "ms") else reference.value / figure.value

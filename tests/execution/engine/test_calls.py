@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chain.addresses import checksummed
 from chain.messages.calls import CallMessage
 from chain.types import Address, Gas, Wei
 from execution.errors import CallTimeout
@@ -56,7 +57,7 @@ def test_a_call_with_a_gas_price_sees_it_and_needs_the_money() -> None:
     want = 20 * 1_000_000
     assert call(world, sender=OTHER, **fees) == (
         b"",
-        f"err: insufficient funds for gas * price + value: address 0x{OTHER.hex()} have 0 want {want}"
+        f"err: insufficient funds for gas * price + value: address {checksummed(OTHER)} have 0 want {want}"
         " (supplied gas 1000000)",
     )
     assert call(world, max_fee=Wei(6), max_priority_fee=Wei(0))[1].startswith("err: max fee per gas less than block")

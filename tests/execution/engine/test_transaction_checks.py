@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chain.addresses import checksummed
 from chain.forks import Fork
 from chain.intrinsic_gas import MAX_INIT_CODE_SIZE
 from chain.signing import address_of_private_key, sign
@@ -47,7 +48,7 @@ AUTHORIZATION = Authorization(0, CONTRACT, 0, 0, 1, 1)
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"nonce": 1}, NonceTooHigh, f"nonce too high: address 0x{ALICE.hex()}, tx: 1 state: 0"),
+        ({"nonce": 1}, NonceTooHigh, f"nonce too high: address {checksummed(ALICE)}, tx: 1 state: 0"),
         ({"max_fee": Wei(6), "max_priority_fee": Wei(0)}, FeeCapTooLow, "maxFeePerGas: 6, baseFee: 7"),
         ({"max_fee": Wei(8), "max_priority_fee": Wei(9)}, TipAboveFeeCap, "maxPriorityFeePerGas: 9, maxFeePerGas: 8"),
         ({"value": Wei(ETHER)}, InsufficientFunds, f"have {ETHER} want {ETHER + 200_000 * 100}"),
@@ -92,7 +93,7 @@ def test_the_gas_limit_must_cover_the_calldata_floor() -> None:
 def test_a_contract_cannot_send_but_an_account_that_delegates_can() -> None:
     world = state()
     world.put(ALICE, 0, ETHER, b"\x00", {})
-    with pytest.raises(SenderNotAnAccount, match=f"sender not an eoa: address 0x{ALICE.hex()}"):
+    with pytest.raises(SenderNotAnAccount, match=f"sender not an eoa: address {checksummed(ALICE)}"):
         execute(world, BOB)
     world.put(ALICE, 0, ETHER, DELEGATION_PREFIX + OTHER, {})
     assert execute(world, BOB).succeeded
