@@ -42,7 +42,7 @@ def _comparison(context: click.Context, option: click.Parameter, values: Sequenc
     help="Measure another node as well and print ratios; a command is started like --start. Repeatable.",
 )
 @click.option("--only", multiple=True, type=click.Choice(GROUPS), help="Measure only this. Repeatable.")
-@click.option("--transactions", default=2000, show_default=True, type=click.IntRange(20), help="For each throughput.")
+@click.option("--transactions", default=1000, show_default=True, type=click.IntRange(20), help="For each throughput.")
 @click.option("--senders", default=20, show_default=True, type=click.IntRange(1, 500), help="Accounts that send.")
 @click.option("--connections", default=16, show_default=True, type=click.IntRange(1, 500), help="Open at once.")
 @click.option("--samples", default=100, show_default=True, type=click.IntRange(10), help="For the latency.")

@@ -67,7 +67,12 @@ def test_cast_sends_ether_and_reads_balance_and_receipt(foundry: Foundry, purse:
     assert foundry.cast("nonce", foundry.address) == str(int(foundry.cast("tx", sent["transactionHash"], "nonce")) + 1)
 
 
-@pytest.mark.parametrize("options", [["--legacy"], [], ["--access-list"]], ids=["legacy", "dynamic", "access-list"])
+ACCESS_LIST = json.dumps([{"address": "0x" + "11" * 20, "storageKeys": ["0x" + "00" * 32]}])
+
+
+@pytest.mark.parametrize(
+    "options", [["--legacy"], [], ["--access-list", ACCESS_LIST]], ids=["legacy", "dynamic", "access-list"]
+)
 def test_cast_calls_and_sends_to_a_contract(foundry: Foundry, token: Contract, options: list[str]) -> None:
     before = int(foundry.cast("call", token.address, "totalSupply()(uint256)").split()[0])
     receipt = foundry.cast_send(token.address, "mint(address,uint256)", foundry.address, "1234", *options)

@@ -7,6 +7,7 @@ import signal
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 
@@ -71,7 +72,7 @@ class Load:
             if receipt:
                 self.receipts[receipt["transactionHash"]] = receipt["blockHash"]
 
-    def _call(self, method: str, *params: str) -> object:
+    def _call(self, method: str, *params: str) -> Any:
         """The result, asking again while nobody answers; None once stopping."""
         while not self.stopping.is_set():
             try:

@@ -121,11 +121,14 @@ def test_a_fee_cap_below_the_base_fee_waits_until_it_is_replaced(rpc: JsonRpc, s
     assert rpc.call("eth_getTransactionByHash", raised) is None
 
 
-def test_a_tip_below_the_minimum_is_refused(send: Send) -> None:
-    expected = "transaction gas price below minimum: gas tip cap 0, minimum needed 1"
-    assert _refused(lambda: send(maxPriorityFeePerGas=0)) == expected
+def test_a_tip_of_zero_is_taken_as_development_chains_do(send: Send, rpc: JsonRpc) -> None:
+    [receipt] = receipts_of(rpc, [send(maxPriorityFeePerGas=0)])
+    assert receipt["status"] == "0x1"
+
+
+def test_a_gas_price_of_zero_waits_until_the_base_fee_allows_it(send: Send, rpc: JsonRpc) -> None:
     legacy = {"maxFeePerGas": None, "maxPriorityFeePerGas": None, "gasPrice": 0}
-    assert _refused(lambda: send(**legacy)) == expected
+    assert _is_waiting(rpc, send(**legacy))
 
 
 def test_a_tip_above_the_fee_cap_is_refused(send: Send) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 import zmq
@@ -17,7 +18,7 @@ from node.queues.asking import AskingSocket
 from node.queues.blocking import BlockingSocket
 from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
 
-Context = zmq.Context  # type: ignore[type-arg]
+Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 DEADLINE_S = 5.0
 
 

@@ -56,7 +56,12 @@ def test_the_command_line_comes_before_the_environment_and_that_before_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Settings] = []
-    monkeypatch.setattr("node.up.up", lambda settings: seen.append(settings) or 0)
+
+    def start(settings: Settings) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr("node.up.up", start)
     file = tmp_path / "settings.toml"
     file.write_text('port = 1\nworkers = 7\nchain-id = 5\njson = true\nblock-time = "400ms"\n')
     environment = {"TANDEM_PORT": "2", "TANDEM_WORKERS": "8"}
