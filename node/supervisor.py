@@ -179,6 +179,8 @@ class Supervisor:
         self._signal_all(signal.SIGTERM)
         while self._pids() and self._servers and time.monotonic() < deadline:
             self._turn(deadline - time.monotonic())
+        for name in self._pids():
+            self._output.trouble(f"{name} did not end when asked to, and was killed", process=name)
         self._signal_all(signal.SIGKILL)
         for server in self._servers.values():
             server.close()

@@ -112,5 +112,6 @@ class Monitor:
         self._changed(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
 
     def close(self) -> None:
-        self._feed.close()
+        """Ends the feed at its source first: ZeroMQ would wait for a reader to take its last event."""
         self._socket.monitor(None, 0)
+        self._feed.close()

@@ -234,7 +234,7 @@ def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -
     parent = world.genesis_certificate()
     timeouts = world.timeout_certificate(1)
     for round in (2, 3, 4):
-        proposal = world.proposal(round, parent, timeouts if round == 2 else None, number=1, makes_block=False)
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, number=0, makes_block=False)
         world.propose(proposal)
         parent = world.certificate(proposal)
     world.receive(SyncInfo(parent, None))

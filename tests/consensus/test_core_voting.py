@@ -5,6 +5,7 @@ import pytest
 from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock
 from chain.types import BlockNumber, Hash32, ValidatorIndex
+from consensus.commands import Send
 from consensus.events import PeerConnected, ResultReceived, Started
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, SyncInfo, Vote
@@ -33,7 +34,7 @@ def test_a_vote_is_durable_with_its_proposal_before_it_leaves() -> None:
 def test_votes_go_to_the_leaders_of_this_round_and_the_next() -> None:
     world = LoneCore()
     commands = world.propose(world.proposal(1))
-    assert [c.to for c in commands if hasattr(c, "message")] == [(ValidatorIndex(2), ValidatorIndex(1))]
+    assert [c.to for c in commands if isinstance(c, Send)] == [(ValidatorIndex(2), ValidatorIndex(1))]
 
 
 def test_a_replica_never_votes_twice_in_one_round() -> None:
@@ -180,6 +181,13 @@ def test_a_proposal_by_someone_else_than_the_leader_is_refused() -> None:
     proposal = world.proposal(1)
     forged = ProposalMessage(proposal, world.signed(world.proposal(2)).signature)
     assert reasons(world.receive(forged)) == ["WrongSignature"]
+
+
+def test_a_proposal_of_a_round_that_nothing_justifies_is_not_even_kept() -> None:
+    world = LoneCore()
+    commands = world.propose(world.proposal(9))
+    assert reasons(commands) == ["OutOfWindow"]
+    assert not persisted(commands)
 
 
 def test_a_certificate_with_a_vote_twice_or_too_little_stake_is_refused() -> None:

@@ -66,5 +66,5 @@ def test_a_certified_child_of_the_next_round_commits_its_parent_and_no_other_doe
 
 
 def test_an_unknown_rule_set_is_named_with_those_there_are() -> None:
-    with pytest.raises(UnknownRuleSet, match="'paxos'.*hotstuff-2"):
+    with pytest.raises(UnknownRuleSet, match=r"'paxos'.*hotstuff-2"):
         rule_set("paxos")

@@ -24,9 +24,14 @@ def test_a_signal_ends_every_process_within_two_seconds(number: signal.Signals) 
     running = ChainProcess()
     pids = running.ready()["processes"].values()
     data = Path(running.ready()["dataDir"])
-    status, seconds = running.end(number)
+    with contextlib.closing(running.rpc()) as rpc:
+        one, two = rpc.call("eth_accounts")[:2]
+        for _ in range(20):
+            rpc.call("eth_sendTransaction", {"from": one, "to": two, "value": "0x1", "gas": "0x5208"})
+        status, seconds = running.end(number)
     assert status == 0
     assert seconds < 2
+    assert not [event for event in running.events if event["event"] == "trouble"], "each ended by itself"
     assert not [pid for pid in pids if alive(pid)]
     assert not data.exists(), "a temporary data folder is removed"
     assert running.errors == []
@@ -63,7 +68,7 @@ def test_people_get_the_banner_and_a_line_for_each_block() -> None:
     printed = ""
     for line in process.stdout:
         printed += line
-        if "block 1 " in line:
+        if "Ready in" in printed and "block 1 " in printed:
             break
     process.send_signal(signal.SIGINT)
     process.wait(10)

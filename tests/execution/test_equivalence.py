@@ -80,8 +80,8 @@ class Generator:
         makers: list[tuple[int, _Maker]] = [
             (30, self.transfer), (30, self.token), (10, self.counter), (6, self.deploy), (6, self.call_deployed),
             (4, self.read_beneficiary), (3, self.read_hash), (4, self.loop), (3, self.nonce_gap),
-            (2, self.unaffordable), (2, self.used_nonce), (2, self.low_fee), (2, self.short_gas), (2, self.self_destruct), (2, self.refused),
-            (1, self.malformed), (2, self.poor),
+            (2, self.unaffordable), (2, self.used_nonce), (2, self.low_fee), (2, self.short_gas),
+            (2, self.self_destruct), (2, self.refused), (1, self.malformed), (2, self.poor),
         ]  # fmt: skip
         make = self.random.choices([m for _, m in makers], [w for w, _ in makers])[0]
         return make(who)

@@ -1,0 +1,218 @@
+"""The validator process over links that the test holds, on the real event loop, with real signatures."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from chain.codec import decode_message, encode_message
+from chain.genesis import Genesis
+from chain.keccak import keccak256
+from chain.links import LinkClosed
+from chain.messages.link import Done
+from chain.messages.mempool import (
+    Admit,
+    Admitted,
+    BlockResult,
+    Committed,
+    ConsensusNews,
+    FollowCommits,
+    FollowConsensus,
+    MempoolPage,
+    PooledTransaction,
+    ReadMempool,
+    SenderState,
+)
+from chain.proposals import decode_proposal
+from chain.types import BlockNumber, ValidatorIndex, Wei
+from consensus.errors import NotAValidator, UnknownRequest
+from consensus.process import ValidatorProcess
+from consensus.signatures import Ed25519Signer
+from tests.consensus.builders import ETHER, GWEI, CrashableDatabase, make_genesis, transfer
+
+KEYS = [bytes((i + 1,)) * 32 for i in range(4)]
+
+
+def genesis_of(validators: int) -> Genesis:
+    keys = tuple(Ed25519Signer(key).public_key for key in KEYS[:validators])
+    return make_genesis(validators, public_keys=keys)
+
+
+class LoopbackPeers:
+    """Delivers through the real encoding, a turn of the loop later."""
+
+    queued_bytes = 0
+    dropped_frames = 0
+
+    def __init__(self, index: int, processes: list[ValidatorProcess]) -> None:
+        self.index = ValidatorIndex(index)
+        self.processes = processes
+        self.connected = 0
+
+    def send(self, to: ValidatorIndex, message: Any) -> None:
+        data = encode_message(message)
+        asyncio.get_running_loop().call_soon(lambda: self.processes[to].receive(self.index, decode_message(data)))
+
+
+class Follower:
+    """Keeps what is pushed to it."""
+
+    name = "follower"
+    open = True
+
+    def __init__(self) -> None:
+        self.pushed: asyncio.Queue[Any] = asyncio.Queue()
+
+    def push(self, message: Any) -> bool:
+        self.pushed.put_nowait(decode_message(encode_message(message)))
+        return True
+
+    async def drained(self) -> None:
+        return None
+
+    async def next(self) -> Any:
+        return await asyncio.wait_for(self.pushed.get(), 5)
+
+
+@pytest.fixture
+async def chain() -> AsyncIterator[Callable[[int], list[ValidatorProcess]]]:
+    started: list[ValidatorProcess] = []
+
+    def start(validators: int) -> list[ValidatorProcess]:
+        genesis = genesis_of(validators)
+        processes: list[ValidatorProcess] = []
+        for i in range(validators):
+            peers = LoopbackPeers(i, processes)
+            processes.append(ValidatorProcess(ValidatorIndex(i), genesis, KEYS[i], CrashableDatabase(), peers))
+        for process in processes:
+            process.start()
+        started.extend(processes)
+        return processes
+
+    yield start
+    for process in started:
+        await process.close()
+
+
+def admit(*transactions: PooledTransaction) -> Admit:
+    senders = {tx.sender: SenderState(tx.sender, 0, Wei(ETHER)) for tx in transactions}
+    return Admit(transactions, tuple(senders.values()), BlockNumber(0))
+
+
+def result_of(committed: Committed, *included: PooledTransaction) -> BlockResult:
+    return BlockResult(
+        number=committed.number,
+        proposal=committed.id,
+        header_hash=keccak256(b"header" + committed.id),
+        gas_limit=decode_proposal(committed.proposal).inputs.gas_limit,  # type: ignore[union-attr]
+        next_base_fee=Wei(GWEI),
+        included=tuple(tx.hash for tx in included),
+        left_out=(),
+        senders=tuple(SenderState(tx.sender, tx.nonce + 1, Wei(ETHER)) for tx in included),
+    )
+
+
+async def test_four_validators_commit_execute_and_verify_a_transaction(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    processes = chain(4)
+    transaction = transfer(0, 0)
+    commits, news = Follower(), Follower()
+    await processes[3].answer(FollowCommits(genesis_of(4).id()), commits)
+    await processes[3].answer(FollowConsensus(), news)
+    answers = [await process.answer(admit(transaction), commits) for process in processes]
+    assert answers == [Admitted(())] * 4
+    committed = await commits.next()
+    assert decode_proposal(committed.proposal).transactions == (transaction.raw,)
+    assert (committed.number, committed.after) == (1, genesis_of(4).id())
+    for process in processes:
+        assert await process.answer(result_of(committed, transaction), commits) == Done()
+    seen: ConsensusNews = await news.next()
+    while seen.verified < 1:
+        seen = await news.next()
+    assert (seen.validator, seen.committed, seen.executed, seen.mempool_transactions) == (3, 1, 1, 0)
+    assert all(process.rejections() == {} for process in processes)
+
+
+async def test_an_idle_validator_has_nothing_scheduled(chain: Callable[[int], list[ValidatorProcess]]) -> None:
+    processes = chain(4)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert all(process._turn is None and not process._timers for process in processes)
+
+
+async def test_a_follower_gets_what_was_committed_before_it_came_and_from_its_cursor(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    (process,) = chain(1)
+    first, ids = Follower(), [genesis_of(1).id()]
+    await process.answer(FollowCommits(ids[0]), first)
+    for nonce in range(3):
+        await process.answer(admit(transfer(0, nonce)), first)
+        committed = await first.next()
+        ids.append(committed.id)
+        await process.answer(result_of(committed, transfer(0, nonce)), first)
+    late = Follower()
+    await process.answer(FollowCommits(ids[1]), late)
+    assert [(await late.next()).id for _ in range(2)] == ids[2:]
+
+
+async def test_a_mempool_is_read_in_pages_and_survives_a_restart() -> None:
+    database, genesis = CrashableDatabase(), genesis_of(1)
+    transactions = [transfer(0, nonce) for nonce in range(1, 4)]  # the gap keeps them waiting
+    for life in range(2):
+        process = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, []))
+        process.start()
+        if life == 0:
+            await process.answer(admit(*transactions), Follower())
+        page = await process.answer(ReadMempool(b""), Follower())
+        assert page == MempoolPage(tuple(sorted(transactions, key=lambda tx: tx.hash)), more=False)
+        await process.close()
+
+
+async def test_a_closed_validator_fails_what_is_asked_of_it(chain: Callable[[int], list[ValidatorProcess]]) -> None:
+    (process,) = chain(1)
+    waiting = asyncio.ensure_future(process.answer(admit(transfer(0, 0)), Follower()))
+    await asyncio.sleep(0)
+    await process.close()
+    with pytest.raises(LinkClosed):
+        await waiting
+    with pytest.raises(LinkClosed):
+        await process.answer(admit(transfer(0, 0)), Follower())
+
+
+async def test_an_unknown_request_is_refused(chain: Callable[[int], list[ValidatorProcess]]) -> None:
+    (process,) = chain(1)
+    with pytest.raises(UnknownRequest, match="Done"):
+        await process.answer(Done(), Follower())
+
+
+async def test_a_key_that_genesis_does_not_name_is_refused() -> None:
+    with pytest.raises(NotAValidator, match="validator 1"):
+        ValidatorProcess(ValidatorIndex(1), genesis_of(4), KEYS[0], CrashableDatabase(), LoopbackPeers(1, []))
+
+
+async def test_a_disk_that_fails_stops_the_validator_before_anything_leaves() -> None:
+    class FailingDatabase(CrashableDatabase):
+        broken = False
+
+        def write(self, batch: Any, sync: bool = True) -> None:
+            if self.broken and sync:
+                raise OSError("no space left")
+            super().write(batch, sync)
+
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    database, sent = FailingDatabase(), []
+    peers = LoopbackPeers(1, [])
+    peers.send = lambda to, message: sent.append(message)  # type: ignore[method-assign]
+    process = ValidatorProcess(ValidatorIndex(1), genesis_of(4), KEYS[1], database, peers)
+    process.start()
+    await asyncio.sleep(0.01)
+    database.broken = True
+    with pytest.raises(LinkClosed):
+        await process.answer(admit(transfer(0, 0)), Follower())
+    assert [type(context["exception"]) for context in failures] == [OSError]
+    assert sent == []
+    await process.close()

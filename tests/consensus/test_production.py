@@ -1,0 +1,61 @@
+"""When the chain needs another proposal."""
+
+from dataclasses import replace
+
+import pytest
+
+from chain.proposals import ExecutedBlock
+from chain.types import BlockNumber, Hash32
+from consensus.payload import Pending
+from consensus.production import View, Work, wanted
+from consensus.tree import Node, genesis_node
+
+NOTHING, SOME, FULL = Pending(False, False), Pending(True, False), Pending(True, True)
+ROOT = genesis_node(Hash32(b"g" * 32), 0)
+MAX_LAG = 3
+
+
+def node(number: int, executed: int) -> Node:
+    return replace(ROOT, number=BlockNumber(number), executed=ExecutedBlock(BlockNumber(executed), Hash32(b"h" * 32)))
+
+
+@pytest.mark.parametrize(
+    ("tip", "committed", "result", "pending", "work"),
+    [
+        (node(5, 5), node(5, 5), 5, NOTHING, Work.NOTHING),
+        (node(5, 5), node(5, 5), 5, SOME, Work.BLOCK),
+        (node(5, 4), node(4, 4), 4, NOTHING, Work.EMPTY),
+        (node(5, 4), node(4, 4), 4, SOME, Work.EMPTY),
+        (node(5, 4), node(4, 4), 4, FULL, Work.BLOCK),
+        (node(5, 4), node(5, 4), 4, SOME, Work.NOTHING),
+        (node(5, 4), node(5, 4), 5, NOTHING, Work.EMPTY),
+        (node(5, 5), node(5, 4), 5, NOTHING, Work.EMPTY),
+        (node(5, 5), node(5, 4), 5, SOME, Work.BLOCK),
+        (node(5, 5), node(5, 4), 4, FULL, Work.EMPTY),
+        (node(5, 2), node(5, 2), 2, FULL, Work.NOTHING),
+        (node(5, 3), node(5, 3), 3, FULL, Work.BLOCK),
+        (node(5, 5), node(5, 5), 9, FULL, Work.NOTHING),
+    ],
+    ids=[
+        "all is verified",
+        "transactions wait and all is executed",
+        "a block is not committed",
+        "a block is not committed and not executed, though transactions wait",
+        "transactions fill a block",
+        "waiting for execution is not work",
+        "a result is not carried yet",
+        "a result is carried but not committed",
+        "a block carries the result as well",
+        "peers know a result that we lack: no block, but it must be committed",
+        "execution is too far behind",
+        "execution is just near enough",
+        "execution is ahead of what we know: we are behind, others make the blocks",
+    ],
+)
+def test_what_is_wanted(tip: Node, committed: Node, result: int, pending: Pending, work: Work) -> None:
+    assert wanted(View(tip, committed, BlockNumber(result), due=False), pending, MAX_LAG) is work
+
+
+def test_a_block_that_is_due_is_made_without_transactions_but_never_beyond_the_lag() -> None:
+    assert wanted(View(node(5, 5), node(5, 5), BlockNumber(5), due=True), NOTHING, MAX_LAG) is Work.BLOCK
+    assert wanted(View(node(5, 2), node(5, 2), BlockNumber(2), due=True), NOTHING, MAX_LAG) is Work.NOTHING

@@ -1,0 +1,132 @@
+"""A group of events: one durable write, then everything else in order."""
+
+from collections.abc import Mapping, Sequence
+
+from chain.messages.mempool import Admit, Admitted, SenderState
+from chain.proposals import decode_proposal
+from chain.types import BlockNumber, Hash32, ValidatorIndex, Wei
+from consensus.errors import ConsensusError
+from consensus.events import MessageReceived, PeerMessage, Started, Timer
+from consensus.replica import AdmitReceived, Replica
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, Vote
+from tests.consensus.builders import (
+    ETHER,
+    START_MS,
+    CheapSigner,
+    CheapVerifier,
+    CrashableDatabase,
+    make_genesis,
+    transfer,
+)
+from tests.consensus.lone_core import LoneCore
+
+
+class Recorder(CrashableDatabase):
+    """The database and the environment in one, so that their order can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happened: list[object] = []
+        self.given_up: list[tuple[Hash32, str]] = []
+
+    def write(self, batch: Mapping[bytes, bytes | None], sync: bool = True) -> None:
+        super().write(batch, sync)
+        self.happened.append("synced" if sync else "written")
+
+    def send(self, to: ValidatorIndex, message: PeerMessage) -> None:
+        self.happened.append(message)
+
+    def set_timer(self, timer: Timer, token: int, delay_ms: int) -> None:
+        return None
+
+    def cancel_timer(self, timer: Timer) -> None:
+        return None
+
+    def admitted(self, ticket: int, answer: Admitted) -> None:
+        self.happened.append((ticket, answer))
+
+    def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
+        self.given_up += transactions
+
+    def blocks_committed(self) -> None:
+        self.happened.append("committed")
+
+    def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
+        self.happened.append(error)
+
+
+def replica(me: int, validators: int = 4) -> tuple[Replica, Recorder]:
+    recorder = Recorder()
+    made = Replica(ValidatorIndex(me), make_genesis(validators), CheapSigner(me), CheapVerifier(), recorder, recorder)
+    made.handle([Started()], START_MS)
+    recorder.happened.clear()
+    return made, recorder
+
+
+def admit(*nonces: int, ticket: int = 1) -> AdmitReceived:
+    transactions = tuple(transfer(0, nonce) for nonce in nonces)
+    state = SenderState(transactions[0].sender, 0, Wei(ETHER))
+    return AdmitReceived(Admit(transactions, (state,), BlockNumber(0)), ticket)
+
+
+def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> None:
+    world = LoneCore()
+    made, recorder = replica(me=0)
+    first = world.proposal(1, transactions=(transfer(0, 0).raw,))
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    third = world.proposal(3, world.certificate(second), makes_block=False)
+    group = [MessageReceived(p.proposer, world.signed(p)) for p in (first, second, third)]
+    made.handle(group, START_MS)
+    assert recorder.happened[0] == "synced"
+    assert [thing for thing in recorder.happened if thing == "committed" or isinstance(thing, Vote)] == [
+        *[world.vote(first, 0)] * 2,
+        *[world.vote(second, 0)] * 2,
+        "committed",
+        world.vote(third, 0),
+    ]
+    assert recorder.happened.count("synced") == 1
+    assert made.store.recover(3).uncommitted == (second, third)
+
+
+def test_an_admission_is_answered_once_stored_and_before_the_proposal_leaves() -> None:
+    made, recorder = replica(me=1)
+    made.handle([admit(0, ticket=7)], START_MS)
+    written, synced, answer, *messages = recorder.happened
+    assert (written, synced, answer) == ("written", "synced", (7, Admitted(())))
+    proposals = [message for message in messages if isinstance(message, ProposalMessage)]
+    assert len(proposals) == 3, "one for each of the others"
+
+
+def test_many_admissions_of_a_group_go_into_one_proposal() -> None:
+    made, recorder = replica(me=1)
+    made.handle([admit(nonce, ticket=nonce) for nonce in range(5)], START_MS)
+    (proposal,) = {m.proposal for m in recorder.happened if isinstance(m, ProposalMessage)}
+    assert len(proposal.transactions) == 5
+
+
+def served(made: Replica, recorder: Recorder, request: FetchProposals) -> Proposals:
+    recorder.happened.clear()
+    made.handle([MessageReceived(ValidatorIndex(3), request)], START_MS)
+    (answer,) = [message for message in recorder.happened if isinstance(message, Proposals)]
+    return answer
+
+
+def test_the_chain_is_served_from_the_height_that_both_have() -> None:
+    world = LoneCore()
+    made, recorder = replica(me=0)
+    first = world.proposal(1, transactions=(transfer(0, 0).raw,))
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    third = world.proposal(3, world.certificate(second), makes_block=False)
+    for proposal in (first, second, third):
+        made.handle([MessageReceived(proposal.proposer, world.signed(proposal))], START_MS)
+    genesis_id = make_genesis().id()
+    everything = served(made, recorder, FetchProposals(genesis_id, 0, 0))
+    assert [decode_proposal(encoded) for encoded in everything.proposals] == [first, second]
+    assert everything.certificate == world.certificate(second)
+    rest = served(made, recorder, FetchProposals(first.id, 1, 0))
+    assert [decode_proposal(encoded) for encoded in rest.proposals] == [second]
+    other_branch = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 2, 1))
+    assert other_branch == rest
+    nonsense = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 10**9, -5))
+    assert nonsense == everything
+    assert served(made, recorder, FetchProposals(second.id, 2, 1)) == Proposals((), None)

@@ -1,0 +1,83 @@
+"""What a validator finds again after it stopped."""
+
+import pytest
+
+from chain.keccak import keccak256
+from chain.proposals import ExecutedBlock
+from chain.types import BlockNumber, Wei
+from consensus.commands import Command, Persist
+from consensus.errors import NewerStore, StoreOfAnotherChain
+from consensus.recovered import new_chain
+from consensus.store import FORMAT_KEY, ValidatorStore
+from consensus.wire import SyncInfo
+from tests.consensus.builders import CrashableDatabase, make_genesis
+from tests.consensus.lone_core import LoneCore, persisted
+
+RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
+
+
+def apply(store: ValidatorStore, commands: list[Command]) -> list[Persist]:
+    writes = persisted(commands)
+    store.apply(writes)
+    return writes
+
+
+def test_an_unused_store_gives_back_a_new_chain() -> None:
+    genesis = make_genesis()
+    assert ValidatorStore(CrashableDatabase(), genesis).recover(genesis.max_lag) == new_chain(genesis)
+
+
+def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
+    world, database = LoneCore(), CrashableDatabase()
+    store = ValidatorStore(database, world.genesis)
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    third = world.proposal(3, world.certificate(second), makes_block=False)
+    for proposal in (first, second, third):
+        apply(store, world.propose(proposal))
+    store.add_result(RESULT, Wei(7))
+    again = ValidatorStore(database, world.genesis)
+    recovered = again.recover(world.genesis.max_lag)
+    assert again.committed_height == 1
+    assert again.id_at_height(1) == again.id_of_block(BlockNumber(1)) == first.id
+    assert again.block_number_of(first.id) == 1
+    assert again.block_number_of(second.id) is None, "it makes no block"
+    assert again.newest_result() == (1, 7)
+    assert recovered.root.id == first.id
+    assert recovered.root.timestamp_ms == world.now_ms
+    assert [node.proposal for node in recovered.unexecuted] == [first]
+    assert recovered.uncommitted == (second, third)
+    assert recovered.results == (RESULT,)
+    assert recovered.safety.vote == world.vote(third, 0)
+    assert recovered.safety.highest == world.certificate(second)
+
+
+def test_proposals_of_abandoned_branches_are_deleted() -> None:
+    world, database = LoneCore(), CrashableDatabase()
+    store = ValidatorStore(database, world.genesis)
+    lost = world.proposal(1)
+    apply(store, world.propose(lost))
+    parent, timeouts = world.genesis_certificate(), world.timeout_certificate(1)
+    for round in (2, 3):
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, number=0, makes_block=False)
+        apply(store, world.propose(proposal))
+        parent = world.certificate(proposal)
+    assert store.proposal(lost.id) == lost
+    apply(store, world.receive(SyncInfo(parent, None)))
+    assert not list(database.with_prefix(b"p" + lost.id))
+    assert store.recover(3).uncommitted == (proposal,)
+
+
+def test_a_store_of_another_chain_is_refused() -> None:
+    database = CrashableDatabase()
+    ValidatorStore(database, make_genesis(max_lag=3))
+    with pytest.raises(StoreOfAnotherChain, match="belongs to the chain"):
+        ValidatorStore(database, make_genesis(max_lag=4))
+
+
+def test_a_store_of_a_newer_format_is_refused() -> None:
+    database = CrashableDatabase()
+    ValidatorStore(database, make_genesis())
+    database.write({FORMAT_KEY: b"\x63"})
+    with pytest.raises(NewerStore, match="format 99"):
+        ValidatorStore(database, make_genesis())
