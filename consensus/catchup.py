@@ -19,6 +19,7 @@ class Catchup:
         self.target: Certificate | None = None
         self.orphan: ProposalMessage | None = None
         self.asked: ValidatorIndex | None = None
+        self._owing: set[ValidatorIndex] = set()
         self.reached: Hash32 | None = None
         self._attempts = 0
 
@@ -42,6 +43,16 @@ class Catchup:
         signers = [vote.validator for vote in self.target.votes if vote.validator != self._me]
         self._attempts += 1
         return signers[self._attempts % len(signers)] if signers else None
+
+    def ask(self, peer: ValidatorIndex) -> None:
+        self.asked = peer
+        self._owing.add(peer)
+
+    def answered(self, peer: ValidatorIndex) -> bool:
+        """Whether the peer owed an answer: it may come late, when what was missing has come another way."""
+        owed = peer in self._owing
+        self._owing.discard(peer)
+        return owed
 
     def progressed(self, reached: Hash32) -> None:
         self.reached = reached

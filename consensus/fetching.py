@@ -70,8 +70,10 @@ class Fetching:
 
     def take(self, sender: ValidatorIndex, answer: Proposals) -> None:
         """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays."""
-        if sender != self._catchup.asked:
+        if not self._catchup.answered(sender):
             raise UnexpectedProposals(f"validator {sender} was not asked for proposals")
+        if sender != self._catchup.asked:
+            return
         self._catchup.asked = None
         proposals = [_decoded(encoded) for encoded in answer.proposals]
         if not proposals or answer.certificate is None:
@@ -80,10 +82,10 @@ class Fetching:
         for proposal, certificate in zip(proposals, certificates, strict=True):
             self._take_one(proposal, certificate)
         self._catchup.progressed(proposals[-1].id)
-        if self.finish_pending():
+        if self._still_missing():
             self._ask(sender)
 
-    def finish_pending(self) -> bool:
+    def _still_missing(self) -> bool:
         target = self._catchup.target
         return target is not None and target.proposal not in self._state.tree
 
@@ -107,7 +109,7 @@ class Fetching:
         tree = self._state.tree
         reached = None if self._catchup.reached is None else tree.get(self._catchup.reached)
         known = reached or tree.root
-        self._catchup.asked = peer
+        self._catchup.ask(peer)
         self._outbox.send((peer,), FetchProposals(known.id, known.height, tree.root.height))
         self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from chain.keccak import keccak256
-from chain.proposals import ExecutedBlock
+from chain.proposals import ExecutedBlock, encode_proposal
 from chain.types import BlockNumber, Hash32, ValidatorIndex
 from consensus.commands import Send
-from consensus.events import PeerConnected, ResultReceived, Started
+from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started
 from consensus.recovered import Recovered
-from consensus.wire import FetchProposals, ProposalMessage, SyncInfo, Vote
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import START_MS
 from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
 
@@ -141,6 +141,17 @@ def test_a_proposal_with_an_unknown_parent_makes_the_replica_fetch_it_and_then_v
     assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
     commands = world.propose(first)
     assert sent(commands, Vote) == [world.vote(second, 0)]
+
+
+def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), makes_block=False)
+    world.propose(second)
+    world.propose(first)
+    answer = Proposals((encode_proposal(first),), world.certificate(first))
+    assert reasons(world.handle(MessageReceived(second.proposer, answer))) == []
+    assert reasons(world.handle(MessageReceived(second.proposer, answer))) == ["UnexpectedProposals"]
 
 
 @pytest.mark.parametrize(
