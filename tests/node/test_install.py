@@ -1,0 +1,63 @@
+"""scripts/install says in one line what is missing, before or instead of what its tools would print."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+TOOLS = ("bash", "cat", "cut", "dirname", "env", "mktemp", "rm", "sha256sum", "tail", "head", "sed", "uname", "ls")
+PYTHON = Path(sys.base_prefix) / "bin" / "python3"
+"""The interpreter itself: what is first on the PATH may be a script that looks for it."""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the script in a project whose only requirement does not build."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(PROJECT / "scripts" / "install", tmp_path / "scripts" / "install")
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "requirements.txt").write_text("./needs-a-compiler\n")
+    package = tmp_path / "needs-a-compiler"
+    package.mkdir()
+    (package / "setup.py").write_text("raise SystemExit('error: command gcc failed')")
+    return tmp_path
+
+
+def install(checkout: Path, programs: tuple[str, ...]) -> str:
+    """What the script says on a machine that has only these programs besides the usual tools."""
+    bin_folder = checkout / "bin"
+    bin_folder.mkdir()
+    for program in (*TOOLS, *programs):
+        found = PYTHON if program == "python3" else shutil.which(program)
+        assert found is not None, program
+        (bin_folder / program).symlink_to(found)
+    environment = {"PATH": str(bin_folder), "HOME": str(checkout)}
+    environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    run = subprocess.run(
+        [str(checkout / "scripts" / "install")], capture_output=True, text=True, env=environment, check=False
+    )
+    assert run.returncode == 1
+    return run.stderr.splitlines()[-1]
+
+
+def test_a_missing_python_is_named_with_how_to_get_it(checkout: Path) -> None:
+    said = install(checkout, ())
+    assert said == (
+        "tandem: Python 3.11 or newer is needed and was not found: "
+        "install it (Debian: apt-get install python3 python3-venv)"
+    )
+
+
+def test_a_missing_compiler_is_named_with_how_to_get_it(checkout: Path) -> None:
+    said = install(checkout, ("python3",))
+    assert said.startswith("tandem: a package must be compiled and there is no C compiler")
+    assert "apt-get install gcc" in said
+
+
+def test_other_failures_keep_what_the_installer_said(checkout: Path) -> None:
+    said = install(checkout, ("python3", "cc"))
+    assert said.startswith("tandem: the packages could not be installed (see above)")
