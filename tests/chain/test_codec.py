@@ -1,0 +1,121 @@
+"""Messages come out as they went in, and nothing else comes in."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chain import messages
+from chain.accounts import Account, AccountChange
+from chain.codec import (
+    MessageError,
+    decode_message,
+    decode_value,
+    encode_message,
+    encode_value,
+    pack,
+)
+from chain.forks import Fork
+from chain.messages.mempool import Admit, PooledTransaction, SenderState
+from chain.messages.storage import ReadState, StateValues
+from chain.proposals import (
+    BlockInputs,
+    Certificate,
+    ExecutedBlock,
+    Proposal,
+    SignedVote,
+    decode_proposal,
+    encode_proposal,
+)
+from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+
+assert messages.__doc__
+
+
+@given(st.integers(0, 2**256 - 1), st.integers(0, 2**64 - 1), st.binary(max_size=100))
+def test_integers_of_any_size_survive(balance: int, nonce: int, raw: bytes) -> None:
+    sender = SenderState(Address(b"a" * 20), nonce, Wei(balance))
+    pooled = PooledTransaction(
+        Hash32(b"h" * 32), raw, sender.address, nonce, Gas(1), Wei(balance), Wei(balance), Wei(balance)
+    )
+    admit = Admit((pooled, pooled), (sender,), BlockNumber(5))
+    assert decode_message(encode_message(admit)) == admit
+
+
+def test_optional_fields_pairs_and_nested_values_survive() -> None:
+    for version in (None, Version(3)):
+        read = ReadState(version, (Address(b"a" * 20),), ((Address(b"b" * 20), 2**255),), ())
+        assert decode_message(encode_message(read)) == read
+    values = StateValues(Version(1), (Account(1, Wei(2**100)), Account()), (0, 2**256 - 1), (b"", b"code"))
+    assert decode_message(encode_message(values)) == values
+
+
+def test_equal_values_have_equal_encodings_whatever_their_order_of_making() -> None:
+    one = AccountChange(Address(b"a" * 20), Account(), {1: 2, 3: 4})
+    other = AccountChange(Address(b"a" * 20), Account(), {3: 4, 1: 2})
+    assert encode_value(one) == encode_value(other)
+    assert decode_value(AccountChange, encode_value(one)) == other
+
+
+def test_a_proposal_keeps_its_id_and_another_has_another() -> None:
+    def proposal(round: int) -> Proposal:
+        return Proposal(
+            parent=Hash32(b"p" * 32),
+            round=Round(round),
+            proposer=ValidatorIndex(1),
+            certificate=Certificate(Hash32(b"p" * 32), Round(0), (SignedVote(ValidatorIndex(0), b"s" * 64),)),
+            timeout_certificate=None,
+            number=BlockNumber(1),
+            inputs=BlockInputs(1, Address(b"b" * 20), Hash32(b"r" * 32), Gas(30)),
+            executed=ExecutedBlock(BlockNumber(0), Hash32(b"e" * 32)),
+            transactions=(b"one", b"two"),
+        )
+
+    decoded = decode_proposal(encode_proposal(proposal(1)))
+    assert decoded == proposal(1)
+    assert decoded.id == proposal(1).id
+    assert decoded.id != proposal(2).id
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    fork: Fork
+    name: str
+    weights: dict[str, int]
+
+
+def test_enumerations_and_mappings_survive() -> None:
+    crossing = Crossing(Fork.PRAGUE, "x", {"b": 1, "a": 2})
+    assert decode_value(Crossing, encode_value(crossing)) == crossing
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        [],
+        "text",
+        {},
+        [None],
+        [255],
+        [[50]],
+        [50],
+        [50, None, [], [], []][:3],
+        [50, "1", [], [], []],
+        [50, None, "accounts", [], []],
+        [50, None, [5], [], []],
+        [50, None, [], [[b"a", 1, 2]], []],
+        [50, True, [], [], []],
+    ],
+)
+def test_what_is_not_a_message_is_refused(plain: object) -> None:
+    with pytest.raises(MessageError):
+        decode_message(pack(plain))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_message_error(data: bytes) -> None:
+    try:
+        decode_message(data)
+    except MessageError:
+        return
