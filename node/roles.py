@@ -4,23 +4,18 @@ Imports of rooms happen inside the functions, so that no process carries what it
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import uvloop
-import zmq
 
-from chain.links import Service
 from node.errors import NodeError
 from node.output import Output
 from node.plan import Kind, Plan, Role, role_named
-from node.queues.asking import AskingSocket
-from node.queues.serving import ServingSocket
 
 FATAL_STATUS = 78
 """The exit status of a process that cannot go on and should not be started again (EX_CONFIG)."""
@@ -33,40 +28,6 @@ EVM_MODULES = ("execution.engine", "execution.process", "execution.worker", "nod
 Runner = Callable[[Plan, Role, Output], Coroutine[Any, Any, None]]
 
 log = logging.getLogger("tandem.node")
-
-
-class Sockets:
-    """The sockets of one process; all are closed at the end, in the reverse order of opening."""
-
-    def __init__(self, role: Role) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._name = role.name
-        self._closing: list[Callable[[], Awaitable[None]]] = []
-
-    def link(self, endpoint: str, on_connection: Callable[[bool], None] | None = None) -> AskingSocket:
-        """A link to the process that serves at `endpoint`."""
-        link = AskingSocket(self.context, endpoint, self._name, on_connection)
-        self._closing.append(link.close)
-        return link
-
-    def serve(self, endpoint: str, service: Service) -> ServingSocket:
-        server = ServingSocket(self.context, endpoint, service)
-        self._closing.append(server.close)
-        return server
-
-    async def close(self) -> None:
-        for close in reversed(self._closing):
-            await close()
-        self.context.destroy(linger=0)
-
-
-@contextlib.asynccontextmanager
-async def sockets_of(role: Role) -> AsyncIterator[Sockets]:
-    sockets = Sockets(role)
-    try:
-        yield sockets
-    finally:
-        await sockets.close()
 
 
 def run_role(plan: Plan, name: str) -> int:

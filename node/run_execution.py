@@ -4,7 +4,7 @@ from execution.engine import Engine
 from execution.process import ExecutionOptions, ExecutionProcess
 from node.output import Output
 from node.plan import Plan, Role
-from node.roles import sockets_of
+from node.sockets import sockets_of
 
 
 async def run_execution(plan: Plan, role: Role, output: Output) -> None:

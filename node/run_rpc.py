@@ -16,7 +16,7 @@ from chain.types import ValidatorIndex
 from execution.pool import Pool, PoolBusy, WorkerLost
 from node.output import Output
 from node.plan import Plan, Role
-from node.roles import sockets_of
+from node.sockets import sockets_of
 from rpc.errors import LimitExceeded, ServerError
 from rpc.process import RpcProcess
 

@@ -4,7 +4,7 @@ import asyncio
 
 from node.output import Output
 from node.plan import Plan, Role
-from node.roles import sockets_of
+from node.sockets import sockets_of
 from storage.process import StorageService
 from storage.store import Store
 

@@ -13,7 +13,7 @@ from node.errors import NodeError
 from node.output import Output
 from node.plan import Kind, Plan, Role, role_named
 from node.queues.asking import AskingSocket
-from node.roles import sockets_of
+from node.sockets import sockets_of
 from storage.leveldb import LevelDB
 
 DATABASE_CACHE_BYTES = 1 << 20

@@ -6,7 +6,7 @@ from execution.worker import WorkerProcess
 from node.output import Output
 from node.plan import Plan, Role
 from node.queues.blocking import BlockingSocket
-from node.roles import Sockets, sockets_of
+from node.sockets import Sockets, sockets_of
 
 
 async def run_worker(plan: Plan, role: Role, output: Output) -> None:

@@ -1,0 +1,45 @@
+"""The sockets of one process."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import zmq
+
+from chain.links import Service
+from node.plan import Role
+from node.queues.asking import AskingSocket
+from node.queues.serving import ServingSocket
+
+
+class Sockets:
+    """The sockets of one process; all are closed at the end, in the reverse order of opening."""
+
+    def __init__(self, role: Role) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._name = role.name
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+
+    def link(self, endpoint: str, on_connection: Callable[[bool], None] | None = None) -> AskingSocket:
+        """A link to the process that serves at `endpoint`."""
+        link = AskingSocket(self.context, endpoint, self._name, on_connection)
+        self._closing.append(link.close)
+        return link
+
+    def serve(self, endpoint: str, service: Service) -> ServingSocket:
+        server = ServingSocket(self.context, endpoint, service)
+        self._closing.append(server.close)
+        return server
+
+    async def close(self) -> None:
+        for close in reversed(self._closing):
+            await close()
+        self.context.destroy(linger=0)
+
+
+@contextlib.asynccontextmanager
+async def sockets_of(role: Role) -> AsyncIterator[Sockets]:
+    sockets = Sockets(role)
+    try:
+        yield sockets
+    finally:
+        await sockets.close()
