@@ -93,7 +93,7 @@ class Pool:
         """A process is gone for good; it may have been no worker."""
         name = self._names.pop(peer, None)
         if name in self._peers:
-            log.warning("worker %s is gone", name)
+            log.info("worker %s is gone", name)
             self._lose(name)
             self._send()
 

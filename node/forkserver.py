@@ -59,8 +59,10 @@ def _become_server(
     die_with_parent(supervisor)
     setproctitle.setproctitle(f"tandem: {title}")
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # one sent to a child just born waits until it can act
     try:
         for module in preload:
             importlib.import_module(module)
@@ -108,7 +110,7 @@ def _become_role(name: str, control: socket.socket, run: Callable[[str], int]) -
     signal.set_wakeup_fd(-1)
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     setproctitle.setproctitle(f"tandem: {name}")
     status = 1
     try:

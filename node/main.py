@@ -1,5 +1,6 @@
 """The `tandem` command."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,7 @@ def completion(shell: str) -> None:
 
 def main() -> None:
     """Runs the command; what is wrong with what the user asked for is one line and an exit status, no traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         cli(prog_name="tandem")
     except NodeError as error:

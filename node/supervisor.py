@@ -22,6 +22,7 @@ RESTART_FIRST_S, RESTART_MOST_S = 0.05, 5.0
 HEALTHY_AFTER_S = 10.0
 """A process that ran so long starts again without delay."""
 STOP_DEADLINE_S = 1.5
+ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass(slots=True)
@@ -56,9 +57,10 @@ class Supervisor:
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING_SIGNALS:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
         self._selector.register(wake_read, selectors.EVENT_READ, self._on_signal)
         self._selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
         for role in self._plan.light_roles():
@@ -102,6 +104,8 @@ class Supervisor:
             self._on_server_gone(title)
         elif "started" in message:
             self._processes[message["started"]].pid = message["pid"]
+            if self._stopping:
+                os.kill(message["pid"], signal.SIGTERM)
             self._write_processes()
             self._say_ready()
         else:
@@ -140,7 +144,7 @@ class Supervisor:
 
     def _on_signal(self, wake_read: int) -> None:
         numbers = os.read(wake_read, 64)
-        if set(numbers) & {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}:
+        if set(numbers) & ENDING_SIGNALS:
             self._stopping = True
 
     def _on_ready(self, ready_read: int) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -14,12 +15,13 @@ from node.errors import BadSetting, PortInUse
 from node.output import Output
 from node.plan import Plan
 from node.settings import Settings
-from node.supervisor import Supervisor
+from node.supervisor import ENDING_SIGNALS, Supervisor
 
 
 def up(settings: Settings) -> int:
     """Start the chain and stay until it ends; the exit status. Raises NodeError if it cannot start."""
     started_at = _process_started_at()
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the supervisor can put in order what is made here
     listening = listen(settings.host, settings.port)
     lock = None
     if settings.data_dir is None:

@@ -120,6 +120,19 @@ def alive(pid: int) -> bool:
         return False
 
 
+def group_members(group: int) -> list[int]:
+    """The processes of a process group that run."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _group_of(pid) == group and alive(pid)]
+
+
+def _group_of(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+
+
 def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Looks again and again, with a pause so short that it does not matter. For what cannot be waited for."""
     deadline = time.monotonic() + deadline_s

@@ -1,15 +1,17 @@
 """Starting and ending a chain: what is printed, what is left behind, and one clear line for each thing in the way."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.chain_process import ChainProcess, alive, chain, wait_until
+from tests.e2e.chain_process import ChainProcess, alive, chain, group_members, wait_until
 from tests.e2e.running_node import PROJECT
 
 
@@ -35,6 +37,21 @@ def test_a_signal_ends_every_process_within_two_seconds(number: signal.Signals) 
     assert not [pid for pid in pids if alive(pid)]
     assert not data.exists(), "a temporary data folder is removed"
     assert running.errors == []
+
+
+@pytest.mark.parametrize("milliseconds", [30, 80, 120, 160, 200, 250, 300, 400, 500, 700])
+def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(milliseconds: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "node", "up", "--port", "0", "--quiet"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    threading.Event().wait(milliseconds / 1000)  # the moment is the subject here
+    process.send_signal(signal.SIGINT)
+    printed = process.communicate(timeout=10)
+    assert printed == (b"", b"")
+    assert list(tmp_path.iterdir()) == []
+    wait_until(lambda: not group_members(process.pid), "its processes are gone")
 
 
 def test_a_killed_supervisor_leaves_no_process_behind() -> None:
