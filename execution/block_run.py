@@ -62,7 +62,7 @@ class MissingValues(Protocol):
 
     async def parent_applied(self) -> None: ...
 
-    def touched(self, transaction: Transaction, slots: Iterable[Slot]) -> None: ...
+    def touched(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -161,14 +161,15 @@ class BlockRun:
     async def accept(self, index: int, outcome: Outcome) -> None:
         """The outcome is that of the final prefix: merge it."""
         turn = self.turns[index]
-        transaction = turn.signed.transaction
+        transaction, sender = turn.signed.transaction, turn.signed.sender
         assert transaction is not None
+        assert sender is not None
         await self._merge(index, outcome.writes, outcome.fee)
         turn.outcome = outcome
         self.gas_used += outcome.gas_used
         self.blob_gas_used += len(transaction.blob_hashes) * BLOB_GAS_PER_BLOB
         if outcome.reads.slots:
-            self._missing.touched(transaction, outcome.reads.slots)
+            self._missing.touched(transaction, sender, outcome.reads.slots)
 
     async def validate(self, outcome: Outcome) -> Conflict | None:
         """The first read of the outcome that is stale on the final prefix."""

@@ -6,7 +6,6 @@ What was read at a version stays true for ever, so the newest few versions keep 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from chain.forks import Fork
@@ -19,15 +18,12 @@ from execution.calls import CallResult
 from execution.errors import CallTimeout
 from execution.known import KnownState
 from execution.outcome import StateView
-from execution.pool import Pool
 from execution.reader import BlockingReads
 from execution.speculative_view import SpeculativeView
 from execution.worker import TaskLoop, UnexpectedTask
 
 KEPT_VERSIONS = 4
 MAX_KNOWN_VALUES = 50_000
-GRACE_S = 1.0
-"""How long beyond its time limit a call may take before its reader counts as stuck."""
 
 
 class CallEngine(Protocol):
@@ -65,27 +61,23 @@ class CallRunner:
             )
         return CallOutcome(task.call_id, result.output, result.error, result.gas_used)
 
-    def _view(self, task: RunCall) -> SpeculativeView:
-        known = self._known.setdefault(task.version, KnownState(MAX_KNOWN_VALUES))
-        self._known.move_to_end(task.version)
+    def _known_at(self, version: Version) -> KnownState:
+        known = self._known.get(version)
+        if known is None:
+            known = self._known[version] = KnownState(MAX_KNOWN_VALUES)
+            known.share_codes(next(iter(self._known.values())))
+        self._known.move_to_end(version)
         while len(self._known) > KEPT_VERSIONS:
             self._known.popitem(last=False)
         known.shrink()
+        return known
+
+    def _view(self, task: RunCall) -> SpeculativeView:
+        known = self._known_at(task.version)
         known.applied = BlockNumber(task.environment.number)
         view = SpeculativeView(known, self._reads, task.version, task.environment.beneficiary)
         view.read_named([(task.call.sender, task.call.to, task.call.access_list)])
         return view
-
-
-async def run_call(pool: Pool, call: RunCall) -> CallOutcome:
-    """For rpc: run a call on the pool's readers, whatever `call_id` it carries.
-
-    Raises PoolBusy when too many calls wait, WorkerLost when two readers died of it, JobTimeout when a reader is stuck.
-    """
-    limit_s = call.time_limit_ms / 1000 + GRACE_S
-    answer = await pool.run(lambda _, lease: replace(call, call_id=lease), limit_s)
-    assert isinstance(answer, CallOutcome), f"a reader answered {type(answer).__name__} to a call"
-    return answer
 
 
 class CallWorkerProcess:

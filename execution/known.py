@@ -56,6 +56,7 @@ class KnownState:
         self._codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
         self._code_bytes = 0
         self._pinned: deque[_Pinned] = deque()
+        self._settled = 0
         self._promises: dict[Slot, BlockNumber] = {}
         self._hashes: dict[BlockNumber, Hash32] = {}
         self.applied = BlockNumber(0)
@@ -120,6 +121,10 @@ class KnownState:
             self._codes[code_hash] = code
             self._code_bytes += len(code)
 
+    def share_codes(self, other: "KnownState") -> None:
+        """Use the codes that another state knows: the same code has the same hash everywhere."""
+        self._codes, self._code_bytes = other._codes, other._code_bytes
+
     def learn_hash(self, number: BlockNumber, block_hash: Hash32) -> None:
         """The hash of an executed block, once storage said it."""
         self._hashes[number] = block_hash
@@ -141,8 +146,7 @@ class KnownState:
         """The base version contains the changes up to `position` now: they need not be kept any more."""
         while self._pinned and self._pinned[0].position <= position:
             self._pinned.popleft()
-        for address in [a for a, at in self._cleared.items() if at <= position]:
-            del self._cleared[address]
+        self._settled = position
 
     def promise(self, key: Slot, number: BlockNumber) -> None:
         """The slot holds the hash of block `number`, known or not (EIP-2935)."""
@@ -170,7 +174,12 @@ class KnownState:
                 self._hashes[BlockNumber(-stand_in)] = Hash32(block_hash)
 
     def shrink(self) -> bool:
-        """Forget what is not pinned, if there is too much of it. Only while no read from storage is under way."""
+        """Forget what is not pinned, if there is too much of it. True if something was forgotten.
+
+        Only while no read from storage is under way: its answer could be older than what was forgotten here.
+        """
+        for address in [a for a, at in self._cleared.items() if at <= self._settled]:
+            del self._cleared[address]
         if len(self._accounts) + len(self._slots) <= self._max_values and self._code_bytes <= MAX_CODE_BYTES:
             return False
         kept_codes = {self._accounts[a].code_hash for pinned in self._pinned for a in pinned.accounts}

@@ -124,8 +124,8 @@ class BlockProcessor:
         """Wait until storage has applied the block below the one that is executed."""
         await self._parent_applied.wait()
 
-    def touched(self, transaction: Transaction, slots: Iterable[Slot]) -> None:
-        self._reader.touched(transaction, slots)
+    def touched(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None:
+        self._reader.touched(transaction, sender, slots)
 
     async def _run(self, run: BlockRun, strategy: Strategy) -> tuple[AccountChange, ...]:
         await run.start()

@@ -20,7 +20,7 @@ from execution.errors import ExecutionError
 from execution.known import KnownState, MissingKeys
 from execution.outcome import Slot
 from execution.storage_requests import StorageRequests
-from execution.touched import TouchedSlots
+from execution.touched import Kind, TouchedSlots, kind_of
 
 DELEGATION_PREFIX = b"\xef\x01\x00"
 DELEGATION_SIZE = 23
@@ -28,10 +28,10 @@ BEACON_RING = 8191
 
 
 class UnexpectedAnswer(ExecutionError):
-    """Storage answered with something else than was asked for."""
+    """A process answered with something else than was asked for."""
 
     def __init__(self, wanted: str, answer: Message) -> None:
-        super().__init__(f"storage answered {type(answer).__name__} where {wanted} belongs")
+        super().__init__(f"the answer was a {type(answer).__name__} where a {wanted} belongs")
 
 
 class BlockingReads(Protocol):
@@ -92,24 +92,35 @@ class StateReader:
         addresses: dict[Address, None] = {environment.beneficiary: None}
         slots: dict[Slot, None] = dict.fromkeys(system_slots(environment))
         recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
+        kinds: set[Kind] = set()
         for transaction, sender in transactions:
             addresses[sender] = None
-            to = transaction.to
-            if to is None:
+            if transaction.to is None:
                 addresses[created_address(sender, transaction.nonce)] = None
                 continue
-            recipients[to] = None
+            recipients[transaction.to] = None
             if transaction.data:
-                slots.update(dict.fromkeys(self._touched.of(transaction)))
+                slots.update(dict.fromkeys(self.guess(transaction, sender, kinds)))
             for entry in transaction.access_list:
                 addresses[entry.address] = None
                 slots.update(dict.fromkeys((entry.address, slot) for slot in entry.slots))
         await self._fetch_unknown([*addresses, *recipients], slots)
         await self._fetch_codes(recipients)
 
-    def touched(self, transaction: Transaction, slots: Iterable[Slot]) -> None:
+    def guess(self, transaction: Transaction, sender: Address, kinds: set[Kind]) -> list[Slot]:
+        """The slots that the transaction probably reads, without those common to `kinds`, to which its own is added."""
+        kind = kind_of(transaction)
+        if kind is None:
+            return []
+        entries = self._touched.entries(kind, transaction, sender)
+        if kind in kinds:
+            return entries
+        kinds.add(kind)
+        return [*self._touched.fixed(kind), *entries]
+
+    def touched(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None:
         """Remember what a run of this transaction read, for transactions like it."""
-        self._touched.remember(transaction, slots)
+        self._touched.remember(transaction, sender, slots)
 
     async def _fetch_unknown(self, addresses: Iterable[Address], slots: Iterable[Slot]) -> None:
         known = self._known

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from chain.types import Address
 
-MAX_TASK_TRANSACTIONS = 16
-MAX_TASK_US = 4_000
-"""A task ends when it is expected to take longer, so that validation begins while others run."""
-MIN_TASKS_PER_WORKER = 2
+MAX_TASK_TRANSACTIONS = 32
+TASK_US = 2_500
+"""A task ends when it is expected to take this long: its messages cost some 300 microseconds, and validation of what
+it gives begins only when it ends."""
 MAX_CONTENDED = 512
 FORGET_AFTER_BLOCKS = 256
 CONTENDED_SHARE = 4
@@ -104,14 +104,13 @@ def plan(candidates: Sequence[Candidate], workers: Sequence[str], contention: Co
 
 
 def _cut(load: Sequence[Candidate]) -> Iterator[tuple[int, ...]]:
-    """A worker's load in tasks: at least two, so that it is never without one, and none too large or too long."""
-    most = max(1, min(MAX_TASK_TRANSACTIONS, len(load) // MIN_TASKS_PER_WORKER))
+    """A worker's load in tasks, none too large or too long."""
     task: list[int] = []
     expected_us = 0
     for candidate in load:
         task.append(candidate.index)
         expected_us += candidate.expected_us
-        if len(task) == most or expected_us >= MAX_TASK_US:
+        if len(task) == MAX_TASK_TRANSACTIONS or expected_us >= TASK_US:
             yield tuple(task)
             task, expected_us = [], 0
     if task:

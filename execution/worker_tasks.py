@@ -1,16 +1,27 @@
 """Makes the message of a task for the worker that gets it, telling it only what it does not know yet."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from chain.accounts import Account
-from chain.messages.tasks import ProposedTransaction, RunTransactions
+from chain.messages.tasks import ProposedTransaction, RunTransactions, SlotRow
 from chain.types import Address
 from execution.block_run import BlockRun
 from execution.change_log import ChangeLog
 from execution.known import KnownState, Missing
+from execution.outcome import ParentHashPending, Slot
 from execution.reader import StateReader
+from execution.touched import Kind
 
-MAX_TOLD_ACCOUNTS = 100_000
+MAX_TOLD = 100_000
+
+
+@dataclass(slots=True)
+class _Told:
+    """Accounts and slots whose newest values a worker has."""
+
+    accounts: set[Address] = field(default_factory=set)
+    slots: set[Slot] = field(default_factory=set)
 
 
 class WorkerTasks:
@@ -21,7 +32,7 @@ class WorkerTasks:
         self._changes = changes
         self._reader = reader
         self._positions: dict[str, int] = {}
-        self._told: dict[str, set[Address]] = {}
+        self._told: dict[str, _Told] = {}
 
     def forget_worker(self, name: str) -> None:
         """The worker knows nothing (any more)."""
@@ -42,7 +53,8 @@ class WorkerTasks:
         signed = [(index, block.turns[index].signed) for index in indices]
         transactions = tuple([ProposedTransaction(i, s.raw, s.sender) for i, s in signed if s.sender is not None])
         told = self._told_to(worker, reset)
-        told.update(address for address, _ in new.accounts)
+        told.accounts.update(address for address, _ in new.accounts)
+        told.slots.update((address, number) for address, number, _ in new.slots)
         return RunTransactions(
             task_id=lease,
             environment=block.environment,
@@ -54,19 +66,20 @@ class WorkerTasks:
             settled=self._changes.settled,
             cleared=new.cleared,
             accounts=new.accounts + self._certain_reads(block, indices, told),
-            slots=new.slots,
+            slots=new.slots + self._probable_reads(block, indices, told),
             codes=new.codes,
             merged=merged,
             transactions=transactions,
         )
 
-    def _told_to(self, worker: str, reset: bool) -> set[Address]:
-        if reset or len(self._told.get(worker, ())) > MAX_TOLD_ACCOUNTS:
-            self._told[worker] = set()
-        return self._told[worker]
+    def _told_to(self, worker: str, reset: bool) -> _Told:
+        told = self._told.get(worker)
+        if told is None or reset or len(told.accounts) + len(told.slots) > MAX_TOLD:
+            told = self._told[worker] = _Told()
+        return told
 
     def _certain_reads(
-        self, block: BlockRun, indices: Sequence[int], told: set[Address]
+        self, block: BlockRun, indices: Sequence[int], told: _Told
     ) -> tuple[tuple[Address, Account], ...]:
         """The accounts that the transactions read for certain, as far as they are known here and not there."""
         rows = []
@@ -74,10 +87,27 @@ class WorkerTasks:
             signed = block.turns[index].signed
             assert signed.transaction is not None
             for address in (signed.sender, signed.transaction.to, block.environment.beneficiary):
-                if address is not None and address not in told:
+                if address is not None and address not in told.accounts:
                     try:
                         rows.append((address, block.merged.account(address)))
                     except Missing:
                         continue  # the worker reads it itself
-                    told.add(address)
+                    told.accounts.add(address)
+        return tuple(rows)
+
+    def _probable_reads(self, block: BlockRun, indices: Sequence[int], told: _Told) -> tuple[SlotRow, ...]:
+        """The slots that such transactions read, likewise."""
+        rows = []
+        kinds: set[Kind] = set()
+        for index in indices:
+            signed = block.turns[index].signed
+            if signed.transaction is None or signed.sender is None or not signed.transaction.data:
+                continue
+            for address, number in self._reader.guess(signed.transaction, signed.sender, kinds):
+                if (address, number) not in told.slots:
+                    try:
+                        rows.append((address, number, block.merged.slot(address, number)))
+                    except (Missing, ParentHashPending):
+                        continue
+                    told.slots.add((address, number))
         return tuple(rows)

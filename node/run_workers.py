@@ -1,5 +1,7 @@
 """Worker and reader processes: they run bytecode, and ask storage for what they miss, in one thread."""
 
+import functools
+
 from execution.call_worker import CallWorkerProcess
 from execution.engine import Engine
 from execution.worker import WorkerProcess
@@ -14,14 +16,14 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
-        await WorkerProcess(execution, reads, Engine).run()
+        await WorkerProcess(execution, reads, functools.cache(Engine)).run()
 
 
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:
     """Runs calls for rpc, until cancelled."""
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, sockets)
-        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, Engine).run()
+        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, functools.cache(Engine)).run()
 
 
 def _reads(plan: Plan, role: Role, sockets: Sockets) -> BlockingSocket:

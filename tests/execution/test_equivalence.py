@@ -167,13 +167,19 @@ class Generator:
         return self.random.choice([raw[:-1], b"", b"\x7f", transaction(KEYS[who], 0, chain_id=1).raw])
 
 
-async def both(seed: int, blocks: int, size: int, workers: int, cases: Path, **inputs: Any) -> tuple[Chain, Chain]:
+async def both(
+    seed: int, blocks: int, size: int, workers: int, cases: Path, known_values: int | None = None
+) -> tuple[Chain, Chain]:
     of = world_genesis()
-    serial, parallel = Chain(of), Chain(of, "optimistic", workers, cases)
+    serial = Chain(of)
+    with pytest.MonkeyPatch.context() as patch:
+        if known_values is not None:
+            patch.setattr("execution.known.KnownState.__init__.__defaults__", (known_values,))
+        parallel = Chain(of, "optimistic", workers, cases)
     generator = Generator(seed)
     for _ in range(blocks):
         block = generator.block(size)
-        expected, found = await serial.run(block, **inputs), await parallel.run(block, **inputs)
+        expected, found = await serial.run(block), await parallel.run(block)
         assert_same(found, expected, seed)
         assert parallel.storage.head.hash == serial.storage.head.hash, f"seed {seed}"
     await parallel.stop()
@@ -195,3 +201,8 @@ def by_address(rows: Sequence[Any]) -> dict[Address, Any]:
 @pytest.mark.parametrize("seed", range(8))
 async def test_random_blocks_come_out_as_serial_execution_makes_them(seed: int, tmp_path: Path) -> None:
     await both(seed, blocks=4, size=40, workers=2, cases=tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(20, 23))
+async def test_forgetting_all_that_storage_has_changes_nothing(seed: int, tmp_path: Path) -> None:
+    await both(seed, blocks=4, size=30, workers=2, cases=tmp_path, known_values=3)

@@ -189,6 +189,20 @@ def saved_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+async def test_workers_run_code_that_storage_does_not_have_yet(tmp_path: Path) -> None:
+    chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
+    await chain.run(increments(8))
+    deploys = [transaction(KEYS[n], 1, to=None, data=artifact("Counter").bytecode, gas=Gas(400_000)) for n in range(8)]
+    first = await chain.execute(deploys)
+    places = [created_address(ADDRESSES[n], 1) for n in range(8)]
+    second = await chain.execute([to_contract(n, 2, places[n], call("increment()")) for n in range(8)])
+    assert {record.worker for record in second.record.transactions} == {"worker-0", "worker-1"}
+    for block in (first, second):
+        await chain.apply(block)
+    assert [chain.storage.slots[(place, 0)] for place in places] == [1] * 8
+    await chain.stop()
+
+
 class LyingEngine:
     """The engine, but one gas too much for a counter on workers."""
 

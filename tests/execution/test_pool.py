@@ -7,8 +7,9 @@ import pytest
 
 from chain.messages import Message
 from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.tasks import FollowTasks
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
-from execution.call_worker import run_call
+from execution.call_pool import CallPool
 from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
 from execution.pool_core import PoolCore
 from tests.execution.test_transfers import ENVIRONMENT
@@ -124,27 +125,37 @@ async def test_two_processes_of_one_name_are_two_workers() -> None:
 
 
 async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
-    pool, first, second = Pool(wait_for_workers=True), Worker("r0"), Worker("r1")
-    pool.follow(first)
-    call = asyncio.ensure_future(run_call(pool, CALL))
+    pool, first, second = CallPool(), Worker("r0"), Worker("r1")
+    await pool.answer(FollowTasks(), first)
+    call = asyncio.ensure_future(pool.call(CALL))
     await asyncio.sleep(0)
     assert len(first.pushed) == 1
-    pool.follow(second)
+    await pool.answer(FollowTasks(), second)
     pool.left(first)
-    pool.finished(second, second.pushed[0].call_id, answered(second.pushed[0]))
+    await pool.answer(answered(second.pushed[0]), second)
     assert (await call).output == b"ok"
 
 
 async def test_a_call_that_kills_two_readers_fails() -> None:
-    pool = Pool(wait_for_workers=True)
-    call = asyncio.ensure_future(run_call(pool, CALL))
+    pool = CallPool()
+    call = asyncio.ensure_future(pool.call(CALL))
     for name in ("r0", "r1"):
         reader = Worker(name)
-        pool.follow(reader)
+        await pool.answer(FollowTasks(), reader)
         await asyncio.sleep(0)
         pool.left(reader)
     with pytest.raises(WorkerLost):
         await call
+
+
+async def test_a_call_waits_for_a_reader_to_come() -> None:
+    pool, reader = CallPool(), Worker("r0")
+    call = asyncio.ensure_future(pool.call(CALL))
+    await asyncio.sleep(0)
+    assert pool.waiting == 1
+    await pool.answer(FollowTasks(), reader)
+    await pool.answer(answered(reader.pushed[0]), reader)
+    assert (await call).output == b"ok"
 
 
 async def test_calls_beyond_the_bound_are_refused_as_busy() -> None:
@@ -157,20 +168,21 @@ async def test_calls_beyond_the_bound_are_refused_as_busy() -> None:
 
 
 async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execution.call_worker.GRACE_S", 0.01)
-    pool, stuck, other = Pool(wait_for_workers=True), Worker("r0"), Worker("r1")
-    pool.follow(stuck)
-    first = asyncio.ensure_future(run_call(pool, CALL))
+    monkeypatch.setattr("execution.call_pool.GRACE_S", 0.01)
+    pool, stuck, other = CallPool(), Worker("r0"), Worker("r1")
+    await pool.answer(FollowTasks(), stuck)
+    first = asyncio.ensure_future(pool.call(CALL))
     await asyncio.sleep(0)
-    waiting = pool.submit(lambda worker, lease: replace(CALL, call_id=lease))
-    pool.follow(other)
+    second = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    await asyncio.sleep(0)
+    await pool.answer(FollowTasks(), other)
     with pytest.raises(JobTimeout):
         await first
     assert len(other.pushed) == 1
-    pool.finished(other, other.pushed[0].call_id, answered(other.pushed[0]))
-    assert (await waiting.answer).output == b"ok"
+    await pool.answer(answered(other.pushed[0]), other)
+    assert (await second).output == b"ok"
     assert list(pool.workers) == ["r1"]
-    pool.finished(stuck, stuck.pushed[0].call_id, answered(stuck.pushed[0]))
+    await pool.answer(answered(stuck.pushed[0]), stuck)
     assert list(pool.workers) == ["r1", "r0"]
 
 

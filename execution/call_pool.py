@@ -1,0 +1,66 @@
+"""rpc's side of the reader workers. Kept apart from theirs, so that rpc never imports the EVM."""
+
+from dataclasses import replace
+
+from chain.links import Peer
+from chain.messages import Message
+from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.link import Done
+from chain.messages.tasks import FollowTasks
+from execution.errors import ExecutionError
+from execution.pool import Pool
+
+MAX_WAITING_CALLS = 1024
+GRACE_S = 1.0
+"""How long beyond its time limit a call may take before its reader counts as stuck."""
+
+
+class UnexpectedCallMessage(ExecutionError):
+    """A reader said something that readers do not say."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(f"a reader does not send a {type(message).__name__}")
+
+
+class CallPool:
+    """rpc's side of the readers: serves their socket (chain.links.Service) and runs calls on them."""
+
+    def __init__(self, max_waiting: int = MAX_WAITING_CALLS) -> None:
+        self._pool = Pool(wait_for_workers=True, max_waiting=max_waiting)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The readers that are there."""
+        return self._pool.workers
+
+    @property
+    def waiting(self) -> int:
+        """Calls that no reader has taken up."""
+        return self._pool.waiting
+
+    async def call(self, request: RunCall) -> CallOutcome:
+        """Run a call, whatever `call_id` the request carries.
+
+        Raises PoolBusy when too many calls wait, WorkerLost when two readers died of it, and JobTimeout (a
+        TimeoutError) when its reader is stuck or none came.
+        """
+        limit_s = request.time_limit_ms / 1000 + GRACE_S
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s)
+        if not isinstance(answer, CallOutcome):
+            raise UnexpectedCallMessage(answer)
+        return answer
+
+    async def answer(self, message: Message, peer: Peer) -> Message:
+        if isinstance(message, FollowTasks):
+            self._pool.follow(peer)
+        elif isinstance(message, CallOutcome):
+            self._pool.finished(peer, message.call_id, message)
+        else:
+            raise UnexpectedCallMessage(message)
+        return Done()
+
+    def joined(self, peer: Peer) -> None:
+        """A reader says by its first request that it wants tasks."""
+
+    def left(self, peer: Peer) -> None:
+        self._pool.left(peer)

@@ -1,0 +1,48 @@
+"""What a worker must be told, and how far back that goes."""
+
+from chain.accounts import Account
+from chain.types import Address, Wei
+from execution.change_log import ChangeLog
+from execution.known import KnownState
+from execution.merged import MergedState
+from execution.outcome import Writes
+
+A, B, BENEFICIARY = (Address(bytes([n]) * 20) for n in (1, 2, 9))
+
+
+def world() -> MergedState:
+    known = KnownState()
+    known.learn_accounts([(address, Account(balance=Wei(10))) for address in (A, B, BENEFICIARY)])
+    return MergedState(known)
+
+
+def merge(log: ChangeLog, merged: MergedState, writes: Writes) -> None:
+    merged.merge(log.position, writes, BENEFICIARY, Wei(1))
+    log.append(writes, BENEFICIARY)
+
+
+def test_only_what_changed_since_is_told_with_its_newest_value() -> None:
+    log, merged = ChangeLog(), world()
+    merge(log, merged, Writes(balances={A: -1}, slots={(A, 1): 5}))
+    position = log.position
+    merge(log, merged, Writes(nonces={B: 1}, slots={(A, 2): 6}))
+    merge(log, merged, Writes(codes={B: b"\x01"}, slots={(A, 2): 7}))
+    new = log.since(position, merged)
+    assert {address for address, _ in new.accounts} == {B, BENEFICIARY}
+    assert dict(new.accounts)[BENEFICIARY].balance == 13
+    assert new.slots == ((A, 2, 7),)
+    assert new.codes == (b"\x01",)
+
+
+def test_the_log_forgets_only_what_storage_has() -> None:
+    log, merged = ChangeLog(kept_changes=2), world()
+    for _ in range(10):
+        merge(log, merged, Writes(balances={A: 1}))
+    assert log.reaches(0)
+    log.settle(5)
+    assert not log.reaches(4)
+    assert log.reaches(5)
+    log.settle(10)
+    assert log.reaches(8)
+    assert not log.reaches(7)
+    assert log.position == 10
