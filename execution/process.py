@@ -18,7 +18,7 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
 from chain.messages.mempool import Committed, FollowCommits, SenderHints
-from chain.messages.storage import BlockApplied, ReadHead
+from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
 from chain.messages.tasks import FollowTasks, TransactionsRun
 from chain.proposals import decode_proposal
 from chain.types import BlockNumber
@@ -77,7 +77,7 @@ class ExecutionProcess:
         validators: Sequence[Link],
         engine: TransactionEngine,
         options: ExecutionOptions,
-        on_block: Callable[[BlockNews], None],
+        on_block: Callable[[BlockNews, ApplyBlock], None],
     ) -> None:
         self._genesis = genesis
         self._storage = PatientStorage(storage)
@@ -210,7 +210,7 @@ class ExecutionProcess:
             announcement = announce(block, applied, running.intake.number)
             running.history.add(announcement)
             self._newest.moved()
-            self._on_block(announcement.news)
+            self._on_block(announcement.news, block.apply)
 
     async def _applied(self, block: ExecutedBlock) -> BlockApplied:
         applied = await self._storage.request(block.apply)

@@ -21,7 +21,7 @@ def initialise(settings: Settings) -> None:
         "genesis": "0x" + folder.genesis.id().hex(),
         "accounts": account_facts(folder),
     }
-    text = "\n".join([*account_lines(settings, folder), "", f"Genesis     0x{folder.genesis.id().hex()}"])
+    text = "\n".join([*account_lines(folder), "", f"Genesis     0x{folder.genesis.id().hex()}"])
     Output(json_lines=settings.json, quiet=settings.quiet).event("initialised", text, facts)
 
 

@@ -13,9 +13,7 @@ class BadSetting(NodeError):
 
 class PortInUse(NodeError):
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            f"port {port} on {host} is in use by another program: stop it, or choose another with --port {port + 1}"
-        )
+        super().__init__(f"port {port} on {host} is in use by another program: stop it, or choose another with --port")
 
 
 class BadDataFolder(NodeError):

@@ -12,8 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -23,10 +22,23 @@ from chain.genesis import Genesis
 from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder
-from node.genesis import new_genesis
+from node.genesis import WEI_PER_ETH, new_genesis
 from node.settings import Settings
 
 FORMAT = 1
+LOCK = "lock"
+BORN_WITH = (
+    "chain_id",
+    "validators",
+    "hardfork",
+    "max_lag",
+    "gas_limit",
+    "base_fee",
+    "mnemonic",
+    "accounts",
+    "balance",
+)
+"""Settings that a chain keeps for all its life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +47,14 @@ class DataFolder:
 
     path: Path
     genesis: Genesis
+    mnemonic: str
     accounts: tuple[DevelopmentAccount, ...]
     durable: bool
+
+    def balance_at_genesis(self, account: DevelopmentAccount) -> int:
+        """In whole ETH."""
+        changes = (change for change in self.genesis.accounts if change.address == account.address)
+        return sum(change.account.balance for change in changes) // WEI_PER_ETH
 
     def storage(self, executor: int) -> Path:
         return self.path / f"storage-{executor}"
@@ -49,30 +67,35 @@ class DataFolder:
         return _read(self.path / f"validator-{index}" / "key")
 
 
-def temporary_folder(settings: Settings) -> DataFolder:
-    """A new chain in a new private folder, for as long as it runs."""
-    return create(Path(tempfile.mkdtemp(prefix="tandem-data-")), settings, durable=False)
+def temporary(path: Path, settings: Settings) -> DataFolder:
+    """A new chain in a folder that goes when the chain ends."""
+    return create(made(path), settings, durable=False)
 
 
 def create_or_open(path: Path, settings: Settings) -> DataFolder:
     """The chain in the folder, made from the settings if there is none yet. Raises BadDataFolder."""
+    return open_folder(path, settings) if _holds_a_chain(path) else create(path, settings, durable=True)
+
+
+def _holds_a_chain(path: Path) -> bool:
+    """Raises BadDataFolder if the folder cannot be used, or holds something else."""
     try:
-        known = sorted(entry.name for entry in made(path).iterdir())
+        names = sorted(entry.name for entry in made(path).iterdir() if entry.name != LOCK)
     except OSError as error:
         raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
-    if "chain.json" in known:
-        return open_folder(path, settings)
-    if [name for name in known if name != "lock"]:
+    if names and "chain.json" not in names:
         raise BadDataFolder(
-            f"{path} is not empty and holds no chain ({known[0]} is there): give an empty or new folder as --data-dir"
+            f"{path} is not empty and holds no chain ({names[0]} is there): give an empty or new folder as --data-dir"
         )
-    return create(path, settings, durable=True)
+    return bool(names)
 
 
 def made(path: Path) -> Path:
     """The folder, which is there now. Raises BadDataFolder."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise BadDataFolder(f"the data folder {path} is a file: give another --data-dir") from error
     except OSError as error:
         raise BadDataFolder(f"cannot make the data folder {path}: {error.strerror}; give another --data-dir") from error
     return path
@@ -94,11 +117,12 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
             "genesis": "0x" + genesis.id().hex(),
             "mnemonic": settings.mnemonic,
             "accounts": settings.accounts,
+            "balance": settings.balance,
         }
         _write(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
     except OSError as error:
         raise BadDataFolder(f"cannot write to the data folder {path}: {error.strerror}") from error
-    return DataFolder(path, genesis, accounts, durable)
+    return DataFolder(path, genesis, settings.mnemonic, accounts, durable)
 
 
 def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
@@ -113,16 +137,18 @@ def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
     if "0x" + genesis.id().hex() != about.get("genesis"):
         raise BadDataFolder(f"{path / 'genesis'} does not belong to {path / 'chain.json'}: put back a matching copy")
     if settings is not None:
-        _check_fit(path, settings, genesis)
-    accounts = development_accounts(str(about["mnemonic"]), int(about["accounts"]))
-    return DataFolder(path, genesis, accounts, durable=True)
+        _check_fit(path, settings, genesis, about)
+    mnemonic = str(about["mnemonic"])
+    accounts = development_accounts(mnemonic, int(about["accounts"]))
+    return DataFolder(path, genesis, mnemonic, accounts, durable=True)
 
 
 def lock(path: Path) -> IO[bytes]:
     """Holds the folder for this process until the file is closed. Raises BadDataFolder if another chain runs in it."""
+    _holds_a_chain(path)
     with contextlib.ExitStack() as opened:
         try:
-            file = opened.enter_context(open(path / "lock", "ab"))
+            file = opened.enter_context(open(path / LOCK, "ab"))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BadDataFolder(f"another Tandem runs in {path}: stop it, or give another --data-dir") from None
@@ -134,11 +160,7 @@ def lock(path: Path) -> IO[bytes]:
     return file
 
 
-def remove(folder: DataFolder) -> None:
-    shutil.rmtree(folder.path, ignore_errors=True)
-
-
-def _check_fit(path: Path, settings: Settings, genesis: Genesis) -> None:
+def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[str, Any]) -> None:
     """A setting that a chain is born with may be left at its default, but not be asked to differ."""
     defaults = Settings()
     born_with = replace(
@@ -149,8 +171,11 @@ def _check_fit(path: Path, settings: Settings, genesis: Genesis) -> None:
         max_lag=genesis.max_lag,
         gas_limit=genesis.gas_limit,
         base_fee=genesis.base_fee,
+        mnemonic=about["mnemonic"],
+        accounts=about["accounts"],
+        balance=about["balance"],
     )
-    for name in ("chain_id", "validators", "hardfork", "max_lag", "gas_limit", "base_fee"):
+    for name in BORN_WITH:
         asked, has = getattr(settings, name), getattr(born_with, name)
         if asked not in (has, getattr(defaults, name)):
             option = "--" + name.replace("_", "-")
@@ -164,7 +189,7 @@ def _read_about(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(_read(path / "chain.json"))
         found = int(about["format"])
-        str(about["mnemonic"]), int(about["accounts"])
+        str(about["mnemonic"]), int(about["accounts"]), int(about["balance"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadDataFolder(f"{path / 'chain.json'} is damaged: put back a copy, or give another --data-dir") from error
     if found > FORMAT:

@@ -57,7 +57,7 @@ def _become_server(
     title: str, preload: Sequence[str], control: socket.socket, run: Callable[[str], int], supervisor: int
 ) -> None:
     die_with_parent(supervisor)
-    setproctitle.setproctitle(f"tandem: {title}")
+    setproctitle.setproctitle(f"{title} (tandem)")
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -111,7 +111,7 @@ def _become_role(name: str, control: socket.socket, run: Callable[[str], int]) -
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    setproctitle.setproctitle(f"tandem: {name}")
+    setproctitle.setproctitle(f"{name} (tandem)")
     status = 1
     try:
         status = run(name)

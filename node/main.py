@@ -13,6 +13,7 @@ from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_fro
 from node.settings_file import read_settings_file
 
 VERSION = "0.1.0"
+ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,20 +32,35 @@ def _option(name: str, **attributes: Any) -> Callable[[F], F]:
 
 
 _CHAIN_OPTIONS = [
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, _, value: _use_settings_file(context, value),
+        help="Settings file.  [default: tandem.toml, if it is there]",
+    ),
     _option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
     _option("--host", default=DEFAULTS.host, help="Address to listen on."),
     _option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
     _option("--validators", type=int, default=DEFAULTS.validators, help="How many validators order blocks."),
     _option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
     _option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
-    _option("--block-time", default="auto", help="auto: a block when there is work; or an interval: 400ms, 2s."),
+    _option(
+        "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."
+    ),
     _option("--data-dir", type=click.Path(path_type=Path), help="Folder that keeps the chain; else a temporary one."),
     _option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
     _option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
     _option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
     _option("--gas-limit", type=int, default=DEFAULTS.gas_limit, help="Gas limit of a block."),
     _option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
-    _option("--hardfork", default=DEFAULTS.hardfork, help="Ethereum rules: cancun or prague."),
+    _option(
+        "--hardfork",
+        type=click.Choice(["cancun", "prague"]),
+        default=DEFAULTS.hardfork,
+        help="Ethereum rules; prague has Osaka's CLZ too.",
+    ),
     _option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
     _option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
     _option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
@@ -72,33 +88,37 @@ def _settings(options: dict[str, Any]) -> Settings:
     return Settings(**values).checked()
 
 
+def _use_settings_file(context: click.Context, path: Path | None) -> None:
+    """Takes the command's defaults from the settings file, before the command line is read. Raises BadSetting."""
+    known = {option.name for option in up.params if option.name}
+    settings = read_settings_file(path, known)
+    wanted = {option.name for option in context.command.params}
+    context.default_map = {name: value for name, value in settings.items() if name in wanted}
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION, prog_name="tandem")
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings file.  [default: tandem.toml, if it is there]"
-)
-@click.pass_context
-def cli(context: click.Context, config: Path | None) -> None:
+def cli() -> None:
     """Tandem: a local Ethereum devnet that works the way the parallel EVM chains do.
 
     Every option of `tandem up` can also stand in tandem.toml (chain-id = 31337) or in the environment
     (TANDEM_CHAIN_ID=31337); the command line comes first, then the environment, then the file.
     """
-    known = {option.name for option in up.params if option.name}
-    defaults = read_settings_file(config, known)
-    context.default_map = dict.fromkeys(("up", "init", "run"), defaults)
 
 
-@cli.command()
+@cli.command(short_help="Start the chain here, and end it with Ctrl-C.")
 @_chain_options
 def up(**options: Any) -> None:
-    """Start the chain here, and end it with Ctrl-C."""
+    """Start the chain here, and end it with Ctrl-C.
+
+    Every option can also stand in tandem.toml (block-time = "400ms") or in the environment (TANDEM_BLOCK_TIME=400ms).
+    """
     from node.up import up as start
 
     sys.exit(start(_settings(options)))
 
 
-@cli.command()
+@cli.command(short_help="Make or check a chain's data folder.")
 @_chain_options
 def init(**options: Any) -> None:
     """Make a new chain's data folder, or check the one there is, without starting anything."""
@@ -107,8 +127,8 @@ def init(**options: Any) -> None:
     initialise(_settings(options))
 
 
-@cli.command()
-@click.argument("role")
+@cli.command(short_help="Run one process of a chain, as in docker compose.")
+@click.argument("role", shell_complete=lambda *_: list(ROLES))
 @_chain_options
 def run(role: str, **options: Any) -> None:
     """Run one process of a chain whose processes reach each other by name over TCP, as in docker compose.
@@ -121,20 +141,27 @@ def run(role: str, **options: Any) -> None:
     sys.exit(run_one(role, _settings(options)))
 
 
-@cli.command()
-@_option("--url", default=f"http://{DEFAULTS.host}:{DEFAULTS.port}", help="RPC address of the chain.")
+@cli.command(short_help="Show a running chain.")
+@_CHAIN_OPTIONS[0]
+@_option("--port", type=int, default=DEFAULTS.port, help="Port of the chain.")
+@_option("--host", default=DEFAULTS.host, help="Host of the chain.")
+@_option("--url", help="RPC address of the chain, in place of host and port.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(url: str, as_json: bool) -> None:
+def status(port: int, host: str, url: str | None, as_json: bool) -> None:
     """Show a running chain: processes, heights, validators, mempool and queues."""
+    from node.output import reachable
     from node.status import show_status
 
-    show_status(url, as_json)
+    show_status(url or f"http://{reachable(host)}:{port}", as_json)
 
 
-@cli.command()
+@cli.command(short_help="Print the completion script for your shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script for your shell, for example: eval "$(tandem completion bash)"."""
+    """Print the completion script for your shell, for example: eval "$(tandem completion bash)".
+
+    It completes `tandem`, which must be on the PATH: scripts/tandem, or .venv/bin/tandem.
+    """
     from click.shell_completion import get_completion_class
 
     completer = get_completion_class(shell)
@@ -146,9 +173,14 @@ def main() -> None:
     """Runs the command; what is wrong with what the user asked for is one line and an exit status, no traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        cli(prog_name="tandem")
+        cli.main(prog_name="tandem", standalone_mode=False)
     except NodeError as error:
         click.echo(f"tandem: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = "tandem" if context is None else context.command_path
+        click.echo(f"tandem: {error.format_message().rstrip('.')}: see {command} --help", err=True)
         sys.exit(error.exit_code)
 
 

@@ -12,8 +12,11 @@ from typing import Any
 
 from chain.addresses import checksummed
 from chain.messages.execution import BlockNews
+from chain.messages.storage import ApplyBlock
 from node.folder import DataFolder
 from node.settings import DEFAULT_MNEMONIC, Settings
+
+MAX_TRANSACTION_LINES = 5
 
 
 class Output:
@@ -37,12 +40,14 @@ class Output:
         else:
             self._line(sys.stderr, f"tandem: {text}")
 
-    def block(self, news: BlockNews) -> None:
-        """One line for an executed block."""
+    def block(self, news: BlockNews, block: ApplyBlock) -> None:
+        """One line for an executed block, and one for each contract created or transaction failed, up to a few."""
+        failed = sum(not receipt.succeeded for receipt in block.receipts)
         facts = {
             "number": news.number,
             "hash": "0x" + news.hash.hex(),
             "transactions": len(news.included),
+            "failed": failed,
             "leftOut": len(news.left_out),
             "gasUsed": news.gas_used,
             "lag": news.committed - news.number,
@@ -50,7 +55,7 @@ class Output:
             "strategy": news.strategy,
             "executionUs": news.execution_us,
         }
-        self.event("block", _block_line(news), facts)
+        self.event("block", "\n".join([_block_line(news, failed), *_transaction_lines(news, block)]), facts)
 
     @staticmethod
     def _line(stream: Any, text: str) -> None:
@@ -60,7 +65,20 @@ class Output:
             return
 
 
-def _block_line(news: BlockNews) -> str:
+def _transaction_lines(news: BlockNews, block: ApplyBlock) -> list[str]:
+    lines: list[str] = []
+    for hash, receipt in zip(news.included, block.receipts, strict=True):
+        if not receipt.succeeded:
+            lines.append(f"          0x{hash.hex()} failed after {receipt.gas_used:,} gas")
+        elif receipt.contract is not None:
+            lines.append(f"          0x{hash.hex()} created {checksummed(receipt.contract)}")
+    if len(lines) > MAX_TRANSACTION_LINES:
+        more = len(lines) - MAX_TRANSACTION_LINES
+        return [*lines[:MAX_TRANSACTION_LINES], f"          and {more} more such transactions"]
+    return lines
+
+
+def _block_line(news: BlockNews, failed: int) -> str:
     used = 100 * news.gas_used / news.gas_limit
     parts = [
         time.strftime("%H:%M:%S"),
@@ -71,6 +89,8 @@ def _block_line(news: BlockNews) -> str:
         f"lag {news.committed - news.number}",
         f"retries {news.retries}",
     ]
+    if failed:
+        parts.append(f"failed {failed}")
     if news.left_out:
         parts.append(f"left out {len(news.left_out)}")
     return "  ".join(parts)
@@ -81,14 +101,21 @@ def ready_facts(
 ) -> dict[str, Any]:
     """What a program needs of a chain that is ready."""
     return {
-        "http": f"http://{settings.host}:{port}",
-        "ws": f"ws://{settings.host}:{port}",
+        "http": f"http://{reachable(settings.host)}:{port}",
+        "ws": f"ws://{reachable(settings.host)}:{port}",
         "chainId": folder.genesis.chain_id,
         "dataDir": str(folder.path),
         "processes": dict(processes),
         "accounts": account_facts(folder),
         "seconds": round(seconds, 3),
     }
+
+
+def reachable(host: str) -> str:
+    """The host as it stands in an address to open: every address of the machine includes its own."""
+    if host in ("0.0.0.0", "::", ""):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def account_facts(folder: DataFolder) -> list[dict[str, str]]:
@@ -98,28 +125,30 @@ def account_facts(folder: DataFolder) -> list[dict[str, str]]:
     ]
 
 
-def account_lines(settings: Settings, folder: DataFolder) -> list[str]:
+def account_lines(folder: DataFolder) -> list[str]:
     """The development accounts, and what else a wallet asks for."""
     genesis = folder.genesis
     lines = ["Accounts", "========"]
-    eth = f"{settings.balance:,} ETH at genesis"
-    lines += [f"({i}) {checksummed(account.address)} ({eth})" for i, account in enumerate(folder.accounts)]
+    for i, account in enumerate(folder.accounts):
+        lines.append(f"({i}) {checksummed(account.address)} ({folder.balance_at_genesis(account):,} ETH at genesis)")
     lines += ["", "Private keys", "============"]
     lines += [f"({i}) 0x{account.private_key.hex()}" for i, account in enumerate(folder.accounts)]
-    if settings.mnemonic == DEFAULT_MNEMONIC:
+    if folder.mnemonic == DEFAULT_MNEMONIC:
         lines += ["", "These keys are known to everyone: never use them on a public chain."]
-    lines += ["", f"Mnemonic    {settings.mnemonic}", f"Chain id    {genesis.chain_id}"]
+    lines += ["", f"Mnemonic    {folder.mnemonic}", f"Chain id    {genesis.chain_id}"]
     return [*lines, f"Hardfork    {genesis.fork.label}", f"Gas limit   {genesis.gas_limit:,}"]
 
 
 def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:
     """What people see when the chain is ready."""
     lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
-    lines += account_lines(settings, folder)
+    lines += account_lines(folder)
     kept = "kept" if folder.durable else "temporary, removed at the end"
     lines += [f"Data        {folder.path} ({kept})"]
     lines += ["Processes   " + _wrapped([f"{name} {pid}" for name, pid in processes.items()], indent=12)]
-    lines += ["", f"RPC         http://{settings.host}:{port}", f"WebSocket   ws://{settings.host}:{port}"]
+    lines += ["", f"RPC         http://{reachable(settings.host)}:{port}"]
+    lines += [f"WebSocket   ws://{reachable(settings.host)}:{port}"]
+    lines += [f"Status      scripts/tandem status --port {port}"]
     return "\n".join([*lines, "", f"Ready in {seconds:.2f} s. Ctrl-C ends it.", ""])
 
 

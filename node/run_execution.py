@@ -18,7 +18,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             [sockets.link(plan.endpoints.validator(index)) for index in range(len(genesis.validators))],
             Engine(genesis.fork),
             options,
-            output.block if role.executor == 0 else lambda _: None,  # their blocks are the same
+            output.block if role.executor == 0 else lambda *_: None,  # their blocks are the same
         )
         sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
         await process.run()

@@ -73,5 +73,7 @@ def block_time_from(text: str) -> int | None:
     match = _DURATION.fullmatch(text)
     milliseconds = round(float(match[1]) * (1000 if match[2] == "s" else 1)) if match else 0
     if not 10 <= milliseconds <= 3_600_000:
-        raise BadSetting(f"block time {text!r} is not known: give auto, or 10ms to 3600s, such as 400ms or 2s")
+        raise BadSetting(
+            f"block time {text!r} is not known: give auto, or a number with ms or s, such as 400ms or 2s, 10ms to 3600s"
+        )
     return milliseconds

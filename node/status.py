@@ -14,7 +14,9 @@ TIMEOUT_S = 5.0
 
 class NoChain(NodeError):
     def __init__(self, url: str, reason: object) -> None:
-        super().__init__(f"no chain answers at {url} ({reason}): start one with tandem up, or give its --url")
+        super().__init__(
+            f"no chain answers at {url} ({reason}): start one with scripts/up, or give its --port or --url"
+        )
 
 
 def show_status(url: str, as_json: bool) -> None:

@@ -1,11 +1,10 @@
 """`tandem up`: everything on this machine, under one supervisor."""
 
+import contextlib
 import errno
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from node.endpoints import LocalEndpoints
 from node.errors import BadSetting, PortInUse
 from node.output import Output
 from node.plan import Plan
+from node.runtime_folder import runtime_folder
 from node.settings import Settings
 from node.supervisor import ENDING_SIGNALS, Supervisor
 
@@ -23,24 +23,17 @@ def up(settings: Settings) -> int:
     started_at = _process_started_at()
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the supervisor can put in order what is made here
     listening = listen(settings.host, settings.port)
-    lock = None
-    if settings.data_dir is None:
-        folder = data.temporary_folder(settings)
-    else:
-        lock = data.lock(data.made(settings.data_dir))
-        folder = data.create_or_open(settings.data_dir, settings)
-    sockets = Path(tempfile.mkdtemp(prefix="tandem-"))
-    ready_read, ready_write = os.pipe()
-    plan = Plan(settings, folder, LocalEndpoints(sockets), listening, ready_write, str(sockets / "processes.json"))
-    output = Output(json_lines=settings.json, quiet=settings.quiet)
-    try:
+    with runtime_folder() as runtime, contextlib.ExitStack() as held:
+        if settings.data_dir is None:
+            folder = data.temporary(runtime / "data", settings)
+        else:
+            held.enter_context(data.lock(settings.data_dir))
+            folder = data.create_or_open(settings.data_dir, settings)
+        ready_read, ready_write = os.pipe()
+        processes = str(runtime / "processes.json")
+        plan = Plan(settings, folder, LocalEndpoints(runtime), listening, ready_write, processes)
+        output = Output(json_lines=settings.json, quiet=settings.quiet)
         return Supervisor(plan, output, ready_read, started_at).run()
-    finally:
-        shutil.rmtree(sockets, ignore_errors=True)
-        if not folder.durable:
-            data.remove(folder)
-        if lock is not None:
-            lock.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -59,12 +52,16 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(host, port) from error
-        raise BadSetting(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise BadSetting(f"cannot listen on {host} port {port}: {error.strerror}; give another --host") from error
     return listening
 
 
 def _process_started_at() -> float:
-    """When this process was started, by the kernel's account: the interpreter's own start counts too."""
+    """When the command was given: as scripts/tandem says, else when the kernel started this process."""
+    said = os.environ.get("TANDEM_STARTED_AT")
+    if said is not None:
+        with contextlib.suppress(ValueError):
+            return float(said)
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime_s = float(Path("/proc/uptime").read_text().split()[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-TOOLS = ("bash", "cat", "cut", "dirname", "env", "mktemp", "rm", "sha256sum", "tail", "head", "sed", "uname", "ls")
+TOOLS = tuple("bash cat cut dirname env mktemp readlink rm sha256sum tail head sed uname ls".split())  # noqa: SIM905
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 """The interpreter itself: what is first on the PATH may be a script that looks for it."""
 

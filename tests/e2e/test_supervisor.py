@@ -115,7 +115,7 @@ def test_status_without_a_chain_says_what_to_do() -> None:
     shown = tandem("status", "--url", "http://127.0.0.1:1")
     assert shown.returncode == 1
     assert "no chain answers at http://127.0.0.1:1" in shown.stderr
-    assert "tandem up" in shown.stderr
+    assert "scripts/up" in shown.stderr
     assert "Traceback" not in shown.stderr
 
 
@@ -124,7 +124,10 @@ def refusal(*options: str, cwd: Path = PROJECT) -> str:
     run = tandem("up", *options, cwd=cwd)
     assert run.returncode != 0, run.stdout
     assert "Traceback" not in run.stderr
-    return run.stderr.strip()
+    line = run.stderr.strip()
+    assert line.startswith("tandem: ")
+    assert "\n" not in line
+    return line
 
 
 def test_a_taken_port_is_named() -> None:
@@ -142,7 +145,7 @@ def test_a_taken_port_is_named() -> None:
     [
         (("--validators", "0"), "--validators 0 is out of range: give 1 to"),
         (("--block-time", "soon"), "block time 'soon' is not known"),
-        (("--hardfork", "osakaa"), "unknown hardfork 'osakaa': choose one of cancun, prague"),
+        (("--hardfork", "osakaa"), "'osakaa' is not one of 'cancun', 'prague'"),
         (("--mnemonic", "no"), "the mnemonic is not valid"),
         (("--host", "999.1.1.1"), "--host '999.1.1.1' is no address of this machine"),
         (("--no-such-option",), "No such option"),
@@ -163,7 +166,7 @@ def test_a_folder_of_another_program_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    assert "cannot make the data folder" in refusal("--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert "is a file: give another --data-dir" in refusal("--port", "0", "--data-dir", str(tmp_path / "file"))
 
 
 def test_a_folder_in_use_by_another_chain_is_refused(tmp_path: Path) -> None:

@@ -32,3 +32,12 @@ def test_a_javascript_library_deploys_writes_reads_decodes_and_listens(
     }
     assert error == {"name": "ERC20InsufficientBalance", "args": [wallet, "1234", "5000"]}
     assert address != wallet
+
+
+def test_ethers_over_a_websocket_sees_every_transaction_through(
+    npm_packages: NpmPackages, node: Node, purse: Purse
+) -> None:
+    key = "0x" + purse.account(ETHER).key.hex()
+    script = HERE / "javascript" / "with_ethers_websocket.mjs"
+    output = npm_packages.run_script(script, node.ws_url, key, "5", "15")
+    assert json.loads(output) == {"unlocked": [1] * 5, "ownKey": [1] * 5}

@@ -12,6 +12,7 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
 from chain.messages.mempool import BlockResult, Committed, FollowCommits, SenderHints
+from chain.messages.storage import ApplyBlock
 from chain.messages.tasks import FollowTasks
 from chain.proposals import Proposal, encode_proposal
 from chain.transactions import Transaction
@@ -147,7 +148,8 @@ class World:
         for validator in self.validators:
             await validator.stop()
 
-    def _on_block(self, news: BlockNews) -> None:
+    def _on_block(self, news: BlockNews, block: ApplyBlock) -> None:
+        assert block.number == news.number
         self.blocks.append(news)
 
 

@@ -65,7 +65,7 @@ def test_the_command_line_comes_before_the_environment_and_that_before_the_file(
     file = tmp_path / "settings.toml"
     file.write_text('port = 1\nworkers = 7\nchain-id = 5\njson = true\nblock-time = "400ms"\n')
     environment = {"TANDEM_PORT": "2", "TANDEM_WORKERS": "8"}
-    run = CliRunner().invoke(cli, ["--config", str(file), "up", "--port", "3"], env=environment)
+    run = CliRunner().invoke(cli, ["up", "--config", str(file), "--port", "3"], env=environment)
     assert run.exit_code == 0, run.output
     (settings,) = seen
     assert (settings.port, settings.workers, settings.chain_id) == (3, 8, 5)

@@ -1,0 +1,39 @@
+"""The private folder of one running chain: its sockets, the list of its processes, and, unless it is kept elsewhere,
+its data. It goes with the chain; what a killed supervisor left behind, a later one removes.
+"""
+
+import contextlib
+import fcntl
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PREFIX = "tandem-"
+SETTLED_AFTER_S = 60
+"""A younger folder may be between its making and its locking."""
+
+
+@contextlib.contextmanager
+def runtime_folder() -> Iterator[Path]:
+    """A new folder that only this user may enter, locked as long as it is used."""
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    path = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        with open(path / "lock", "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Folders of ours whose lock nobody holds any more."""
+    for path in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime < SETTLED_AFTER_S:
+                continue
+            with open(path / "lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
