@@ -27,7 +27,7 @@ def show_status(url: str, as_json: bool) -> None:
 
 def ask(url: str, method: str) -> Any:
     """The result of a JSON-RPC method without parameters. Raises NoChain."""
-    parts = urlsplit(url)
+    parts = urlsplit(url if "://" in url else f"http://{url}")
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []})
     try:
         if parts.scheme != "http" or parts.hostname is None:
