@@ -1,5 +1,7 @@
 """Getting proposals that others certified while this replica was away."""
 
+from collections import Counter
+
 from chain.proposals import Certificate
 from chain.types import Hash32, ValidatorIndex
 from consensus.wire import ProposalMessage
@@ -19,7 +21,7 @@ class Catchup:
         self.target: Certificate | None = None
         self.orphan: ProposalMessage | None = None
         self.asked: ValidatorIndex | None = None
-        self._owing: set[ValidatorIndex] = set()
+        self._owing: Counter[ValidatorIndex] = Counter()
         self.reached: Hash32 | None = None
         self._attempts = 0
 
@@ -46,12 +48,12 @@ class Catchup:
 
     def ask(self, peer: ValidatorIndex) -> None:
         self.asked = peer
-        self._owing.add(peer)
+        self._owing[peer] += 1
 
     def answered(self, peer: ValidatorIndex) -> bool:
         """Whether the peer owed an answer: it may come late, when what was missing has come another way."""
-        owed = peer in self._owing
-        self._owing.discard(peer)
+        owed = self._owing[peer] > 0
+        self._owing[peer] -= owed
         return owed
 
     def progressed(self, reached: Hash32) -> None:

@@ -6,6 +6,7 @@ Wire `joined`, `left`, `follow` and `finished` to the serving socket.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from itertools import chain, count
 
@@ -63,7 +64,7 @@ class Pool:
         max_waiting: int = MAX_WAITING,
         losses_allowed: int = 1,
     ) -> None:
-        self._core: PoolCore[PoolJob] = PoolCore(max_in_flight)
+        self._core: PoolCore[PoolJob] = PoolCore(max_in_flight, secrets.randbits(48))
         self._peers: dict[str, Peer] = {}
         self._names: dict[Peer, str] = {}
         self._wait_for_workers = wait_for_workers

@@ -36,13 +36,17 @@ class _Worker(Generic[Job]):
 
 
 class PoolCore(Generic[Job]):
-    """Assigns jobs to workers. Callers send what `assignments` yields after each event."""
+    """Assigns jobs to workers. Callers send what `assignments` yields after each event.
 
-    def __init__(self, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    Leases count up from `first_lease`. A pool that outlives none of its workers must not count from where its former
+    life did: their answers to that one would be taken for answers to this one.
+    """
+
+    def __init__(self, max_in_flight: int = MAX_IN_FLIGHT, first_lease: int = 1) -> None:
         self._max_in_flight = max_in_flight
         self._workers: dict[str, _Worker[Job]] = {}
         self._shared: deque[_Queued[Job]] = deque()
-        self._next_lease = 1
+        self._next_lease = first_lease
 
     @property
     def workers(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class TaskLoop:
 
     async def run(self) -> None:
         """Until cancelled, or until something fails that must not pass in silence."""
-        self._pool.follow(FollowTasks, self._tasks.put)
+        self._pool.follow(self._follow, self._tasks.put)
         room = asyncio.Semaphore(2 * MAX_IN_FLIGHT)
         async with asyncio.TaskGroup() as answers:
             while True:
@@ -43,6 +43,12 @@ class TaskLoop:
                 await room.acquire()
                 answers.create_task(self._answer(answer, room))
                 await asyncio.sleep(0)  # the answer leaves before the next task holds the process
+
+    def _follow(self) -> Message:
+        """Asks for work anew: what was asked before is nobody's any more."""
+        while not self._tasks.empty():
+            self._tasks.get_nowait()
+        return FollowTasks()
 
     async def _answer(self, answer: Message, room: asyncio.Semaphore) -> None:
         try:

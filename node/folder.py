@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,10 @@ from node.genesis import WEI_PER_ETH, new_genesis
 from node.settings import Settings
 
 FORMAT = 1
+KEY_BYTES = 32
 LOCK = "lock"
+_HALF_MADE = re.compile(r"genesis|validator-\d+|.*\.partial")
+"""What a folder holds whose making was cut off: `chain.json` is written last, databases come later."""
 BORN_WITH = (
     "chain_id",
     "validators",
@@ -64,7 +68,11 @@ class DataFolder:
 
     def validator_key(self, index: int) -> bytes:
         """The validator's 32 secret bytes. Raises BadDataFolder."""
-        return _read(self.path / f"validator-{index}" / "key")
+        path = self.path / f"validator-{index}" / "key"
+        key = _read(path)
+        if len(key) != KEY_BYTES:
+            raise BadDataFolder(f"{path} is damaged: put back a copy, or start anew in another folder")
+        return key
 
 
 def temporary(path: Path, settings: Settings) -> DataFolder:
@@ -83,11 +91,11 @@ def _holds_a_chain(path: Path) -> bool:
         names = sorted(entry.name for entry in made(path).iterdir() if entry.name != LOCK)
     except OSError as error:
         raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
-    if names and "chain.json" not in names:
+    if names and "chain.json" not in names and not all(map(_HALF_MADE.fullmatch, names)):
         raise BadDataFolder(
             f"{path} is not empty and holds no chain ({names[0]} is there): give an empty or new folder as --data-dir"
         )
-    return bool(names)
+    return "chain.json" in names
 
 
 def made(path: Path) -> Path:
@@ -105,7 +113,7 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
     """A new chain in an empty folder; `chain.json` is written last, so a half-made folder is not taken for one."""
     accounts = development_accounts(settings.mnemonic, settings.accounts)
     try:
-        keys = [os.urandom(32) for _ in range(settings.validators)]
+        keys = [os.urandom(KEY_BYTES) for _ in range(settings.validators)]
         for index, key in enumerate(keys):
             (path / f"validator-{index}").mkdir(exist_ok=True)
             _write(path / f"validator-{index}" / "key", key)

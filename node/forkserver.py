@@ -6,6 +6,7 @@ ZeroMQ socket, which do not survive a fork. It speaks with the supervisor in JSO
 supervisor closes the pair or dies, the server and everything it forked end.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -22,6 +23,8 @@ import setproctitle
 from node.lifeline import die_with_parent
 
 MESSAGE_BYTES = 4096
+CANNOT_START_STATUS = 77
+"""The exit status of a server whose modules cannot be imported."""
 
 
 class ForkServer:
@@ -38,7 +41,8 @@ class ForkServer:
         self.socket = ours
 
     def start(self, name: str) -> None:
-        self.socket.send(json.dumps({"start": name}).encode())
+        with contextlib.suppress(OSError):  # a server that is gone is seen when its socket is read
+            self.socket.send(json.dumps({"start": name}).encode())
 
     def receive(self) -> dict[str, Any] | None:
         """The next message, None when the server is gone."""
@@ -63,16 +67,19 @@ def _become_server(
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # one sent to a child just born waits until it can act
+    status = CANNOT_START_STATUS
     try:
         for module in preload:
             importlib.import_module(module)
-    except Exception as error:
-        print(f"tandem: {title} cannot start: {error}", file=sys.stderr, flush=True)
-        os._exit(1)
-    gc.collect()
-    gc.freeze()
-    _serve(control, run)
-    os._exit(0)
+        gc.collect()
+        gc.freeze()
+        status = 1
+        _serve(control, run)
+        status = 0
+    except BaseException as error:
+        print(f"tandem: the {title} cannot go on: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    finally:  # what the supervisor has to put in order at its end is no business of this copy of it
+        os._exit(status)
 
 
 def _serve(control: socket.socket, run: Callable[[str], int]) -> None:
@@ -92,7 +99,11 @@ def _serve(control: socket.socket, run: Callable[[str], int]) -> None:
                     if not data:
                         return
                     name, server = json.loads(data)["start"], os.getpid()
-                    pid = os.fork()
+                    try:
+                        pid = os.fork()
+                    except OSError:  # too many processes, or no memory: the supervisor tries again after a pause
+                        _tell(control, {"ended": name, "pid": None, "status": 1})
+                        continue
                     if pid == 0:
                         selector.close()
                         os.close(wake_read)

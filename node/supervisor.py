@@ -4,6 +4,7 @@ It imports neither py-evm nor a socket library and has no threads: two fork serv
 modules, one with the EVM's) fork the processes for it.
 """
 
+import contextlib
 import heapq
 import json
 import os
@@ -13,13 +14,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.forkserver import ForkServer
+from node.forkserver import CANNOT_START_STATUS, ForkServer
 from node.output import Output, banner, ready_facts
 from node.plan import Plan
 from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, run_role
 
-RESTART_FIRST_S, RESTART_MOST_S = 0.05, 5.0
-HEALTHY_AFTER_S = 10.0
+RESTART_FIRST_S, RESTART_MOST_S = 0.05, 2.0
+HEALTHY_AFTER_S = 1.0
 """A process that ran so long starts again without delay."""
 STOP_DEADLINE_S = 1.5
 ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -105,7 +106,7 @@ class Supervisor:
         elif "started" in message:
             self._processes[message["started"]].pid = message["pid"]
             if self._stopping:
-                os.kill(message["pid"], signal.SIGTERM)
+                _signal(message["pid"], signal.SIGTERM)
             self._write_processes()
             self._say_ready()
         else:
@@ -116,11 +117,16 @@ class Supervisor:
         server = self._servers.pop(title)
         self._selector.unregister(server.socket)
         server.close()
-        os.waitpid(server.pid, 0)
+        _, status = os.waitpid(server.pid, 0)
+        if os.waitstatus_to_exitcode(status) == CANNOT_START_STATUS:  # it said why
+            self._fail()
         for process in self._processes.values():
             if process.server == title:
                 process.pid = None
                 process.restarts += 1
+        # The new server starts them all: one that was due to start again must not be started twice.
+        self._due = [(at, name) for at, name in self._due if self._processes[name].server != title]
+        heapq.heapify(self._due)
         if not self._stopping:
             self._output.trouble(f"the {title} fork server is gone, and its processes with it: starting them again")
             self._start_server(title)
@@ -130,8 +136,7 @@ class Supervisor:
         if self._stopping:
             return
         if status == FATAL_STATUS:  # it said why
-            self._exit_status = 1
-            self._stopping = True
+            self._fail()
             return
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         if time.monotonic() - process.started_at > HEALTHY_AFTER_S:
@@ -141,6 +146,10 @@ class Supervisor:
         heapq.heappush(self._due, (time.monotonic() + process.delay_s, process.name))
         process.delay_s = min(process.delay_s * 2, RESTART_MOST_S)
         self._write_processes()
+
+    def _fail(self) -> None:
+        self._exit_status = 1
+        self._stopping = True
 
     def _on_signal(self, wake_read: int) -> None:
         numbers = os.read(wake_read, 64)
@@ -174,8 +183,9 @@ class Supervisor:
         ]
         path = Path(self._plan.processes_file)
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"supervisor": os.getpid(), "processes": rows}))
-        partial.rename(path)
+        with contextlib.suppress(OSError):  # the disk may be full; only `tandem status` is the worse for it
+            partial.write_text(json.dumps({"supervisor": os.getpid(), "processes": rows}))
+            partial.rename(path)
 
     def _stop(self) -> None:
         """Ask every process to end, then make the rest; the fork servers end when their sockets close."""
@@ -193,7 +203,9 @@ class Supervisor:
 
     def _signal_all(self, number: int) -> None:
         for pid in self._pids().values():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
+            _signal(pid, number)
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

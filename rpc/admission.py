@@ -5,6 +5,7 @@ sender's state, what is remembered is what the newest block left.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chain.genesis import Genesis
@@ -12,10 +13,11 @@ from chain.links import Link
 from chain.messages.mempool import Evicted, MempoolPage, PooledTransaction, ReadMempool
 from chain.transactions import Transaction, decode_transaction
 from chain.types import Address, Hash32, ValidatorIndex, Wei
+from rpc.awaited_transactions import AwaitedTransactions
 from rpc.chain_view import ChainView
 from rpc.delivery import Delivery
 from rpc.news import NewBlock
-from rpc.pool import Added, PoolLimits, TransactionPool
+from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
 from rpc.tasks import Tasks
 from rpc.transaction_errors import (
@@ -27,6 +29,8 @@ from rpc.transaction_errors import (
     SenderNotAnAccount,
 )
 from rpc.transaction_rules import NO_MINIMUM, Rules, check, decode, pooled
+
+log = logging.getLogger("tandem.rpc")
 
 STORE_TIMEOUT_S = 10.0
 """How long a client waits for a validator when none is there."""
@@ -48,13 +52,15 @@ class Admission:
         limits: PoolLimits | None = None,
         min_tip: Wei = NO_MINIMUM,
     ) -> None:
-        self.pool = TransactionPool(limits, chain.number)
+        self.pool = TransactionPool(limits, chain.number, self._left)
         self._rules = Rules(genesis.chain_id, genesis.fork, min_tip)
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
         self._states = SenderStates(chain, self.pool)
         self._delivery = Delivery(self.pool, validators, execution, self._tasks)
+        self._awaited = AwaitedTransactions()
+        self._reports = log.isEnabledFor(logging.INFO)
         self._adopted: set[ValidatorIndex] = set()
         self._on_pending: list[Pending] = []
 
@@ -82,6 +88,8 @@ class Admission:
         sender = check(transaction, self._rules, self._chain.head.header.gas_limit)
         entering = pooled(transaction, sender)
         added = await self._add(entering)
+        if self._reports:
+            log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, sender.hex())
         stored = self._delivery.send(entering, added.replaced)
         if added.promoted:
             for tell in self._on_pending:
@@ -95,6 +103,11 @@ class Admission:
                 await stored
         except TimeoutError:
             raise NoValidatorAnswered(STORE_TIMEOUT_S) from None
+
+    async def while_pending(self, transaction_hash: Hash32) -> None:
+        """Give a transaction that the next block can take the moment it needs; does not wait for any other."""
+        if self.pool.place(transaction_hash) is Place.PENDING:
+            await self._awaited.until_gone(transaction_hash)
 
     async def pending_nonce(self, address: Address) -> int:
         """The nonce of the account's next transaction, behind those in the pool."""
@@ -153,6 +166,12 @@ class Admission:
                 self.pool.adopt(candidate)
         for transaction in transactions:
             self.pool.held_by(transaction.hash, validator)
+
+    def _left(self, transaction_hash: Hash32, reason: str | None) -> None:
+        """A transaction has left the pool, in a block if there is no reason."""
+        self._awaited.gone(transaction_hash)
+        if reason is not None and self._reports:
+            log.info("evicted 0x%s: %s", transaction_hash.hex(), reason)
 
     # Admission
 

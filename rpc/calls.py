@@ -17,7 +17,7 @@ from rpc.revert_reasons import revert_reason
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
 GAS_CAP = Gas(50_000_000)
-"""The most gas a call gets, whatever it asks for (geth's --rpc.gascap)."""
+"""The most gas a call gets, whatever it asks for (geth's --rpc.gascap), unless a block has more."""
 TIME_LIMIT_MS = 5_000
 """geth's --rpc.evmtimeout."""
 REVERTED = "execution reverted"
@@ -86,12 +86,11 @@ def _message(node: Node, wanted: TransactionArguments, environment: BlockEnviron
     """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
     wanted.check_chain(node.genesis.chain_id)
     wanted.check_fees()
-    limit = min(environment.gas_limit, GAS_CAP)
     fee = wanted.gas_price or Wei(0)
     return CallMessage(
         sender=wanted.sender or ZERO_ADDRESS,
         to=wanted.to,
-        gas=limit if wanted.gas is None else Gas(min(wanted.gas, GAS_CAP)),
+        gas=environment.gas_limit if wanted.gas is None else Gas(min(wanted.gas, max(GAS_CAP, environment.gas_limit))),
         max_fee=fee if wanted.max_fee is None else wanted.max_fee,
         max_priority_fee=fee if wanted.max_priority_fee is None else wanted.max_priority_fee,
         value=wanted.value or Wei(0),

@@ -149,9 +149,10 @@ class ChainView:
             return recent
         answer = await self._read(ReadTransaction(transaction_hash))
         # Storage is ahead of the head for a moment; a receipt of a block that does not exist yet would confuse.
-        if not isinstance(answer, StoredTransaction) or answer.header.number > self.number:
-            return None
-        return answer
+        if isinstance(answer, StoredTransaction) and answer.header.number <= self.number:
+            return answer
+        # While storage said no, the transaction may have moved from the pool into the head.
+        return self._recent.transaction(transaction_hash)
 
     async def logs(self, query: ReadLogs) -> tuple[FoundLog, ...]:
         """Raises RequestFailed with error TooManyLogs when more match than the query's limit."""

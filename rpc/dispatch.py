@@ -7,6 +7,7 @@ silently.
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import orjson
@@ -36,6 +37,7 @@ class Dispatcher:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._run = self._reported if log.isEnabledFor(logging.INFO) else self._call
 
     async def answer(self, body: bytes, connection: Connection | None = None) -> bytes | None:
         """The answer to a request or a batch; None when nothing in it wants one."""
@@ -65,7 +67,7 @@ class Dispatcher:
             return _error_answer(None if isinstance(request_id, dict | list) else request_id, InvalidRequest())
         wants_answer = "id" in message
         try:
-            result = await self._call(name, message.get("params"), connection)
+            result = await self._run(name, message.get("params"), connection)
             return _result_answer(request_id, result) if wants_answer else None
         except RpcError as error:
             return _error_answer(request_id, error) if wants_answer else None
@@ -82,6 +84,24 @@ class Dispatcher:
         if connection is None:
             raise NotificationsUnsupported()
         return await method.handler(self._node, connection, *arguments)
+
+    async def _reported(self, name: str, params: Any, connection: Connection | None) -> Json:
+        """The call, and a line about it in the log."""
+        shown = name if name in METHODS else "unknown method"
+        began = time.perf_counter()
+        try:
+            result = await self._call(name, params, connection)
+        except Exception as error:
+            # What a client sent may be in the words: one line, and not a long one.
+            words = repr(str(error) or type(error).__name__)
+            log.info("%s %.1f ms failed: %.300s", shown, _milliseconds_since(began), words)
+            raise
+        log.info("%s %.1f ms", shown, _milliseconds_since(began))
+        return result
+
+
+def _milliseconds_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000
 
 
 def _result_answer(request_id: Any, result: Json) -> bytes:

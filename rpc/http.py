@@ -5,6 +5,7 @@ and routing and validation layers cost several times what answering them does.
 """
 
 import asyncio
+import contextlib
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,6 +13,10 @@ from rpc.dispatch import Dispatcher
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """geth's limit."""
+MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
+MAX_DRAINING_S = 1.0
+"""How much longer a client whose body is refused may go on sending: one that sends before it reads, as Python's
+http.client does, would see its connection reset instead of the answer."""
 PREFLIGHT_SECONDS = b"600"
 
 Header = tuple[bytes, bytes]
@@ -48,7 +53,7 @@ class JsonRpcEndpoint:
         try:
             body = await read_body(scope, receive)
         except BodyTooLarge as error:
-            return await respond(send, 413, str(error).encode(), [*cors, (b"connection", b"close")])
+            return await refuse_body(receive, send, error, cors)
         except ClientGone:
             return None
         try:
@@ -100,6 +105,27 @@ def preflight_headers(scope: Scope) -> list[Header]:
     if header(scope, b"access-control-request-private-network") == b"true":
         headers.append((b"access-control-allow-private-network", b"true"))
     return headers
+
+
+async def refuse_body(receive: Receive, send: Send, error: BodyTooLarge, cors: list[Header]) -> None:
+    """Answer at once, and end the connection when the client has sent the rest or enough of it."""
+    body = str(error).encode()
+    headers = [(b"content-length", str(len(body)).encode()), (b"connection", b"close"), *cors]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MAX_DRAINING_S):
+            await drain(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def drain(receive: Receive) -> None:
+    """Read the rest of a body for nothing, up to `MAX_DRAINED_BYTES`."""
+    size, more = 0, True
+    while more and size < MAX_DRAINED_BYTES:
+        message = await receive()
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        size += len(message.get("body", b""))
 
 
 async def respond(send: Send, status: int, body: bytes, headers: list[Header]) -> None:

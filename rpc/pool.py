@@ -9,9 +9,10 @@ told of: each state is as of that block or newer, because a change between the t
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import PooledTransaction, SenderState
@@ -31,6 +32,8 @@ PRICE_BUMP_PERCENT = 10  # geth's default
 GENESIS = BlockNumber(0)
 EVERYONE = -1
 """The bit mask of all validators, however many there are."""
+Left: TypeAlias = Callable[[Hash32, str | None], None]
+"""Told of each transaction that leaves the pool, with the reason unless a block has included it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,10 @@ class _Sender:
             self.next += 1
 
 
+def _unheard(_: Hash32, __: str | None) -> None:
+    """What is told to nobody."""
+
+
 def cost_of(transaction: PooledTransaction) -> Wei:
     """The most that the transaction can take from its sender."""
     return Wei(transaction.value + transaction.gas * transaction.max_fee)
@@ -140,13 +147,14 @@ def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
 class TransactionPool:
     """The admitted transactions that are not executed yet, the states of their senders, and why others left."""
 
-    def __init__(self, limits: PoolLimits | None = None, number: BlockNumber = GENESIS) -> None:
+    def __init__(self, limits: PoolLimits | None = None, number: BlockNumber = GENESIS, left: Left = _unheard) -> None:
         self._limits = limits or PoolLimits()
         self._entries: dict[Hash32, _Entry] = {}
         self._senders: dict[Address, _Sender] = {}
         self._idle: OrderedDict[Address, None] = OrderedDict()
         self._evictions: OrderedDict[Hash32, str] = OrderedDict()
         self._raw_bytes = 0
+        self._left = left
         self.number = number
 
     def __len__(self) -> int:
@@ -284,7 +292,7 @@ class TransactionPool:
         entry = self._entries.get(transaction_hash)
         if entry is None:
             return
-        self._forget(entry)
+        self._forget(entry, "no validator took it")
         sender = self._senders.get(entry.transaction.sender)
         if restore is not None and sender is not None and _is_free(sender, restore.nonce):
             self._evictions.pop(restore.hash, None)
@@ -326,17 +334,18 @@ class TransactionPool:
                 yield entry.transaction.hash, reason
 
     def _drop(self, entry: _Entry, reason: str) -> None:
-        self._forget(entry)
+        self._forget(entry, reason)
         self._evictions[entry.transaction.hash] = reason
         if len(self._evictions) > self._limits.evictions:
             self._evictions.popitem(last=False)
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: _Entry, reason: str | None = None) -> None:
         transaction = entry.transaction
         del self._entries[transaction.hash]
         self._raw_bytes -= len(transaction.raw)
         self._senders[transaction.sender].take(transaction.nonce)
         self._settle(transaction.sender)
+        self._left(transaction.hash, reason)
 
     def _settle(self, address: Address) -> None:
         """Count a sender without transactions among the idle ones, and forget the one idle for longest."""

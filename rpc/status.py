@@ -77,7 +77,7 @@ async def _ask(link: Link, question: Message) -> dict[str, Any] | None:
     try:
         answer = await link.request(question, STATUS_TIMEOUT_S)
     except (TimeoutError, RequestFailed, LinkClosed) as error:
-        log.warning("no status: %s", error or type(error).__name__)
+        log.debug("no status: %s", str(error) or type(error).__name__)
         return None
     return {_camel_case(name): value for name, value in asdict(answer).items()}
 

@@ -33,6 +33,8 @@ async def get_raw_transaction_by_hash(node: Node, transaction_hash: Hash32) -> s
 
 @method("eth_getTransactionReceipt", hash32)
 async def get_transaction_receipt(node: Node, transaction_hash: Hash32) -> JsonObject | None:
+    """The receipt, or null; a transaction that is about to be executed is waited for (`awaited_transactions`)."""
+    await node.admission.while_pending(transaction_hash)
     stored = await node.chain.transaction(transaction_hash)
     if stored is None:
         return None

@@ -142,6 +142,7 @@ class AskingSocket:
     def _take(self, frames: list[bytes]) -> None:
         kind, number = HEAD.unpack(frames[0])
         if kind == Kind.WELCOME:
+            self._monitor.catch_up()  # the loss of the connection before must not be taken for that of this one
             self._welcomed()
         elif kind == Kind.ANSWER:
             self._answered(number, decode_message(frames[1]))

@@ -65,6 +65,10 @@ class LoopSocket:
             self._loop.remove_reader(self._descriptor)
             self.socket.close(linger=0)
 
+    def take_waiting(self) -> None:
+        """Take what has come, now."""
+        self._on_events()
+
     def _look_again(self) -> None:
         if not self._scheduled and not self._closed:
             self._scheduled = True
@@ -110,6 +114,10 @@ class Monitor:
     def _take(self, frames: list[bytes]) -> None:
         event = int.from_bytes(frames[0][:2], "little")
         self._changed(event == zmq.EVENT_HANDSHAKE_SUCCEEDED)
+
+    def catch_up(self) -> None:
+        """Tell at once what has happened so far: the socket's own frames may be newer than that."""
+        self._feed.take_waiting()
 
     def close(self) -> None:
         """Ends the feed at its source first: ZeroMQ would wait for a reader to take its last event."""

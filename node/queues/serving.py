@@ -135,8 +135,10 @@ class ServingSocket:
             self._welcome(identity)
             return
         peer = self._peers.get(identity)
-        if peer is None or len(frames) != 3 or len(frames[1]) != HEAD.size:
-            log.warning("dropped a frame of unknown form from %r", identity[:40])
+        if peer is None:  # it is gone, and this was its last word
+            return
+        if len(frames) != 3 or len(frames[1]) != HEAD.size:
+            log.warning("dropped a frame of unknown form from %s", peer.name)
             return
         kind, number = HEAD.unpack(frames[1])
         if kind == Kind.ACKNOWLEDGE:

@@ -16,6 +16,7 @@ from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageSta
 from chain.types import ZERO_HASH, BlockNumber, Gas, Wei
 from node.queues.asking import AskingSocket
 from node.queues.blocking import BlockingSocket
+from node.queues.frames import Kind, head
 from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
 
 Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
@@ -207,4 +208,24 @@ async def test_a_blocking_request_outlives_the_death_of_the_server(context: Cont
     server = ServingSocket(context, endpoint, newsroom)
     assert await asyncio.wait_for(waiting, DEADLINE_S) == NotThere()
     asking.close()
+    await server.close()
+
+
+async def test_the_loss_of_a_connection_that_is_told_late_is_not_taken_for_that_of_the_next(
+    context: Context, endpoint: str
+) -> None:
+    """A busy process may read the next server's welcome before its monitor's word that the last one is gone."""
+    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "worker-0")
+    await link.request(READ, DEADLINE_S)
+    untold = [False]
+
+    def catch_up() -> None:
+        while untold:
+            link._connection_changed(untold.pop())
+
+    link._monitor.catch_up = catch_up  # type: ignore[method-assign]
+    link._take([head(Kind.WELCOME, 2)])
+    catch_up()
+    assert link.connected
+    await link.close()
     await server.close()

@@ -1,5 +1,6 @@
 """eth_call and eth_estimateGas: what reader workers are asked, and how their answers are told."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,17 @@ async def test_a_call_has_geths_defaults(client: Client, chain: FakeChain) -> No
     assert request.call.max_fee == request.call.max_priority_fee == request.call.value == 0
     assert not request.estimate
     assert (await asked(client, chain, TO_TOKEN | {"gas": "0x5f5e100"})).call.gas == 50_000_000
+
+
+async def test_a_call_may_have_the_gas_of_a_whole_block(client: Client, chain: FakeChain) -> None:
+    block = chain.append()
+    chain.blocks[-1] = replace(block, header=replace(block.header, gas_limit=Gas(120_000_000)))
+    await chain.execution.tell(chain.news())
+    assert (await asked(client, chain, TO_TOKEN)).call.gas == 120_000_000
+    assert (await asked(client, chain, TO_TOKEN | {"gas": hex(100_000_000)})).call.gas == 100_000_000
+    assert (await asked(client, chain, TO_TOKEN | {"gas": hex(200_000_000)})).call.gas == 120_000_000
+    await client.result("eth_estimateGas", TO_TOKEN)
+    assert chain.callers.calls[-1].call.gas == 120_000_000
 
 
 async def test_a_call_sees_the_block_it_names(client: Client, chain: FakeChain) -> None:

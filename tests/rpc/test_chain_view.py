@@ -62,6 +62,32 @@ async def test_a_block_put_in_the_place_of_another_is_what_is_read_from_then_on(
         await view.version(BlockNumber(2))
 
 
+async def test_a_transaction_whose_block_comes_while_storage_says_no_is_found(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    said_no, go_on = asyncio.Event(), asyncio.Event()
+    request = chain.storage.request
+
+    async def answer_late(message: Message, timeout_s: float | None = None) -> Message:
+        answer = await request(message, timeout_s)
+        if isinstance(message, ReadTransaction):
+            said_no.set()
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(chain.storage, "request", answer_late)
+    asked = asyncio.ensure_future(view.transaction(transfer(0).hash))
+    await said_no.wait()
+    chain.append(transfer(0))
+    await view.block_executed(chain.news())
+    go_on.set()
+    found = await asked
+    assert found is not None
+    assert found.header.number == 1
+
+
 async def test_recent_blocks_and_cached_state_cost_storage_nothing(chain: FakeChain) -> None:
     view = ChainView(chain.storage, chain.genesis)
     await view.open()

@@ -1,5 +1,6 @@
 """Reads of blocks, state, transactions and logs, at every way of naming a block."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -173,6 +174,16 @@ async def test_the_status_shows_the_pipeline_and_what_does_not_answer(client: Cl
     assert status["storage"] == {"number": 2, "version": 102, "oldest": 0, "diskBytes": 1, "counters": {"reads": 1}}
     assert status["validators"][1]["heights"]["verified"] == 1
     assert status["validators"][0] == {"index": 0, "connected": True}
+
+
+async def test_a_status_that_does_not_come_is_noted_with_its_reason_in_the_debug_log(
+    client: Client, chain: FakeChain, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "tandem.rpc")
+    chain.execution.connected = False
+    await client.result("tandem_status")
+    [line] = [record for record in caplog.records if "status" in record.message and record.name == "tandem.rpc"]
+    assert (line.levelname, line.message) == ("DEBUG", "no status: TimeoutError")
 
 
 async def test_a_transactions_status_follows_its_life(process: RpcProcess, client: Client, chain: FakeChain) -> None:

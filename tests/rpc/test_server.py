@@ -1,21 +1,24 @@
 """The server on a real socket: HTTP and WebSocket, browsers, limits, news, idleness and the end."""
 
 import asyncio
+import contextlib
 import io
 import json
 import resource
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from typing import Any
 
 import aiohttp
 import pytest
 
+import rpc.http
 from chain.messages.calls import CallOutcome, RunCall
 from rpc import websocket
-from rpc.http import MAX_BODY_BYTES
+from rpc.http import MAX_BODY_BYTES, MAX_DRAINED_BYTES
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from tests.rpc.fake_chain import FakeChain, transfer
@@ -78,6 +81,45 @@ async def test_a_body_over_the_limit_is_refused_announced_or_not(http: aiohttp.C
     padded = json.dumps(CHAIN_ID).encode().ljust(MAX_BODY_BYTES)
     async with http.post(f"http://{address}/", data=io.BytesIO(padded)) as answer:
         assert (await answer.json())["result"] == "0x7a69"
+
+
+async def test_a_client_that_sends_before_it_reads_sees_the_refusal_of_its_body(address: str) -> None:
+    def post(body: bytes | Iterator[bytes]) -> tuple[int, bytes]:
+        with contextlib.closing(HTTPConnection(address, timeout=10)) as client:
+            client.request("POST", "/", body)
+            answer = client.getresponse()
+            return answer.status, answer.read()
+
+    size = 3 * MAX_BODY_BYTES
+    refused = (413, f"content length too large ({size}>{MAX_BODY_BYTES})".encode())
+    assert await asyncio.to_thread(post, b" " * size) == refused
+    status, _ = await asyncio.to_thread(post, (b" " * 65536 for _ in range(size // 65536)))
+    assert status == 413
+
+
+async def test_a_refused_body_is_not_read_for_ever(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, port = address.split(":")
+
+    async def post(chunks: int) -> bytes:
+        """What comes until the node hangs up on a client that announces more than it sends."""
+        reader, writer = await asyncio.open_connection(host, port)
+        announced = MAX_BODY_BYTES + MAX_DRAINED_BYTES
+        writer.write(f"POST / HTTP/1.1\r\nhost: {address}\r\ncontent-length: {announced}\r\n\r\n".encode())
+        seen = b""
+        with contextlib.suppress(ConnectionError):
+            for _ in range(chunks):
+                writer.write(b" " * 65536)
+                await writer.drain()
+            seen = await reader.read()
+        writer.close()
+        return seen
+
+    async with asyncio.timeout(10):
+        monkeypatch.setattr(rpc.http, "MAX_DRAINING_S", 0.05)
+        assert (await post(1)).startswith(b"HTTP/1.1 413 ")
+        monkeypatch.setattr(rpc.http, "MAX_DRAINING_S", 60)
+        monkeypatch.setattr(rpc.http, "MAX_DRAINED_BYTES", 65536)
+        await post(4)
 
 
 async def test_any_page_may_talk_to_the_node(http: aiohttp.ClientSession, address: str) -> None:
@@ -149,6 +191,31 @@ async def test_a_new_block_moves_the_head_and_is_pushed(
         assert pushed["params"]["result"]["hash"] == data_json(block.hash)
         async with http.post(f"http://{address}/", json=CHAIN_ID | {"method": "eth_blockNumber"}) as answer:
             assert (await answer.json())["result"] == "0x1"
+
+
+async def test_a_receipt_is_waited_for_over_http_and_a_websocket_alike(
+    http: aiohttp.ClientSession, address: str, process: RpcProcess, chain: FakeChain
+) -> None:
+    sent = transfer(0)
+    await process.node.admission.submit(sent.raw)
+    ask = CHAIN_ID | {"method": "eth_getTransactionReceipt", "params": [data_json(sent.hash)]}
+
+    async def over_http() -> Any:
+        async with http.post(f"http://{address}/", json=ask) as answer:
+            return (await answer.json())["result"]
+
+    async with http.ws_connect(f"ws://{address}/") as client:
+        await client.send_json(ask)
+        await client.send_json(CHAIN_ID)
+        assert (await client.receive_json())["result"] == "0x7a69"  # it is not kept from other answers
+        asked = asyncio.ensure_future(over_http())
+        async with asyncio.timeout(5):
+            while len(process.node.admission._awaited) < 2:  # noqa: ASYNC110  (nothing tells of it)
+                await asyncio.sleep(0.001)
+        chain.append(sent)
+        await chain.execution.tell(chain.news())
+        assert (await client.receive_json())["result"]["blockNumber"] == "0x1"
+        assert (await asked)["blockNumber"] == "0x1"
 
 
 async def test_a_closed_websocket_is_forgotten(http: aiohttp.ClientSession, address: str, process: RpcProcess) -> None:
