@@ -1,6 +1,7 @@
 """Those who follow a validator: execution its commits, rpc its progress."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from chain.links import LinkClosed, Peer
@@ -9,6 +10,7 @@ from chain.types import BlockNumber, Hash32
 from consensus.store import ValidatorStore
 
 NEWS_INTERVAL_S = 0.02
+KEPT_EVICTIONS = 4096
 """The least time between two ConsensusNews; what changes meanwhile is in the second."""
 
 
@@ -60,11 +62,15 @@ class CommitFollowers:
 
 
 class ConsensusFollowers:
-    """Pushes this validator's view when it changed, at most so often, and what its mempool gave up at once."""
+    """Pushes this validator's view when it changed, at most so often, and what its mempool gave up at once.
+
+    Who begins to follow is told also what was given up lately: it may have forgotten, or never heard.
+    """
 
     def __init__(self, look: Callable[[], ConsensusNews]) -> None:
         self._look = look
         self._peers: dict[Peer, ConsensusNews] = {}
+        self._evicted: deque[Evicted] = deque(maxlen=KEPT_EVICTIONS)
         self._due: asyncio.TimerHandle | None = None
         self._next_at = 0.0
 
@@ -72,6 +78,8 @@ class ConsensusFollowers:
         news = self._look()
         if peer.push(news):
             self._peers[peer] = news
+            for evicted in self._evicted:
+                peer.push(evicted)
 
     def forget(self, peer: Peer) -> None:
         self._peers.pop(peer, None)
@@ -83,9 +91,11 @@ class ConsensusFollowers:
             self._due = loop.call_at(max(self._next_at, loop.time()), self._tell)
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
-        for peer in list(self._peers):
-            for hash, reason in transactions:
-                peer.push(Evicted(hash, reason))
+        for hash, reason in transactions:
+            evicted = Evicted(hash, reason)
+            self._evicted.append(evicted)
+            for peer in list(self._peers):
+                peer.push(evicted)
 
     def close(self) -> None:
         if self._due is not None:

@@ -32,6 +32,7 @@ from rpc.transaction_rules import NO_MINIMUM, Rules, check, decode, pooled
 
 log = logging.getLogger("tandem.rpc")
 
+MEMPOOL_WAIT_S = 1.0
 STORE_TIMEOUT_S = 10.0
 """How long a client waits for a validator when none is there."""
 MAX_MEMPOOL_PAGES = 10_000
@@ -62,6 +63,7 @@ class Admission:
         self._awaited = AwaitedTransactions()
         self._reports = log.isEnabledFor(logging.INFO)
         self._adopted: set[ValidatorIndex] = set()
+        self._knows_a_mempool = asyncio.Event()
         self._on_pending: list[Pending] = []
 
     def on_pending(self, tell: Pending) -> None:
@@ -136,6 +138,14 @@ class Admission:
         """A validator is (back) there: first learn what it holds, if it was never asked, then send it the pool."""
         self._tasks.start(self._welcome(validator))
 
+    async def mempool_known(self) -> None:
+        """Wait until one validator has said what it holds: before, pending nonces may be too low. Not for ever, because
+        a chain whose validators are away can still be read."""
+        try:
+            await asyncio.wait_for(self._knows_a_mempool.wait(), MEMPOOL_WAIT_S)
+        except TimeoutError:
+            log.warning("no validator has told its mempool within %g s", MEMPOOL_WAIT_S)
+
     async def close(self) -> None:
         """Stop sending. Whoever still waits for a validator is left to the end of its connection."""
         await self._tasks.close()
@@ -144,6 +154,7 @@ class Admission:
         if validator not in self._adopted:
             await self._adopt_all(validator)
             self._adopted.add(validator)
+            self._knows_a_mempool.set()
         self._delivery.resend(validator)
 
     async def _adopt_all(self, validator: ValidatorIndex) -> None:

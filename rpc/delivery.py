@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chain.links import Link, RequestFailed
+from chain.links import Link, LinkClosed, RequestFailed
 from chain.messages.mempool import Admit, Admitted, PooledTransaction, SenderHints
 from chain.types import Hash32, ValidatorIndex
 from rpc.pool import TransactionPool
@@ -119,6 +119,8 @@ class Delivery:
             answer: Admitted = await feed.link.request(self._admit(batch))
             refused = dict(answer.refused)
         except RequestFailed as failure:
+            if failure.error == LinkClosed.__name__:  # it is stopping: what it did not store it gets when it is back
+                return
             log.error("validator %d failed to admit %d transactions: %s", feed.index, len(batch), failure.text)
             refused = {transaction.hash: failure.text for transaction in batch}
         finally:

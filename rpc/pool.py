@@ -277,9 +277,10 @@ class TransactionPool:
 
     def given_up_by(self, transaction_hash: Hash32, validator: ValidatorIndex, reason: str, others: int) -> bool:
         """A validator refused or evicted the transaction. It is gone, and True returned, unless one of `others`, a
-        bit mask, may still hold it."""
+        bit mask, may still hold it. Of one that is not here, the reason is kept: it may be from before a restart."""
         entry = self._entries.get(transaction_hash)
         if entry is None:
+            self._remember(transaction_hash, reason)
             return False
         entry.holders &= ~(1 << validator)
         if entry.holders & others:
@@ -335,7 +336,10 @@ class TransactionPool:
 
     def _drop(self, entry: _Entry, reason: str) -> None:
         self._forget(entry, reason)
-        self._evictions[entry.transaction.hash] = reason
+        self._remember(entry.transaction.hash, reason)
+
+    def _remember(self, transaction_hash: Hash32, reason: str) -> None:
+        self._evictions.setdefault(transaction_hash, reason)
         if len(self._evictions) > self._limits.evictions:
             self._evictions.popitem(last=False)
 

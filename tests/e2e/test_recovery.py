@@ -178,3 +178,29 @@ def test_a_stopped_chain_goes_on_where_it_was(tmp_path: Path) -> None:
         again = rpc.call("eth_sendTransaction", {"from": one, "to": two, "value": "0x5"})
         wait_until(lambda: rpc.call("eth_getTransactionReceipt", again), "another receipt")
         assert height(rpc) == int(before["number"], 16) + 1
+
+
+def test_why_a_transaction_was_given_up_is_known_after_rpc_was_killed() -> None:
+    with chain() as running:
+        account = Account.from_key(running.ready()["accounts"][0]["privateKey"])
+
+        def signed(fee: int) -> Any:
+            fields = {"chainId": 31337, "nonce": 1, "gas": 21_000, "gasPrice": fee, "to": RECIPIENT, "value": 1}
+            return account.sign_transaction(fields)
+
+        cheap, dear = signed(10**10), signed(2 * 10**10)
+        with contextlib.closing(running.rpc()) as rpc:
+            for transaction in (cheap, dear):
+                rpc.call("eth_sendRawTransaction", transaction.raw_transaction.to_0x_hex())
+        pid = running.pids()["rpc"]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: running.pids()["rpc"] != pid, "rpc is back")
+        with contextlib.closing(running.rpc()) as rpc:
+
+            def status() -> Any:
+                return rpc.call("tandem_getTransactionStatus", cheap.hash.to_0x_hex())
+
+            wait_until(lambda: status()["status"] == "evicted", "the validators have told of the eviction")
+            assert status()["reason"]
+            assert rpc.call("tandem_getTransactionStatus", dear.hash.to_0x_hex())["status"] == "pending"
+            assert rpc.call("eth_getTransactionCount", account.address, "pending") == "0x0"

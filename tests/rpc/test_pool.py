@@ -398,3 +398,10 @@ def test_the_pool_is_its_model_whatever_happens(run: int) -> None:
             model.evicted.add(gone.hash)
             assert pool.given_up_by(gone.hash, V0, "gave up", others=0)
         check(model, pool)
+
+
+def test_the_reason_of_an_eviction_from_before_a_restart_is_kept() -> None:
+    pool = TransactionPool()
+    gone = Hash32(b"g" * 32)
+    assert not pool.given_up_by(gone, ValidatorIndex(0), "replaced", others=0)
+    assert pool.eviction(gone) == "replaced"

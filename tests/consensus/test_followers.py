@@ -1,0 +1,37 @@
+"""Who follows a validator hears of what its mempool gave up, also of what it gave up before."""
+
+from chain.messages import Message
+from chain.messages.mempool import ConsensusNews, Evicted
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from consensus.followers import ConsensusFollowers
+
+ONE, TWO = Hash32(b"1" * 32), Hash32(b"2" * 32)
+
+
+class Peer:
+    name, open = "rpc", True
+
+    def __init__(self) -> None:
+        self.pushed: list[Message] = []
+
+    def push(self, message: Message) -> bool:
+        self.pushed.append(message)
+        return True
+
+    async def drained(self) -> None: ...
+
+
+def look() -> ConsensusNews:
+    zero = BlockNumber(0)
+    return ConsensusNews(ValidatorIndex(0), Round(1), ValidatorIndex(1), zero, zero, zero, zero, zero, 0, 0, 0, 0, 0, 0)
+
+
+def test_evictions_reach_those_who_follow_and_those_who_come_later() -> None:
+    followers, early, late = ConsensusFollowers(look), Peer(), Peer()
+    followers.evicted([(ONE, "nonce too low")])
+    followers.follow(early)
+    followers.evicted([(TWO, "replaced")])
+    followers.follow(late)
+    expected = [look(), Evicted(ONE, "nonce too low"), Evicted(TWO, "replaced")]
+    assert early.pushed == expected
+    assert late.pushed == expected
