@@ -44,7 +44,7 @@ from consensus.events import (
 )
 from consensus.fetching import Fetching
 from consensus.outbox import Outbox
-from consensus.pacemaker import Pacemaker
+from consensus.pacemaker import VERIFICATION_DELAY_MS, Pacemaker
 from consensus.payload import Payload
 from consensus.production import Work, block_allowed, wanted
 from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
@@ -109,6 +109,7 @@ class Core:
         self._fetching = Fetching(me, state, authenticator, self._chain_rules, outbox)
         self._proposer = Proposer(me, self._chain_rules, payload)
         self._now_ms = 0
+        self._waited_in: Round | None = None
         self._proposed = max((p.number for p in recovered.uncommitted), default=recovered.root.number)
 
     def handle(self, event: Event, now_ms: int) -> list[Command]:
@@ -246,6 +247,8 @@ class Core:
         work = self._work()
         if work is Work.NOTHING or (timeouts is None and state.safety.highest.round != round - 1):
             return False
+        if work is Work.VERIFY and self._waited_in != round:
+            return False
         proposal = self._proposer.make(work, round, state, timeouts, self._now_ms)
         self._voting.formed()
         self._outbox.send(self._others, self._signed(proposal))
@@ -300,15 +303,21 @@ class Core:
                 self._fetching.ask_another()
             case Timer.BLOCK_INTERVAL:
                 pass
+            case Timer.VERIFICATION:
+                self._waited_in = self._state.round
 
     def _set_timers(self) -> None:
         """The round timer runs only while something is expected of the round."""
-        this_round = self._state.this_round
-        expected = this_round.proposal is not None or this_round.gave_up or self._work() is not Work.NOTHING
+        this_round, work = self._state.this_round, self._work()
+        expected = this_round.proposal is not None or this_round.gave_up or work is not Work.NOTHING
         if not expected:
             self._outbox.stop_timer(Timer.ROUND)
         elif not self._outbox.is_running(Timer.ROUND):
             self._outbox.start_timer(Timer.ROUND, self._pacemaker.timeout_ms(this_round.attempts))
+        if work is not Work.VERIFY or self._pacemaker.leader != self.me or this_round.proposal is not None:
+            self._outbox.stop_timer(Timer.VERIFICATION)
+        elif not self._outbox.is_running(Timer.VERIFICATION):
+            self._outbox.start_timer(Timer.VERIFICATION, VERIFICATION_DELAY_MS)
         due_in_ms = self._due_in_ms()
         if not due_in_ms:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)

@@ -12,11 +12,13 @@ PeerMessage: TypeAlias = ProposalMessage | Vote | Timeout | SyncInfo | FetchProp
 
 
 class Timer(Enum):
-    """The three things a replica may wait for."""
+    """What a replica may wait for."""
 
     ROUND = auto()
     BLOCK_INTERVAL = auto()
     FETCH = auto()
+    VERIFICATION = auto()
+    """A leader waits for a block that could carry the newest result."""
 
 
 @dataclass(frozen=True, slots=True)

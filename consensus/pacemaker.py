@@ -14,6 +14,8 @@ from consensus.validators import ValidatorSet
 BASE_TIMEOUT_MS = 200
 SUSPECTED_TIMEOUT_MS = 50
 MAX_TIMEOUT_MS = 5_000
+VERIFICATION_DELAY_MS = 20
+"""How long a leader holds back a proposal that would only carry a result. Shorter than any wait for a proposal."""
 
 
 class Pacemaker:

@@ -16,6 +16,8 @@ class Work(Enum):
     NOTHING = auto()
     EMPTY = auto()
     """A proposal without a block: it carries certificates and results further."""
+    VERIFY = auto()
+    """An empty proposal only to carry a result: it can wait a bit, for a block would carry that as well."""
     BLOCK = auto()
 
 
@@ -39,8 +41,8 @@ def block_allowed(view: View, max_lag: int) -> bool:
 
 def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     """A block when transactions can go in and the block before is executed (else only if they fill it: bursts make
-    few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted or its newest
-    result is not carried by a committed proposal. Waiting for execution is not work.
+    few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted, or the proposal that
+    carries its newest result is; or one to carry that. Waiting for execution is not work.
     """
     executed = view.result >= view.tip.number
     if block_allowed(view, max_lag) and (view.due or (pending.packable and (executed or pending.full))):
@@ -48,6 +50,6 @@ def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     if view.tip.number > view.committed.number:
         return Work.EMPTY
     verified = view.committed.executed.number
-    if max(min(view.result, view.tip.number), view.tip.executed.number) > verified:
-        return Work.EMPTY
-    return Work.NOTHING
+    if min(view.result, view.tip.number) > view.tip.executed.number:
+        return Work.VERIFY
+    return Work.EMPTY if view.tip.executed.number > verified else Work.NOTHING

@@ -183,9 +183,20 @@ def test_when_the_block_is_committed_the_leader_is_silent_until_its_result_comes
     world = committed_world(me=3)
     assert not sent(world.commands, ProposalMessage)
     assert running_timers(world) == set()
-    (message,) = sent(world.handle(ResultReceived(RESULT)), ProposalMessage)
+    assert not sent(world.handle(ResultReceived(RESULT)), ProposalMessage), "a block that comes soon could carry it"
+    (message,) = sent(world.fire(Timer.VERIFICATION), ProposalMessage)
     assert message.proposal.executed == RESULT
     assert not message.proposal.makes_block
+
+
+def test_a_block_that_comes_soon_carries_the_result() -> None:
+    world = committed_world(me=3)
+    world.handle(ResultReceived(RESULT))
+    world.payload.waiting = (b"a transaction",)
+    (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
+    assert message.proposal.executed == RESULT
+    assert message.proposal.makes_block
+    assert Timer.VERIFICATION not in running_timers(world)
 
 
 def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:
@@ -249,5 +260,7 @@ def test_a_lone_validator_certifies_itself_and_goes_on_until_all_is_verified() -
     world.payload.waiting = ()
     assert len(committed(commands)) == 1
     world.handle(ResultReceived(RESULT))
+    assert world.core.status().verified == 0
+    world.fire(Timer.VERIFICATION)
     assert world.core.status().verified == 1
     assert running_timers(world) == set()
