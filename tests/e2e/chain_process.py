@@ -1,6 +1,7 @@
 """A `tandem up` under a test's control: its events, its processes, and every way to end it."""
 
 import contextlib
+import http.client
 import json
 import os
 import queue
@@ -62,9 +63,13 @@ class ChainProcess:
                 raise AssertionError(f"not printed within {DEADLINE_S} s: {self.events} {self.errors}") from None
 
     def pids(self) -> dict[str, int]:
-        """The processes that are alive now, by name."""
+        """The processes that are alive now, by name; asked again when rpc dies while it answers."""
         with contextlib.closing(self.rpc()) as rpc:
-            return {row["name"]: row["pid"] for row in rpc.call("tandem_status")["processes"] if row["pid"]}
+            try:
+                return {row["name"]: row["pid"] for row in rpc.call("tandem_status")["processes"] if row["pid"]}
+            except (OSError, http.client.HTTPException):
+                assert self.process.poll() is None, f"the chain has ended: {self.errors}"
+        return self.pids()
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, float]:
         """Its exit status after the signal, and how many seconds it took."""

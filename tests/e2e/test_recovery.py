@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_account import Account
 
 from node.folder import open_folder
-from tests.e2e.chain_process import ChainProcess, chain, wait_until
+from tests.e2e.chain_process import ChainProcess, chain, group_members, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.replay import replayed_head
 
@@ -121,10 +122,20 @@ def height(rpc: JsonRpc) -> int:
 
 
 def wait_for_blocks(running: ChainProcess, more: int) -> None:
-    """Until so many more blocks were executed."""
-    with contextlib.closing(running.rpc()) as rpc:
-        wanted = height(rpc) + more
-        wait_until(lambda: height(rpc) >= wanted, f"{more} more blocks")
+    """Until so many more blocks were executed, whatever dies meanwhile."""
+    wanted: int | None = None
+
+    def reached() -> bool:
+        nonlocal wanted
+        try:
+            with contextlib.closing(running.rpc()) as rpc:
+                now = height(rpc)
+        except (OSError, http.client.HTTPException):
+            return False
+        wanted = now + more if wanted is None else wanted
+        return now >= wanted
+
+    wait_until(reached, f"{more} more blocks")
 
 
 def test_every_process_can_be_killed_in_turn_under_load(tmp_path: Path) -> None:
@@ -204,3 +215,27 @@ def test_why_a_transaction_was_given_up_is_known_after_rpc_was_killed() -> None:
             assert status()["reason"]
             assert rpc.call("tandem_getTransactionStatus", dear.hash.to_0x_hex())["status"] == "pending"
             assert rpc.call("eth_getTransactionCount", account.address, "pending") == "0x0"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize("child", ["storage", "execution"])
+def test_a_killed_fork_server_and_a_process_killed_just_before_come_back_once(child: str, tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    with chain("--data-dir", str(folder)) as running:
+        keys = [account["privateKey"] for account in running.ready()["accounts"][:SENDERS]]
+        with Load(running.url, keys, RECIPIENT) as load:
+            wait_for_blocks(running, 3)
+            before = running.pids()
+            server = parent_of(before[child])
+            os.kill(before[child], signal.SIGKILL)
+            running.event(lambda event: event.get("process") == child)
+            os.kill(server, signal.SIGKILL)
+            wait_until(lambda: running.pids().get(child) not in (None, before[child]), f"{child} is back")
+            wait_for_blocks(running, 5)
+            count = len(before) + len(("supervisor", "light fork server", "evm fork server"))
+            wait_until(lambda: len(group_members(running.process.pid)) == count, "each process runs once")
+        assert load.failures == []
+        check_nothing_is_lost(running, load, folder)
