@@ -1,0 +1,49 @@
+"""The private folder of a running chain goes with it, and takes along what a killed one left."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from node.runtime_folder import PREFIX, SETTLED_AFTER_S, runtime_folder
+
+
+@pytest.fixture
+def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def left_behind(parent: Path, name: str, age_s: float) -> Path:
+    folder = parent / f"{PREFIX}{name}"
+    folder.mkdir()
+    (folder / "lock").touch()
+    then = folder.stat().st_mtime - age_s
+    os.utime(folder, (then, then))
+    return folder
+
+
+def test_it_is_private_and_goes_when_the_chain_ends(parent: Path) -> None:
+    with runtime_folder() as folder:
+        assert folder.stat().st_mode & 0o077 == 0
+        assert folder.parent == parent
+    assert list(parent.iterdir()) == []
+
+
+def test_an_abandoned_one_is_removed(parent: Path) -> None:
+    abandoned = left_behind(parent, "abandoned", 2 * SETTLED_AFTER_S)
+    with runtime_folder():
+        assert not abandoned.exists()
+
+
+def test_one_in_use_a_young_one_and_those_of_others_are_left_alone(parent: Path) -> None:
+    used, young = left_behind(parent, "used", 2 * SETTLED_AFTER_S), left_behind(parent, "young", 0)
+    (parent / f"{PREFIX}of-somebody-else").mkdir()
+    with open(used / "lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with runtime_folder():
+            assert used.exists()
+    assert young.exists()
+    assert (parent / f"{PREFIX}of-somebody-else").exists()
