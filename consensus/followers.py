@@ -64,11 +64,13 @@ class CommitFollowers:
 class ConsensusFollowers:
     """Pushes this validator's view when it changed, at most so often, and what its mempool gave up at once.
 
-    Who begins to follow is told also what was given up lately: it may have forgotten, or never heard.
+    Who begins to follow is told also what was given up lately and not taken again: it may have forgotten, or never
+    heard.
     """
 
-    def __init__(self, look: Callable[[], ConsensusNews]) -> None:
+    def __init__(self, look: Callable[[], ConsensusNews], holds: Callable[[Hash32], bool]) -> None:
         self._look = look
+        self._holds = holds
         self._peers: dict[Peer, ConsensusNews] = {}
         self._evicted: deque[Evicted] = deque(maxlen=KEPT_EVICTIONS)
         self._due: asyncio.TimerHandle | None = None
@@ -79,7 +81,8 @@ class ConsensusFollowers:
         if peer.push(news):
             self._peers[peer] = news
             for evicted in self._evicted:
-                peer.push(evicted)
+                if not self._holds(evicted.hash):
+                    peer.push(evicted)
 
     def forget(self, peer: Peer) -> None:
         self._peers.pop(peer, None)

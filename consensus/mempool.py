@@ -140,6 +140,8 @@ class Mempool:
         entry = Entry(transaction, self._arrivals)
         self._insert(entry)
         changes.stored.append(entry)
+        if transaction.hash in changes.deleted:  # evicted before in the same message, and taken again
+            changes.deleted.remove(transaction.hash)
         if transaction.nonce == queue.run_end:
             self._untally(queue)
             queue.extend_run()
@@ -301,6 +303,7 @@ class Mempool:
         del queue.entries[transaction.nonce]
         self._rebuild(queue)
         changes.deleted.append(transaction.hash)
+        changes.stored = [stored for stored in changes.stored if stored is not entry]
         changes.senders[transaction.sender] = None
 
     def _moved(self, left: Sequence[BranchBlock], joined: Sequence[BranchBlock]) -> None:

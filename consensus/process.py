@@ -97,7 +97,7 @@ class ValidatorProcess:
         self.dropped_messages = 0
         self._replica = Replica(index, genesis, signer, verifier, database, self, settings, limits)
         self._commits = CommitFollowers(self._replica.store)
-        self._news = ConsensusFollowers(self.status)
+        self._news = ConsensusFollowers(self.status, self._replica.mempool.__contains__)
 
     def start(self) -> None:
         """Begin to act on what the store holds."""

@@ -66,6 +66,8 @@ def _check_executed(proposal: Proposal, parent: Node) -> None:
 def _check_inputs(
     proposal: Proposal, inputs: BlockInputs, parent: Node, rules: ChainRules, latest_ms: int | None
 ) -> None:
+    if latest_ms is not None:  # a quorum vouched for the parent's time, though our clock may have gone back since
+        latest_ms = max(latest_ms, parent.timestamp_ms)
     if inputs.timestamp_ms < parent.timestamp_ms or (latest_ms is not None and inputs.timestamp_ms > latest_ms):
         raise WrongTimestamp(inputs.timestamp_ms, parent.timestamp_ms, latest_ms or 0)
     if inputs.beneficiary != rules.validators.beneficiary(proposal.proposer):

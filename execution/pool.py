@@ -141,6 +141,17 @@ class Pool:
         finally:
             self._forget(job)
 
+    async def wait(self, job: PoolJob, limit_s: float) -> Message:
+        """A job's answer. Raises as `submit_job` says, and WorkerLost when it takes too long: its worker is stuck then,
+        stopped perhaps, and counts as lost until it speaks again."""
+        try:
+            async with asyncio.timeout(limit_s):
+                return await job.answer
+        except TimeoutError:
+            raise WorkerLost(f"no answer within {limit_s:g} s") from None
+        finally:
+            self._forget(job)
+
     def withdraw(self, jobs: Iterable[PoolJob]) -> None:
         """Nobody waits for these any more; what a worker holds already ends in vain."""
         for job in jobs:

@@ -97,6 +97,12 @@ class Delivery:
             if feed.link.connected:
                 feed.backlog.extend(new)
                 self._pump(feed)
+                self._prune(feed)
+
+    def _prune(self, feed: _Feed) -> None:
+        """A validator that is there but stopped takes nothing: what is executed meanwhile need not wait for it."""
+        if len(feed.backlog) > 2 * len(self._pool) + MAX_BATCH:
+            feed.backlog = deque(t for t in feed.backlog if t.hash in self._pool or t.hash in self._waiting)
 
     def _pump(self, feed: _Feed) -> None:
         while feed.in_flight < MAX_IN_FLIGHT and (batch := self._next_batch(feed.backlog)):

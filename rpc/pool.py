@@ -250,6 +250,7 @@ class TransactionPool:
         sender = self._senders[transaction.sender]
         if not _is_free(sender, transaction.nonce) or len(self._entries) >= self._limits.transactions:
             return False
+        self._evictions.pop(transaction.hash, None)
         self._insert(_Entry(transaction, cost_of(transaction)), sender)
         return True
 

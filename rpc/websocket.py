@@ -30,7 +30,16 @@ class WebSocketClient:
         self._queued_bytes = 0
         self._news = asyncio.Event()
         self._open = True
+        self._room = asyncio.Event()
         self.overflowed = asyncio.Event()
+
+    async def answer(self, message: bytes) -> None:
+        """Queue the answer to a request of this client, when it has read enough of those before: unlike news, which
+        nobody waits for, answers can wait, and with them the requests that come after."""
+        while self._queue and self._queued_bytes + len(message) > MAX_QUEUED_BYTES // 2:
+            self._room.clear()
+            await self._room.wait()
+        self.push(message)
 
     def push(self, message: bytes) -> bool:
         """Queue one JSON text. False when the client is gone, or too slow and therefore being closed."""
@@ -51,6 +60,7 @@ class WebSocketClient:
         self._queue.clear()
         self._queued_bytes = 0
         self._news.set()
+        self._room.set()
 
     async def run(self) -> None:
         """Send what is queued. A text counts as queued until the socket has taken it."""
@@ -63,6 +73,7 @@ class WebSocketClient:
                 if self._queue:
                     self._queue.popleft()
                     self._queued_bytes -= len(message)
+                    self._room.set()
 
 
 class WebSocketEndpoint:
@@ -116,7 +127,7 @@ class WebSocketEndpoint:
         try:
             answer = await self._dispatcher.answer(body, client)
             if answer is not None:
-                client.push(answer)
+                await client.answer(answer)
         finally:
             slots.release()
 

@@ -28,6 +28,8 @@ log = logging.getLogger("tandem.execution")
 DISPATCH_WORTH_US = 1_000
 """What a block's runs must be expected to take together before sending them to workers pays."""
 WINDOW = 16
+TASK_LIMIT_S = 10.0
+"""A worker that takes longer is taken for stuck. A full block in one task takes a few seconds."""
 
 
 class WrongAnswer(ExecutionError):
@@ -155,8 +157,9 @@ class _Speculation:
         job = self._jobs.pop(index)
         if index not in self._attempts:
             try:
-                answer = await job.answer
+                answer = await self._pool.wait(job, TASK_LIMIT_S)
             except (NoWorkers, WorkerLost) as reason:
+                self._jobs = {other: its for other, its in self._jobs.items() if its is not job}
                 log.warning("execution runs transaction %d of the block itself: %s", index, reason)
                 return None
             self._take(answer)

@@ -20,6 +20,8 @@ UNANSWERED_BYTES = 64 * 1024 * 1024
 """Requests sent and not answered; beyond it `request` waits before it sends."""
 NOTIFY_QUEUE_BYTES = 8 * 1024 * 1024
 """One-way messages waiting for a full socket; beyond it the oldest goes and is counted."""
+SOCKET_MESSAGES = 32
+"""Messages that ZeroMQ itself may hold, besides the bytes that are counted here: a proposal may have megabytes."""
 RECONNECT_FIRST_MS, RECONNECT_MOST_MS = 20, 500
 
 log = logging.getLogger("tandem.queues")
@@ -46,7 +48,7 @@ class AskingSocket:
     ) -> None:
         socket = context.socket(zmq.DEALER)
         configure_dealer(socket, name)
-        self._socket = LoopSocket(socket, self._take, self._flush_notices)
+        self._socket = LoopSocket(socket, self._take, self._flush)
         self._monitor = Monitor(socket, self._connection_changed)
         self._lookup = NameLookup(socket, endpoint)
         self._on_connection = on_connection
@@ -58,6 +60,8 @@ class AskingSocket:
         self._unanswered_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._unsent: deque[list[bytes]] = deque()
+        """Frames that wait for room in the socket; those of requests are counted as unanswered."""
         self._notices: deque[bytes] = deque()
         self._notice_bytes = 0
         self.dropped_frames = 0
@@ -124,7 +128,7 @@ class AskingSocket:
         entry = self._unanswered[number] = _Unanswered(payload, asyncio.get_running_loop().create_future())
         self._unanswered_bytes += len(payload)
         if self._connected:
-            self._socket.send([head(Kind.REQUEST, number), payload])
+            self._send([head(Kind.REQUEST, number), payload])
         try:
             answer = await entry.answer
         finally:
@@ -160,8 +164,9 @@ class AskingSocket:
 
     def _welcomed(self) -> None:
         self._connected = True
-        for number, entry in list(self._unanswered.items()):
-            self._socket.send([head(Kind.REQUEST, number), entry.payload])
+        self._unsent.clear()
+        for number, entry in self._unanswered.items():
+            self._send([head(Kind.REQUEST, number), entry.payload])
         if self._follow_request is not None:
             self._follow_anew()
         if self._on_connection is not None:
@@ -172,14 +177,22 @@ class AskingSocket:
         if connected or self._closed:
             return
         was_connected, self._connected = self._connected, False
+        self._unsent.clear()
         self._notices.clear()
         self._notice_bytes = 0
         self._lookup.refresh()
         if was_connected and self._on_connection is not None:
             self._on_connection(False)
 
-    def _flush_notices(self) -> None:
-        while self._notices and self._socket.send([head(Kind.NOTIFY), self._notices[0]]):
+    def _send(self, frames: list[bytes]) -> None:
+        """In its turn: what finds the socket full waits for room, which `_flush` is told of."""
+        if self._unsent or not self._socket.send(frames):
+            self._unsent.append(frames)
+
+    def _flush(self) -> None:
+        while self._unsent and self._socket.send(self._unsent[0]):
+            self._unsent.popleft()
+        while not self._unsent and self._notices and self._socket.send([head(Kind.NOTIFY), self._notices[0]]):
             self._notice_bytes -= len(self._notices.popleft())
 
     def _follow_anew(self) -> None:
@@ -199,13 +212,14 @@ class AskingSocket:
                 continue
             await take(decode_message(payload))
             taken_bytes += len(payload)
-            self._socket.send([head(Kind.ACKNOWLEDGE, taken_bytes), b""])
+            if self._connected:
+                self._send([head(Kind.ACKNOWLEDGE, taken_bytes), b""])
 
     def _send_follow(self) -> None:
         assert self._follow_request is not None
         if self._connected:
             self._follow_number = self._number()
-            self._socket.send([head(Kind.FOLLOW, self._follow_number), encode_message(self._follow_request())])
+            self._send([head(Kind.FOLLOW, self._follow_number), encode_message(self._follow_request())])
 
 
 def report_failure(task: "asyncio.Task[None]") -> None:
@@ -225,7 +239,7 @@ def configure_dealer(socket: "zmq.Socket[bytes]", name: str) -> None:
         (zmq.IMMEDIATE, 1),
         (zmq.PROBE_ROUTER, 1),
         (zmq.LINGER, 0),
-        (zmq.SNDHWM, 4096),
+        (zmq.SNDHWM, SOCKET_MESSAGES),
         (zmq.RCVHWM, 0),
         (zmq.RECONNECT_IVL, RECONNECT_FIRST_MS),
         (zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS),

@@ -26,8 +26,12 @@ def look() -> ConsensusNews:
     return ConsensusNews(ValidatorIndex(0), Round(1), ValidatorIndex(1), zero, zero, zero, zero, zero, 0, 0, 0, 0, 0, 0)
 
 
+THREE = Hash32(b"3" * 32)
+
+
 def test_evictions_reach_those_who_follow_and_those_who_come_later() -> None:
-    followers, early, late = ConsensusFollowers(look), Peer(), Peer()
+    held: set[Hash32] = set()
+    followers, early, late = ConsensusFollowers(look, held.__contains__), Peer(), Peer()
     followers.evicted([(ONE, "nonce too low")])
     followers.follow(early)
     followers.evicted([(TWO, "replaced")])
@@ -35,3 +39,10 @@ def test_evictions_reach_those_who_follow_and_those_who_come_later() -> None:
     expected = [look(), Evicted(ONE, "nonce too low"), Evicted(TWO, "replaced")]
     assert early.pushed == expected
     assert late.pushed == expected
+
+
+def test_what_was_given_up_and_taken_again_is_not_told_to_those_who_come_later() -> None:
+    followers, peer = ConsensusFollowers(look, {ONE}.__contains__), Peer()
+    followers.evicted([(ONE, "unaffordable"), (THREE, "nonce too low")])
+    followers.follow(peer)
+    assert peer.pushed == [look(), Evicted(THREE, "nonce too low")]

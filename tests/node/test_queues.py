@@ -229,3 +229,13 @@ async def test_the_loss_of_a_connection_that_is_told_late_is_not_taken_for_that_
     assert link.connected
     await link.close()
     await server.close()
+
+
+async def test_more_requests_than_the_socket_holds_are_all_answered(context: Context, endpoint: str) -> None:
+    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "rpc")
+    await link.request(READ, DEADLINE_S)
+    answers = await asyncio.wait_for(asyncio.gather(*(link.request(READ) for _ in range(5_000))), DEADLINE_S)
+    assert answers == [NotThere()] * 5_000
+    assert link.queued_bytes == 0
+    await link.close()
+    await server.close()
