@@ -164,6 +164,7 @@ class AskingSocket:
 
     def _welcomed(self) -> None:
         self._connected = True
+        self._lookup.settled()
         self._unsent.clear()
         for number, entry in self._unanswered.items():
             self._send([head(Kind.REQUEST, number), entry.payload])

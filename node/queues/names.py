@@ -14,7 +14,9 @@ RETRY_FIRST_S, RETRY_MOST_S = 0.05, 2.0
 
 
 class NameLookup:
-    """Connects a socket to an endpoint, and again when `refresh` says that the connection was lost."""
+    """Connects a socket to an endpoint. While it is not connected the name is looked up again and again, with growing
+    pauses: a container that comes back may have another address, and its name may lag behind.
+    """
 
     def __init__(self, socket: "zmq.Socket[bytes]", endpoint: str) -> None:
         self._socket = socket
@@ -27,12 +29,18 @@ class NameLookup:
             socket.connect(endpoint)
 
     def refresh(self) -> None:
+        """The connection was lost."""
         if needs_lookup(self._endpoint) and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._look_up())
 
-    def close(self) -> None:
+    def settled(self) -> None:
+        """The connection is made."""
         if self._task is not None:
             self._task.cancel()
+            self._task = None
+
+    def close(self) -> None:
+        self.settled()
 
     async def _look_up(self) -> None:
         host, port = host_and_port(self._endpoint)
@@ -40,16 +48,20 @@ class NameLookup:
         while True:
             try:
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
-                break
             except sockets.gaierror:
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, RETRY_MOST_S)
-        address = f"tcp://{found[0][4][0]}:{port}"
-        if address != self._connected_to:
-            if self._connected_to is not None:
-                self._socket.disconnect(self._connected_to)
-            self._connected_to = address
-            self._socket.connect(address)
+                pass
+            else:
+                self._connect(f"tcp://{found[0][4][0]}:{port}")
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MOST_S)
+
+    def _connect(self, address: str) -> None:
+        if address == self._connected_to:
+            return
+        if self._connected_to is not None:
+            self._socket.disconnect(self._connected_to)
+        self._connected_to = address
+        self._socket.connect(address)
 
 
 def needs_lookup(endpoint: str) -> bool:

@@ -170,6 +170,15 @@ def test_a_proposal_that_breaks_a_rule_gets_no_vote(change: dict[str, object], r
     assert reasons(commands) == [reason]
 
 
+def test_a_clock_that_went_back_does_not_refuse_what_follows_on_a_certified_proposal() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    world.now_ms = START_MS - 3_600_000
+    second = world.proposal(2, world.certificate(first), number=2)
+    assert reasons(world.propose(second)) == []
+
+
 def test_a_timestamp_two_seconds_ahead_is_still_taken() -> None:
     world = LoneCore()
     assert sent(world.propose(world.proposal(1, timestamp_ms=START_MS + 2_000)), Vote)
