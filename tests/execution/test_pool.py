@@ -194,3 +194,15 @@ async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:
     assert len(free.pushed) == 1
     assert job.worker == "w1"
     assert pool.workers == ("w1",)
+
+
+async def test_a_worker_that_takes_a_task_and_never_answers_counts_as_lost_until_it_speaks() -> None:
+    pool, stopped = Pool(), Worker("w0")
+    pool.follow(stopped)
+    job = pool.submit(lambda worker, lease: replace(CALL, call_id=lease))
+    with pytest.raises(WorkerLost, match=r"no answer within 0\.01 s"):
+        await pool.wait(job, 0.01)
+    assert pool.workers == ()
+    late = stopped.pushed[0]
+    pool.finished(stopped, late.call_id, late)
+    assert pool.workers == ("w0",)
