@@ -202,7 +202,7 @@ async def test_a_worker_that_takes_a_task_and_never_answers_counts_as_lost_until
     job = pool.submit(lambda worker, lease: replace(CALL, call_id=lease))
     with pytest.raises(WorkerLost, match=r"no answer within 0\.01 s"):
         await pool.wait(job, 0.01)
-    assert pool.workers == ()
+    assert not list(pool.workers)
     late = stopped.pushed[0]
     pool.finished(stopped, late.call_id, late)
-    assert pool.workers == ("w0",)
+    assert list(pool.workers) == ["w0"]
