@@ -124,7 +124,7 @@ def test_a_burst_fills_blocks(burst: Burst, node: Node) -> None:
     if not node.is_tandem:
         pytest.skip("how another node cuts its blocks is its own affair")
     blocks = {receipt["blockNumber"] for receipts in burst.receipts.values() for receipt in receipts}
-    assert 1700 / len(blocks) > 5, f"{len(blocks)} blocks"  # some 50 on an idle machine; more where the client is slow
+    assert 1700 / len(blocks) > 10, f"{len(blocks)} blocks"
 
 
 def test_no_increment_of_the_hot_counter_is_lost(burst: Burst) -> None:
