@@ -65,6 +65,7 @@ class BlockRecord:
     """One block's record, its transactions in the order of the proposal.
 
     `serial_from` is the position from which optimistic scheduling gave up and ran the rest serially, -1 if it did not.
+    `senders` are the accounts whose state after the block its result tells: with them the result can be made again.
     """
 
     proposal: Hash32
@@ -73,6 +74,7 @@ class BlockRecord:
     serial_from: int
     execution_us: int
     transactions: tuple[TransactionRecord, ...]
+    senders: tuple[Address, ...]
 
     @property
     def retries(self) -> int:

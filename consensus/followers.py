@@ -1,8 +1,7 @@
 """Those who follow a validator: execution its commits, rpc its progress."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from chain.links import LinkClosed, Peer
 from chain.messages.mempool import Committed, ConsensusNews, Evicted
@@ -10,7 +9,6 @@ from chain.types import BlockNumber, Hash32
 from consensus.store import ValidatorStore
 
 NEWS_INTERVAL_S = 0.02
-KEPT_EVICTIONS = 4096
 """The least time between two ConsensusNews; what changes meanwhile is in the second."""
 
 
@@ -64,15 +62,20 @@ class CommitFollowers:
 class ConsensusFollowers:
     """Pushes this validator's view when it changed, at most so often, and what its mempool gave up at once.
 
-    Who begins to follow is told also what was given up lately and not taken again: it may have forgotten, or never
-    heard.
+    Who begins to follow is told also what was given up lately (`evictions`) and not taken again: it may have forgotten,
+    or never heard.
     """
 
-    def __init__(self, look: Callable[[], ConsensusNews], holds: Callable[[Hash32], bool]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], ConsensusNews],
+        holds: Callable[[Hash32], bool],
+        evictions: Callable[[], Iterable[Evicted]],
+    ) -> None:
         self._look = look
         self._holds = holds
+        self._evictions = evictions
         self._peers: dict[Peer, ConsensusNews] = {}
-        self._evicted: deque[Evicted] = deque(maxlen=KEPT_EVICTIONS)
         self._due: asyncio.TimerHandle | None = None
         self._next_at = 0.0
 
@@ -80,7 +83,7 @@ class ConsensusFollowers:
         news = self._look()
         if peer.push(news):
             self._peers[peer] = news
-            for evicted in self._evicted:
+            for evicted in self._evictions():
                 if not self._holds(evicted.hash):
                     peer.push(evicted)
 
@@ -95,10 +98,8 @@ class ConsensusFollowers:
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
         for hash, reason in transactions:
-            evicted = Evicted(hash, reason)
-            self._evicted.append(evicted)
             for peer in list(self._peers):
-                peer.push(evicted)
+                peer.push(Evicted(hash, reason))
 
     def close(self) -> None:
         if self._due is not None:

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from chain.genesis import Genesis
 from chain.links import LinkClosed, Peer
 from chain.messages import Message
-from chain.messages.link import Done
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -24,6 +23,7 @@ from chain.messages.mempool import (
     FollowConsensus,
     MempoolPage,
     ReadMempool,
+    ResultsTaken,
 )
 from chain.types import Hash32, ValidatorIndex
 from consensus.errors import ConsensusError, NotAValidator, UnknownRequest
@@ -96,8 +96,9 @@ class ValidatorProcess:
         self._closed = False
         self.dropped_messages = 0
         self._replica = Replica(index, genesis, signer, verifier, database, self, settings, limits)
-        self._commits = CommitFollowers(self._replica.store)
-        self._news = ConsensusFollowers(self.status, self._replica.mempool.__contains__)
+        store, mempool = self._replica.store, self._replica.mempool
+        self._commits = CommitFollowers(store)
+        self._news = ConsensusFollowers(self.status, mempool.__contains__, store.evictions)
 
     def start(self) -> None:
         """Begin to act on what the store holds."""
@@ -181,13 +182,13 @@ class ValidatorProcess:
         self._admissions[self._tickets] = answer
         return await answer
 
-    async def _take_result(self, result: BlockResult) -> Done:
+    async def _take_result(self, result: BlockResult) -> ResultsTaken:
         taken: asyncio.Future[None] = self._loop.create_future()
         received = BlockResultReceived(result)
         self._put(received)
         self._results.append((received, taken))
         await taken
-        return Done()
+        return ResultsTaken(self._replica.store.newest_result)
 
     # Environment of the replica
 

@@ -78,8 +78,9 @@ class Replica:
     ) -> None:
         self.store = ValidatorStore(database, genesis)
         self.mempool = Mempool(genesis, limits)
-        number, next_base_fee = self.store.newest_result()
-        self.mempool.restore(self.store.mempool_entries(), self.store.senders(), number, next_base_fee)
+        self.mempool.restore(
+            self.store.mempool_entries(), self.store.senders(), self.store.newest_result, self.store.next_base_fee
+        )
         recovered = self.store.recover(genesis.max_lag)
         self.core = Core(me, genesis, signer, verifier, self.mempool, settings, recovered)
         self.rejections: Counter[tuple[int, str]] = Counter()
@@ -94,7 +95,7 @@ class Replica:
                 case AdmitReceived(admit, ticket):
                     admitted.append((ticket, self._admit(admit)))
                 case BlockResultReceived(result):
-                    commands += self.core.handle(self._take_result(result), now_ms)
+                    commands += self._take_result(result, now_ms)
                 case _:
                     commands += self.core.handle(item, now_ms)
         if admitted:
@@ -107,17 +108,21 @@ class Replica:
 
     def _admit(self, admit: Admit) -> Admitted:
         changes = self.mempool.admit(admit.transactions, admit.senders, admit.number)
-        self._keep(changes)
+        self.store.apply_mempool(changes)
+        self._tell_evicted(changes)
         return Admitted(tuple(changes.refused))
 
-    def _take_result(self, result: BlockResult) -> ResultReceived:
-        self._keep(self.mempool.apply_result(result))
+    def _take_result(self, result: BlockResult, now_ms: int) -> list[Command]:
+        """The mempool must see every result in order: one that leaves a gap is not taken, and is sent again later."""
+        if result.number > self.store.newest_result + 1:
+            return []
         executed = ExecutedBlock(result.number, result.header_hash)
-        self.store.add_result(executed, result.next_base_fee)
-        return ResultReceived(executed)
+        changes = self.mempool.apply_result(result)
+        self.store.add_result(executed, result.next_base_fee, changes)
+        self._tell_evicted(changes)
+        return self.core.handle(ResultReceived(executed), now_ms)
 
-    def _keep(self, changes: MempoolChanges) -> None:
-        self.store.apply_mempool(changes)
+    def _tell_evicted(self, changes: MempoolChanges) -> None:
         if changes.evicted:
             self._environment.evicted(changes.evicted)
 

@@ -1,4 +1,4 @@
-"""The validator's durable state: safety data, proposals, the committed chain, the mempool.
+"""The validator's durable state: safety data, proposals, the committed chain, results, the mempool.
 
 Over a key-value store that another room provides. Keys begin with a letter for their kind; numbers in them are
 big-endian, so that they sort.
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from chain.codec import decode_value, encode_value, pack, unpack
 from chain.genesis import Genesis
-from chain.messages.mempool import PooledTransaction, SenderState
+from chain.messages.mempool import Evicted, PooledTransaction, SenderState
 from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import BlockNumber, Hash32, Wei
 from consensus.commands import Persist, Placed
@@ -23,9 +23,11 @@ from consensus.tree import Node, child_node
 
 FORMAT = 1
 KEPT_RESULTS = 64
+KEPT_EVICTIONS = 4096
+"""Transactions given up whose reason is kept, so that it can be told after everything was restarted."""
 
 FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
-PROPOSAL, UNCOMMITTED, HEIGHT, BLOCK, TRANSACTION, SENDER = b"p", b"u", b"h", b"b", b"t", b"a"
+PROPOSAL, UNCOMMITTED, HEIGHT, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
 
 
 class KeyValue(Protocol):
@@ -80,6 +82,7 @@ class ValidatorStore:
         self._claim(genesis_id)
         self._cursor = self._read_cursor()
         self._results = self._read_results()
+        self._evictions = self._read_evictions()
 
     @property
     def committed_height(self) -> int:
@@ -88,6 +91,16 @@ class ValidatorStore:
     @property
     def committed_block(self) -> BlockNumber:
         return self._cursor.number
+
+    @property
+    def newest_result(self) -> BlockNumber:
+        """The newest executed block known here: the cursor of what execution sends."""
+        return BlockNumber(0) if self._results is None else self._results.executed[-1].number
+
+    @property
+    def next_base_fee(self) -> Wei | None:
+        """The base fee of the block after that one; None before the first result."""
+        return None if self._results is None else self._results.next_base_fee
 
     @property
     def genesis_id(self) -> Hash32:
@@ -114,6 +127,9 @@ class ValidatorStore:
 
     def apply_mempool(self, changes: MempoolChanges) -> None:
         """What was admitted survives a killed process on return."""
+        self._write_unsynced(self._mempool_batch(changes))
+
+    def _mempool_batch(self, changes: MempoolChanges) -> dict[bytes, bytes | None]:
         batch: dict[bytes, bytes | None] = {}
         for entry in changes.stored:
             key = TRANSACTION + entry.transaction.hash
@@ -122,15 +138,27 @@ class ValidatorStore:
             batch[TRANSACTION + hash] = None
         for address, sender in changes.senders.items():
             batch[SENDER + address] = None if sender is None else encode_value(StoredSender(*sender))
+        for eviction in changes.evicted:
+            first, after = self._evictions.start, self._evictions.stop
+            batch[EVICTED + _key(after)] = encode_value(Evicted(*eviction))
+            if after - first >= KEPT_EVICTIONS:
+                batch[EVICTED + _key(first)] = None
+                first += 1
+            self._evictions = range(first, after + 1)
+        return batch
+
+    def add_result(self, executed: ExecutedBlock, next_base_fee: Wei, changes: MempoolChanges) -> None:
+        """A result and what it changed in the mempool, in one batch, so that neither is there without the other."""
+        batch = self._mempool_batch(changes)
+        if executed.number > self.newest_result:
+            known = () if self._results is None else self._results.executed
+            self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee)
+            batch[RESULTS_KEY] = encode_value(self._results)
+        self._write_unsynced(batch)
+
+    def _write_unsynced(self, batch: dict[bytes, bytes | None]) -> None:
         if batch:
             self._database.write(batch, sync=False)
-
-    def add_result(self, executed: ExecutedBlock, next_base_fee: Wei) -> None:
-        known = self._results.executed if self._results is not None else ()
-        if known and executed.number <= known[-1].number:
-            return
-        self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee)
-        self._database.write({RESULTS_KEY: encode_value(self._results)}, sync=False)
 
     def recover(self, max_lag: int) -> Recovered:
         """What the core goes on from."""
@@ -158,11 +186,10 @@ class ValidatorStore:
             stored = decode_value(StoredSender, value)
             yield stored.state, stored.number
 
-    def newest_result(self) -> tuple[BlockNumber, Wei | None]:
-        """The newest executed block known, and the base fee of the one after it."""
-        if self._results is None:
-            return BlockNumber(0), None
-        return self._results.executed[-1].number, self._results.next_base_fee
+    def evictions(self) -> Iterator[Evicted]:
+        """What the mempool gave up lately, oldest first."""
+        for _, value in self._database.with_prefix(EVICTED):
+            yield decode_value(Evicted, value)
 
     def proposal(self, id: Hash32) -> Proposal:
         return decode_proposal(self.encoded_proposal(id))
@@ -215,6 +242,11 @@ class ValidatorStore:
     def _read_results(self) -> StoredResults | None:
         encoded = self._database.get(RESULTS_KEY)
         return None if encoded is None else decode_value(StoredResults, encoded)
+
+    def _read_evictions(self) -> range:
+        """The numbers of the kept ones: an unbroken row."""
+        kept = [int.from_bytes(key[1:], "big") for key, _ in self._database.with_prefix(EVICTED)]
+        return range(kept[0], kept[-1] + 1) if kept else range(0)
 
     def _root(self) -> Node:
         cursor = self._cursor

@@ -1,19 +1,21 @@
 """Telling others of executed blocks: each validator by requests that it acknowledges, each follower by news.
 
-Everybody has a cursor of their own here and goes at their own pace; who was away goes on where they were.
+Everybody goes at their own pace, from a cursor that is theirs: a validator answers each result with the newest that its
+store holds, a follower names its newest block when it begins to follow.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from chain.links import Link, LinkClosed, Peer, RequestFailed
-from chain.types import BlockNumber
+from chain.messages.mempool import ResultsTaken
+from chain.types import BlockNumber, ValidatorIndex
 from execution.history import BlockNotStored, History
+from execution.reader import UnexpectedAnswer
 
 log = logging.getLogger("tandem.execution")
 
-REPEATED_BLOCKS = 4
-"""A validator that comes back may have lost the last few results it acknowledged."""
 RETRY_AFTER_S = 0.5
 
 
@@ -32,43 +34,72 @@ class NewestBlock:
 
 
 class ResultSender:
-    """Sends one validator every result after those it acknowledged, one at a time."""
+    """Sends one validator every result that it lacks, in order and one at a time.
 
-    def __init__(self, validator: Link, history: History, newest: NewestBlock) -> None:
+    Which those are, the validator says: at every connection it is sent the newest result, and its answer tells where to
+    go on from. Nobody else waits for one that has many to catch up with.
+    """
+
+    def __init__(
+        self,
+        index: ValidatorIndex,
+        validator: Link,
+        history: History,
+        newest: NewestBlock,
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._index = index
         self._validator = validator
         self._history = history
         self._newest = newest
-        self.acknowledged = BlockNumber(max(0, history.newest - REPEATED_BLOCKS))
+        self._trouble = trouble
+        self._next = history.newest
+        self._connections = 0
 
-    def reconnected(self) -> None:
-        """Start again a few blocks back."""
-        self.acknowledged = BlockNumber(max(0, self.acknowledged - REPEATED_BLOCKS))
+    def connected(self) -> None:
+        """It may be another life of the validator, which knows less: ask it by the newest result."""
+        self._next = self._history.newest
+        self._connections += 1
         self._newest.moved()
 
     async def run(self) -> None:
         """Until cancelled, or until this side closes the link."""
         while True:
-            number = BlockNumber(self.acknowledged + 1)
+            number, connection = BlockNumber(max(self._next, 1)), self._connections
             if number > self._history.newest:
                 await self._newest.wait()
                 continue
             try:
-                await self._send(number)
+                taken = await self._send(number)
             except LinkClosed:
                 return
             except RequestFailed as error:
-                log.warning("a validator refused the result of block %d: %s", number, error)
+                log.warning("validator %d refused the result of block %d: %s", self._index, number, error)
                 await asyncio.sleep(RETRY_AFTER_S)
+            except BlockNotStored as error:
+                await self._give_up(error)
+            else:
+                if connection == self._connections:
+                    self._next = BlockNumber(min(taken, number) + 1)
 
-    async def _send(self, number: BlockNumber) -> None:
-        try:
-            announcement = await self._history.get(number)
-        except BlockNotStored:
-            log.warning("the result of block %d is gone and cannot be sent again", number)
-        else:
-            await self._validator.request(announcement.result)
-        if self.acknowledged == number - 1:
-            self.acknowledged = number
+    async def _send(self, number: BlockNumber) -> BlockNumber:
+        """The newest result that the validator has then."""
+        announcement = await self._history.get(number)
+        answer = await self._validator.request(announcement.result)
+        if not isinstance(answer, ResultsTaken):
+            raise UnexpectedAnswer("ResultsTaken", answer)
+        return answer.newest
+
+    async def _give_up(self, error: BlockNotStored) -> None:
+        """Until the validator connects again, perhaps with another store."""
+        connection = self._connections
+        self._trouble(
+            f"validator {self._index} lacks the result of block {error.number}, which cannot be made again because "
+            "storage does not hold that block: until the data folder is restored from a backup, or the chain is begun "
+            "anew in an empty one, this validator cannot vote"
+        )
+        while connection == self._connections:
+            await self._newest.wait()
 
 
 class NewsFollower:

@@ -58,9 +58,14 @@ def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInput
 
 
 def assemble(
-    proposal: Proposal, run: BlockRun, changes: tuple[AccountChange, ...], record: BlockRecord, position: int
+    proposal: Proposal,
+    run: BlockRun,
+    changes: tuple[AccountChange, ...],
+    states: tuple[SenderState, ...],
+    record: BlockRecord,
+    position: int,
 ) -> ExecutedBlock:
-    """The block that the run of the proposal's transactions makes. Raises Missing."""
+    """The block that the run of the proposal's transactions makes; `states` as `sender_states` gives them."""
     receipts, raws, senders, included = _included(run)
     environment = run.environment
     encoded = [receipt.encode() for receipt in receipts]
@@ -93,7 +98,7 @@ def assemble(
         parent_hash_slot=run.parent_hash_slot,
         record=encode_record(record),
     )
-    return ExecutedBlock(applied, tuple(included), left_out_of(run), sender_states(run, changes), record, position)
+    return ExecutedBlock(applied, tuple(included), left_out_of(run), states, record, position)
 
 
 def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
@@ -106,7 +111,10 @@ def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
 
 
 def sender_states(run: BlockRun, changes: tuple[AccountChange, ...]) -> tuple[SenderState, ...]:
-    """The new state of every changed account that can send, and the state of those whose transactions were left out."""
+    """The new state of every changed account that can send, and the state of those whose transactions were left out.
+
+    Raises Missing.
+    """
     merged = run.merged
     addresses = dict.fromkeys(change.address for change in changes if _can_send(change, merged))
     for turn in run.turns:

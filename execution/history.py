@@ -1,9 +1,10 @@
 """What became of executed blocks: BlockResult for validators and BlockNews for rpc.
 
-Recent ones are kept; older ones are made again from what storage holds, the execution record above all. In those the
-states of the senders are as of the block they belong to.
+Recent ones are kept; older ones are made again from what storage holds: the block, its execution record, and the state
+after it.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from chain.messages.mempool import BlockResult, LeftOut, SenderState
 from chain.messages.storage import BlockApplied, NotThere, ReadBlock, ReadRecord, ReadState, StateValues, StoredBlock
 from chain.messages.storage import StoredRecord as StoredRecordMessage
 from chain.records import BlockRecord, decode_record
-from chain.types import BlockNumber, Hash32
+from chain.types import Address, BlockNumber, Hash32, Version
 from execution.assembly import ExecutedBlock
 from execution.errors import ExecutionError
 from execution.reader import UnexpectedAnswer
@@ -28,6 +29,7 @@ class BlockNotStored(ExecutionError):
 
     def __init__(self, number: BlockNumber) -> None:
         super().__init__(f"block {number} is not in storage")
+        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ class History:
         return kept if kept is not None else await self._from_storage(number)
 
     async def _from_storage(self, number: BlockNumber) -> Announcement:
-        block = await self._storage.request(ReadBlock(number, None, with_receipts=False))
-        stored = await self._storage.request(ReadRecord(number))
+        block, stored = await asyncio.gather(
+            self._storage.request(ReadBlock(number, None, with_receipts=False)),
+            self._storage.request(ReadRecord(number)),
+        )
         if isinstance(block, NotThere) or isinstance(stored, NotThere):
             raise BlockNotStored(number)
         if not isinstance(block, StoredBlock):
@@ -113,11 +117,11 @@ class History:
         record = decode_record(stored.record)
         left_out = tuple(LeftOut(t.hash, t.left_out, t.retry) for t in record.transactions if t.left_out)
         applied = BlockApplied(number, block.version, record.proposal, block.hash, block.header)
-        return _announcement(applied, block.hashes, left_out, await self._senders(block), record, self.newest)
+        senders = await self._states(record.senders, block.version)
+        return _announcement(applied, block.hashes, left_out, senders, record, self.newest)
 
-    async def _senders(self, block: StoredBlock) -> list[SenderState]:
-        addresses = tuple(dict.fromkeys(block.senders))
-        values = await self._storage.request(ReadState(block.version, addresses, (), ()))
+    async def _states(self, addresses: tuple[Address, ...], version: Version) -> list[SenderState]:
+        values = await self._storage.request(ReadState(version, addresses, (), ()))
         if not isinstance(values, StateValues):
             raise UnexpectedAnswer("StateValues", values)
         pairs = zip(addresses, values.accounts, strict=True)

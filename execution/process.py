@@ -21,7 +21,7 @@ from chain.messages.mempool import Committed, FollowCommits, SenderHints
 from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
 from chain.messages.tasks import FollowTasks, TransactionsRun
 from chain.proposals import decode_proposal
-from chain.types import BlockNumber
+from chain.types import BlockNumber, ValidatorIndex
 from execution.announcers import NewestBlock, NewsFollower, ResultSender
 from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
@@ -78,6 +78,7 @@ class ExecutionProcess:
         engine: TransactionEngine,
         options: ExecutionOptions,
         on_block: Callable[[BlockNews, ApplyBlock], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         self._genesis = genesis
         self._storage = PatientStorage(storage)
@@ -85,6 +86,7 @@ class ExecutionProcess:
         self._engine = engine
         self._options = options
         self._on_block = on_block
+        self._on_trouble = on_trouble
         self._pool = Pool()
         self._senders = Senders(genesis.chain_id, genesis.fork)
         self._proposals: asyncio.Queue[Committed] = asyncio.Queue()
@@ -160,17 +162,15 @@ class ExecutionProcess:
         )
         stakes = [validator.stake for validator in genesis.validators]
         history = History(self._storage, head.number)
-        senders = [ResultSender(validator, history, self._newest) for validator in self._validators]
+        senders = [
+            ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
+            for index, validator in enumerate(self._validators)
+        ]
         return _Running(processor, Intake(stakes, head.number, head.proposal), history, senders, head.number)
 
     def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
-        first = True
-
         def request() -> Message:
-            nonlocal first
-            if not first:
-                running.senders[validator].reconnected()
-            first = False
+            running.senders[validator].connected()
             return FollowCommits(running.intake.cursor)
 
         return request

@@ -17,7 +17,7 @@ from chain.messages.storage import BlockApplied
 from chain.proposals import Proposal
 from chain.transactions import Transaction
 from chain.types import Address
-from execution.assembly import ExecutedBlock, assemble, environment_of
+from execution.assembly import ExecutedBlock, assemble, environment_of, sender_states
 from execution.block_run import BlockRun, Strategy, TransactionEngine
 from execution.change_log import ChangeLog
 from execution.errors import ExecutionError
@@ -94,8 +94,9 @@ class BlockProcessor:
         run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
         await self._reader.prefetch(_with_senders(signed), environment)
         changes = await self._run(run, self._strategy)
-        record = record_of(proposal.id, self._strategy.name, len(self._pool.workers), run)
-        block = await self._with_values(lambda: assemble(proposal, run, changes, record, self._changes.position))
+        states = await self._with_values(lambda: sender_states(run, changes))
+        record = record_of(proposal.id, self._strategy.name, len(self._pool.workers), run, states)
+        block = assemble(proposal, run, changes, states, record, self._changes.position)
         if self._cases is not None:
             await self._check(proposal, run, changes)
         run.merged.commit(self._changes.position)

@@ -1,11 +1,16 @@
 """The execution record of a block, from its run. Its vocabulary is chain.records, because rpc shows it."""
 
+from collections.abc import Sequence
+
+from chain.messages.mempool import SenderState
 from chain.records import BlockRecord, TransactionRecord
 from chain.types import Hash32
 from execution.block_run import BlockRun, Turn
 
 
-def record_of(proposal: Hash32, strategy: str, workers: int, run: BlockRun) -> BlockRecord:
+def record_of(
+    proposal: Hash32, strategy: str, workers: int, run: BlockRun, senders: Sequence[SenderState]
+) -> BlockRecord:
     """Every decision of the run, in the order of the proposal."""
     return BlockRecord(
         proposal=proposal,
@@ -14,6 +19,7 @@ def record_of(proposal: Hash32, strategy: str, workers: int, run: BlockRun) -> B
         serial_from=run.serial_from,
         execution_us=run.elapsed_us(),
         transactions=tuple([_transaction_record(turn) for turn in run.turns]),
+        senders=tuple([state.address for state in senders]),
     )
 
 

@@ -1,5 +1,7 @@
 """The execution process: executes committed proposals, with the workers that connect to it."""
 
+from functools import partial
+
 from execution.engine import Engine
 from execution.process import ExecutionOptions, ExecutionProcess
 from node.output import Output
@@ -19,6 +21,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             Engine(genesis.fork),
             options,
             output.block if role.executor == 0 else lambda *_: None,  # their blocks are the same
+            partial(output.trouble, process=role.name),
         )
         sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
         await process.run()

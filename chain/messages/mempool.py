@@ -145,7 +145,7 @@ class LeftOut:
 @message(40)
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """execution → every validator: what became of a committed proposal. Answer: Done.
+    """execution → every validator: what became of a committed proposal. Answer: ResultsTaken.
 
     `next_base_fee` is that of the next block; `senders` the new state of every changed account that can send.
     """
@@ -158,6 +158,17 @@ class BlockResult:
     included: tuple[Hash32, ...]
     left_out: tuple[LeftOut, ...]
     senders: tuple[SenderState, ...]
+
+
+@message(46)
+@dataclass(frozen=True, slots=True)
+class ResultsTaken:
+    """validator → execution: the newest block whose result is in this validator's store, and all before it.
+
+    Results are taken in order only: one further on was not taken, and the sender goes back to the one after `newest`.
+    """
+
+    newest: BlockNumber
 
 
 @message(41)

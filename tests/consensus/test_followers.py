@@ -31,9 +31,10 @@ THREE = Hash32(b"3" * 32)
 
 def test_evictions_reach_those_who_follow_and_those_who_come_later() -> None:
     held: set[Hash32] = set()
-    followers, early, late = ConsensusFollowers(look, held.__contains__), Peer(), Peer()
-    followers.evicted([(ONE, "nonce too low")])
+    kept = [Evicted(ONE, "nonce too low")]
+    followers, early, late = ConsensusFollowers(look, held.__contains__, lambda: kept), Peer(), Peer()
     followers.follow(early)
+    kept.append(Evicted(TWO, "replaced"))
     followers.evicted([(TWO, "replaced")])
     followers.follow(late)
     expected = [look(), Evicted(ONE, "nonce too low"), Evicted(TWO, "replaced")]
@@ -42,7 +43,7 @@ def test_evictions_reach_those_who_follow_and_those_who_come_later() -> None:
 
 
 def test_what_was_given_up_and_taken_again_is_not_told_to_those_who_come_later() -> None:
-    followers, peer = ConsensusFollowers(look, {ONE}.__contains__), Peer()
-    followers.evicted([(ONE, "unaffordable"), (THREE, "nonce too low")])
+    kept = [Evicted(ONE, "unaffordable"), Evicted(THREE, "nonce too low")]
+    followers, peer = ConsensusFollowers(look, {ONE}.__contains__, lambda: kept), Peer()
     followers.follow(peer)
     assert peer.pushed == [look(), Evicted(THREE, "nonce too low")]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from chain.messages.mempool import (
     BlockResult,
     Committed,
     ConsensusNews,
+    Evicted,
     FollowCommits,
     FollowConsensus,
     MempoolPage,
     PooledTransaction,
     ReadMempool,
+    ResultsTaken,
     SenderState,
 )
 from chain.proposals import decode_proposal
@@ -127,7 +130,7 @@ async def test_four_validators_commit_execute_and_verify_a_transaction(
     assert decode_proposal(committed.proposal).transactions == (transaction.raw,)
     assert (committed.number, committed.after) == (1, genesis_of(4).id())
     for process in processes:
-        assert await process.answer(result_of(committed, transaction), commits) == Done()
+        assert await process.answer(result_of(committed, transaction), commits) == ResultsTaken(BlockNumber(1))
     seen: ConsensusNews = await news.next()
     while seen.verified < 1:
         seen = await news.next()
@@ -156,6 +159,45 @@ async def test_a_follower_gets_what_was_committed_before_it_came_and_from_its_cu
     late = Follower()
     await process.answer(FollowCommits(ids[1]), late)
     assert [(await late.next()).id for _ in range(2)] == ids[2:]
+
+
+async def test_a_result_that_leaves_a_gap_is_not_taken_and_the_answer_says_where_to_go_on() -> None:
+    database, genesis = CrashableDatabase(), genesis_of(1)
+    transaction = transfer(0, 0)
+    process = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, []))
+    process.start()
+    commits = Follower()
+    await process.answer(FollowCommits(genesis.id()), commits)
+    await process.answer(admit(transaction), commits)
+    first = result_of(await commits.next(), transaction)
+    third = replace(first, number=BlockNumber(3), included=(), senders=())
+    assert await process.answer(third, commits) == ResultsTaken(BlockNumber(0))
+    assert process.status().executed == 0
+    for _ in range(2):
+        assert await process.answer(first, commits) == ResultsTaken(BlockNumber(1))
+    await process.close()
+    again = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, []))
+    again.start()
+    assert await again.answer(third, commits) == ResultsTaken(BlockNumber(1))
+    assert again.status().mempool_transactions == 0
+    await again.close()
+
+
+async def test_why_a_transaction_was_given_up_is_told_after_a_restart() -> None:
+    database, genesis = CrashableDatabase(), genesis_of(1)
+    cheap = transfer(0, 1)  # the gap keeps it waiting
+    dear = transfer(0, 1, tip=2 * GWEI, max_fee=40 * GWEI)
+    process = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, []))
+    process.start()
+    for transaction in (cheap, dear):
+        await process.answer(admit(transaction), Follower())
+    await process.close()
+    again, follower = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, [])), Follower()
+    again.start()
+    await again.answer(FollowConsensus(), follower)
+    assert isinstance(await follower.next(), ConsensusNews)
+    assert await follower.next() == Evicted(cheap.hash, f"replaced by 0x{dear.hash.hex()}")
+    await again.close()
 
 
 async def test_a_mempool_is_read_in_pages_and_survives_a_restart() -> None:

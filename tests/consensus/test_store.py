@@ -3,14 +3,17 @@
 import pytest
 
 from chain.keccak import keccak256
+from chain.messages.mempool import Evicted
 from chain.proposals import ExecutedBlock
 from chain.types import BlockNumber, Wei
 from consensus.commands import Command, Persist
 from consensus.errors import NewerStore, StoreOfAnotherChain
+from consensus.mempool import MempoolChanges
 from consensus.recovered import new_chain
+from consensus.sender_queue import Entry
 from consensus.store import FORMAT_KEY, ValidatorStore
 from consensus.wire import SyncInfo
-from tests.consensus.builders import CrashableDatabase, make_genesis
+from tests.consensus.builders import CrashableDatabase, make_genesis, transfer
 from tests.consensus.lone_core import LoneCore, persisted
 
 RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
@@ -35,14 +38,14 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
     third = world.proposal(3, world.certificate(second), makes_block=False)
     for proposal in (first, second, third):
         apply(store, world.propose(proposal))
-    store.add_result(RESULT, Wei(7))
+    store.add_result(RESULT, Wei(7), MempoolChanges())
     again = ValidatorStore(database, world.genesis)
     recovered = again.recover(world.genesis.max_lag)
     assert again.committed_height == 1
     assert again.id_at_height(1) == again.id_of_block(BlockNumber(1)) == first.id
     assert again.block_number_of(first.id) == 1
     assert again.block_number_of(second.id) is None, "it makes no block"
-    assert again.newest_result() == (1, 7)
+    assert (again.newest_result, again.next_base_fee) == (1, 7)
     assert recovered.root.id == first.id
     assert recovered.root.timestamp_ms == world.now_ms
     assert [node.proposal for node in recovered.unexecuted] == [first]
@@ -50,6 +53,31 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
     assert recovered.results == (RESULT,)
     assert recovered.safety.vote == world.vote(third, 0)
     assert recovered.safety.highest == world.certificate(second)
+
+
+def test_a_result_and_what_it_changed_in_the_mempool_are_one_write() -> None:
+    genesis, database = make_genesis(), CrashableDatabase()
+    store = ValidatorStore(database, genesis)
+    kept, included = Entry(transfer(0, 1), 1), Entry(transfer(0, 0), 2)
+    store.apply_mempool(MempoolChanges(stored=[kept, included]))
+    hash = included.transaction.hash
+    store.add_result(RESULT, Wei(7), MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
+    database.lose_unsynced(1)
+    before = ValidatorStore(database, genesis)
+    assert (before.newest_result, len(list(before.mempool_entries())), list(before.evictions())) == (0, 2, [])
+    before.add_result(RESULT, Wei(7), MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
+    after = ValidatorStore(database, genesis)
+    assert (after.newest_result, list(after.mempool_entries())) == (1, [kept])
+    assert list(after.evictions()) == [Evicted(hash, "a reason")]
+
+
+def test_the_newest_evictions_are_kept_over_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consensus.store.KEPT_EVICTIONS", 5)
+    genesis, database = make_genesis(), CrashableDatabase()
+    evictions = [(keccak256(bytes((i,))), f"reason {i}") for i in range(16)]
+    for start in range(0, 16, 4):
+        ValidatorStore(database, genesis).apply_mempool(MempoolChanges(evicted=evictions[start : start + 4]))
+    assert list(ValidatorStore(database, genesis).evictions()) == [Evicted(*eviction) for eviction in evictions[-5:]]
 
 
 def test_proposals_of_abandoned_branches_are_deleted() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
-from chain.messages.mempool import BlockResult, Committed, FollowCommits, SenderHints
+from chain.messages.mempool import BlockResult, Committed, FollowCommits, ResultsTaken, SenderHints
 from chain.messages.storage import ApplyBlock
 from chain.messages.tasks import FollowTasks
 from chain.proposals import Proposal, encode_proposal
 from chain.transactions import Transaction
 from chain.types import BlockNumber, Hash32, Wei
+from execution.history import KEPT_BLOCKS
 from execution.intake import WINDOW, ProposalsForked
 from execution.process import ExecutionOptions, ExecutionProcess
 from tests.execution.test_equivalence import EMPTY, world_genesis
@@ -26,11 +28,15 @@ OF = world_genesis()
 
 
 class Validator:
-    """A validator's end: it pushes what is committed and keeps the results it is sent."""
+    """A validator's end: it pushes what is committed, and takes the results it is sent, in order only.
+
+    `asked` are the numbers of all results it was sent, `results` those it took.
+    """
 
     def __init__(self) -> None:
         self.committed: list[Committed] = []
         self.results: list[BlockResult] = []
+        self.asked: list[int] = []
         self.follows: list[Hash32] = []
         self.refusals = 0
         self.there = asyncio.Event()
@@ -49,8 +55,11 @@ class Validator:
         if self.refusals:
             self.refusals -= 1
             raise RequestFailed("NotYet", "not committed here yet")
-        self.results.append(message)
-        return Done()
+        assert isinstance(message, BlockResult)
+        self.asked.append(message.number)
+        if message.number == len(self.results) + 1:
+            self.results.append(message)
+        return ResultsTaken(BlockNumber(len(self.results)))
 
     def notify(self, message: Message) -> bool:
         raise NotImplementedError
@@ -118,9 +127,9 @@ class World:
         self.storage = storage or MemoryStorage(OF)
         self.validators = [Validator() for _ in range(validators)]
         self.blocks: list[BlockNews] = []
-        self.moved = asyncio.Event()
+        self.troubles: list[str] = []
         self.process = ExecutionProcess(
-            OF, self.storage, self.validators, ENGINE, ExecutionOptions(**options), self._on_block
+            OF, self.storage, self.validators, ENGINE, ExecutionOptions(**options), self._on_block, self.troubles.append
         )
         self.proposals: list[Proposal] = []
         self.running = asyncio.ensure_future(self.process.run())
@@ -187,7 +196,7 @@ async def test_a_block_committed_by_more_than_a_third_is_executed_once_and_told_
             assert result.next_base_fee == news.next_base_fee
 
 
-async def test_a_restart_goes_on_at_the_cursor_in_storage_and_repeats_the_newest_results() -> None:
+async def test_a_restart_goes_on_at_the_cursor_in_storage_and_tells_followers_what_it_told_before() -> None:
     async with world() as w:
         for nonce in range(6):
             w.commit(transfer(nonce))
@@ -201,12 +210,28 @@ async def test_a_restart_goes_on_at_the_cursor_in_storage_and_repeats_the_newest
         assert again.validators[0].follows == [proposals[-1].id]
         again.commit(transfer(6))
         await again.reach(7)
-        await again.until(lambda: len(rpc.news) == 6 and len(again.validators[0].results) == 5)
-        assert [result.number for result in again.validators[0].results] == [3, 4, 5, 6, 7]
-        retold = {news.number: news for news in rpc.news}
-        for news in before[1:]:
-            assert (retold[news.number].hash, retold[news.number].included) == (news.hash, news.included)
-            assert retold[news.number].strategy == news.strategy
+        await again.until(lambda: len(rpc.news) == 6)
+        retold = [replace(news, committed=BlockNumber(0)) for news in rpc.news[:-1]]
+        assert retold == [replace(news, committed=BlockNumber(0)) for news in before[1:]]
+
+
+async def test_each_validator_says_itself_which_results_it_lacks_after_execution_was_restarted() -> None:
+    async with world() as w:
+        for nonce in range(20):
+            w.commit(transfer(nonce))
+        await w.reach(20)
+        await w.until(lambda: all(len(validator.results) == 20 for validator in w.validators))
+        storage, told = w.storage, w.validators[0].results
+    async with world(storage) as again:
+        has = (20, 19, 7, 0)
+        for validator, newest in zip(again.validators, has, strict=True):
+            validator.results = told[:newest]
+            validator.asked.clear()
+        await again.until(lambda: all(len(validator.results) == 20 for validator in again.validators))
+        assert all(validator.results == told for validator in again.validators)
+        for validator, newest in zip(again.validators, has, strict=True):
+            lacking = list(range(newest + 1, 21))
+            assert [number for number in validator.asked if number < 20] == [n for n in lacking if n < 20]
 
 
 async def test_a_validator_that_was_away_gets_every_result_it_missed() -> None:
@@ -219,10 +244,57 @@ async def test_a_validator_that_was_away_gets_every_result_it_missed() -> None:
         assert away.results == []
         away.there.set()
         await w.until(lambda: len(away.results) == 5)
-        assert [result.number for result in away.results] == [1, 2, 3, 4, 5]
-        away.reconnect()
-        await w.until(lambda: len(away.results) == 9)
-        assert [result.number for result in away.results[5:]] == [2, 3, 4, 5]
+        assert away.asked[-5:] == [1, 2, 3, 4, 5]
+
+
+async def test_a_validator_that_lost_its_newest_results_is_found_out_when_it_connects() -> None:
+    async with world() as w:
+        for nonce in range(5):
+            w.commit(transfer(nonce))
+        await w.until(lambda: all(len(validator.results) == 5 for validator in w.validators))
+        lossy = w.validators[2]
+        told, lossy.results = lossy.results, lossy.results[:2]
+        lossy.reconnect()
+        await w.until(lambda: lossy.results == told)
+
+
+async def test_one_validator_with_everything_to_catch_up_with_holds_up_nobody() -> None:
+    async with world() as w:
+        new = w.validators[3]
+        new.there.clear()
+        for nonce in range(KEPT_BLOCKS + 20):
+            w.commit(transfer(nonce), only=range(3))
+        await w.reach(KEPT_BLOCKS + 20)
+        await w.until(lambda: all(len(validator.results) == KEPT_BLOCKS + 20 for validator in w.validators[:3]))
+        new.there.set()
+        await w.until(lambda: len(new.results) > 0)
+        w.commit(transfer(KEPT_BLOCKS + 20), only=range(3))
+        await w.until(lambda: all(len(validator.results) == KEPT_BLOCKS + 21 for validator in w.validators[:3]))
+        assert len(new.results) < KEPT_BLOCKS
+        await w.until(lambda: new.results == w.validators[0].results)
+
+
+async def test_a_result_that_cannot_be_made_again_is_said_once_and_the_others_go_on() -> None:
+    async with world() as w:
+        for nonce in range(3):
+            w.commit(transfer(nonce))
+        await w.until(lambda: all(len(validator.results) == 3 for validator in w.validators))
+        storage, told, proposals = w.storage, w.validators[0].results, w.proposals
+    del storage.blocks[2]
+    async with world(storage) as again:
+        again.proposals = proposals
+        for validator in again.validators:
+            validator.results = list(told)
+        again.validators[1].results = told[:1]
+        await again.until(lambda: bool(again.troubles))
+        again.commit(transfer(3))
+        await again.until(lambda: len(again.validators[3].results) == 4)
+        (trouble,) = again.troubles
+        assert "validator 1 lacks the result of block 2" in trouble
+        assert "restored from a backup" in trouble
+        again.validators[1].results = list(told)
+        again.validators[1].reconnect()
+        await again.until(lambda: len(again.validators[1].results) == 4)
 
 
 async def test_a_refused_result_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
