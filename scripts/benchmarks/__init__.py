@@ -1,1 +1,1 @@
-"""Benchmarks over JSON-RPC, the same for any Ethereum node: run `scripts/bench --help`."""
+"""Benchmarks: a node over JSON-RPC, any Ethereum node alike, and consensus alone. Run `scripts/bench --help`."""

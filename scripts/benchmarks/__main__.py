@@ -1,18 +1,24 @@
-"""The command line: `scripts/bench rpc`."""
+"""The command line: `scripts/bench rpc`, `scripts/bench consensus`."""
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 import uvloop
 
+from consensus.registry import RULE_SETS
 from scripts.benchmarks.http_client import HttpError, RpcError
 from scripts.benchmarks.measurements import GROUPS, Load, measure
 from scripts.benchmarks.node_process import TANDEM, NodeDidNotStart, Target, running
+from scripts.benchmarks.ordering import OrderingLoad, make_load, measure_ordering
 from scripts.benchmarks.report import Result, as_json, as_table
+from scripts.benchmarks.stand_ins import TransactionRefused, ValidatorsDisagree
+from scripts.benchmarks.validators import OrderingChain, ValidatorEnded
 from scripts.benchmarks.workload import TransactionsLost
 
 FAILURES = (NodeDidNotStart, TransactionsLost, HttpError, RpcError, OSError)
+ORDERING_FAILURES = (TransactionsLost, TransactionRefused, ValidatorsDisagree, ValidatorEnded, OSError)
 
 
 @click.group()
@@ -100,6 +106,74 @@ async def _measured(target: Target, load: Load, only: tuple[str, ...]) -> Result
     async with running(target) as node:
         click.echo(f"measuring {node.name} ({node.version}) …", file=sys.stderr)
         return Result(node, await measure(node, load, lambda group: not only or group in only))
+
+
+@main.command()
+@click.option(
+    "--validators",
+    "sizes",
+    multiple=True,
+    default=[4],
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Repeatable: a column for each.",
+)
+@click.option("--consensus", default="hotstuff-2", show_default=True, type=click.Choice(sorted(RULE_SETS)))
+@click.option("--executors", default=1, show_default=True, type=click.IntRange(1, 8), help="Stand-ins that answer.")
+@click.option("--durable", is_flag=True, help="Force to the disk what is signed, as a chain with --data-dir does.")
+@click.option("--transactions", default=50_000, show_default=True, type=click.IntRange(100), help="For the throughput.")
+@click.option("--size", default=200, show_default=True, type=click.IntRange(180, 100_000), help="Bytes of each.")
+@click.option("--samples", default=200, show_default=True, type=click.IntRange(10), help="For each latency.")
+@click.option("--idle-seconds", default=10.0, show_default=True, type=click.FloatRange(0.1), help="At rest.")
+@click.option(
+    "--profile",
+    "profiles",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Write what cProfile sees of each validator there. It makes them several times slower.",
+)
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
+def consensus(
+    sizes: tuple[int, ...],
+    consensus: str,
+    executors: int,
+    durable: bool,
+    transactions: int,
+    size: int,
+    samples: int,
+    idle_seconds: float,
+    profiles: Path | None,
+    wants_json: bool,
+) -> None:
+    """Measure consensus alone: validators, without execution and rpc.
+
+    \b
+    The validators are real processes with their sockets, signatures and databases. This process stands in for rpc
+    (admits signed transactions to every validator) and for execution (answers every committed block at once).
+
+    \b
+    commit latency        from an admission sent to the commit that more than a third of the stake confirms:
+                          one transaction at a time, the next when the result is out, or after a silence
+    ordered transactions  from the first one sent to the last one committed
+    CPU at rest           of all validators, after the load
+
+    \b
+    scripts/bench consensus
+    scripts/bench consensus --validators 4 --validators 7 --validators 13
+    scripts/bench consensus --durable
+    """
+    load = OrderingLoad(transactions, size, samples, idle_seconds)
+    click.echo("signing transactions …", err=True)
+    signed = make_load(load)
+    results = []
+    for validators in sizes:
+        chain = OrderingChain(validators, consensus, executors, durable)
+        click.echo(f"measuring {chain.name} ({chain.description}) …", err=True)
+        try:
+            results.append(Result(chain, uvloop.run(measure_ordering(chain, load, signed, profiles))))
+        except ORDERING_FAILURES as error:
+            raise click.ClickException(f"{chain.name}: {error}") from error
+    click.echo(as_json(results, load) if wants_json else as_table(results))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,10 @@ class MeasuredNode:
     version: str
     start_seconds: float | None
 
+    @property
+    def description(self) -> str:
+        return f"{self.version} at {self.url}"
+
 
 @contextlib.asynccontextmanager
 async def running(target: Target) -> AsyncIterator[MeasuredNode]:

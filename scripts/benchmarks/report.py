@@ -1,31 +1,36 @@
-"""How figures are shown: a table with a column for each node, or JSON."""
+"""How figures are shown: a table with a column for each that was measured, or JSON."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 from scripts.benchmarks.measurements import Figure, Load
 from scripts.benchmarks.node_process import MeasuredNode
+from scripts.benchmarks.ordering import OrderingLoad
+from scripts.benchmarks.validators import OrderingChain
+
+Subject: TypeAlias = MeasuredNode | OrderingChain
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    node: MeasuredNode
+    subject: Subject
     figures: Sequence[Figure]
 
     def figure(self, name: str) -> Figure | None:
         return next((figure for figure in self.figures if figure.name == name), None)
 
 
-def as_json(results: Sequence[Result], load: Load) -> str:
-    nodes = [{**asdict(result.node), "figures": [asdict(figure) for figure in result.figures]} for result in results]
-    return json.dumps({"load": asdict(load), "nodes": nodes}, indent=2, ensure_ascii=False)
+def as_json(results: Sequence[Result], load: Load | OrderingLoad) -> str:
+    measured = [{**asdict(result.subject), "figures": [asdict(f) for f in result.figures]} for result in results]
+    return json.dumps({"load": asdict(load), "measured": measured}, indent=2, ensure_ascii=False)
 
 
 def as_table(results: Sequence[Result]) -> str:
-    """Figures of the first node and, for each other one, its figure and how many times better the first one is."""
+    """Figures of the first subject and, for each other one, its figure and how many times better the first one is."""
     names = list(dict.fromkeys(figure.name for result in results for figure in result.figures))
-    rows = [["", *(result.node.name for result in results)]]
+    rows = [["", *(result.subject.name for result in results)]]
     rows += [[name, *(_cell(results[0], result, name) for result in results)] for name in names]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -35,25 +40,25 @@ def as_table(results: Sequence[Result]) -> str:
         for row in rows
     ]
     notes = [
-        f"{result.node.name}, {figure.name}: {figure.note}"
+        f"{result.subject.name}, {figure.name}: {figure.note}"
         for result in results
         for figure in result.figures
         if figure.note
     ]
-    versions = [f"{result.node.name}: {result.node.version} at {result.node.url}" for result in results]
-    return "\n".join([*versions, "", *lines, "", *notes])
+    subjects = [f"{result.subject.name}: {result.subject.description}" for result in results]
+    return "\n".join([*subjects, "", *lines, "", *notes])
 
 
 def _cell(first: Result, result: Result, name: str) -> str:
     figure = result.figure(name)
-    if figure is None or figure.value == 0:
+    if figure is None:
         return "-"
     shown = f"{figure.value:,.{_decimals(figure.value)}f} {figure.unit}"
     reference = first.figure(name)
-    if result is first or reference is None or reference.value == 0:
+    if result is first or reference is None or not figure.value or not reference.value:
         return shown
     # Of a duration less is better, of a rate more.
-    ratio = figure.value / reference.value if figure.unit in ("s", "ms") else reference.value / figure.value
+    ratio = figure.value / reference.value if figure.unit in ("s", "ms", "bytes") else reference.value / figure.value
     return f"{shown} ({ratio:.2f}x)"
 
 

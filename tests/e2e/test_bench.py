@@ -10,13 +10,13 @@ from tests.e2e.running_node import PROJECT, Node
 LITTLE_LOAD = ["--transactions", "40", "--senders", "4", "--samples", "10", "--seconds", "0.2"]
 
 
-def _bench(*arguments: str) -> str:
-    command = [str(PROJECT / "scripts" / "bench"), "rpc", *arguments]
+def _bench(*arguments: str, kind: str = "rpc") -> str:
+    command = [str(PROJECT / "scripts" / "bench"), kind, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def test_the_benchmark_measures_every_figure(node: Node) -> None:
-    [measured] = json.loads(_bench("--url", node.http_url, "--json", *LITTLE_LOAD))["nodes"]
+    [measured] = json.loads(_bench("--url", node.http_url, "--json", *LITTLE_LOAD))["measured"]
     figures = {figure["name"]: figure["value"] for figure in measured["figures"]}
     assert list(figures) == [
         "send → receipt, p50",
@@ -47,3 +47,27 @@ def test_a_node_that_does_not_answer_is_one_clear_line(arguments: list[str]) -> 
         _bench(*arguments)
     assert caught.value.stderr.startswith("Error: ")
     assert "Traceback" not in caught.value.stderr
+
+
+@pytest.mark.parametrize("validators", [1, 4])
+def test_the_benchmark_of_consensus_orders_everything_and_ends_at_rest(validators: int) -> None:
+    load = ["--transactions", "2000", "--samples", "10", "--idle-seconds", "1"]
+    output = _bench("--validators", str(validators), "--json", *load, kind="consensus")
+    [measured] = json.loads(output)["measured"]
+    figures = {figure["name"]: figure["value"] for figure in measured["figures"]}
+    assert list(figures) == [
+        "commit latency one after the other, p50",
+        "commit latency one after the other, p99",
+        "commit latency from silence, p50",
+        "commit latency from silence, p99",
+        "ordered transactions",
+        "proposals",
+        "sent between validators, each transaction",
+        "sent by validators to execution and rpc, each",
+        "CPU of a validator, 1,000 transactions",
+        "CPU of all validators, 1,000 transactions",
+        "CPU of the stand-ins, 1,000 transactions",
+        "CPU at rest, all validators",
+    ]
+    assert figures["ordered transactions"] > 0
+    assert figures["CPU at rest, all validators"] <= 10  # a tick of the clock

@@ -1,0 +1,165 @@
+"""The validators of a chain for a benchmark: real processes, and what they use of the machine."""
+
+import contextlib
+import cProfile
+import ctypes
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from chain.genesis import Genesis
+from node import folder as folders
+from node.endpoints import LocalEndpoints
+from node.lifeline import die_with_parent
+from node.plan import Kind, Plan, Role
+from node.queues.frames import LoopSocket
+from node.roles import run_role
+from node.settings import Settings
+
+GAS_LIMIT = 10**12
+"""So that the bytes of a proposal bound it, not the gas."""
+EXIT_SECONDS = 10
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class ValidatorEnded(Exception):
+    """A validator process ended while it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderingChain:
+    """A chain that only orders. `durable` forces to the disk what a validator signs, as a chain with a data folder."""
+
+    validators: int
+    consensus: str
+    executors: int
+    durable: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.validators} validators"
+
+    @property
+    def description(self) -> str:
+        disk = "synced to disk" if self.durable else "not synced to disk"
+        return f"{self.consensus}, {self.executors} executor(s), {disk}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the validators used so far, each one's CPU time and all the bytes they sent."""
+
+    cpu_seconds: tuple[float, ...]
+    bytes_to_validators: int
+    bytes_to_others: int
+
+
+class Validators:
+    """The running processes of one chain."""
+
+    def __init__(self, plan: Plan, processes: Sequence[BaseProcess], sent: Sequence["SentBytes"]) -> None:
+        self.plan = plan
+        self._processes = processes
+        self._sent = sent
+
+    @property
+    def genesis(self) -> Genesis:
+        return self.plan.folder.genesis
+
+    def usage(self) -> Usage:
+        """Raises ValidatorEnded."""
+        for process in self._processes:
+            if process.exitcode is not None:
+                raise ValidatorEnded(f"{process.name} ended with exit code {process.exitcode}")
+        return Usage(
+            tuple(_cpu_seconds(process.pid or 0) for process in self._processes),
+            sum(sent.to_validators.value for sent in self._sent),
+            sum(sent.to_others.value for sent in self._sent),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SentBytes:
+    """Counters that a validator process shares with the benchmark."""
+
+    to_validators: "Synchronized[int]"
+    to_others: "Synchronized[int]"
+
+
+@contextlib.contextmanager
+def running_validators(chain: OrderingChain, profiles: Path | None) -> Iterator[Validators]:
+    """Starts them on a new chain in a temporary folder. `profiles` is a folder for what cProfile sees of each."""
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as path, contextlib.ExitStack() as stack:
+        plan = _plan(chain, Path(path))
+        processes, counters = [], []
+        for index in range(chain.validators):
+            name = Role(Kind.VALIDATOR, index).name
+            sent = SentBytes(spawn.Value(ctypes.c_longlong), spawn.Value(ctypes.c_longlong))
+            arguments = (plan, name, sent, profiles, os.getpid())
+            process = spawn.Process(target=_be_validator, name=name, args=arguments, daemon=True)
+            process.start()
+            stack.callback(_end, process)
+            processes.append(process)
+            counters.append(sent)
+        yield Validators(plan, processes, counters)
+
+
+def _plan(chain: OrderingChain, path: Path) -> Plan:
+    settings = Settings(
+        validators=chain.validators, executors=chain.executors, gas_limit=GAS_LIMIT, log_level="warning", quiet=True
+    )
+    data, sockets = path / "data", path / "sockets"
+    data.mkdir()
+    sockets.mkdir()
+    folder = folders.create(data, settings, durable=chain.durable)
+    folder = replace(folder, genesis=replace(folder.genesis, rules=chain.consensus))
+    return Plan(settings, folder, LocalEndpoints(sockets), listening=None, ready_pipe=None, processes_file=None)
+
+
+def _be_validator(plan: Plan, name: str, sent: SentBytes, profiles: Path | None, parent: int) -> None:
+    die_with_parent(parent)
+    _count_sent_bytes(sent)
+    if profiles is None:
+        raise SystemExit(run_role(plan, name))
+    profile = cProfile.Profile()
+    status = profile.runcall(run_role, plan, name)
+    profile.dump_stats(profiles / f"{name}.prof")
+    raise SystemExit(status)
+
+
+def _count_sent_bytes(sent: SentBytes) -> None:
+    """A validator's asking sockets lead to the other validators, its serving one to execution and rpc."""
+    send = LoopSocket.send
+    to_validators, to_others = sent.to_validators.get_obj(), sent.to_others.get_obj()
+
+    def counted(socket: LoopSocket, frames: Sequence[bytes]) -> bool:
+        went = send(socket, frames)
+        if went:
+            counter: Any = to_validators if socket.socket.type == zmq.DEALER else to_others
+            counter.value += sum(map(len, frames))
+        return went
+
+    setattr(LoopSocket, "send", counted)  # noqa: B010 - mypy refuses a plain assignment
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process with its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+def _end(process: BaseProcess) -> None:
+    process.terminate()
+    process.join(EXIT_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
