@@ -23,7 +23,7 @@ class Genesis:
     """The state and the rules a chain starts with. Its id names the chain; every signature covers it.
 
     `timestamp` in seconds; `base_fee` is that of block 1's parent; `max_lag` is how many blocks execution may be
-    behind a new one; `rules` names the consensus rule set.
+    behind a new one; `rules` names the consensus rule set, `leaders` the leader schedule.
     """
 
     chain_id: int
@@ -35,6 +35,7 @@ class Genesis:
     validators: tuple[ValidatorIdentity, ...]
     max_lag: int
     rules: str
+    leaders: str
 
     def id(self) -> Hash32:
         return keccak256(b"tandem genesis" + encode_value(self))

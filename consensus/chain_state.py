@@ -12,8 +12,7 @@ from consensus.payload import Payload
 from consensus.production import View
 from consensus.recovered import Recovered
 from consensus.results import ExecutionResults
-from consensus.rules import RuleSet
-from consensus.safety import SafetyData
+from consensus.safety import SafetyData, SafetyRules
 from consensus.tree import Node, ProposalTree
 
 ROUND_WINDOW = 16
@@ -35,9 +34,15 @@ class ChainState:
     """Learns; decides nothing. Whatever comes in here has been checked."""
 
     def __init__(
-        self, recovered: Recovered, rules: RuleSet, pacemaker: Pacemaker, payload: Payload, outbox: Outbox
+        self,
+        recovered: Recovered,
+        safety: SafetyData,
+        rules: SafetyRules,
+        pacemaker: Pacemaker,
+        payload: Payload,
+        outbox: Outbox,
     ) -> None:
-        self.safety = recovered.safety
+        self.safety = safety
         self.tree = ProposalTree(recovered.root)
         self.results = ExecutionResults(recovered.results)
         self.pacemaker = pacemaker

@@ -1,14 +1,16 @@
 """What a replica wants done. Commands are carried out in order; each is complete before the next begins."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from chain.proposals import Certificate, Proposal
 from chain.types import Hash32, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import PeerMessage, Timer
-from consensus.safety import SafetyData
 from consensus.wire import FetchProposals
+
+SafetyRecord: TypeAlias = Any
+"""What a replica must never forget: the rule set's own dataclass (`consensus.rules.RuleSet.safety`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Persist:
     `abandoned` are proposals of other branches, which may be deleted.
     """
 
-    safety: SafetyData | None
+    safety: SafetyRecord | None
     accepted: tuple[Proposal, ...]
     committed: tuple[Placed, ...]
     abandoned: tuple[Hash32, ...]

@@ -1,6 +1,6 @@
-"""The replica's protocol as a pure state machine: events in, commands out.
+"""The HotStuff family's protocol as a pure state machine: events in, commands out.
 
-Everything that decides what a validator signs must live here or in the values this file is built from: rule sets,
+Everything that decides what a validator signs must live here or in the values this file is built from: safety rules,
 leader schedules, the pacemaker, the collectors. There is no clock (time comes with events), no disk (state comes in
 as `Recovered` and goes out as `Persist`), no socket and no randomness, so a test can drive N of these through any
 schedule and replay it from a seed.
@@ -15,9 +15,6 @@ next; both form the certificate. The next leader carries it in its proposal, or,
 to everyone, so that all of them stop waiting in the same round on the same tip.
 """
 
-from dataclasses import dataclass
-
-from chain.genesis import Genesis
 from chain.proposals import Proposal, TimeoutCertificate
 from chain.types import BlockNumber, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
@@ -45,15 +42,13 @@ from consensus.events import (
 from consensus.fetching import Fetching
 from consensus.outbox import Outbox
 from consensus.pacemaker import VERIFICATION_DELAY_MS, Pacemaker
-from consensus.payload import Payload
 from consensus.production import Work, block_allowed, wanted
 from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
 from consensus.proposer import Proposer
-from consensus.recovered import Recovered
-from consensus.registry import leader_schedule, rule_set
 from consensus.results import Agreement
-from consensus.settings import ConsensusSettings
-from consensus.signatures import Signer, SigningDomain, Verifier
+from consensus.rules import CoreStatus, Seat
+from consensus.safety import SafetyData, SafetyRules, initial_safety
+from consensus.signatures import SigningDomain
 from consensus.synchronizer import Synchronizer
 from consensus.validators import ValidatorSet
 from consensus.votes import TimeoutCollector, VoteCollector
@@ -61,48 +56,26 @@ from consensus.voting import Voting
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
 
 
-@dataclass(frozen=True, slots=True)
-class CoreStatus:
-    """A look inside: rounds, and the newest block in each stage of its life."""
-
-    round: Round
-    leader: ValidatorIndex
-    proposed: BlockNumber
-    certified: BlockNumber
-    committed: BlockNumber
-    executed: BlockNumber
-    verified: BlockNumber
-    timeouts: int
-
-
 class Core:
-    """One validator. `payload` is its mempool, called synchronously and as deterministic as this."""
+    """One validator under one rule set of the family."""
 
-    def __init__(
-        self,
-        me: ValidatorIndex,
-        genesis: Genesis,
-        signer: Signer,
-        verifier: Verifier,
-        payload: Payload,
-        settings: ConsensusSettings,
-        recovered: Recovered,
-    ) -> None:
+    def __init__(self, seat: Seat, rules: SafetyRules) -> None:
+        me, genesis, payload, recovered = seat.me, seat.genesis, seat.payload, seat.recovered
         self.me = me
         validators = ValidatorSet(genesis.validators)
-        rules = rule_set(genesis.rules)
         genesis_id = genesis.id()
-        domain = SigningDomain(genesis_id, genesis.rules)
-        authenticator = Authenticator(validators, domain, verifier, genesis_certificate(genesis_id))
+        first = genesis_certificate(genesis_id)
+        signer, domain = seat.signer, SigningDomain(genesis_id, genesis.rules)
+        authenticator = Authenticator(validators, domain, seat.verifier, first)
         outbox = Outbox()
-        schedule = leader_schedule(settings.leaders, len(validators))
-        pacemaker = Pacemaker(schedule, validators, recovered.safety.next_round)
-        state = ChainState(recovered, rules, pacemaker, payload, outbox)
+        safety: SafetyData = initial_safety(first) if recovered.safety is None else recovered.safety
+        pacemaker = Pacemaker(seat.leaders, validators, safety.next_round)
+        state = ChainState(recovered, safety, rules, pacemaker, payload, outbox)
         votes, timeouts = VoteCollector(validators), TimeoutCollector(validators)
         self._others = validators.others(me)
         self._chain_rules = ChainRules(genesis.gas_limit, genesis.max_lag, validators)
         self._signer, self._domain, self._authenticator = signer, domain, authenticator
-        self._payload, self._settings = payload, settings
+        self._payload, self._settings = payload, seat.settings
         self._outbox, self._pacemaker, self._state = outbox, pacemaker, state
         self._voting = Voting(me, state, rules, signer, domain, authenticator, votes, outbox)
         self._synchronizer = Synchronizer(me, self._others, state, signer, domain, authenticator, timeouts, outbox)

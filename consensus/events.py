@@ -1,14 +1,15 @@
-"""What happens to a replica. Time comes with each event, as the second argument of `Core.handle`."""
+"""What happens to a replica. Time comes with each event, as the second argument of `handle`."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
 
+from chain.messages import Message
 from chain.proposals import ExecutedBlock
 from chain.types import ValidatorIndex
-from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
 
-PeerMessage: TypeAlias = ProposalMessage | Vote | Timeout | SyncInfo | FetchProposals | Proposals
+PeerMessage: TypeAlias = Message
+"""One of the rule set's messages (`consensus.rules.RuleSet.messages`)."""
 
 
 class Timer(Enum):

@@ -7,10 +7,11 @@ later round has a signer among them, so its highest certificate is at least as n
 
 from chain.proposals import Certificate, Proposal
 from chain.types import Hash32, Round
-from consensus.rules import Ancestor
+from consensus.hotstuff import ChainedHotStuff
+from consensus.safety import Ancestor
 
 
-class HotStuff2:
+class HotStuff2(ChainedHotStuff):
     name = "hotstuff-2"
 
     def may_vote(self, proposal: Proposal, last_voted_round: Round, lock: Certificate) -> bool:
@@ -25,7 +26,7 @@ class HotStuff2:
             and proposal.certificate.round >= timeouts.highest_certificate_round
         )
 
-    def lock_after_vote(self, proposal: Proposal, lock: Certificate) -> Certificate:
+    def lock_after_vote(self, proposal: Proposal, lock: Certificate, ancestor: Ancestor) -> Certificate:
         return proposal.certificate if proposal.certificate.round > lock.round else lock
 
     def committed_by(self, certified: Proposal, ancestor: Ancestor) -> Hash32 | None:

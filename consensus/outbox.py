@@ -2,15 +2,14 @@
 
 from chain.proposals import Proposal
 from chain.types import Hash32, ValidatorIndex
-from consensus.commands import CancelTimer, Command, Commit, Persist, Placed, Send, SetTimer
+from consensus.commands import CancelTimer, Command, Commit, Persist, Placed, SafetyRecord, Send, SetTimer
 from consensus.events import PeerMessage, Timer
-from consensus.safety import SafetyData
 
 
 class Outbox:
     def __init__(self) -> None:
         self._commands: list[Command] = []
-        self._safety: SafetyData | None = None
+        self._safety: SafetyRecord | None = None
         self._accepted: dict[Hash32, Proposal] = {}
         self._committed: list[Placed] = []
         self._abandoned: list[Hash32] = []
@@ -18,7 +17,7 @@ class Outbox:
         self._tokens: dict[Timer, int] = dict.fromkeys(Timer, 0)
         self._running: dict[Timer, int] = {}
 
-    def remember(self, safety: SafetyData, synced: bool) -> None:
+    def remember(self, safety: SafetyRecord, synced: bool) -> None:
         """`synced` when a signature that leaves depends on it."""
         self._safety = safety
         self._synced = self._synced or synced

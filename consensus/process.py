@@ -34,13 +34,11 @@ from consensus.replica import AdmitReceived, BlockResultReceived, Input, Replica
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Ed25519Signer, Ed25519Verifier
 from consensus.store import KeyValue
-from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
 
 MAX_WAITING_MESSAGES = 4096
 """Messages of peers that may wait; beyond, the oldest goes, because timeouts and catching up make it good."""
 MAX_GROUP = 64
 MEMPOOL_PAGE = 512
-PEER_MESSAGES = (ProposalMessage, Vote, Timeout, SyncInfo, FetchProposals, Proposals)
 
 log = logging.getLogger("tandem.consensus")
 
@@ -137,7 +135,7 @@ class ValidatorProcess:
 
     def receive(self, sender: ValidatorIndex, message: Message) -> None:
         """A message of another validator arrived."""
-        if not isinstance(message, PEER_MESSAGES):
+        if not isinstance(message, self._replica.rules.messages):
             log.warning("validator %d sent a %s, which is nothing validators say", sender, type(message).__name__)
             return
         if len(self._inbox) >= MAX_WAITING_MESSAGES:

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 from chain.genesis import Genesis
 from chain.proposals import ExecutedBlock, Proposal
-from consensus.authentication import genesis_certificate
-from consensus.safety import SafetyData, initial_safety
+from consensus.commands import SafetyRecord
 from consensus.tree import Node, genesis_node
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """`root` is the newest committed proposal, `unexecuted` the newest committed ones that make blocks (enough to
-    cover the chain's lag), `uncommitted` other proposals that were accepted, by round.
+    """`safety` is None for a replica that has never run. `root` is the newest committed proposal, `unexecuted` the
+    newest committed ones that make blocks (enough to cover the chain's lag), `uncommitted` other proposals that were
+    accepted, by round.
     """
 
-    safety: SafetyData
+    safety: SafetyRecord | None
     root: Node
     unexecuted: tuple[Node, ...]
     uncommitted: tuple[Proposal, ...]
@@ -26,4 +26,4 @@ def new_chain(genesis: Genesis) -> Recovered:
     """The state of a replica that has never run."""
     genesis_id = genesis.id()
     root = genesis_node(genesis_id, genesis.timestamp)
-    return Recovered(initial_safety(genesis_certificate(genesis_id)), root, (), (), ())
+    return Recovered(None, root, (), (), ())

@@ -1,18 +1,19 @@
-"""The rule sets and leader schedules there are, by the names that genesis and settings use."""
+"""The rule sets and leader schedules there are, by the names that genesis and the command line use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from consensus.errors import UnknownLeaderSchedule, UnknownRuleSet
 from consensus.hotstuff2 import HotStuff2
-from consensus.leaders import LeaderSchedule, RoundRobin
+from consensus.leaders import LeaderSchedule, RoundRobin, Weighted
 from consensus.rules import RuleSet
 
 RULE_SETS: dict[str, Callable[[], RuleSet]] = {
     HotStuff2.name: HotStuff2,
 }
 
-LEADER_SCHEDULES: dict[str, Callable[[int], LeaderSchedule]] = {
+LEADER_SCHEDULES: dict[str, Callable[[Sequence[int]], LeaderSchedule]] = {
     "round-robin": RoundRobin,
+    "weighted": Weighted,
 }
 
 
@@ -23,8 +24,8 @@ def rule_set(name: str) -> RuleSet:
     return RULE_SETS[name]()
 
 
-def leader_schedule(name: str, validators: int) -> LeaderSchedule:
-    """The schedule of that name over so many validators. Raises UnknownLeaderSchedule."""
+def leader_schedule(name: str, stakes: Sequence[int]) -> LeaderSchedule:
+    """The schedule of that name over validators of these stakes. Raises UnknownLeaderSchedule."""
     if name not in LEADER_SCHEDULES:
         raise UnknownLeaderSchedule(name, sorted(LEADER_SCHEDULES))
-    return LEADER_SCHEDULES[name](validators)
+    return LEADER_SCHEDULES[name](stakes)

@@ -12,10 +12,12 @@ from chain.messages.mempool import Admit, Admitted, BlockResult
 from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
 from chain.types import Hash32, ValidatorIndex
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
-from consensus.core import Core
 from consensus.errors import ConsensusError
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
+from consensus.leaders import LeaderSchedule
 from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
+from consensus.registry import leader_schedule, rule_set
+from consensus.rules import RuleSet, Seat
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Signer, Verifier
 from consensus.store import KeyValue, ValidatorStore
@@ -65,6 +67,8 @@ class Environment(Protocol):
 
 
 class Replica:
+    """Rule set and leader schedule are those that genesis names, unless others are given (tests give broken ones)."""
+
     def __init__(
         self,
         me: ValidatorIndex,
@@ -75,14 +79,20 @@ class Replica:
         environment: Environment,
         settings: ConsensusSettings = DEFAULT_SETTINGS,
         limits: MempoolLimits = DEFAULT_LIMITS,
+        rules: RuleSet | None = None,
+        leaders: LeaderSchedule | None = None,
     ) -> None:
+        self.rules = rules or rule_set(genesis.rules)
+        stakes = [identity.stake for identity in genesis.validators]
+        schedule = leaders or leader_schedule(genesis.leaders, stakes)
         self.store = ValidatorStore(database, genesis)
         self.mempool = Mempool(genesis, limits)
         self.mempool.restore(
             self.store.mempool_entries(), self.store.senders(), self.store.newest_result, self.store.next_base_fee
         )
-        recovered = self.store.recover(genesis.max_lag)
-        self.core = Core(me, genesis, signer, verifier, self.mempool, settings, recovered)
+        recovered = self.store.recover(genesis.max_lag, self.rules.safety)
+        seat = Seat(me, genesis, schedule, signer, verifier, self.mempool, settings, recovered)
+        self.core = self.rules.core(seat)
         self.rejections: Counter[tuple[int, str]] = Counter()
         self._environment = environment
 

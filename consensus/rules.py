@@ -1,30 +1,87 @@
-"""What a rule set decides: whom to vote for, what to lock on, when a proposal is committed.
+"""What a rule set is: the protocol by which replicas agree on one chain, behind one interface.
 
-Everything else (rounds, signatures, certificates, catching up) is the same for every rule set. A rule set keeps no
-state of its own, so that what must survive a restart is all in `SafetyData`.
+A rule set is named in genesis and found by that name in `registry.py`. It owns
+
+- its messages: what its replicas say to each other. The validator process lets nothing else in. They are dataclasses
+  with codec tags of their own (10 to 29, `wire.py` has those taken);
+- its safety record: what a replica must never forget. The store keeps it beside the proposals without looking inside;
+- its core: the state machine that turns events into commands. Around it everything is the same for every rule set:
+  store, mempool, timers, links, followers.
+
+A family of rule sets may share messages, record and core, and differ in a few predicates: `hotstuff.py` is one.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from chain.proposals import Certificate, Proposal
-from chain.types import Hash32, Round
+from chain.genesis import Genesis
+from chain.types import BlockNumber, Round, ValidatorIndex
+from consensus.commands import Command
+from consensus.events import Event
+from consensus.leaders import LeaderSchedule
+from consensus.payload import Payload
+from consensus.recovered import Recovered
+from consensus.settings import ConsensusSettings
+from consensus.signatures import Signer, Verifier
 
-Ancestor = Callable[[Hash32], Proposal | None]
-"""Looks up a proposal by id: None below the last committed one, which needs no decision any more."""
+
+@dataclass(frozen=True, slots=True)
+class CoreStatus:
+    """A look inside: rounds, and the newest block in each stage of its life."""
+
+    round: Round
+    leader: ValidatorIndex
+    proposed: BlockNumber
+    certified: BlockNumber
+    committed: BlockNumber
+    executed: BlockNumber
+    verified: BlockNumber
+    timeouts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One validator's place at the table: all that a core is made from.
+
+    `payload` is its mempool, called synchronously and as deterministic as the core.
+    """
+
+    me: ValidatorIndex
+    genesis: Genesis
+    leaders: LeaderSchedule
+    signer: Signer
+    verifier: Verifier
+    payload: Payload
+    settings: ConsensusSettings
+    recovered: Recovered
+
+
+class ConsensusCore(Protocol):
+    """One validator's protocol as a pure state machine: no socket, clock, disk, thread or randomness inside."""
+
+    def handle(self, event: Event, now_ms: int) -> list[Command]:
+        """Everything that follows from `event`. `now_ms` is the time since 1970; it never runs backwards."""
+        ...
+
+    def status(self) -> CoreStatus: ...
 
 
 class RuleSet(Protocol):
-    name: str
+    """Keeps no state itself: one object may make many cores."""
 
-    def may_vote(self, proposal: Proposal, last_voted_round: Round, lock: Certificate) -> bool:
-        """Whether a vote for this well-formed, properly signed proposal is safe."""
+    @property
+    def name(self) -> str:
+        """As genesis and `--consensus` name it; every signature covers it."""
         ...
 
-    def lock_after_vote(self, proposal: Proposal, lock: Certificate) -> Certificate:
-        """The lock once `proposal` was voted for."""
+    @property
+    def messages(self) -> tuple[type[Any], ...]:
+        """What its replicas say to each other."""
         ...
 
-    def committed_by(self, certified: Proposal, ancestor: Ancestor) -> Hash32 | None:
-        """The newest proposal that a certificate for `certified` commits, if it commits any."""
+    @property
+    def safety(self) -> type[Any]:
+        """The dataclass of its safety record."""
         ...
+
+    def core(self, seat: Seat) -> ConsensusCore: ...

@@ -1,9 +1,14 @@
-"""What a replica must never forget, or it could contradict itself after a restart."""
+"""What a replica of the HotStuff family must never forget, and the rules that say what may be done on top of it.
 
+The rules keep no state of their own, so that what must survive a restart is all in `SafetyData`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from chain.proposals import Certificate, TimeoutCertificate
-from chain.types import Round
+from chain.proposals import Certificate, Proposal, TimeoutCertificate
+from chain.types import Hash32, Round
 from consensus.wire import Vote
 
 
@@ -31,3 +36,23 @@ class SafetyData:
 
 def initial_safety(genesis: Certificate) -> SafetyData:
     return SafetyData(Round(0), None, genesis, genesis, None)
+
+
+Ancestor = Callable[[Hash32], Proposal | None]
+"""Looks up a proposal by id: None for genesis and below the last committed one, which need no decision any more."""
+
+
+class SafetyRules(Protocol):
+    """Whom to vote for, what to lock on, when a proposal is committed."""
+
+    def may_vote(self, proposal: Proposal, last_voted_round: Round, lock: Certificate) -> bool:
+        """Whether a vote for this well-formed, properly signed proposal is safe."""
+        ...
+
+    def lock_after_vote(self, proposal: Proposal, lock: Certificate, ancestor: Ancestor) -> Certificate:
+        """The lock once `proposal` was voted for."""
+        ...
+
+    def committed_by(self, certified: Proposal, ancestor: Ancestor) -> Hash32 | None:
+        """The newest proposal that a certificate for `certified` commits, if it commits any."""
+        ...

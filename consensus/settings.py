@@ -8,7 +8,6 @@ class ConsensusSettings:
     """`block_interval_ms` makes a block at least that often, even an empty one; None makes blocks only for work."""
 
     block_interval_ms: int | None = None
-    leaders: str = "round-robin"
 
 
 DEFAULT_SETTINGS = ConsensusSettings()

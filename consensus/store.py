@@ -6,7 +6,7 @@ big-endian, so that they sort.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from chain.codec import decode_value, encode_value, pack, unpack
 from chain.genesis import Genesis
@@ -17,7 +17,6 @@ from consensus.commands import Persist, Placed
 from consensus.errors import NewerStore, StoreIncomplete, StoreOfAnotherChain
 from consensus.mempool import MempoolChanges
 from consensus.recovered import Recovered, new_chain
-from consensus.safety import SafetyData
 from consensus.sender_queue import Entry
 from consensus.tree import Node, child_node
 
@@ -160,8 +159,8 @@ class ValidatorStore:
         if batch:
             self._database.write(batch, sync=False)
 
-    def recover(self, max_lag: int) -> Recovered:
-        """What the core goes on from."""
+    def recover(self, max_lag: int, safety: type[Any]) -> Recovered:
+        """What the core goes on from; `safety` is the class of the rule set's safety record."""
         encoded = self._database.get(SAFETY_KEY)
         results = () if self._results is None else self._results.executed
         if encoded is None:
@@ -169,7 +168,7 @@ class ValidatorStore:
         root = self._root()
         uncommitted = [self.proposal(Hash32(key[1:])) for key, _ in self._database.with_prefix(UNCOMMITTED)]
         return Recovered(
-            safety=decode_value(SafetyData, encoded),
+            safety=decode_value(safety, encoded),
             root=root,
             unexecuted=tuple(self._newest_blocks(max_lag)),
             uncommitted=tuple(sorted(uncommitted, key=lambda proposal: proposal.round)),

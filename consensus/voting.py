@@ -9,7 +9,7 @@ from consensus.chain_state import ROUND_WINDOW, ChainState
 from consensus.errors import ExecutionConflict, OutOfWindow
 from consensus.outbox import Outbox
 from consensus.results import Agreement
-from consensus.rules import RuleSet
+from consensus.safety import SafetyRules
 from consensus.signatures import Signer, SigningDomain
 from consensus.votes import VoteCollector
 from consensus.wire import Vote
@@ -20,7 +20,7 @@ class Voting:
         self,
         me: ValidatorIndex,
         state: ChainState,
-        rules: RuleSet,
+        rules: SafetyRules,
         signer: Signer,
         domain: SigningDomain,
         authenticator: Authenticator,
@@ -61,7 +61,7 @@ class Voting:
         state = self._state
         content = self._domain.vote(proposal.round, proposal.id)
         vote = Vote(proposal.round, proposal.id, self._me, self._signer.sign(content))
-        lock = self._rules.lock_after_vote(proposal, state.safety.lock)
+        lock = self._rules.lock_after_vote(proposal, state.safety.lock, state.tree.proposal)
         state.remember(replace(state.safety, last_voted_round=proposal.round, vote=vote, lock=lock), synced=True)
         self._deliver(vote)
 

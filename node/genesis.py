@@ -14,6 +14,7 @@ from node.settings import Settings
 
 WEI_PER_ETH = 10**18
 RULES = "hotstuff-2"
+LEADERS = "weighted"
 
 
 def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], validator_keys: Sequence[bytes]) -> Genesis:
@@ -31,6 +32,7 @@ def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], vali
         validators=tuple(ValidatorIdentity(key, 1, _beneficiary(key)) for key in validator_keys),
         max_lag=settings.max_lag,
         rules=RULES,
+        leaders=LEADERS,
     )
 
 

@@ -73,6 +73,8 @@ def make_genesis(
     stakes: tuple[int, ...] = (),
     public_keys: tuple[bytes, ...] = (),
     gas_limit: Gas = GAS_LIMIT,
+    rules: str = "hotstuff-2",
+    leaders: str = "weighted",
 ) -> Genesis:
     keys = public_keys or tuple(bytes((i,)) * 32 for i in range(validators))
     weights = stakes or (1,) * validators
@@ -85,7 +87,8 @@ def make_genesis(
         accounts=(),
         validators=tuple(ValidatorIdentity(keys[i], weights[i], beneficiary(i)) for i in range(validators)),
         max_lag=max_lag,
-        rules="hotstuff-2",
+        rules=rules,
+        leaders=leaders,
     )
 
 

@@ -20,6 +20,8 @@ from consensus.events import Event, MessageReceived, PeerMessage, Timer, TimerFi
 from consensus.payload import Pending
 from consensus.proposal_checks import randomness
 from consensus.recovered import Recovered, new_chain
+from consensus.registry import leader_schedule, rule_set
+from consensus.rules import Seat
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import SigningDomain
 from consensus.tree import GENESIS_EXECUTED
@@ -60,8 +62,10 @@ class LoneCore:
         stakes: tuple[int, ...] = (),
         settings: ConsensusSettings = DEFAULT_SETTINGS,
         recovered: Recovered | None = None,
+        rules: str = "hotstuff-2",
+        leaders: str = "weighted",
     ) -> None:
-        self.genesis = make_genesis(validators, stakes=stakes)
+        self.genesis = make_genesis(validators, stakes=stakes, rules=rules, leaders=leaders)
         self.genesis_id = self.genesis.id()
         self.validators = validators
         self.domain = SigningDomain(self.genesis_id, self.genesis.rules)
@@ -69,15 +73,20 @@ class LoneCore:
         self.now_ms = START_MS
         self.me = ValidatorIndex(me)
         self.commands: list[Command] = []
-        self.core = Core(
+        self.leaders = leader_schedule(leaders, [identity.stake for identity in self.genesis.validators])
+        seat = Seat(
             self.me,
             self.genesis,
+            self.leaders,
             CheapSigner(me),
             CheapVerifier(),
             self.payload,
             settings,
             recovered or new_chain(self.genesis),
         )
+        core = rule_set(rules).core(seat)
+        assert isinstance(core, Core)
+        self.core = core
 
     # Driving it
 
@@ -132,7 +141,7 @@ class LoneCore:
         timestamp_ms: int = START_MS,
     ) -> Proposal:
         parent = certificate or self.genesis_certificate()
-        proposer = ValidatorIndex(round % self.validators)
+        proposer = self.leaders.leader(Round(round))
         inputs = BlockInputs(
             timestamp_ms, beneficiary(proposer), randomness(parent.proposal, Round(round), proposer), GAS_LIMIT
         )

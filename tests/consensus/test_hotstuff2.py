@@ -3,7 +3,7 @@
 import pytest
 
 from chain.proposals import Certificate, Proposal
-from chain.types import Round
+from chain.types import Hash32, Round
 from consensus.errors import UnknownRuleSet
 from consensus.hotstuff2 import HotStuff2
 from consensus.registry import rule_set
@@ -12,6 +12,10 @@ from tests.consensus.lone_core import LoneCore
 world = LoneCore()
 rules = HotStuff2()
 GENESIS = world.genesis_certificate()
+
+
+def no_ancestor(_: Hash32) -> Proposal | None:
+    return None
 
 
 def certified(round: int) -> tuple[Proposal, Certificate]:
@@ -54,8 +58,8 @@ def test_no_vote_when_the_timeout_certificate_is_of_another_round() -> None:
 def test_the_lock_is_the_highest_certificate_voted_on() -> None:
     _, low = certified(1)
     _, high = certified(2)
-    assert rules.lock_after_vote(world.proposal(3, high), low) == high
-    assert rules.lock_after_vote(world.proposal(4, low), high) == high
+    assert rules.lock_after_vote(world.proposal(3, high), low, no_ancestor) == high
+    assert rules.lock_after_vote(world.proposal(4, low), high, no_ancestor) == high
 
 
 def test_a_certified_child_of_the_next_round_commits_its_parent_and_no_other_does() -> None:

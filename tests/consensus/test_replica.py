@@ -8,6 +8,7 @@ from chain.types import BlockNumber, Hash32, ValidatorIndex, Wei
 from consensus.errors import ConsensusError
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
 from consensus.replica import AdmitReceived, Replica
+from consensus.safety import SafetyData
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, Vote
 from tests.consensus.builders import (
     ETHER,
@@ -85,7 +86,7 @@ def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> N
         world.vote(third, 0),
     ]
     assert recorder.happened.count("synced") == 1
-    assert made.store.recover(3).uncommitted == (second, third)
+    assert made.store.recover(3, SafetyData).uncommitted == (second, third)
 
 
 def test_an_admission_is_answered_once_stored_and_before_the_proposal_leaves() -> None:

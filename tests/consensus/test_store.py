@@ -10,6 +10,7 @@ from consensus.commands import Command, Persist
 from consensus.errors import NewerStore, StoreOfAnotherChain
 from consensus.mempool import MempoolChanges
 from consensus.recovered import new_chain
+from consensus.safety import SafetyData
 from consensus.sender_queue import Entry
 from consensus.store import FORMAT_KEY, ValidatorStore
 from consensus.wire import SyncInfo
@@ -27,7 +28,7 @@ def apply(store: ValidatorStore, commands: list[Command]) -> list[Persist]:
 
 def test_an_unused_store_gives_back_a_new_chain() -> None:
     genesis = make_genesis()
-    assert ValidatorStore(CrashableDatabase(), genesis).recover(genesis.max_lag) == new_chain(genesis)
+    assert ValidatorStore(CrashableDatabase(), genesis).recover(genesis.max_lag, SafetyData) == new_chain(genesis)
 
 
 def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
@@ -40,7 +41,7 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
         apply(store, world.propose(proposal))
     store.add_result(RESULT, Wei(7), MempoolChanges())
     again = ValidatorStore(database, world.genesis)
-    recovered = again.recover(world.genesis.max_lag)
+    recovered = again.recover(world.genesis.max_lag, SafetyData)
     assert again.committed_height == 1
     assert again.id_at_height(1) == again.id_of_block(BlockNumber(1)) == first.id
     assert again.block_number_of(first.id) == 1
@@ -51,6 +52,7 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
     assert [node.proposal for node in recovered.unexecuted] == [first]
     assert recovered.uncommitted == (second, third)
     assert recovered.results == (RESULT,)
+    assert recovered.safety is not None
     assert recovered.safety.vote == world.vote(third, 0)
     assert recovered.safety.highest == world.certificate(second)
 
@@ -93,7 +95,7 @@ def test_proposals_of_abandoned_branches_are_deleted() -> None:
     assert store.proposal(lost.id) == lost
     apply(store, world.receive(SyncInfo(parent, None)))
     assert not list(database.with_prefix(b"p" + lost.id))
-    assert store.recover(3).uncommitted == (proposal,)
+    assert store.recover(3, SafetyData).uncommitted == (proposal,)
 
 
 def test_a_store_of_another_chain_is_refused() -> None:

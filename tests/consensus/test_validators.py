@@ -34,10 +34,10 @@ def test_stake_weighs() -> None:
 
 
 def test_leaders_take_turns() -> None:
-    schedule = leader_schedule("round-robin", 3)
+    schedule = leader_schedule("round-robin", (5, 1, 1))
     assert [schedule.leader(Round(round)) for round in range(1, 8)] == [1, 2, 0, 1, 2, 0, 1]
 
 
 def test_an_unknown_schedule_is_named_with_those_there_are() -> None:
     with pytest.raises(UnknownLeaderSchedule, match=r"'dice'.*round-robin"):
-        leader_schedule("dice", 4)
+        leader_schedule("dice", (1, 1))

@@ -64,7 +64,16 @@ def genesis(accounts: Sequence[AccountChange], validators: int = 4) -> Genesis:
     identities = tuple(ValidatorIdentity(bytes([i]) * 32, 1, BENEFICIARY) for i in range(validators))
     everything = (*system_accounts(Fork.PRAGUE), *accounts)
     return Genesis(
-        CHAIN_ID, Fork.PRAGUE, 1_700_000_000, Gas(30_000_000), Wei(GWEI), everything, identities, 3, "hotstuff-2"
+        CHAIN_ID,
+        Fork.PRAGUE,
+        1_700_000_000,
+        Gas(30_000_000),
+        Wei(GWEI),
+        everything,
+        identities,
+        3,
+        "hotstuff-2",
+        "weighted",
     )
 
 

@@ -60,7 +60,9 @@ FIRST_VERSION = Version(100)
 
 def genesis_of_the_tests() -> Genesis:
     validators = tuple(ValidatorIdentity(bytes([i]) * 32, 1, Address(bytes([i]) * 20)) for i in range(VALIDATORS))
-    return Genesis(CHAIN_ID, Fork.PRAGUE, GENESIS_TIME, GAS_LIMIT, Wei(GWEI), (), validators, 3, "two-phase")
+    return Genesis(
+        CHAIN_ID, Fork.PRAGUE, GENESIS_TIME, GAS_LIMIT, Wei(GWEI), (), validators, 3, "hotstuff-2", "weighted"
+    )
 
 
 def transfer(nonce: int, key: bytes = KEYS[0], to: Address | None = BOB, value: int = 1) -> Transaction:

@@ -56,7 +56,7 @@ RECIPIENT = Address(b"\x77" * 20)
 
 def genesis(validators: int = 4, fork: Fork = Fork.PRAGUE) -> Genesis:
     identities = [ValidatorIdentity(bytes((i,)) * 32, 1, Address(bytes((i,)) * 20)) for i in range(validators)]
-    return Genesis(CHAIN_ID, fork, 0, GAS_LIMIT, BASE_FEE, (), tuple(identities), 3, "hotstuff-2")
+    return Genesis(CHAIN_ID, fork, 0, GAS_LIMIT, BASE_FEE, (), tuple(identities), 3, "hotstuff-2", "weighted")
 
 
 def transfer(key: bytes = KEYS[0], nonce: int = 0, **fields: object) -> Transaction:

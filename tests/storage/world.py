@@ -40,6 +40,7 @@ def genesis_of(*accounts: AccountChange, chain_id: int = 31337, fork: Fork = For
         validators=(),
         max_lag=3,
         rules="test",
+        leaders="test",
     )
 
 
