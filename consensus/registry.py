@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 from consensus.errors import UnknownLeaderSchedule, UnknownRuleSet
 from consensus.hotstuff2 import HotStuff2
+from consensus.hotstuff3 import HotStuff3
 from consensus.leaders import LeaderSchedule, RoundRobin, Weighted
 from consensus.rules import RuleSet
 
 RULE_SETS: dict[str, Callable[[], RuleSet]] = {
     HotStuff2.name: HotStuff2,
+    HotStuff3.name: HotStuff3,
 }
 
 LEADER_SCHEDULES: dict[str, Callable[[Sequence[int]], LeaderSchedule]] = {
