@@ -33,7 +33,8 @@ def run_one(name: str, settings: Settings) -> int:
         raise BadSetting(f"there is no {name}: this chain has {len(folder.genesis.validators)} validators, from 0")
     settings = replace(settings, validators=len(folder.genesis.validators))
     listening = listen(settings.host, settings.port) if role.kind == Kind.RPC else None
-    return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None), name)
+    faults = str(folder.path / "faults")
+    return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None, faults), name)
 
 
 def _data_dir(settings: Settings) -> Path:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
+from node.command_options import DEFAULTS, config_option, for_running_chain, option
 from node.errors import NodeError
+from node.fault_commands import net
 from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
-from node.settings_file import read_settings_file
 
 VERSION = "0.1.0"
 ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")
-DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,62 +22,49 @@ class _Group(click.Group):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "init", "run", "completion"]
-
-
-def _option(name: str, **attributes: Any) -> Callable[[F], F]:
-    """An option that TANDEM_NAME and tandem.toml can set too."""
-    environment = "TANDEM_" + name.removeprefix("--").replace("-", "_").upper()
-    return click.option(name, envvar=environment, show_default=attributes.pop("show_default", True), **attributes)
+        return ["up", "status", "net", "init", "run", "completion"]
 
 
 _CHAIN_OPTIONS = [
-    click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        is_eager=True,
-        expose_value=False,
-        callback=lambda context, _, value: _use_settings_file(context, value),
-        help="Settings file.  [default: tandem.toml, if it is there]",
-    ),
-    _option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
-    _option("--host", default=DEFAULTS.host, help="Address to listen on."),
-    _option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
-    _option("--validators", type=int, default=DEFAULTS.validators, help="How many validators order blocks."),
-    _option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
-    _option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
-    _option(
+    config_option,
+    option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
+    option("--host", default=DEFAULTS.host, help="Address to listen on."),
+    option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
+    option("--validators", type=int, default=DEFAULTS.validators, help="How many validators order blocks."),
+    option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
+    option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
+    option(
         "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."
     ),
-    _option("--data-dir", type=click.Path(path_type=Path), help="Folder that keeps the chain; else a temporary one."),
-    _option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
-    _option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
-    _option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
-    _option("--gas-limit", type=int, default=DEFAULTS.gas_limit, help="Gas limit of a block."),
-    _option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
-    _option(
+    option("--data-dir", type=click.Path(path_type=Path), help="Folder that keeps the chain; else a temporary one."),
+    option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
+    option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
+    option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
+    option("--gas-limit", type=int, default=DEFAULTS.gas_limit, help="Gas limit of a block."),
+    option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
+    option(
         "--hardfork",
         type=click.Choice(["cancun", "prague"]),
         default=DEFAULTS.hardfork,
         help="Ethereum rules; prague has Osaka's CLZ too.",
     ),
-    _option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
-    _option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
-    _option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
-    _option(
+    option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
+    option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
+    option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
+    option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default=DEFAULTS.log_level,
         help="How much the processes say on standard error.",
     ),
-    _option("--json", is_flag=True, help="Print one JSON object a line."),
-    _option("--quiet", is_flag=True, help="Print only what is wrong."),
+    option("--json", is_flag=True, help="Print one JSON object a line."),
+    option("--quiet", is_flag=True, help="Print only what is wrong."),
 ]
 
 
 def _chain_options(command: F) -> F:
-    for option in reversed(_CHAIN_OPTIONS):
-        command = option(command)
+    for declare in reversed(_CHAIN_OPTIONS):
+        command = declare(command)
     return command
 
 
@@ -86,14 +73,6 @@ def _settings(options: dict[str, Any]) -> Settings:
     values = dict(options)
     values["block_time_ms"] = block_time_from(values.pop("block_time"))
     return Settings(**values).checked()
-
-
-def _use_settings_file(context: click.Context, path: Path | None) -> None:
-    """Takes the command's defaults from the settings file, before the command line is read. Raises BadSetting."""
-    known = {option.name for option in up.params if option.name}
-    settings = read_settings_file(path, known)
-    wanted = {option.name for option in context.command.params}
-    context.default_map = {name: value for name, value in settings.items() if name in wanted}
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -142,17 +121,16 @@ def run(role: str, **options: Any) -> None:
 
 
 @cli.command(short_help="Show a running chain.")
-@_CHAIN_OPTIONS[0]
-@_option("--port", type=int, default=DEFAULTS.port, help="Port of the chain.")
-@_option("--host", default=DEFAULTS.host, help="Host of the chain.")
-@_option("--url", help="RPC address of the chain, in place of host and port.")
+@for_running_chain
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(port: int, host: str, url: str | None, as_json: bool) -> None:
-    """Show a running chain: processes, heights, validators, mempool and queues."""
-    from node.output import reachable
+def status(url: str, as_json: bool) -> None:
+    """Show a running chain: processes, heights, validators, mempool, queues, and what is broken on purpose."""
     from node.status import show_status
 
-    show_status(url or f"http://{reachable(host)}:{port}", as_json)
+    show_status(url, as_json)
+
+
+cli.add_command(net)
 
 
 @cli.command(short_help="Print the completion script for your shell.")

@@ -11,6 +11,7 @@ from chain.messages.calls import CallOutcome, RunCall
 from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
 from execution.pool import PoolBusy, WorkerLost
+from node.faults_file import FaultsFile
 from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
@@ -61,6 +62,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             validators,
             Readers(pool),
             [account.private_key for account in plan.folder.accounts],
+            FaultsFile(plan.faults_file),
             partial(supervised_processes, plan.processes_file),
         )
         await process.open()

@@ -1,18 +1,21 @@
 """A validator process: its database, its links to the other validators, and the socket that rpc and execution use."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 
 from chain.links import Peer
 from chain.messages import Message
+from chain.messages.faults import SetNetworkFaults
 from chain.types import ValidatorIndex
 from consensus.process import ValidatorProcess
 from consensus.settings import ConsensusSettings
 from node.errors import NodeError
+from node.faults_file import FaultsFile
 from node.output import Output
+from node.peer_links import PeerLinks
 from node.plan import Kind, Plan, Role, role_named
-from node.queues.asking import AskingSocket
 from node.sockets import sockets_of
 from storage.leveldb import LevelDB
 
@@ -20,29 +23,33 @@ DATABASE_CACHE_BYTES = 1 << 20
 DATABASE_BUFFER_BYTES = 1 << 20
 """A validator reads back little of what it writes; four of them share a machine."""
 
+log = logging.getLogger("tandem.node")
 
-class PeerLinks:
-    """The links to the other validators (implements consensus.process.Peers)."""
 
-    def __init__(self) -> None:
-        self.links: dict[ValidatorIndex, AskingSocket] = {}
+class ValidatorService:
+    """What rpc and execution ask of this validator: its network faults are set here, all else is the replica's."""
 
-    def send(self, to: ValidatorIndex, message: Message) -> None:
-        link = self.links.get(to)
-        if link is not None:
-            link.notify(message)
+    def __init__(self, process: ValidatorProcess, peers: PeerLinks, faults: SetNetworkFaults) -> None:
+        self._process = process
+        self._peers = peers
+        self._revision = faults.revision
+        peers.set_faults(faults.faults)
 
-    @property
-    def connected(self) -> int:
-        return sum(link.connected for link in self.links.values())
+    async def answer(self, message: Message, peer: Peer) -> Message | None:
+        if not isinstance(message, SetNetworkFaults):
+            return await self._process.answer(message, peer)
+        if message.revision > self._revision:
+            self._revision = message.revision
+            log.info("network faults in force: %s", message.faults)
+            for reopened in self._peers.set_faults(message.faults):
+                self._process.peer_connected(reopened)
+        return None
 
-    @property
-    def queued_bytes(self) -> int:
-        return sum(link.queued_bytes for link in self.links.values())
+    def joined(self, peer: Peer) -> None:
+        self._process.joined(peer)
 
-    @property
-    def dropped_frames(self) -> int:
-        return sum(link.dropped_frames for link in self.links.values())
+    def left(self, peer: Peer) -> None:
+        self._process.left(peer)
 
 
 class PeerMessages:
@@ -69,19 +76,19 @@ async def run_validator(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
     folder, me = plan.folder, ValidatorIndex(role.index)
     database = LevelDB(folder.validator_store(me), durable=folder.durable)
-    peers = PeerLinks()
+    peers = PeerLinks(me, asyncio.get_running_loop())
     settings = ConsensusSettings(block_interval_ms=plan.settings.block_time_ms)
     process = ValidatorProcess(me, folder.genesis, folder.validator_key(me), database, peers, settings)
     try:
         async with sockets_of(role) as sockets:
-            sockets.serve(plan.endpoints.validator(me, bind=True), process)
+            service = ValidatorService(process, peers, FaultsFile(plan.faults_file).read())
+            sockets.serve(plan.endpoints.validator(me, bind=True), service)
             sockets.serve(plan.endpoints.peer(me, bind=True), PeerMessages(process.receive))
             for index in range(len(folder.genesis.validators)):
                 if index != me:
                     other = ValidatorIndex(index)
-                    peers.links[other] = sockets.link(
-                        plan.endpoints.peer(index), partial(_connection_changed, process, other)
-                    )
+                    changed = partial(_connection_changed, process, other)
+                    peers.add(other, sockets.link(plan.endpoints.peer(index), changed))
             process.start()
             try:
                 await asyncio.Event().wait()

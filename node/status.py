@@ -1,45 +1,18 @@
 """`tandem status`: what a running chain says of itself, as a table or as JSON."""
 
-import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from node.errors import NodeError
-
-TIMEOUT_S = 5.0
-
-
-class NoChain(NodeError):
-    def __init__(self, url: str, reason: object) -> None:
-        super().__init__(
-            f"no chain answers at {url} ({reason}): start one with scripts/up, or give its --port or --url"
-        )
+from node.fault_commands import network_lines
+from node.running_chain import ask
 
 
 def show_status(url: str, as_json: bool) -> None:
     """Raises NoChain."""
     status = ask(url, "tandem_status")
     click.echo(json.dumps(status, indent=2) if as_json else rendered(status))
-
-
-def ask(url: str, method: str) -> Any:
-    """The result of a JSON-RPC method without parameters. Raises NoChain."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []})
-    try:
-        if parts.scheme != "http" or parts.hostname is None:
-            raise NoChain(url, "not an http:// address")
-        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_S)
-        connection.request("POST", parts.path or "/", body, {"Content-Type": "application/json"})
-        answer = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoChain(url, error) from error
-    if not isinstance(answer, dict) or "result" not in answer:
-        raise NoChain(url, "it is not Tandem")
-    return answer["result"]
 
 
 def rendered(status: dict[str, Any]) -> str:
@@ -61,6 +34,7 @@ def rendered(status: dict[str, Any]) -> str:
     else:
         lines.append(f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk")
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
+    lines += network_lines(status["network"])
     if status.get("processes"):
         lines += ["", "process         pid  restarts"]
         lines += [f"{p['name']:<12}{p['pid'] or '-':>8}{p['restarts']:>8}" for p in status["processes"]]

@@ -31,7 +31,8 @@ def up(settings: Settings) -> int:
             folder = data.create_or_open(settings.data_dir, settings)
         ready_read, ready_write = os.pipe()
         processes = str(runtime / "processes.json")
-        plan = Plan(settings, folder, LocalEndpoints(runtime), listening, ready_write, processes)
+        faults = str(runtime / "faults")
+        plan = Plan(settings, folder, LocalEndpoints(runtime), listening, ready_write, processes, faults)
         output = Output(json_lines=settings.json, quiet=settings.quiet)
         return Supervisor(plan, output, ready_read, started_at).run()
 

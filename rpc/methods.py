@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rpc.admission import Admission
     from rpc.chain_view import ChainView
     from rpc.filters import Filters
+    from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
     from rpc.wallet import Wallet
 
@@ -59,6 +60,7 @@ class Node:
     wallet: "Wallet"
     subscriptions: "Subscriptions"
     filters: "Filters"
+    network: "NetworkControl"
     callers: Callers
     storage: Link
     execution: Link

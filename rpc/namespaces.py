@@ -1,10 +1,25 @@
 """All modules that register methods. Importing this one fills the registry."""
 
-from rpc import blocks, calls, fees, filters, logs, network, sending, state, status, subscriptions, transactions, txpool
+from rpc import (
+    blocks,
+    calls,
+    faults,
+    fees,
+    filters,
+    logs,
+    network,
+    sending,
+    state,
+    status,
+    subscriptions,
+    transactions,
+    txpool,
+)
 
 __all__ = [
     "blocks",
     "calls",
+    "faults",
     "fees",
     "filters",
     "logs",

@@ -16,6 +16,7 @@ from rpc.app import RpcApplication
 from rpc.chain_view import ChainView
 from rpc.filters import Filters
 from rpc.methods import Callers, Json, Node
+from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
@@ -38,6 +39,7 @@ class RpcProcess:
         validators: Mapping[ValidatorIndex, Link],
         callers: Callers,
         private_keys: Sequence[bytes],
+        faults: FaultsStore,
         processes: Callable[[], Json] = lambda: None,
     ) -> None:
         self._genesis = genesis
@@ -46,6 +48,7 @@ class RpcProcess:
         self._validators = validators
         self._callers = callers
         self._private_keys = private_keys
+        self._faults = faults
         self._processes = processes
         self._node: Node | None = None
         self._server: Server | None = None
@@ -77,6 +80,7 @@ class RpcProcess:
             await self.server.serve(sockets)
         finally:
             await self.node.admission.close()
+            await self.node.network.close()
 
     def stop(self) -> None:
         """End `serve` within a second, whatever clients do."""
@@ -93,6 +97,7 @@ class RpcProcess:
             wallet=Wallet(self._private_keys),
             subscriptions=Subscriptions(admission),
             filters=Filters(chain, admission),
+            network=NetworkControl(self._validators, self._faults),
             callers=self._callers,
             storage=self._storage,
             execution=self._execution,
@@ -115,6 +120,7 @@ class RpcProcess:
 
     def _joining(self, index: ValidatorIndex) -> Callable[[], Message]:
         def request() -> Message:
+            self.node.network.validator_joined(index)
             self.node.admission.validator_joined(index)
             return FollowConsensus()
 

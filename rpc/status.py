@@ -11,6 +11,7 @@ from chain.messages.execution import ReadExecutionStatus
 from chain.messages.mempool import ConsensusNews
 from chain.messages.storage import ReadStorageStatus
 from chain.types import Hash32, ValidatorIndex
+from rpc.faults import network_faults
 from rpc.methods import Node, method
 from rpc.network import client_version
 from rpc.params import hash32
@@ -39,6 +40,7 @@ async def status(node: Node) -> JsonObject:
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": heights(node),
         "processes": node.processes(),
+        "network": network_faults(node),
         "validators": [_validator(node, index) for index in sorted(node.validators)],
         "execution": execution,
         "storage": storage,

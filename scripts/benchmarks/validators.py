@@ -122,7 +122,8 @@ def _plan(chain: OrderingChain, path: Path) -> Plan:
     sockets.mkdir()
     folder = folders.create(data, settings, durable=chain.durable)
     folder = replace(folder, genesis=replace(folder.genesis, rules=chain.consensus))
-    return Plan(settings, folder, LocalEndpoints(sockets), listening=None, ready_pipe=None, processes_file=None)
+    faults = str(path / "faults")
+    return Plan(settings, folder, LocalEndpoints(sockets), None, None, processes_file=None, faults_file=faults)
 
 
 def _be_validator(plan: Plan, name: str, sent: SentBytes, profiles: Path | None, parent: int) -> None:

@@ -16,7 +16,9 @@ def chain() -> FakeChain:
 @pytest.fixture
 async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
     """An rpc process over the chain, open and not listening."""
-    process = RpcProcess(chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS)
+    process = RpcProcess(
+        chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS, chain.faults
+    )
     await process.open()
     yield process
     await process.node.admission.close()

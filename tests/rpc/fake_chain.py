@@ -17,6 +17,7 @@ from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
+from chain.messages.faults import SetNetworkFaults
 from chain.messages.link import Done
 from chain.messages.mempool import Admit, Admitted, ConsensusNews, MempoolPage, ReadMempool, SenderState
 from chain.messages.storage import (
@@ -36,6 +37,7 @@ from chain.messages.storage import (
     StoredBlock,
     StoredHeaders,
 )
+from chain.network_faults import WHOLE_NETWORK
 from chain.receipts import Log, Receipt, bloom_of
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
@@ -133,6 +135,7 @@ class FakeChain:
         self.execution = FakeLink(self._answer_as_execution)
         self.validators = {ValidatorIndex(i): FakeLink(self._answer_as_validator) for i in range(VALIDATORS)}
         self.callers = FakeCallers()
+        self.faults = MemoryFaults()
 
     @property
     def head(self) -> StoredBlock:
@@ -284,6 +287,8 @@ class FakeChain:
         return Done()
 
     def _answer_as_validator(self, message: Message) -> Message:
+        if isinstance(message, SetNetworkFaults):
+            return Done()
         return MempoolPage((), more=False) if isinstance(message, ReadMempool) else _admitted(message)
 
 
@@ -329,6 +334,22 @@ def consensus_news(validator: int, verified: int) -> ConsensusNews:
         queued_bytes=0,
         dropped_frames=0,
     )
+
+
+class MemoryFaults:
+    """Network faults kept in memory; `full` makes it a full disk."""
+
+    def __init__(self) -> None:
+        self.held = SetNetworkFaults(0, WHOLE_NETWORK)
+        self.full = False
+
+    def read(self) -> SetNetworkFaults:
+        return self.held
+
+    def write(self, faults: SetNetworkFaults) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.held = faults
 
 
 class FakeCallers:

@@ -65,7 +65,9 @@ async def test_nothing_is_written_where_info_is_off(
 
 async def test_transactions_that_come_and_go_are_named(chain: FakeChain, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
-    process = RpcProcess(chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS)
+    process = RpcProcess(
+        chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS, chain.faults
+    )
     await process.open()
     executed, evicted = transfer(0), transfer(0, key=KEYS[1])
     for transaction in (executed, evicted):

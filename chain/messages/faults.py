@@ -1,0 +1,38 @@
+"""Faults on purpose: rpc tells the validators which network faults are in force, and the supervisor whom to stop."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from chain.codec import message
+from chain.network_faults import NetworkFaults
+
+
+@message(120)
+@dataclass(frozen=True, slots=True)
+class SetNetworkFaults:
+    """rpc → validator: from now on these, in place of those before. Answer: Done.
+
+    `revision` grows with each change, so that a message that comes late undoes nothing. Also what the file holds from
+    which a process that starts again learns what is in force.
+    """
+
+    revision: int
+    faults: NetworkFaults
+
+
+class ProcessAction(IntEnum):
+    """What to do with a process of the chain."""
+
+    KILL = 1
+    PAUSE = 2
+    RESUME = 3
+    RESTART = 4
+
+
+@message(121)
+@dataclass(frozen=True, slots=True)
+class ControlProcess:
+    """rpc → supervisor: a process's name and what to do with it. Answer: Done once it is under way, or Failed."""
+
+    name: str
+    action: ProcessAction

@@ -1,0 +1,44 @@
+"""Asks a running chain over JSON-RPC, for the commands that show and change one."""
+
+import http.client
+import json
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from node.errors import NodeError
+
+TIMEOUT_S = 5.0
+
+
+class NoChain(NodeError):
+    def __init__(self, url: str, reason: object) -> None:
+        super().__init__(
+            f"no chain answers at {url} ({reason}): start one with scripts/up, or give its --port or --url"
+        )
+
+
+class RefusedByChain(NodeError):
+    """The chain does not do what it was asked; it said why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.sub(r"^invalid argument \d+: ", "", message))
+
+
+def ask(url: str, method: str, *params: Any) -> Any:
+    """The result of a JSON-RPC method. Raises NoChain, and RefusedByChain when it answers with an error."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    try:
+        if parts.scheme != "http" or parts.hostname is None:
+            raise NoChain(url, "not an http:// address")
+        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_S)
+        connection.request("POST", parts.path or "/", body, {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NoChain(url, error) from error
+    if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
+        raise NoChain(url, "it is not Tandem")
+    if "error" in answer:
+        raise RefusedByChain(str(answer["error"].get("message")))
+    return answer["result"]

@@ -1,0 +1,71 @@
+"""tandem_*: breaking the chain on purpose. All methods that do are here, so that they can be left out together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from chain.network_faults import WHOLE_NETWORK, NetworkFaults
+from chain.types import ValidatorIndex
+from rpc.fault_arguments import checked_validator, duration, groups, partition_of, percentage
+from rpc.methods import Node, method, optional
+from rpc.params import boolean, decimal_or_hex
+from rpc.render import JsonObject
+
+V = TypeVar("V", int, float)
+
+
+@method("tandem_network")
+async def network(node: Node) -> JsonObject:
+    """The faults in force between the validators."""
+    return network_faults(node)
+
+
+@method("tandem_partition", groups, optional(boolean, False))
+async def partition(node: Node, named: list[list[int]], one_way: bool) -> JsonObject:
+    """Cuts the groups off from each other; validators in none of them are one more group. Replaces a partition."""
+    parts = partition_of(named, len(node.validators), one_way)
+    return await _change(node, lambda faults: replace(faults, groups=parts, one_way=one_way))
+
+
+@method("tandem_heal")
+async def heal(node: Node) -> JsonObject:
+    """Ends every fault of the network."""
+    return await _change(node, lambda _: WHOLE_NETWORK)
+
+
+@method("tandem_setDelay", decimal_or_hex, duration)
+async def set_delay(node: Node, validator: int, delay_ms: int) -> JsonObject:
+    """Delays all that a validator says to the others and hears from them; 0ms ends that."""
+    index = checked_validator(validator, len(node.validators))
+    return await _change(node, lambda faults: replace(faults, delays_ms=_with(faults.delays_ms, index, delay_ms)))
+
+
+@method("tandem_setDropRate", decimal_or_hex, percentage)
+async def set_drop_rate(node: Node, validator: int, percent: float) -> JsonObject:
+    """Loses so many of the messages that a validator says to the others and hears from them; 0% ends that."""
+    index = checked_validator(validator, len(node.validators))
+    return await _change(
+        node, lambda faults: replace(faults, drops_percent=_with(faults.drops_percent, index, percent))
+    )
+
+
+def network_faults(node: Node) -> JsonObject:
+    """The faults in force; `notTold` are the validators that are away or stopped, and learn of them when back."""
+    faults = node.network.faults
+    return {
+        "partition": {"groups": faults.groups, "oneWay": faults.one_way} if faults.groups else None,
+        "delays": [{"validator": index, "milliseconds": ms} for index, ms in sorted(faults.delays_ms.items())],
+        "drops": [{"validator": index, "percent": percent} for index, percent in sorted(faults.drops_percent.items())],
+        "notTold": node.network.not_told,
+    }
+
+
+async def _change(node: Node, change: Callable[[NetworkFaults], NetworkFaults]) -> JsonObject:
+    await node.network.change(change(node.network.faults))
+    return network_faults(node)
+
+
+def _with(values: Mapping[ValidatorIndex, V], index: ValidatorIndex, value: V) -> dict[ValidatorIndex, V]:
+    """The values with this one; none for 0."""
+    others = {known: other for known, other in values.items() if known != index}
+    return {**others, index: value} if value else others
