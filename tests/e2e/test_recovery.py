@@ -191,18 +191,98 @@ def test_a_stopped_chain_goes_on_where_it_was(tmp_path: Path) -> None:
         assert height(rpc) == int(before["number"], 16) + 1
 
 
+def transfer(private_key: str, nonce: int, fee: int = 10**10) -> Any:
+    fields = {"chainId": 31337, "nonce": nonce, "gas": 21_000, "gasPrice": fee, "to": RECIPIENT, "value": 1}
+    return Account.from_key(private_key).sign_transaction(fields)
+
+
+def send(rpc: JsonRpc, transaction: Any) -> None:
+    rpc.call("eth_sendRawTransaction", transaction.raw_transaction.to_0x_hex())
+
+
+def validators_agree(rpc: JsonRpc, head: int, validators: int = 4) -> bool:
+    """Whether each of them has every block committed, executed and verified, and holds no transaction."""
+    rows = [row for row in rpc.call("tandem_status")["validators"] if "heights" in row]
+    at_head = [
+        row["mempool"]["transactions"] == 0
+        and all(row["heights"][stage] == head for stage in ("committed", "executed", "verified"))
+        for row in rows
+    ]
+    return at_head == [True] * validators
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["execution and a validator", "everything"])
+def test_a_validator_that_missed_many_results_gets_them_all_after_a_restart(everything: bool, tmp_path: Path) -> None:
+    """What it holds was included while it could not hear of it; execution forgets what it told whom."""
+    options = ("--data-dir", str(tmp_path / "chain"), "--accounts", "14", "--check-serial")
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        keys = [account["privateKey"] for account in running.ready()["accounts"]]
+        port, pids = running.port, running.pids()
+        for key in keys:
+            send(rpc, transfer(key, 1))  # every validator holds it until nonce 0 has come
+        os.kill(pids["validator-3"], signal.SIGSTOP)
+        for key in keys:
+            before = height(rpc)
+            send(rpc, transfer(key, 0))
+            wait_until(lambda before=before: height(rpc) > before, "a block")  # type: ignore[misc]
+        assert height(rpc) > 10
+        if everything:
+            running.kill_everything()
+        else:
+            for name in ("execution", "validator-3"):
+                os.kill(pids[name], signal.SIGKILL)
+            check_results_are_known(running, keys)
+    if everything:
+        with chain(*options, port=port) as running:
+            check_results_are_known(running, keys)
+
+
+def check_results_are_known(running: ChainProcess, keys: list[str]) -> None:
+    """Two transactions of each account are included, every validator knows, and none of them is proposed again."""
+    with contextlib.closing(running.rpc()) as rpc:
+        hashes = [transfer(key, nonce).hash.to_0x_hex() for key in keys for nonce in (0, 1)]
+
+        def statuses() -> set[str]:
+            return {rpc.call("tandem_getTransactionStatus", hash)["status"] for hash in hashes}
+
+        wait_until(lambda: statuses() == {"included"}, "every transaction is included")
+        wait_until(lambda: validators_agree(rpc, height(rpc)), "every validator has every block and every result")
+        head = height(rpc)
+        last = transfer(keys[0], 2)
+        send(rpc, last)
+        wait_until(lambda: rpc.call("eth_getTransactionReceipt", last.hash.to_0x_hex()), "a receipt")
+        assert rpc.call("eth_getBlockByNumber", hex(head + 1), False)["transactions"] == [last.hash.to_0x_hex()]
+        wait_until(lambda: validators_agree(rpc, head + 1), "every validator has the next block")
+        assert rpc.call("tandem_status")["execution"]["counters"]["left_out"] == 0
+
+
+def test_why_a_transaction_was_given_up_is_known_after_everything_was_killed(tmp_path: Path) -> None:
+    options = ("--data-dir", str(tmp_path / "chain"))
+    with chain(*options) as running:
+        key = running.ready()["accounts"][0]["privateKey"]
+        cheap, dear = transfer(key, 1), transfer(key, 1, 2 * 10**10)
+        with contextlib.closing(running.rpc()) as rpc:
+            send(rpc, cheap)
+            send(rpc, dear)
+        running.kill_everything()
+        port = running.port
+    with chain(*options, port=port) as running, contextlib.closing(running.rpc()) as rpc:
+
+        def status() -> Any:
+            return rpc.call("tandem_getTransactionStatus", cheap.hash.to_0x_hex())
+
+        wait_until(lambda: status()["status"] == "evicted", "the validators have told of the eviction")
+        assert status()["reason"] == f"replaced by {dear.hash.to_0x_hex()}"
+        assert rpc.call("tandem_getTransactionStatus", dear.hash.to_0x_hex())["status"] == "pending"
+
+
 def test_why_a_transaction_was_given_up_is_known_after_rpc_was_killed() -> None:
     with chain() as running:
-        account = Account.from_key(running.ready()["accounts"][0]["privateKey"])
-
-        def signed(fee: int) -> Any:
-            fields = {"chainId": 31337, "nonce": 1, "gas": 21_000, "gasPrice": fee, "to": RECIPIENT, "value": 1}
-            return account.sign_transaction(fields)
-
-        cheap, dear = signed(10**10), signed(2 * 10**10)
+        account = running.ready()["accounts"][0]
+        cheap, dear = transfer(account["privateKey"], 1), transfer(account["privateKey"], 1, 2 * 10**10)
         with contextlib.closing(running.rpc()) as rpc:
-            for transaction in (cheap, dear):
-                rpc.call("eth_sendRawTransaction", transaction.raw_transaction.to_0x_hex())
+            send(rpc, cheap)
+            send(rpc, dear)
         pid = running.pids()["rpc"]
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: running.pids()["rpc"] != pid, "rpc is back")
@@ -214,7 +294,7 @@ def test_why_a_transaction_was_given_up_is_known_after_rpc_was_killed() -> None:
             wait_until(lambda: status()["status"] == "evicted", "the validators have told of the eviction")
             assert status()["reason"]
             assert rpc.call("tandem_getTransactionStatus", dear.hash.to_0x_hex())["status"] == "pending"
-            assert rpc.call("eth_getTransactionCount", account.address, "pending") == "0x0"
+            assert rpc.call("eth_getTransactionCount", account["address"], "pending") == "0x0"
 
 
 def parent_of(pid: int) -> int:
