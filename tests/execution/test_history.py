@@ -1,0 +1,55 @@
+"""What is told again of a block after a restart is what was told of it when it was executed."""
+
+import pytest
+
+from chain.signing import sign
+from chain.transactions import SET_CODE, Authorization
+from chain.types import BlockNumber, Gas, Wei
+from execution.assembly import ExecutedBlock
+from execution.history import Announcement, BlockNotStored, History, announce
+from tests.execution.test_equivalence import COUNTER, EMPTY, Generator, world_genesis
+from tests.execution.world import ADDRESSES, CHAIN_ID, KEYS, Chain, transaction
+
+COMMITTED = BlockNumber(99)
+
+
+def authorization(authority: int, nonce: int) -> Authorization:
+    unsigned = Authorization(CHAIN_ID, COUNTER, nonce, 0, 0, 0)
+    return Authorization(CHAIN_ID, COUNTER, nonce, *sign(unsigned.signing_hash(), KEYS[authority]))
+
+
+async def told_first_and_again(chain: Chain, block: ExecutedBlock) -> tuple[Announcement, Announcement]:
+    told = announce(block, await chain.apply(block), COMMITTED)
+    return told, await History(chain.storage, COMMITTED).get(block.number)
+
+
+async def test_the_nonce_that_an_authorization_used_and_every_changed_balance_are_told_again() -> None:
+    chain = Chain(world_genesis())
+    set_code = transaction(
+        KEYS[0], 0, type=SET_CODE, to=COUNTER, gas=Gas(200_000), authorizations=(authorization(5, 0),)
+    )
+    transfer = transaction(KEYS[1], 0, to=EMPTY[0], value=Wei(7))
+    gap = transaction(KEYS[2], 3, to=EMPTY[1], value=Wei(1))
+    told, again = await told_first_and_again(chain, await chain.execute([set_code, transfer, gap]))
+    assert again == told
+    states = {state.address: state for state in again.result.senders}
+    assert states[ADDRESSES[5]].nonce == 1
+    assert states[EMPTY[0]].balance == 7
+    assert states[ADDRESSES[2]].nonce == 0, "left out, and its sender's state is what it was refused for"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_random_blocks_are_told_again_alike_also_when_later_ones_have_changed_the_state(seed: int) -> None:
+    chain, generator = Chain(world_genesis()), Generator(seed)
+    told = []
+    for _ in range(4):
+        block = await chain.execute(generator.block(40))
+        told.append(announce(block, await chain.apply(block), COMMITTED))
+    history = History(chain.storage, COMMITTED)
+    for announcement in told:
+        assert await history.get(announcement.result.number) == announcement, f"seed {seed}"
+
+
+async def test_a_block_that_storage_lacks_is_named() -> None:
+    with pytest.raises(BlockNotStored, match="block 3 is not in storage"):
+        await History(Chain(world_genesis()).storage, COMMITTED).get(BlockNumber(3))
