@@ -172,9 +172,8 @@ class Admission:
         adopting = [pooled(t, t.sender()) for t in transactions if t.hash not in self.pool]
         unknown = {t.sender for t in adopting if self.pool.state(t.sender) is None}
         await asyncio.gather(*(self._states.read(address) for address in unknown))
-        for candidate in adopting:
-            if self.pool.state(candidate.sender) is not None:
-                self.pool.adopt(candidate)
+        known = [candidate for candidate in adopting if self.pool.state(candidate.sender) is not None]
+        self._delivery.pass_on([candidate for candidate in known if self.pool.adopt(candidate)], self._adopted)
         for transaction in transactions:
             self.pool.held_by(transaction.hash, validator)
 

@@ -79,6 +79,14 @@ class Delivery:
         feed.backlog = deque(self._pool)
         self._pump(feed)
 
+    def pass_on(self, transactions: Sequence[PooledTransaction], validators: Iterable[ValidatorIndex]) -> None:
+        """Send what one validator held to others that got the pool before."""
+        for index in validators:
+            feed = self._feeds[index]
+            if transactions and feed.link.connected:
+                feed.backlog.extend(transactions)
+                self._pump(feed)
+
     def settled(self, hashes: Iterable[Hash32]) -> None:
         """These were included or given up, which says better than any answer that a validator had taken them."""
         if self._waiting:

@@ -246,8 +246,15 @@ class TransactionPool:
         return Added(None, tuple(sender.entries[nonce].transaction for nonce in range(free, sender.next)))
 
     def adopt(self, transaction: PooledTransaction) -> bool:
-        """Take what a validator holds already, after a restart. False if it is known or executed by now."""
+        """Take what a validator holds already, after a restart. False if it is known, executed or outbid by now.
+
+        Validators may hold different transactions of one nonce, if everything was killed before a replacement had
+        reached them all: the one that outbids the other has replaced it.
+        """
         sender = self._senders[transaction.sender]
+        old = sender.entries.get(transaction.nonce)
+        if old is not None and transaction.nonce >= sender.state.nonce and outbids(transaction, old.transaction):
+            self._drop(old, f"replaced by 0x{transaction.hash.hex()}")
         if not _is_free(sender, transaction.nonce) or len(self._entries) >= self._limits.transactions:
             return False
         self._evictions.pop(transaction.hash, None)

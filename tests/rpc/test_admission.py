@@ -363,6 +363,23 @@ async def test_the_pool_is_rebuilt_from_the_mempools_after_a_restart() -> None:
         await after.send(kept[0])
 
 
+@pytest.mark.parametrize("first", [V0, V1])
+async def test_of_two_mempools_that_differ_in_a_nonce_the_one_that_outbids_is_rebuilt(first: ValidatorIndex) -> None:
+    """Everything was killed when the replacement had reached one validator."""
+    small = await small_chain()
+    cheap = transfer()
+    dear = transfer(max_fee=Wei(2 * cheap.max_fee), max_priority_fee=Wei(2 * cheap.max_priority_fee))
+    for index, held in ((V0, dear), (V1, cheap)):
+        small.validators[index].mempool[held.hash] = pooled_like(held.raw, ACCOUNTS[0])
+    for index in (first, V0 if first == V1 else V1):
+        small.admission.validator_joined(index)
+        await turns(40)
+    await small.admission.transaction_evicted(V0, Evicted(cheap.hash, f"replaced by 0x{dear.hash.hex()}"))
+    assert [t.hash for t in small.admission.pool] == [dear.hash]
+    assert small.admission.pool.eviction(cheap.hash) == f"replaced by 0x{dear.hash.hex()}"
+    assert dear.hash in small.validators[V1].mempool, "sent to those that lack it"
+
+
 async def test_a_validators_word_on_a_sender_is_not_taken() -> None:
     small = await small_chain()
     forged = pooled_like(transfer().raw, ACCOUNTS[5])
