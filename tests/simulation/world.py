@@ -1,230 +1,99 @@
 """A whole chain in one thread: replicas, the network between them, execution, and a clock that only events move.
 
 Everything that happens is decided by one seed. Replicas are the real ones, with their mempools and stores; signatures
-are cheap stand-ins and execution is a ledger of nonces. Faults are switched on by `Faults` and by calling `crash`,
-`restart`, `split` and `heal`. The oracles run as things happen: two replicas never commit different proposals at one
-height, no replica signs two votes for one round (whatever it lost in a crash), and nothing is included twice.
+are cheap stand-ins and execution is a ledger of nonces. What breaks is done from outside, through the methods here.
+The oracles look on as things happen (`oracles.py`).
 """
 
 import heapq
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
-from chain.keccak import keccak256
-from chain.messages.mempool import Admit, Admitted, BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.messages.mempool import Admit, BlockResult, PooledTransaction
 from chain.proposals import Proposal
-from chain.types import Address, BlockNumber, Hash32, Round, ValidatorIndex, Wei
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from consensus.errors import ConsensusError
-from consensus.events import MessageReceived, PeerConnected, PeerMessage, Started, Timer, TimerFired
-from consensus.replica import AdmitReceived, BlockResultReceived, Input, Replica
+from consensus.events import MessageReceived, PeerConnected, PeerMessage
+from consensus.leaders import LeaderSchedule
+from consensus.registry import leader_schedule, rule_set
+from consensus.replica import AdmitReceived, BlockResultReceived, Environment, Replica
+from consensus.rules import RuleSet
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
-from consensus.wire import Vote
-from tests.consensus.builders import (
-    ETHER,
-    GWEI,
-    START_MS,
-    CheapSigner,
-    CheapVerifier,
-    CrashableDatabase,
-    make_genesis,
-)
+from consensus.signatures import Signer
+from consensus.wire import ProposalMessage
+from tests.consensus.builders import START_MS, CheapVerifier, make_genesis
+from tests.simulation.execution import Executor
+from tests.simulation.network import Network
+from tests.simulation.node import Node
+from tests.simulation.oracles import Oracles
+from tests.simulation.scenario import Chain, Rates
 
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """Chances per message, and the longest delays in microseconds.
-
-    `drops` says for a kind of message how often it is lost, instead of `drop`: losing votes and news of certificates,
-    but few timeouts, hides certificates from most replicas, and that is what makes branches compete.
-    """
-
-    drop: float = 0.0
-    drops: Mapping[type, float] = field(default_factory=dict)
-    duplicate: float = 0.0
-    delay_us: int = 500
-    execution_us: int = 2_000
-
-
-class Node:
-    """One replica's process: it can die and come back with what its database kept."""
-
-    def __init__(self, world: "World", index: ValidatorIndex) -> None:
-        self.world = world
-        self.index = index
-        self.database = CrashableDatabase()
-        self.timers: dict[Timer, int] = {}
-        self.lives = 0
-        self.alive = False
-        self.sends_left: int | None = None
-        self.checked_height = 0
-        self.given_up: dict[Hash32, str] = {}
-        self.reports: list[ConsensusError] = []
-        self.replica: Replica
-
-    def start(self) -> None:
-        self.lives += 1
-        self.alive = True
-        self.sends_left = None
-        self.timers = {}
-        genesis, settings = self.world.genesis, self.world.settings
-        self.replica = Replica(
-            self.index, genesis, CheapSigner(self.index), CheapVerifier(), self.database, self, settings
-        )
-        self.checked_height = min(self.checked_height, self.replica.store.committed_height)
-        self.take([Started()])
-
-    def take(self, inputs: Sequence[Input]) -> None:
-        if self.alive:
-            self.replica.handle(inputs, self.world.now_ms)
-            self.check_commits()
-            if self.sends_left is not None:
-                self.world.crash(self.index)
-
-    def check_commits(self) -> None:
-        store = self.replica.store
-        for height in range(self.checked_height + 1, store.committed_height + 1):
-            id = store.id_at_height(height)
-            assert id is not None
-            self.world.observe_commit(height, store.proposal(id))
-        self.checked_height = store.committed_height
-
-    # Environment
-
-    def send(self, to: ValidatorIndex, message: PeerMessage) -> None:
-        if self.sends_left is not None:
-            if self.sends_left == 0:
-                return
-            self.sends_left -= 1
-        if isinstance(message, Vote):
-            self.world.observe_vote(message)
-        self.world.transmit(self.index, to, message)
-
-    def set_timer(self, timer: Timer, token: int, delay_ms: int) -> None:
-        self.timers[timer] = token
-        life = self.lives
-        self.world.after(delay_ms * 1000, lambda: self.fire(timer, token, life))
-
-    def cancel_timer(self, timer: Timer) -> None:
-        self.timers.pop(timer, None)
-
-    def fire(self, timer: Timer, token: int, life: int) -> None:
-        if self.alive and life == self.lives and self.timers.get(timer) == token:
-            del self.timers[timer]
-            self.take([TimerFired(timer, token)])
-
-    def admitted(self, ticket: int, answer: Admitted) -> None:
-        self.world.observe_admitted(self.index, answer)
-
-    def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
-        self.given_up.update(transactions)
-
-    def blocks_committed(self) -> None:
-        self.world.after(1, self.world.executor.run)
-
-    def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
-        self.reports.append(error)
-
-
-@dataclass(slots=True)
-class Executor:
-    """Execution as validators see it: takes committed blocks in order, answers with nonces and balances."""
-
-    world: "World"
-    number: int = 0
-    busy: bool = False
-    nonces: dict[Address, int] = field(default_factory=dict)
-    results: list[BlockResult] = field(default_factory=list)
-    included: dict[Hash32, int] = field(default_factory=dict)
-    left_out: list[tuple[Hash32, str]] = field(default_factory=list)
-
-    def run(self) -> None:
-        proposal = self.world.blocks.get(BlockNumber(self.number + 1))
-        if proposal is None or self.busy:
-            return
-        self.busy = True
-        delay = self.world.random.randrange(100, self.world.faults.execution_us + 101)
-        self.world.after(delay, lambda: self.finish(proposal))
-
-    def finish(self, proposal: Proposal) -> None:
-        self.busy = False
-        self.number += 1
-        included: list[Hash32] = []
-        left_out: list[LeftOut] = []
-        touched: set[Address] = set()
-        for raw in proposal.transactions:
-            tx = self.world.pooled[keccak256(raw)]
-            nonce = self.nonces.get(tx.sender, 0)
-            if tx.nonce != nonce:
-                left_out.append(LeftOut(tx.hash, f"nonce {tx.nonce} at {nonce}", retry=tx.nonce > nonce))
-                continue
-            assert tx.hash not in self.included, "a transaction was included twice"
-            self.nonces[tx.sender] = nonce + 1
-            self.included[tx.hash] = self.number
-            included.append(tx.hash)
-            touched.add(tx.sender)
-        self.left_out.extend((left.hash, left.reason) for left in left_out)
-        result = BlockResult(
-            number=BlockNumber(self.number),
-            proposal=proposal.id,
-            header_hash=keccak256(b"header" + proposal.id),
-            gas_limit=self.world.genesis.gas_limit,
-            next_base_fee=Wei(GWEI),
-            included=tuple(included),
-            left_out=tuple(left_out),
-            senders=tuple(self.state(sender) for sender in sorted(touched)),
-        )
-        self.results.append(result)
-        for node in self.world.nodes:
-            self.deliver(node, result)
-        self.run()
-
-    def deliver(self, node: Node, result: BlockResult) -> None:
-        life = node.lives
-        self.world.after_in_order(
-            ("execution", node.index), lambda: node.take([BlockResultReceived(result)]) if node.lives == life else None
-        )
-
-    def catch_up(self, node: Node) -> None:
-        """A validator came back: it gets again what it may have missed."""
-        executed = node.replica.core.status().executed
-        for result in self.results[executed:]:
-            self.deliver(node, result)
-
-    def state(self, sender: Address) -> SenderState:
-        return SenderState(sender, self.nonces.get(sender, 0), Wei(1000 * ETHER))
+QUIET_LIMIT_MS = 120_000
+DEFAULT_CHAIN = Chain()
+GOOD_NETWORK = Rates()
 
 
 class World:
+    """`rules` and `leaders` stand in for those that `chain` names."""
+
     def __init__(
         self,
         seed: int,
-        validators: int = 4,
-        faults: Faults = Faults(),
+        chain: Chain = DEFAULT_CHAIN,
+        rates: Rates = GOOD_NETWORK,
         settings: ConsensusSettings = DEFAULT_SETTINGS,
-        max_lag: int = 3,
+        rules: RuleSet | None = None,
+        leaders: LeaderSchedule | None = None,
     ) -> None:
         self.random = random.Random(seed)
-        self.genesis = make_genesis(validators, max_lag)
+        self.genesis = make_genesis(
+            chain.validators, chain.max_lag, chain.stakes, rules=chain.rules, leaders=chain.leaders
+        )
+        self.rules = rules or rule_set(chain.rules)
+        stakes = [identity.stake for identity in self.genesis.validators]
+        self.leaders = leaders or leader_schedule(chain.leaders, stakes)
         self.settings = settings
-        self.faults = faults
-        self.now_us = 0
-        self.events = 0
-        self.messages = 0
-        self.pooled: dict[Hash32, PooledTransaction] = {}
-        self.blocks: dict[BlockNumber, Proposal] = {}
-        self.chain: dict[int, Hash32] = {}
-        self.votes: dict[tuple[ValidatorIndex, Round], Hash32] = {}
-        self.refused: list[tuple[ValidatorIndex, Hash32, str]] = []
-        self.group_of: dict[ValidatorIndex, int] = {}
+        self.counts: Counter[str] = Counter()
+        self.network = Network(rates, self.random, self.counts)
         self.executor = Executor(self)
+        self.oracles = Oracles(self.executor.executed)
+        self.now_us = 0
+        self.trace = 0
+        self.pooled: dict[Hash32, PooledTransaction] = {}
+        self.changes_messages = rates.corrupt > 0
+        self.branches: dict[Hash32, set[Hash32]] = {}
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self._last_in_order: dict[object, int] = {}
-        self.nodes = [Node(self, ValidatorIndex(i)) for i in range(validators)]
+        self.nodes = self.make_nodes()
+        self._slots = {index: [node for node in self.nodes if node.index == index] for index in range(chain.validators)}
+
+    def make_nodes(self) -> list[Node]:
+        return [Node(self, i, ValidatorIndex(i)) for i in range(len(self.genesis.validators))]
+
+    def start(self) -> None:
         for node in self.nodes:
             node.start()
+        for node in self.nodes:
+            self.greet(node)
+
+    def replica(self, node: Node, signer: Signer, environment: Environment) -> Replica:
+        return Replica(
+            node.index,
+            self.genesis,
+            signer,
+            CheapVerifier(),
+            node.disk,
+            environment,
+            self.settings,
+            rules=self.rules,
+            leaders=self.leaders,
+        )
+
+    # Time
 
     @property
     def now_ms(self) -> int:
@@ -236,116 +105,146 @@ class World:
 
     def after_in_order(self, lane: object, action: Callable[[], None]) -> None:
         """As one connection delivers: late, but in the order sent."""
-        at = max(self.now_us + self.random.randrange(20, self.faults.delay_us + 21), self._last_in_order.get(lane, 0))
+        at = max(self.now_us + self.network.delay_us(), self._last_in_order.get(lane, 0))
         self._last_in_order[lane] = at
         self.after(at - self.now_us, action)
 
+    def run_for(self, duration_us: int) -> None:
+        end = self.now_us + duration_us
+        while self._queue and self._queue[0][0] <= end:
+            self._step()
+        self.now_us = end
+
+    def run_until(self, true: Callable[[], bool], limit_ms: int) -> None:
+        end = self.now_us + limit_ms * 1000
+        while not true():
+            assert self._queue, "everything stands still"
+            assert self._queue[0][0] <= end, f"the chain is still busy after {limit_ms} ms"
+            self._step()
+
+    def run_until_quiet(self, limit_ms: int = QUIET_LIMIT_MS) -> None:
+        """Until nothing is on its way and no timer runs."""
+        self.run_until(lambda: not self._queue, limit_ms)
+
+    def _step(self) -> None:
+        self.now_us, _, action = heapq.heappop(self._queue)
+        self.counts["events"] += 1
+        action()
+
     # The network
 
-    def connected(self, a: ValidatorIndex, b: ValidatorIndex) -> bool:
-        return self.group_of.get(a, 0) == self.group_of.get(b, 0)
+    def transmit(self, sender: Node, to: ValidatorIndex, message: PeerMessage) -> None:
+        self.counts["messages"] += 1
+        if type(message) is ProposalMessage:
+            self._note_branch(message.proposal)
+        for node in self._slots[to]:
+            if self.passes(sender, node, message):
+                for copy in self.network.copies(message):
+                    self.after(self.network.delay_us(), partial(self.arrive, sender, node, copy, node.lives))
 
-    def transmit(self, sender: ValidatorIndex, to: ValidatorIndex, message: PeerMessage) -> None:
-        self.messages += 1
-        copies = 0 if self.random.random() < self.faults.drops.get(type(message), self.faults.drop) else 1
-        if self.random.random() < self.faults.duplicate:
-            copies += 1
-        for _ in range(copies):
-            delay = self.random.randrange(20, self.faults.delay_us + 21)
-            self.after(delay, partial(self.arrive, sender, to, message, self.nodes[to].lives))
+    def passes(self, sender: Node, to: Node, message: PeerMessage) -> bool:
+        """Whether a message is let onto its way at all."""
+        return True
 
-    def arrive(self, sender: ValidatorIndex, to: ValidatorIndex, message: PeerMessage, life: int) -> None:
-        if self.connected(sender, to) and self.nodes[to].lives == life:
-            self.nodes[to].take([MessageReceived(sender, message)])
+    def arrive(self, sender: Node, to: Node, message: PeerMessage, life: int) -> None:
+        self.trace = zlib.crc32(b"%d %d %d %d" % (self.now_us, sender.slot, to.slot, life), self.trace)
+        if to.lives != life or not self.network.reaches(sender.slot, to.slot):
+            return
+        if isinstance(message, self.rules.messages):
+            to.take([MessageReceived(sender.index, message)])
 
-    def greet(self, a: ValidatorIndex) -> None:
+    def greet(self, node: Node) -> None:
         """Connects a node to all it can reach, as its links do when it starts."""
-        for b in range(len(self.nodes)):
-            other = ValidatorIndex(b)
-            if other != a and self.connected(a, other) and self.nodes[a].alive and self.nodes[b].alive:
-                self.nodes[a].take([PeerConnected(other)])
-                self.nodes[b].take([PeerConnected(a)])
-
-    def split(self, groups: Sequence[Sequence[int]]) -> None:
-        self.group_of = {ValidatorIndex(member): i for i, group in enumerate(groups) for member in group}
+        for other in self.nodes:
+            if other.index != node.index and self.network.connected(node.slot, other.slot):
+                if node.alive and other.alive:
+                    node.take([PeerConnected(other.index)])
+                if node.alive and other.alive:
+                    other.take([PeerConnected(node.index)])
 
     def heal(self) -> None:
-        self.group_of = {}
+        self.network.mend()
         for node in self.nodes:
-            self.greet(node.index)
+            self.greet(node)
 
-    def crash(self, index: int, unsynced_lost: int = 0) -> None:
-        node = self.nodes[index]
-        node.alive = False
-        node.sends_left = None
-        node.timers = {}
-        node.database.lose_unsynced(unsynced_lost)
+    def _note_branch(self, proposal: Proposal) -> None:
+        known = self.branches.setdefault(proposal.parent, set())
+        if proposal.id not in known:
+            known.add(proposal.id)
+            self.counts["proposals"] += 1
+            self.counts["rivals of another proposal"] += len(known) > 1
 
-    def crash_while_sending(self, index: int) -> None:
-        """At the next thing it does: after the durable write, in the middle of its messages."""
-        self.nodes[index].sends_left = self.random.randrange(3)
+    # Processes
 
-    def restart(self, index: int) -> None:
-        node = self.nodes[index]
+    def kill(self, node: Node, unsynced_lost: int = 0) -> None:
+        node.die()
+        node.disk.lose_unsynced(unsynced_lost)
+
+    def restart(self, node: Node) -> None:
         if not node.alive:
+            self.counts["restarts"] += 1
             node.start()
-            self.greet(node.index)
-            self.executor.catch_up(node)
-            self.resend(node)
+            self.greet(node)
+            for result in self.executor.results[node.replica.core.status().executed if node.alive else 0 :]:
+                self._deliver(node, result)
+            self._resend(node)
+
+    # Execution
+
+    def block(self, number: BlockNumber) -> Proposal | None:
+        return self.oracles.blocks.get(number)
+
+    def blocks_committed(self) -> None:
+        self.after(1, self.executor.run)
+
+    def execution_time_us(self) -> int:
+        return 100 + int(self.random.random() * self.network.rates.execution_us)
+
+    def deliver_result(self, result: BlockResult) -> None:
+        for node in self.nodes:
+            self._deliver(node, result)
+
+    def _deliver(self, node: Node, result: BlockResult) -> None:
+        life = node.lives
+        self.after_in_order(
+            ("execution", node.slot), lambda: node.take([BlockResultReceived(result)]) if node.lives == life else None
+        )
 
     # Clients
 
     def admit(self, transactions: Sequence[PooledTransaction], to: Sequence[int] | None = None) -> None:
         for tx in transactions:
             self.pooled[tx.hash] = tx
-        for index in range(len(self.nodes)) if to is None else to:
-            self.after_in_order(("rpc", index), lambda node=self.nodes[index]: self.offer(node, transactions))  # type: ignore[misc]
+        for node in self.nodes if to is None else [self.nodes[slot] for slot in to]:
+            self.after_in_order(("rpc", node.slot), partial(self._offer, node, transactions))
 
-    def offer(self, node: Node, transactions: Sequence[PooledTransaction]) -> None:
+    def _offer(self, node: Node, transactions: Sequence[PooledTransaction]) -> None:
         states = tuple(self.executor.state(sender) for sender in sorted({tx.sender for tx in transactions}))
         node.take([AdmitReceived(Admit(tuple(transactions), states, BlockNumber(self.executor.number)), 0)])
 
-    def resend(self, node: Node) -> None:
+    def _resend(self, node: Node) -> None:
         """As rpc does for a validator that comes back."""
         waiting = [tx for tx in self.pooled.values() if tx.hash not in self.executor.included]
         if waiting:
-            self.after_in_order(("rpc", node.index), lambda: self.offer(node, waiting))
+            self.after_in_order(("rpc", node.slot), partial(self._offer, node, waiting))
 
-    # Oracles
+    # Looking at it
 
-    def observe_commit(self, height: int, proposal: Proposal) -> None:
-        agreed = self.chain.setdefault(height, proposal.id)
-        assert agreed == proposal.id, f"two proposals are committed at height {height}"
-        if proposal.makes_block:
-            self.blocks[proposal.number] = proposal
-
-    def observe_vote(self, vote: Vote) -> None:
-        voted = self.votes.setdefault((vote.validator, vote.round), vote.proposal)
-        assert voted == vote.proposal, f"validator {vote.validator} voted twice in round {vote.round}"
-
-    def observe_admitted(self, index: ValidatorIndex, answer: Admitted) -> None:
-        self.refused.extend((index, hash, reason) for hash, reason in answer.refused)
-
-    # Running
-
-    def run_for(self, duration_ms: int) -> None:
-        end = self.now_us + duration_ms * 1000
-        while self._queue and self._queue[0][0] <= end:
-            self._step()
-        self.now_us = end
-
-    def run_until_quiet(self, limit_ms: int = 120_000) -> None:
-        """Until nothing is on its way and no timer runs. Fails if that takes longer than the limit."""
-        end = self.now_us + limit_ms * 1000
-        while self._queue:
-            assert self._queue[0][0] <= end, f"the chain is still busy after {limit_ms} ms"
-            self._step()
-
-    def _step(self) -> None:
-        self.now_us, _, action = heapq.heappop(self._queue)
-        self.events += 1
-        action()
+    @property
+    def honest(self) -> list[Node]:
+        return [node for node in self.nodes if node.watched]
 
     @property
     def idle(self) -> bool:
         return not any(node.timers for node in self.nodes if node.alive)
+
+    @property
+    def round(self) -> Round:
+        """The newest round that an honest replica is in."""
+        return max(node.replica.core.status().round for node in self.honest if node.alive)
+
+    def refused(self, node: Node, peer: ValidatorIndex | None, error: ConsensusError) -> None:
+        self.counts[f"refused: {type(error).__name__}"] += 1
+        all_honest = all(other.watched for other in self.nodes)
+        if peer is not None and all_honest and not self.changes_messages:
+            self.oracles.rejected(node.index, peer, error)

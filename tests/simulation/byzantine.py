@@ -1,0 +1,3 @@
+"""Replicas that lie."""
+
+BEHAVIOURS: dict[str, type] = {}

@@ -1,0 +1,95 @@
+"""Execution as validators see it: takes committed blocks in order, answers with nonces and balances."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chain.keccak import keccak256
+from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.proposals import ExecutedBlock, Proposal
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from tests.consensus.builders import ETHER, GAS_LIMIT, GWEI
+from tests.simulation.oracles import Violation
+
+
+class Surroundings(Protocol):
+    """What execution needs of the world."""
+
+    pooled: dict[Hash32, PooledTransaction]
+
+    def block(self, number: BlockNumber) -> Proposal | None: ...
+
+    def after(self, delay_us: int, action: Callable[[], None]) -> None: ...
+
+    def execution_time_us(self) -> int: ...
+
+    def deliver_result(self, result: BlockResult) -> None: ...
+
+
+@dataclass(slots=True)
+class Executor:
+    """A ledger of nonces."""
+
+    around: Surroundings
+    gas_limit: Gas = GAS_LIMIT
+    number: int = 0
+    busy: bool = False
+    nonces: dict[Address, int] = field(default_factory=dict)
+    results: list[BlockResult] = field(default_factory=list)
+    included: dict[Hash32, int] = field(default_factory=dict)
+
+    def run(self) -> None:
+        proposal = self.around.block(BlockNumber(self.number + 1))
+        if proposal is None or self.busy:
+            return
+        self.busy = True
+        self.around.after(self.around.execution_time_us(), lambda: self.finish(proposal))
+
+    def finish(self, proposal: Proposal) -> None:
+        self.busy = False
+        self.number += 1
+        included: list[Hash32] = []
+        left_out: list[LeftOut] = []
+        touched: set[Address] = set()
+        for raw in proposal.transactions:
+            tx = self.around.pooled[keccak256(raw)]
+            nonce = self.nonces.get(tx.sender, 0)
+            if tx.nonce != nonce:
+                left_out.append(LeftOut(tx.hash, f"nonce {tx.nonce} at {nonce}", retry=tx.nonce > nonce))
+                continue
+            if tx.hash in self.included:
+                raise Violation("a transaction was included twice")
+            self.nonces[tx.sender] = nonce + 1
+            self.included[tx.hash] = self.number
+            included.append(tx.hash)
+            touched.add(tx.sender)
+        self.results.append(self._result(proposal, included, left_out, sorted(touched)))
+        self.around.deliver_result(self.results[-1])
+        self.run()
+
+    def state(self, sender: Address) -> SenderState:
+        return SenderState(sender, self.nonces.get(sender, 0), Wei(1000 * ETHER))
+
+    def executed(self, number: BlockNumber) -> ExecutedBlock | None:
+        """The truth about a block, if it is known yet."""
+        if number > len(self.results):
+            return None
+        return ExecutedBlock(number, self.results[number - 1].header_hash)
+
+    def _result(
+        self,
+        proposal: Proposal,
+        included: Sequence[Hash32],
+        left_out: Sequence[LeftOut],
+        touched: Sequence[Address],
+    ) -> BlockResult:
+        return BlockResult(
+            number=BlockNumber(self.number),
+            proposal=proposal.id,
+            header_hash=keccak256(b"header" + proposal.id),
+            gas_limit=self.gas_limit,
+            next_base_fee=Wei(GWEI),
+            included=tuple(included),
+            left_out=tuple(left_out),
+            senders=tuple(self.state(sender) for sender in touched),
+        )

@@ -1,0 +1,77 @@
+"""Two thousand scenarios drawn from seeds; every one must keep every promise, and together they must meet every fault.
+
+A failing seed is named with the command that runs it again.
+"""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from tests.simulation.campaign import Tally, run_seeds
+from tests.simulation.drawing import ENDS, draw
+from tests.simulation.scenario import scenario_from_json
+
+SEEDS = 2_000
+CHUNK = 100
+PROCESSES = 2
+
+
+@pytest.fixture(scope="module")
+def tally() -> Tally:
+    total = Tally()
+    chunks = [range(start, start + CHUNK) for start in range(0, SEEDS, CHUNK)]
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        for one in pool.map(run_seeds, chunks):
+            total.add(one)
+    return total
+
+
+def test_no_promise_is_broken_whatever_fails(tally: Tally) -> None:
+    assert tally.scenarios == SEEDS
+    assert not tally.failures, f"{len(tally.failures)} of {SEEDS} fail, the first: {tally.failures[0]}"
+
+
+@pytest.mark.parametrize("kind", list(dict.fromkeys([*ENDS, *ENDS.values()])), ids=str)
+def test_every_fault_happens_many_times(tally: Tally, kind: str) -> None:
+    assert tally.counts[f"fault: {kind}"] > SEEDS / 20
+
+
+def test_branches_compete_and_replicas_come_back(tally: Tally) -> None:
+    assert tally.counts["rivals of another proposal"] > SEEDS / 5
+    assert tally.counts["restarts"] > SEEDS
+    assert tally.counts["messages corrupted"] > SEEDS
+
+
+def test_a_scenario_survives_its_file() -> None:
+    for seed in range(50):
+        scenario = draw(seed)
+        assert scenario_from_json(scenario.to_json()) == scenario
+
+
+DIGEST = """
+from tests.simulation.drawing import draw
+from tests.simulation.running import run
+for seed in range(24):
+    outcome = run(draw(seed))
+    print(seed, outcome.trace, outcome.chain.hex(), sorted(outcome.counts.items()), outcome.simulated_us)
+"""
+
+
+def test_a_seed_runs_the_same_in_every_process() -> None:
+    """Down to each message's time of arrival, though sets and dictionaries of strings are ordered differently."""
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count("\n") == 24
