@@ -12,6 +12,8 @@ from node.settings_file import read_settings_file
 
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path, readable=False)
+"""Unchecked: who reads it says what is wrong, and what to do."""
 
 
 def option(name: str, **attributes: Any) -> Callable[[F], F]:
@@ -23,7 +25,7 @@ def option(name: str, **attributes: Any) -> Callable[[F], F]:
 def config_option(command: F) -> F:
     return click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=PATH,
         is_eager=True,
         expose_value=False,
         callback=lambda context, _, value: _use_settings_file(context, value),

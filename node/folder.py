@@ -90,7 +90,9 @@ def _holds_a_chain(path: Path) -> bool:
     try:
         names = sorted(entry.name for entry in made(path).iterdir() if entry.name != LOCK)
     except OSError as error:
-        raise BadDataFolder(f"cannot use the data folder {path}: {error.strerror}; give another --data-dir") from error
+        raise BadDataFolder(
+            f"cannot use the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
+        ) from error
     if names and "chain.json" not in names and not all(map(_HALF_MADE.fullmatch, names)):
         raise BadDataFolder(
             f"{path} is not empty and holds no chain ({names[0]} is there): give an empty or new folder as --data-dir"
@@ -105,7 +107,9 @@ def made(path: Path) -> Path:
     except FileExistsError as error:
         raise BadDataFolder(f"the data folder {path} is a file: give another --data-dir") from error
     except OSError as error:
-        raise BadDataFolder(f"cannot make the data folder {path}: {error.strerror}; give another --data-dir") from error
+        raise BadDataFolder(
+            f"cannot make the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
+        ) from error
     return path
 
 
@@ -129,7 +133,9 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
         }
         _write(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
     except OSError as error:
-        raise BadDataFolder(f"cannot write to the data folder {path}: {error.strerror}") from error
+        raise BadDataFolder(
+            f"cannot write to the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
+        ) from error
     return DataFolder(path, genesis, settings.mnemonic, accounts, durable)
 
 
@@ -162,7 +168,7 @@ def lock(path: Path) -> IO[bytes]:
             raise BadDataFolder(f"another Tandem runs in {path}: stop it, or give another --data-dir") from None
         except OSError as error:
             raise BadDataFolder(
-                f"cannot use the data folder {path}: {error.strerror}; give another --data-dir"
+                f"cannot use the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
             ) from error
         opened.pop_all()
     return file

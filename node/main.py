@@ -3,12 +3,11 @@
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from node.command_options import DEFAULTS, config_option, for_running_chain, option
+from node.command_options import DEFAULTS, PATH, config_option, for_running_chain, option
 from node.errors import NodeError
 from node.fault_commands import net
 from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
@@ -36,7 +35,7 @@ _CHAIN_OPTIONS = [
     option(
         "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."
     ),
-    option("--data-dir", type=click.Path(path_type=Path), help="Folder that keeps the chain; else a temporary one."),
+    option("--data-dir", type=PATH, help="Folder that keeps the chain; else a temporary one."),
     option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
     option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
     option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),

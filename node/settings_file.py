@@ -22,9 +22,11 @@ def read_settings_file(path: Path | None, known: Set[str]) -> dict[str, Any]:
     except FileNotFoundError:
         if path is None:
             return {}
-        raise BadSetting(f"there is no settings file {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"cannot read {file}: {error}") from error
+        raise BadSetting(f"there is no settings file {path}: make it, or name another by --config") from None
+    except OSError as error:
+        raise BadSetting(f"cannot read {file}: {error.strerror}; mend that, or name another by --config") from error
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{file} is not TOML: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"{file} is not TOML: {error}") from error
     return {_known_name(name, known, file): value for name, value in settings.items()}

@@ -55,14 +55,12 @@ class Supervisor:
 
     def run(self) -> int:
         """Until the end; the exit status."""
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_read, False)
-        os.set_blocking(wake_write, False)
+        self._wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in ENDING_SIGNALS:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(wake_write)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
-        self._selector.register(wake_read, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, lambda _: self._take_signals())
         self._selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
         for role in self._plan.light_roles():
             self._processes[role.name] = _Process(role.name, "light")
@@ -110,6 +108,7 @@ class Supervisor:
             self._write_processes()
             self._say_ready()
         else:
+            self._take_signals()  # one sent to the whole group ended this process as well, which is no trouble
             self._on_ended(self._processes[message["ended"]], message["status"])
 
     def _on_server_gone(self, title: str) -> None:
@@ -151,10 +150,10 @@ class Supervisor:
         self._exit_status = 1
         self._stopping = True
 
-    def _on_signal(self, wake_read: int) -> None:
-        numbers = os.read(wake_read, 64)
-        if set(numbers) & ENDING_SIGNALS:
-            self._stopping = True
+    def _take_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            if set(os.read(self._wake_read, 64)) & ENDING_SIGNALS:
+                self._stopping = True
 
     def _on_ready(self, ready_read: int) -> None:
         os.read(ready_read, 64)

@@ -12,13 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.chain_process import ChainProcess, alive, chain, group_members, wait_until
+from tests.e2e.command_line import refusal, tandem
 from tests.e2e.running_node import PROJECT
-
-
-def tandem(*arguments: str, cwd: Path = PROJECT) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "node", *arguments]
-    environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=30, env=environment, check=False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -37,6 +32,19 @@ def test_a_signal_ends_every_process_within_two_seconds(number: signal.Signals) 
     assert not [pid for pid in pids if alive(pid)]
     assert not data.exists(), "a temporary data folder is removed"
     assert running.errors == []
+
+
+def test_a_signal_to_the_whole_group_is_no_trouble() -> None:
+    """As `timeout` and systemd send it; the supervisor learns of the signal and of the workers' ends at once."""
+    running = ChainProcess()
+    worker = running.ready()["processes"]["worker-0"]
+    running.process.send_signal(signal.SIGSTOP)
+    os.killpg(running.process.pid, signal.SIGTERM)
+    wait_until(lambda: not alive(worker), "the worker has ended")
+    running.process.send_signal(signal.SIGCONT)
+    status, _ = running.end(signal.SIGTERM)
+    assert (status, running.errors) == (0, [])
+    assert not [event for event in running.events if event["event"] == "trouble"]
 
 
 @pytest.mark.parametrize("milliseconds", [30, 80, 120, 160, 200, 250, 300, 400, 500, 700])
@@ -119,17 +127,6 @@ def test_status_without_a_chain_says_what_to_do() -> None:
     assert "Traceback" not in shown.stderr
 
 
-def refusal(*options: str, cwd: Path = PROJECT) -> str:
-    """The one line that `tandem up` ends with."""
-    run = tandem("up", *options, cwd=cwd)
-    assert run.returncode != 0, run.stdout
-    assert "Traceback" not in run.stderr
-    line = run.stderr.strip()
-    assert line.startswith("tandem: ")
-    assert "\n" not in line
-    return line
-
-
 def test_a_taken_port_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -154,24 +151,24 @@ def test_a_taken_port_is_named() -> None:
     ],
 )
 def test_an_option_out_of_range_is_refused(options: tuple[str, ...], words: str) -> None:
-    assert words in refusal("--port", "0", *options)
+    assert words in refusal(*options)
 
 
 def test_a_folder_of_another_program_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    line = refusal("--port", "0", "--data-dir", str(tmp_path))
+    line = refusal("--data-dir", str(tmp_path))
     assert "holds no chain" in line
     assert "\n" not in line
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    assert "is a file: give another --data-dir" in refusal("--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert "is a file: give another --data-dir" in refusal("--data-dir", str(tmp_path / "file"))
 
 
 def test_a_folder_in_use_by_another_chain_is_refused(tmp_path: Path) -> None:
     with chain("--data-dir", str(tmp_path / "chain")):
-        line = refusal("--port", "0", "--data-dir", str(tmp_path / "chain"))
+        line = refusal("--data-dir", str(tmp_path / "chain"))
     assert "another Tandem runs in" in line
     assert "\n" not in line
 
@@ -182,7 +179,7 @@ def test_a_damaged_database_is_refused_and_named(tmp_path: Path) -> None:
         running.end()
     manifest = next((folder / "storage-0").glob("MANIFEST-*"))
     manifest.write_bytes(b"not a manifest")
-    line = refusal("--port", "0", "--data-dir", str(folder))
+    line = refusal("--data-dir", str(folder))
     assert "storage" in line
     assert "damaged" in line
     assert "\n" not in line
