@@ -99,7 +99,7 @@ class Mempool:
         for entry in sorted(entries, key=lambda e: e.arrival):
             self._insert(entry)
         for queue in self._queues.values():
-            self._rebuild(queue)
+            self._begin_run(queue)
 
     def transactions_after(self, after: bytes, count: int) -> tuple[tuple[PooledTransaction, ...], bool]:
         """A page of all transactions in the order of their hashes, and whether there are more."""
@@ -174,6 +174,8 @@ class Mempool:
         """What execution made of a block. The same result again changes nothing."""
         changes = MempoolChanges()
         is_news = result.number > self._result
+        for state in result.senders:
+            self._learn_state(state, result.number, changes)
         if is_news:
             self._result, self._next_base_fee = result.number, result.next_base_fee
             self._moved(self._branch.drop_up_to(result.number), [])
@@ -183,7 +185,6 @@ class Mempool:
             for left in result.left_out:
                 self._note_left_out(left, changes)
         for state in result.senders:
-            self._learn_state(state, result.number, changes)
             self._evict_hopeless(state, changes)
         self._with_senders(changes, set())
         self._forget_idle()
@@ -270,7 +271,7 @@ class Mempool:
         if queue.update_state(state.nonce, state.balance, number):
             self._queues.move_to_end(state.address)
             changes.senders[state.address] = None
-            self._rebuild(queue)
+            self._begin_run(queue)
 
     def _with_senders(self, changes: MempoolChanges, more: set[Address]) -> MempoolChanges:
         """Fills in the states of the senders touched, which must be stored as long as they have transactions here."""
@@ -300,8 +301,11 @@ class Mempool:
         del self._entries[transaction.hash]
         self._bytes -= entry.size
         queue = self._queue(transaction.sender)
+        if queue.in_run(transaction.nonce):
+            self._untally(queue)
+            queue.end_run(transaction.nonce)
+            self._tally(queue)
         del queue.entries[transaction.nonce]
-        self._rebuild(queue)
         changes.deleted.append(transaction.hash)
         changes.stored = [stored for stored in changes.stored if stored is not entry]
         changes.senders[transaction.sender] = None
@@ -319,12 +323,12 @@ class Mempool:
                 queue = touched[tx.sender] = self._queue(tx.sender)
                 queue.in_flight[tx.nonce] = (block.number, tx.cost)
         for queue in touched.values():
-            self._rebuild(queue)
+            self._begin_run(queue)
         self._pending = None
 
-    def _rebuild(self, queue: SenderQueue) -> None:
+    def _begin_run(self, queue: SenderQueue) -> None:
         self._untally(queue)
-        queue.rebuild_run()
+        queue.begin_run()
         self._tally(queue)
 
     def _untally(self, queue: SenderQueue) -> None:

@@ -1,6 +1,6 @@
 """One sender's waiting transactions, by nonce, and what of them could go into the next proposal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from chain.messages.mempool import PooledTransaction
@@ -67,13 +67,19 @@ class SenderQueue:
         for nonce in range(self.next_nonce, self.run_end):
             yield self.entries[nonce]
 
-    def rebuild_run(self) -> None:
-        """After the state, the branch or an entry inside the run changed."""
-        nonce = self.nonce
-        while nonce in self.in_flight:
-            nonce += 1
-        self.next_nonce = self.run_end = nonce
-        self.run_gas, self.run_bytes = Gas(0), 0
+    def begin_run(self) -> None:
+        """After the state or the branch changed, which say where the run begins. What stays in it is not counted anew,
+        so that a block costs what it holds and not what waits behind it.
+        """
+        begin = self.nonce
+        while begin in self.in_flight:
+            begin += 1
+        if self.next_nonce <= begin <= self.run_end:
+            self._uncount(range(self.next_nonce, begin))
+            self.next_nonce = begin
+        else:
+            self.next_nonce = self.run_end = begin
+            self.run_gas, self.run_bytes = Gas(0), 0
         self.extend_run()
 
     def extend_run(self) -> None:
@@ -82,6 +88,20 @@ class SenderQueue:
             self.run_gas = Gas(self.run_gas + entry.transaction.gas)
             self.run_bytes += entry.size
             self.run_end += 1
+
+    def in_run(self, nonce: int) -> bool:
+        return self.next_nonce <= nonce < self.run_end
+
+    def end_run(self, nonce: int) -> None:
+        """Before the entry of that nonce, which is in the run, goes: the run ends before it."""
+        self._uncount(range(nonce, self.run_end))
+        self.run_end = nonce
+
+    def _uncount(self, nonces: Iterable[int]) -> None:
+        for nonce in nonces:
+            entry = self.entries[nonce]
+            self.run_gas = Gas(self.run_gas - entry.transaction.gas)
+            self.run_bytes -= entry.size
 
     def update_state(self, nonce: int, balance: Wei, number: BlockNumber) -> bool:
         """Takes a newer state; an older one never replaces it."""

@@ -58,6 +58,7 @@ async def _measure(
 ) -> list[Figure]:
     quiet_from, burst_from = WARM_UP + load.latency_samples, WARM_UP + 2 * load.latency_samples
     async with ordering_world(chain, signed, profiles) as world:
+        await world.until(world.rpc.all_connected)
         await _send_all(world, signed[:WARM_UP])
         await world.at_rest()
         return [

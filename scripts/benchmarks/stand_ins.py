@@ -74,7 +74,7 @@ class StandInExecution:
         self._acknowledged = [0] * len(links)
         self._senders = [_started(self._send_results(index, link)) for index, link in enumerate(links)]
         for index, link in enumerate(links):
-            link.follow(lambda: FollowCommits(self._intake.cursor), partial(self._take, index))
+            link.follow(partial(self._cursor, index), partial(self._take, index))
 
     @property
     def number(self) -> BlockNumber:
@@ -98,6 +98,11 @@ class StandInExecution:
     def close(self) -> None:
         for task in self._senders:
             task.cancel()
+
+    def _cursor(self, validator: int) -> FollowCommits:
+        """Its own for each validator, so that what each one committed can be compared."""
+        ids = self._committed[validator]
+        return FollowCommits(ids[max(ids)] if ids else self._genesis.id())
 
     async def _take(self, validator: int, committed: Message) -> None:
         assert isinstance(committed, Committed)
@@ -155,6 +160,11 @@ class StandInRpc:
         admit = Admit(tuple(transactions), states, self._executed.number)
         for batches in self._batches:
             batches.put_nowait(admit)
+
+    def all_connected(self) -> bool:
+        """Whether every validator is up and connected to all the others."""
+        others = len(self._batches) - 1
+        return len(self.news) == len(self._batches) and all(n.connected_peers == others for n in self.news.values())
 
     def verified_everywhere(self) -> bool:
         """Whether every validator says that the newest block is verified, after which all are silent."""
