@@ -18,7 +18,7 @@ to everyone, so that all of them stop waiting in the same round on the same tip.
 from chain.proposals import Proposal, TimeoutCertificate
 from chain.types import BlockNumber, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
-from consensus.chain_state import ChainState
+from consensus.chain_state import ROUND_WINDOW, ChainState
 from consensus.commands import Command, Report
 from consensus.errors import (
     Equivocation,
@@ -152,6 +152,8 @@ class Core:
     def _on_proposal(self, message: ProposalMessage) -> None:
         proposal, state = message.proposal, self._state
         if proposal.round <= state.tree.root.round:
+            if proposal.round < state.round - ROUND_WINDOW:
+                raise OutOfWindow(proposal.round, state.round)
             return
         if proposal.id in state.tree:
             self._voting.repeat(proposal)

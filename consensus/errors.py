@@ -130,8 +130,45 @@ class OutOfWindow(Rejected):
         super().__init__(f"round {round} is too far from the current round {current}")
 
 
+class AlreadyCounted(Rejected):
+    """The same vote once more: sent again after a loss, or replayed."""
+
+    def __init__(self, validator: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"validator {validator}'s vote of round {round} came again")
+
+
 class UnexpectedProposals(Rejected):
     """Proposals that were not asked for, or that do not link to what is known."""
+
+
+class UnprovenPeer(Rejected):
+    """A connection that calls itself a validator and has not that validator's signature."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"it calls itself {name!r} and has not that validator's signature")
+
+
+class MalformedFrame(Rejected):
+    """A frame that is not one of those that validators send."""
+
+
+class MalformedMessage(Rejected):
+    """Bytes that are no message of this version, or one with a field of another type."""
+
+
+class OversizedMessage(Rejected):
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a message of {size} bytes where {limit} are allowed")
+
+
+class NotAPeerMessage(Rejected):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a {name}, which is nothing validators say to each other")
+
+
+class Flooded(Rejected):
+    def __init__(self, dropped: int) -> None:
+        super().__init__(f"more than its share of messages at once: the oldest went ({dropped})")
 
 
 class UnknownRequest(ConsensusError):

@@ -1,16 +1,17 @@
 """The validator process: gives the replica a clock, timers, peers, and a socket that others ask and follow.
 
-Everything that arrives waits in one bounded inbox; once a turn of the event loop the replica handles what is there as
-one group, with one durable write. Nothing runs between turns, so an idle validator uses no CPU.
+Everything that arrives waits in one bounded inbox (`inbox.py`); once a turn of the event loop the replica handles what
+is due as one group, with one durable write. Nothing runs between turns, so an idle validator uses no CPU.
 """
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from chain.codec import MessageError, decode_message
 from chain.genesis import Genesis
 from chain.links import LinkClosed, Peer
 from chain.messages import Message
@@ -26,18 +27,26 @@ from chain.messages.mempool import (
     ResultsTaken,
 )
 from chain.types import Hash32, ValidatorIndex
-from consensus.errors import ConsensusError, NotAValidator, UnknownRequest
+from consensus.errors import (
+    ConsensusError,
+    Flooded,
+    MalformedMessage,
+    NotAPeerMessage,
+    NotAValidator,
+    Rejected,
+    UnknownRequest,
+)
 from consensus.events import MessageReceived, PeerConnected, PeerMessage, Started, Timer, TimerFired
 from consensus.followers import CommitFollowers, ConsensusFollowers
+from consensus.inbox import Inbox
+from consensus.introductions import Introductions
 from consensus.mempool import DEFAULT_LIMITS, MempoolLimits
+from consensus.rejections import NOBODY, STRANGER
 from consensus.replica import AdmitReceived, BlockResultReceived, Input, Replica
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Ed25519Signer, Ed25519Verifier
 from consensus.store import KeyValue
 
-MAX_WAITING_MESSAGES = 4096
-"""Messages of peers that may wait; beyond, the oldest goes, because timeouts and catching up make it good."""
-MAX_GROUP = 64
 MEMPOOL_PAGE = 512
 
 log = logging.getLogger("tandem.consensus")
@@ -85,7 +94,7 @@ class ValidatorProcess:
         self._index = index
         self._peers = peers
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[Input] = deque()
+        self._inbox = Inbox(ValidatorIndex(i) for i in range(len(genesis.validators)) if i != index)
         self._turn: asyncio.Handle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._admissions: dict[int, asyncio.Future[Admitted]] = {}
@@ -93,6 +102,7 @@ class ValidatorProcess:
         self._tickets = 0
         self._closed = False
         self.dropped_messages = 0
+        self.introductions = Introductions(index, genesis, signer, verifier)
         self._replica = Replica(index, genesis, signer, verifier, database, self, settings, limits)
         store, mempool = self._replica.store, self._replica.mempool
         self._commits = CommitFollowers(store)
@@ -125,23 +135,30 @@ class ValidatorProcess:
             connected_peers=peers.connected,
             queued_bytes=peers.queued_bytes,
             dropped_frames=peers.dropped_frames + self.dropped_messages,
+            rejections=self._replica.rejections.listed(),
         )
 
     def rejections(self) -> dict[tuple[int, str], int]:
         """How often each peer (-1: nobody in particular) sent something to refuse, by the name of the reason."""
-        return dict(self._replica.rejections)
+        return self._replica.rejections.as_dict()
 
     # The other validators
 
-    def receive(self, sender: ValidatorIndex, message: Message) -> None:
-        """A message of another validator arrived."""
-        if not isinstance(message, self._replica.rules.messages):
-            log.warning("validator %d sent a %s, which is nothing validators say", sender, type(message).__name__)
+    def receive(self, sender: ValidatorIndex, payload: bytes) -> None:
+        """A message of another validator arrived, encoded."""
+        if self._closed:
             return
-        if len(self._inbox) >= MAX_WAITING_MESSAGES:
-            self._drop_oldest_message()
-        if not self._closed:
-            self._put(MessageReceived(sender, message))
+        dropped = self._inbox.put_message(sender, payload)
+        if dropped:
+            self.dropped_messages += dropped
+            self.refuse(sender, Flooded(dropped), dropped)
+        self._wake()
+
+    def refuse(self, peer: ValidatorIndex | None, error: Rejected, times: int = 1) -> None:
+        """Counts something that arrived and that nobody acts on. Strangers count as `rejections.STRANGER`."""
+        self._replica.rejections.count(peer, type(error).__name__, times)
+        self.report(peer, error)
+        self._news.changed()
 
     def peer_connected(self, index: ValidatorIndex) -> None:
         """The link to that validator is up (again)."""
@@ -216,8 +233,10 @@ class ValidatorProcess:
         self._commits.blocks_committed()
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
-        who = "own state" if peer is None else f"validator {peer}"
-        log.warning("%s: %s: %s", who, type(error).__name__, error)
+        """Logs the first of a kind, the tenth, the hundredth: a flood must not fill the log too."""
+        times = self._replica.rejections.of(peer, type(error).__name__)
+        if times == 10 ** (len(str(times)) - 1):
+            log.warning("%s: %s (%d so far): %s", _named(peer), type(error).__name__, times, error)
 
     # Turns
 
@@ -228,12 +247,16 @@ class ValidatorProcess:
     def _put(self, item: Input) -> None:
         if self._closed:
             raise LinkClosed("this validator is stopping")
-        self._inbox.append(item)
+        self._inbox.put(item)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._turn is None:
             self._turn = self._loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        group = [self._inbox.popleft() for _ in range(min(len(self._inbox), MAX_GROUP))]
+        own, messages = self._inbox.take()
+        group = [*own, *self._decoded(messages)]
         self._turn = self._loop.call_soon(self._take_turn) if self._inbox else None
         try:
             self._replica.handle(group, int(time.time() * 1000))
@@ -251,11 +274,17 @@ class ValidatorProcess:
         if not taken.done():
             taken.set_result(None)
 
-    def _drop_oldest_message(self) -> None:
-        oldest = next((i for i, item in enumerate(self._inbox) if isinstance(item, MessageReceived)), None)
-        if oldest is not None:
-            del self._inbox[oldest]
-            self.dropped_messages += 1
+    def _decoded(self, messages: Sequence[tuple[ValidatorIndex, bytes]]) -> Iterator[MessageReceived]:
+        for sender, payload in messages:
+            try:
+                message = decode_message(payload)
+            except MessageError as error:
+                self.refuse(sender, MalformedMessage(str(error)))
+                continue
+            if isinstance(message, self._replica.rules.messages):
+                yield MessageReceived(sender, message)
+            else:
+                self.refuse(sender, NotAPeerMessage(type(message).__name__))
 
     def _stop(self) -> None:
         self._closed = True
@@ -276,3 +305,9 @@ class ValidatorProcess:
 def _fail(future: asyncio.Future[Any]) -> None:
     if not future.done():
         future.set_exception(LinkClosed("this validator is stopping"))
+
+
+def _named(peer: ValidatorIndex | None) -> str:
+    if peer is None or peer == NOBODY:
+        return "own state"
+    return "a stranger" if peer == STRANGER else f"validator {peer}"

@@ -2,7 +2,6 @@
 that the simulation drives it exactly as the validator process does.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -17,6 +16,7 @@ from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived,
 from consensus.leaders import LeaderSchedule
 from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
 from consensus.registry import leader_schedule, rule_set
+from consensus.rejections import Rejections
 from consensus.rules import RuleSet, Seat
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Signer, Verifier
@@ -25,7 +25,6 @@ from consensus.wire import FetchProposals, Proposals
 
 MAX_SERVED_PROPOSALS = 256
 MAX_SERVED_BYTES = 4 * 1024 * 1024
-MAX_COUNTED_REASONS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Replica:
         recovered = self.store.recover(genesis.max_lag, self.rules.safety)
         seat = Seat(me, genesis, schedule, signer, verifier, self.mempool, settings, recovered)
         self.core = self.rules.core(seat)
-        self.rejections: Counter[tuple[int, str]] = Counter()
+        self.rejections = Rejections()
         self._environment = environment
 
     def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
@@ -151,15 +150,10 @@ class Replica:
             case ServeProposals():
                 self._environment.send(command.to, self._served(command))
             case Report(peer, error):
-                self._count(peer, error)
+                self.rejections.count(peer, type(error).__name__)
                 self._environment.report(peer, error)
             case Persist():
                 pass
-
-    def _count(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
-        key = (-1 if peer is None else peer, type(error).__name__)
-        if key in self.rejections or len(self.rejections) < MAX_COUNTED_REASONS:
-            self.rejections[key] += 1
 
     def _served(self, command: ServeProposals) -> Proposals:
         """The committed chain after what the asker has, then the uncommitted path, cut to a bounded batch."""

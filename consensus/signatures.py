@@ -19,6 +19,7 @@ class Statement(IntEnum):
     PROPOSAL = 1
     VOTE = 2
     TIMEOUT = 3
+    LINK = 4
 
 
 class Signer(Protocol):
@@ -43,6 +44,10 @@ class SigningDomain:
 
     def timeout(self, round: Round, highest_certificate_round: Round) -> bytes:
         return self._content(Statement.TIMEOUT, round, highest_certificate_round.to_bytes(8, "big"))
+
+    def link(self, to: ValidatorIndex, life: bytes) -> bytes:
+        """What opens a link to a validator: of no round, and of no use at another validator."""
+        return self._content(Statement.LINK, Round(0), to.to_bytes(4, "big") + life)
 
     def _content(self, statement: Statement, round: Round, content: bytes) -> bytes:
         return self._prefix + bytes((statement,)) + round.to_bytes(8, "big") + content

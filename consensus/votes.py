@@ -14,6 +14,10 @@ class VoteCollector:
         self._validators = validators
         self._rounds: dict[Round, dict[ValidatorIndex, Vote]] = {}
 
+    def has(self, vote: Vote) -> bool:
+        """Whether this very vote was counted."""
+        return self._rounds.get(vote.round, {}).get(vote.validator) == vote
+
     def add(self, vote: Vote) -> Certificate | None:
         """The certificate that this vote completes, once. Raises Equivocation for a second, different vote."""
         votes = self._rounds.setdefault(vote.round, {})

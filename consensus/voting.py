@@ -6,7 +6,7 @@ from chain.proposals import Certificate, Proposal
 from chain.types import Round, ValidatorIndex
 from consensus.authentication import Authenticator
 from consensus.chain_state import ROUND_WINDOW, ChainState
-from consensus.errors import ExecutionConflict, OutOfWindow
+from consensus.errors import AlreadyCounted, ExecutionConflict, OutOfWindow
 from consensus.outbox import Outbox
 from consensus.results import Agreement
 from consensus.safety import SafetyRules
@@ -78,12 +78,14 @@ class Voting:
             self._outbox.send((peer,), vote)
 
     def take_vote(self, vote: Vote) -> None:
-        """A peer's vote. Raises `Rejected` subclasses."""
+        """A peer's vote. Raises `Rejected` subclasses. What costs nothing is checked before the signature."""
         state = self._state
-        if vote.round <= state.safety.highest.round:
-            return
         if abs(vote.round - state.round) > ROUND_WINDOW:
             raise OutOfWindow(vote.round, state.round)
+        if vote.round <= state.safety.highest.round:
+            return
+        if self._votes.has(vote):
+            raise AlreadyCounted(vote.validator, vote.round)
         self._authenticator.check_vote(vote)
         self._count(vote)
 

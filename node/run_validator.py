@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.faults import SetNetworkFaults
 from chain.types import ValidatorIndex
+from consensus.errors import MalformedFrame, OversizedMessage, UnprovenPeer
 from consensus.process import ValidatorProcess
+from consensus.rejections import STRANGER
 from consensus.settings import ConsensusSettings
 from node.errors import NodeError
 from node.faults_file import FaultsFile
 from node.output import Output
 from node.peer_links import PeerLinks
-from node.plan import Kind, Plan, Role, role_named
+from node.plan import Plan, Role, role_named
+from node.queues.listening import MAX_MESSAGE_BYTES
 from node.sockets import sockets_of
 from storage.leveldb import LevelDB
 
@@ -53,23 +55,30 @@ class ValidatorService:
 
 
 class PeerMessages:
-    """What the other validators send here. Signatures say who speaks; the name only says whom to answer."""
+    """What the other validators send here (implements node.queues.listening.Listener)."""
 
-    def __init__(self, receive: Callable[[ValidatorIndex, Message], None]) -> None:
-        self._receive = receive
+    def __init__(self, process: ValidatorProcess) -> None:
+        self._process = process
 
-    async def answer(self, message: Message, peer: Peer) -> Message | None:
-        role = role_named(peer.name)
-        if role.kind != Kind.VALIDATOR:
-            raise NodeError(f"{peer.name} is no validator")
-        self._receive(ValidatorIndex(role.index), message)
-        return None
+    def sender(self, name: str, life: bytes, proof: bytes) -> ValidatorIndex | None:
+        try:
+            claimed = ValidatorIndex(role_named(name).index)
+            self._process.introductions.check(claimed, life, proof)
+        except (NodeError, UnprovenPeer):
+            return None
+        return claimed
 
-    def joined(self, peer: Peer) -> None:
-        """It will say what it has."""
+    def take(self, sender: int, payload: bytes) -> None:
+        self._process.receive(ValidatorIndex(sender), payload)
 
-    def left(self, peer: Peer) -> None:
-        """It will connect again."""
+    def refuse_malformed(self, sender: int) -> None:
+        self._process.refuse(ValidatorIndex(sender), MalformedFrame("not a frame that validators send"))
+
+    def refuse_oversized(self, sender: int, size: int) -> None:
+        self._process.refuse(ValidatorIndex(sender), OversizedMessage(size, MAX_MESSAGE_BYTES))
+
+    def refuse_stranger(self, name: str) -> None:
+        self._process.refuse(STRANGER, UnprovenPeer(name[:32]))
 
 
 async def run_validator(plan: Plan, role: Role, output: Output) -> None:
@@ -83,12 +92,13 @@ async def run_validator(plan: Plan, role: Role, output: Output) -> None:
         async with sockets_of(role) as sockets:
             service = ValidatorService(process, peers, FaultsFile(plan.faults_file).read())
             sockets.serve(plan.endpoints.validator(me, bind=True), service)
-            sockets.serve(plan.endpoints.peer(me, bind=True), PeerMessages(process.receive))
+            sockets.listen(plan.endpoints.peer(me, bind=True), PeerMessages(process))
             for index in range(len(folder.genesis.validators)):
                 if index != me:
                     other = ValidatorIndex(index)
                     changed = partial(_connection_changed, process, other)
-                    peers.add(other, sockets.link(plan.endpoints.peer(index), changed))
+                    prove = partial(process.introductions.prove, other)
+                    peers.add(other, sockets.link(plan.endpoints.peer(index), changed, prove))
             process.start()
             try:
                 await asyncio.Event().wait()

@@ -7,7 +7,8 @@ import zmq
 
 from chain.links import Service
 from node.plan import Role
-from node.queues.asking import AskingSocket
+from node.queues.asking import AskingSocket, Prove
+from node.queues.listening import Listener, ListeningSocket
 from node.queues.serving import ServingSocket
 
 
@@ -19,9 +20,11 @@ class Sockets:
         self._name = role.name
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
-    def link(self, endpoint: str, on_connection: Callable[[bool], None] | None = None) -> AskingSocket:
+    def link(
+        self, endpoint: str, on_connection: Callable[[bool], None] | None = None, prove: Prove | None = None
+    ) -> AskingSocket:
         """A link to the process that serves at `endpoint`."""
-        link = AskingSocket(self.context, endpoint, self._name, on_connection)
+        link = AskingSocket(self.context, endpoint, self._name, on_connection, prove)
         self._closing.append(link.close)
         return link
 
@@ -29,6 +32,12 @@ class Sockets:
         server = ServingSocket(self.context, endpoint, service)
         self._closing.append(server.close)
         return server
+
+    def listen(self, endpoint: str, listener: Listener) -> ListeningSocket:
+        """Takes one-way messages of those who prove their names."""
+        listening = ListeningSocket(self.context, endpoint, listener)
+        self._closing.append(listening.close)
+        return listening
 
     async def close(self) -> None:
         for close in reversed(self._closing):

@@ -8,6 +8,9 @@ import click
 from node.fault_commands import network_lines
 from node.running_chain import ask
 
+SHOWN_REJECTIONS = 4
+"""Of one validator, in the table; JSON has them all."""
+
 
 def show_status(url: str, as_json: bool) -> None:
     """Raises NoChain."""
@@ -39,7 +42,20 @@ def rendered(status: dict[str, Any]) -> str:
         lines += ["", "process         pid  restarts"]
         lines += [f"{p['name']:<12}{p['pid'] or '-':>8}{p['restarts']:>8}" for p in status["processes"]]
     lines += ["", "validator  round  leader  committed  verified  mempool  timeouts  peers  queued bytes  dropped"]
-    return "\n".join([*lines, *map(_validator_row, status["validators"])])
+    lines += map(_validator_row, status["validators"])
+    return "\n".join([*lines, *rejection_lines(status["validators"])])
+
+
+def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:
+    """What each validator refused, most frequent first; none where there is nothing to tell."""
+    lines = []
+    for validator in validators:
+        refused = sorted(validator.get("rejections", ()), key=lambda entry: -entry["times"])
+        if refused:
+            shown = ", ".join(f"{r['peer']} {r['reason']} {r['times']}" for r in refused[:SHOWN_REJECTIONS])
+            more = len(refused) - SHOWN_REJECTIONS
+            lines.append(f"validator {validator['index']} refused: {shown}{f' and {more} more' if more > 0 else ''}")
+    return ["", *lines] if lines else []
 
 
 def _validator_row(validator: dict[str, Any]) -> str:

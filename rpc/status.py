@@ -8,7 +8,7 @@ from typing import Any
 from chain.links import Link, LinkClosed, RequestFailed
 from chain.messages import Message
 from chain.messages.execution import ReadExecutionStatus
-from chain.messages.mempool import ConsensusNews
+from chain.messages.mempool import ConsensusNews, Rejection
 from chain.messages.storage import ReadStorageStatus
 from chain.types import Hash32, ValidatorIndex
 from rpc.faults import network_faults
@@ -71,7 +71,15 @@ def _consensus(news: ConsensusNews) -> JsonObject:
         "connectedPeers": news.connected_peers,
         "queuedBytes": news.queued_bytes,
         "droppedFrames": news.dropped_frames,
+        "rejections": [rejection_json(rejection) for rejection in news.rejections],
     }
+
+
+def rejection_json(rejection: Rejection) -> JsonObject:
+    """The peer as people name it: another validator, the validator itself, or a stranger at its socket."""
+    names = {-1: "self", -2: "stranger"}
+    peer = names.get(rejection.peer, f"validator-{rejection.peer}")
+    return {"peer": peer, "reason": rejection.reason, "times": rejection.times}
 
 
 async def _ask(link: Link, question: Message) -> dict[str, Any] | None:

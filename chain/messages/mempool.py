@@ -59,6 +59,18 @@ class FollowConsensus:
     """rpc → validator: push a ConsensusNews at each change, an Evicted for each transaction given up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """How often a validator refused what a peer sent, for one reason (the name of the error).
+
+    `peer` is a validator's index; -1 stands for the validator's own state, -2 for strangers at its socket.
+    """
+
+    peer: int
+    reason: str
+    times: int
+
+
 @message(33)
 @dataclass(frozen=True, slots=True)
 class ConsensusNews:
@@ -78,6 +90,7 @@ class ConsensusNews:
     connected_peers: int
     queued_bytes: int
     dropped_frames: int
+    rejections: tuple[Rejection, ...]
 
 
 @message(34)

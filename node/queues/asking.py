@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import zmq
 
@@ -24,6 +25,9 @@ SOCKET_MESSAGES = 32
 """Messages that ZeroMQ itself may hold, besides the bytes that are counted here: a proposal may have megabytes."""
 RECONNECT_FIRST_MS, RECONNECT_MOST_MS = 20, 500
 
+Prove: TypeAlias = Callable[[bytes], bytes]
+"""Signs the bytes that name a link."""
+
 log = logging.getLogger("tandem.queues")
 
 
@@ -37,6 +41,7 @@ class AskingSocket:
     """A link to the process that serves at `endpoint` (implements chain.links.Link).
 
     `name` is this process's role and index; peers see it. `on_connection` hears of each connection made or lost.
+    `prove` signs the name, for a server that believes only those.
     """
 
     def __init__(
@@ -45,9 +50,10 @@ class AskingSocket:
         endpoint: str,
         name: str,
         on_connection: Callable[[bool], None] | None = None,
+        prove: Prove | None = None,
     ) -> None:
         socket = context.socket(zmq.DEALER)
-        configure_dealer(socket, name)
+        configure_dealer(socket, name, prove)
         self._socket = LoopSocket(socket, self._take, self._flush)
         self._monitor = Monitor(socket, self._connection_changed)
         self._lookup = NameLookup(socket, endpoint)
@@ -229,13 +235,19 @@ def report_failure(task: "asyncio.Task[None]") -> None:
         task.get_loop().call_exception_handler({"message": "a follower failed", "exception": error, "task": task})
 
 
-def configure_dealer(socket: "zmq.Socket[bytes]", name: str) -> None:
+def identity_of(name: str, prove: Prove | None = None) -> bytes:
+    """The name and a number that tells this link from all others, and, if asked for, the proof of both."""
+    life = name.encode() + b":" + os.urandom(8).hex().encode()
+    return life if prove is None else life + b":" + prove(life).hex().encode()
+
+
+def configure_dealer(socket: "zmq.Socket[bytes]", name: str, prove: Prove | None = None) -> None:
     """The options every asking socket has; the identity tells this life of the process from its others.
 
     IMMEDIATE makes each reconnection a new pipe: nothing is queued for a peer that is away, and the probe that
     announces this end is sent again.
     """
-    socket.set(zmq.IDENTITY, name.encode() + b":" + os.urandom(8).hex().encode())
+    socket.set(zmq.IDENTITY, identity_of(name, prove))
     for option, value in (
         (zmq.IMMEDIATE, 1),
         (zmq.PROBE_ROUTER, 1),

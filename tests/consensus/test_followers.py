@@ -23,7 +23,9 @@ class Peer:
 
 def look() -> ConsensusNews:
     zero = BlockNumber(0)
-    return ConsensusNews(ValidatorIndex(0), Round(1), ValidatorIndex(1), zero, zero, zero, zero, zero, 0, 0, 0, 0, 0, 0)
+    return ConsensusNews(
+        ValidatorIndex(0), Round(1), ValidatorIndex(1), zero, zero, zero, zero, zero, 0, 0, 0, 0, 0, 0, ()
+    )
 
 
 THREE = Hash32(b"3" * 32)

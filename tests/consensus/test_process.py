@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -28,10 +29,11 @@ from chain.messages.mempool import (
     SenderState,
 )
 from chain.proposals import decode_proposal
-from chain.types import BlockNumber, ValidatorIndex, Wei
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex, Wei
 from consensus.errors import NotAValidator, UnknownRequest
 from consensus.process import ValidatorProcess
 from consensus.signatures import Ed25519Signer
+from consensus.wire import Vote
 from tests.consensus.builders import ETHER, GWEI, CrashableDatabase, make_genesis, transfer
 
 KEYS = [bytes((i + 1,)) * 32 for i in range(4)]
@@ -55,7 +57,7 @@ class LoopbackPeers:
 
     def send(self, to: ValidatorIndex, message: Any) -> None:
         data = encode_message(message)
-        asyncio.get_running_loop().call_soon(lambda: self.processes[to].receive(self.index, decode_message(data)))
+        asyncio.get_running_loop().call_soon(lambda: self.processes[to].receive(self.index, data))
 
 
 class Follower:
@@ -258,3 +260,90 @@ async def test_a_disk_that_fails_stops_the_validator_before_anything_leaves() ->
     assert [type(context["exception"]) for context in failures] == [OSError]
     assert sent == []
     await process.close()
+
+
+async def turns_end(process: ValidatorProcess) -> None:
+    for _ in range(100_000):
+        if process._turn is None:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("the inbox does not empty")
+
+
+async def test_bad_messages_are_dropped_and_counted_by_peer_and_reason(
+    chain: Callable[[int], list[ValidatorProcess]], caplog: pytest.LogCaptureFixture
+) -> None:
+    (process, *_) = chain(4)
+    vote = Vote(Round(1), Hash32(b"p" * 32), ValidatorIndex(2), bytes(64))
+    bad: dict[str, bytes] = {
+        "MalformedMessage": b"\xc1",
+        "NotAPeerMessage": encode_message(Done()),
+        "WrongSignature": encode_message(vote),
+        "OutOfWindow": encode_message(replace(vote, round=Round(10**6))),
+        "UnknownValidator": encode_message(replace(vote, validator=ValidatorIndex(9))),
+    }
+    for payload in bad.values():
+        for _ in range(20):
+            process.receive(ValidatorIndex(3), payload)
+            process.receive(ValidatorIndex(2), payload)
+    await turns_end(process)
+    assert process.rejections() == {(peer, reason): 20 for peer in (2, 3) for reason in bad}
+    assert len(caplog.messages) == 2 * 2 * len(bad), "the first and the tenth are logged"
+    told = {(r.peer, r.reason): r.times for r in process.status().rejections}
+    assert told == process.rejections()
+
+
+async def test_a_flood_of_one_peer_is_bounded_and_the_chain_goes_on_meanwhile(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    processes = chain(4)
+    commits = Follower()
+    await processes[0].answer(FollowCommits(genesis_of(4).id()), commits)
+    garbage = encode_message(Vote(Round(1), Hash32(b"p" * 32), ValidatorIndex(3), bytes(64)))
+    for nonce in range(5):
+        for process in processes[:3]:
+            for _ in range(3_000):
+                process.receive(ValidatorIndex(3), garbage)
+        transaction = transfer(0, nonce)
+        for process in processes:
+            await process.answer(admit(transaction), commits)
+        committed = await commits.next()
+        assert committed.number == nonce + 1
+        for process in processes:
+            await process.answer(result_of(committed, transaction), commits)
+    assert processes[0].rejections()[(3, "Flooded")] > 1_000
+    assert processes[0].status().dropped_frames == processes[0].rejections()[(3, "Flooded")]
+
+
+async def test_no_bytes_from_a_peer_stop_a_validator(chain: Callable[[int], list[ValidatorProcess]]) -> None:
+    """Messages as they were said on a chain of two, with bytes changed, cut and put in, from one seed."""
+    seed = 7
+    random = Random(seed)
+    said: list[bytes] = []
+    processes = chain(2)
+    peers = processes[1]._peers
+    deliver = peers.send
+
+    def overheard(to: ValidatorIndex, message: Any) -> None:
+        said.append(encode_message(message))
+        deliver(to, message)
+
+    peers.send = overheard  # type: ignore[method-assign]
+    commits = Follower()
+    await processes[0].answer(FollowCommits(genesis_of(2).id()), commits)
+    for process in processes:
+        await process.answer(admit(transfer(0, 0)), commits)
+    await commits.next()
+    victim = ValidatorProcess(ValidatorIndex(0), genesis_of(2), KEYS[0], CrashableDatabase(), LoopbackPeers(0, []))
+    victim.start()
+    for _ in range(3_000):
+        payload = bytearray(random.choice(said))
+        for _ in range(random.randint(0, 3)):
+            at = random.randrange(len(payload))
+            payload[at : at + random.randint(0, 2)] = random.randbytes(random.randint(0, 2))
+        victim.receive(ValidatorIndex(1), bytes(payload))
+        await asyncio.sleep(0)
+    await turns_end(victim)
+    assert not victim._closed, f"seed {seed}"
+    assert victim.rejections(), f"seed {seed}"
+    await victim.close()

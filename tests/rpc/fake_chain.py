@@ -333,6 +333,7 @@ def consensus_news(validator: int, verified: int) -> ConsensusNews:
         connected_peers=3,
         queued_bytes=0,
         dropped_frames=0,
+        rejections=(),
     )
 
 

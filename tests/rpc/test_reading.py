@@ -1,10 +1,12 @@
 """Reads of blocks, state, transactions and logs, at every way of naming a block."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chain.messages.mempool import Rejection
 from chain.receipts import Log
 from chain.types import Hash32
 from rpc.process import RpcProcess
@@ -174,6 +176,17 @@ async def test_the_status_shows_the_pipeline_and_what_does_not_answer(client: Cl
     assert status["storage"] == {"number": 2, "version": 102, "oldest": 0, "diskBytes": 1, "counters": {"reads": 1}}
     assert status["validators"][1]["heights"]["verified"] == 1
     assert status["validators"][0] == {"index": 0, "connected": True}
+
+
+async def test_the_status_names_who_sent_what_was_refused(client: Client, chain: FakeChain) -> None:
+    refused = (Rejection(-2, "UnprovenPeer", 7), Rejection(-1, "ExecutionConflict", 1), Rejection(3, "Flooded", 9))
+    await chain.validator(1).tell(replace(consensus_news(1, verified=1), rejections=refused))
+    status = await client.result("tandem_status")
+    assert status["validators"][1]["rejections"] == [
+        {"peer": "stranger", "reason": "UnprovenPeer", "times": 7},
+        {"peer": "self", "reason": "ExecutionConflict", "times": 1},
+        {"peer": "validator-3", "reason": "Flooded", "times": 9},
+    ]
 
 
 async def test_a_status_that_does_not_come_is_noted_with_its_reason_in_the_debug_log(

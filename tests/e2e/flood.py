@@ -1,0 +1,72 @@
+"""A peer that floods a validator's socket: `python -m tests.e2e.flood FOLDER ENDPOINT AS TO COUNT`.
+
+AS is a validator whose key is taken from the data folder, or "stranger": the same name without the key. The frames are
+garbage, timeouts with a false signature and with one of another chain, a vote of a far future, and one old vote again
+and again. Prints how many were sent once they are.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import zmq
+
+from chain.codec import encode_message
+from chain.proposals import SignedTimeout
+from chain.types import Hash32, Round, ValidatorIndex
+from consensus.authentication import genesis_certificate
+from consensus.signatures import Ed25519Signer, SigningDomain
+from consensus.wire import Timeout, Vote
+from node.folder import DataFolder, open_folder
+from node.queues.asking import identity_of
+from node.queues.frames import Kind, head
+
+STRANGER = "stranger"
+ME = ValidatorIndex(3)
+ROUND = Round(10**9)
+
+
+def frames(folder: DataFolder) -> Iterator[list[bytes]]:
+    """What validator 3 could send with its own key, for ever."""
+    genesis, signer = folder.genesis, Ed25519Signer(folder.validator_key(ME))
+    here, elsewhere = SigningDomain(genesis.id(), genesis.rules), SigningDomain(Hash32(b"x" * 32), genesis.rules)
+    id = Hash32(b"p" * 32)
+
+    def vote(round: int, validator: int, signature: bytes) -> list[bytes]:
+        message = Vote(Round(round), id, ValidatorIndex(validator), signature)
+        return [head(Kind.NOTIFY), encode_message(message)]
+
+    def timeout(validator: int, signature: bytes) -> list[bytes]:
+        signed = SignedTimeout(ValidatorIndex(validator), Round(0), signature)
+        message = Timeout(ROUND, genesis_certificate(genesis.id()), None, signed)
+        return [head(Kind.NOTIFY), encode_message(message)]
+
+    old = vote(1, ME, signer.sign(here.vote(Round(1), id)))
+    far = vote(ROUND, ME, signer.sign(here.vote(ROUND, id)))
+    other_chain = timeout(ME, signer.sign(elsewhere.timeout(ROUND, Round(0))))
+    forged = timeout(1, bytes(64))
+    garbage = [head(Kind.NOTIFY), os.urandom(200)]
+    malformed = [b"nonsense"]
+    yield from cycle((garbage, old, forged, far, other_chain, malformed))
+
+
+def flood(folder: DataFolder, endpoint: str, stranger: bool, to: ValidatorIndex, count: int) -> None:
+    genesis, signer = folder.genesis, Ed25519Signer(folder.validator_key(ME))
+    domain = SigningDomain(genesis.id(), genesis.rules)
+    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    prove = (lambda life: bytes(64)) if stranger else (lambda life: signer.sign(domain.link(to, life)))
+    dealer.set(zmq.IDENTITY, identity_of(f"validator-{ME}", prove))
+    dealer.set(zmq.PROBE_ROUTER, 1)
+    dealer.connect(endpoint)
+    for frame in islice(frames(folder), count):
+        dealer.send_multipart(frame)
+    dealer.close(linger=30_000)
+    zmq.Context.instance().term()
+    print(count)
+
+
+if __name__ == "__main__":
+    path, endpoint, who, to, count = sys.argv[1:]
+    flood(open_folder(Path(path)), endpoint, who == STRANGER, ValidatorIndex(int(to)), int(count))

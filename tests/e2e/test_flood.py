@@ -1,0 +1,97 @@
+"""A peer that floods a validator: it is named and counted, memory stays where it was, and the chain keeps its pace."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.chain_process import ChainProcess, chain, wait_until
+from tests.e2e.json_rpc import JsonRpc
+from tests.e2e.running_node import PROJECT
+
+FRAMES = 100_000
+QUIET_TRANSFERS = 60
+MOST_GROWTH_BYTES = 20_000_000
+SLOWEST = 8
+"""How many times slower than at rest a transaction may be. The flooding process alone takes one of two cores."""
+VICTIM = 0
+
+
+def runtime_folder(running: ChainProcess) -> Path:
+    """Where this chain's sockets are: its list of processes names them."""
+    pid = running.pids()["validator-0"]
+    for file in Path(tempfile.gettempdir()).glob("tandem-*/processes.json"):
+        with contextlib.suppress(OSError, ValueError):
+            if pid in [process["pid"] for process in json.loads(file.read_text())["processes"]]:
+                return file.parent
+    raise AssertionError("no runtime folder names the processes of this chain")
+
+
+def resident_bytes(pid: int) -> int:
+    (line,) = [row for row in Path(f"/proc/{pid}/status").read_text().splitlines() if row.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
+def transfer(rpc: JsonRpc, addresses: list[str]) -> float:
+    """Seconds from sending a transfer to its receipt."""
+    started = time.monotonic()
+    sent = rpc.call("eth_sendTransaction", {"from": addresses[0], "to": addresses[1], "value": "0x1"})
+    wait_until(lambda: rpc.call("eth_getTransactionReceipt", sent), "a receipt")
+    return time.monotonic() - started
+
+
+def refused(rpc: JsonRpc) -> Counter[tuple[str, str]]:
+    told = rpc.call("tandem_status")["validators"][VICTIM]["rejections"]
+    return Counter({(entry["peer"], entry["reason"]): entry["times"] for entry in told})
+
+
+@pytest.mark.parametrize(
+    ("who", "peer", "reasons", "own_rounds_s"),
+    [
+        ("stranger", "stranger", {"UnprovenPeer"}, 0.0),
+        ("validator", "validator-3", {"MalformedFrame", "MalformedMessage", "OutOfWindow", "WrongSignature"}, 0.5),
+    ],
+)
+def test_a_flood_is_counted_and_costs_neither_memory_nor_pace(
+    who: str, peer: str, reasons: set[str], own_rounds_s: float, tmp_path: Path
+) -> None:
+    """A validator that floods pushes out its own proposals too: the rounds it leads may time out, 200 ms each."""
+    folder = tmp_path / "chain"
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        addresses = [account["address"] for account in running.ready()["accounts"][:2]]
+        quiet_s = sorted(transfer(rpc, addresses) for _ in range(QUIET_TRANSFERS))[QUIET_TRANSFERS // 2]
+        pid = running.pids()[f"validator-{VICTIM}"]
+        before_bytes = peak_bytes = resident_bytes(pid)
+        endpoint = f"ipc://{runtime_folder(running)}/peer-{VICTIM}"
+        command = [sys.executable, "-m", "tests.e2e.flood", str(folder), endpoint, who, str(VICTIM), str(FRAMES)]
+        flood = subprocess.Popen(command, cwd=PROJECT)
+        try:
+            wait_until(lambda: any(refused(rpc)[peer, reason] for reason in reasons), "the flood has begun")
+            times = []
+            while flood.poll() is None:
+                times.append(transfer(rpc, addresses))
+                peak_bytes = max(peak_bytes, resident_bytes(pid))
+        finally:
+            flood.kill()
+            flood.wait()
+        assert flood.returncode == 0
+        flooded_s = sorted(times)[len(times) // 2]
+        report = f"quiet {quiet_s * 1000:.1f} ms, flooded {flooded_s * 1000:.1f} ms ({len(times)} transfers), "
+        print(report + f"growth {(peak_bytes - before_bytes) / 1e6:.1f} MB")
+
+        def counted() -> int:
+            return sum(times for (who, _), times in refused(rpc).items() if who == peer)
+
+        wait_until(lambda: counted() >= FRAMES * 0.9, f"nearly all frames are counted: {refused(rpc)}")
+        found = {reason for who, reason in refused(rpc) if who == peer}
+        assert reasons <= found
+        assert flooded_s < quiet_s * SLOWEST + own_rounds_s, report
+        assert peak_bytes - before_bytes < MOST_GROWTH_BYTES, report
+        assert running.pids()[f"validator-{VICTIM}"] == pid, "the validator lives"
+        transfer(rpc, addresses)
