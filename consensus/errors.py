@@ -17,6 +17,14 @@ class UnknownLeaderSchedule(ConsensusError):
         super().__init__(f"unknown leader schedule {name!r}: this version knows {', '.join(known)}")
 
 
+class StakesTooFine(ConsensusError):
+    def __init__(self, turns: int, most: int) -> None:
+        super().__init__(
+            f"these stakes, without their common divisor, sum up to {turns:,} where {most:,} is the most: "
+            "give rounder ones in about the same proportion"
+        )
+
+
 class NotAValidator(ConsensusError):
     """The index or the private key that this validator was started with is not the one genesis names."""
 

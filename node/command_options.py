@@ -7,13 +7,24 @@ from typing import Any, TypeVar
 
 import click
 
-from node.settings import Settings
+from node.settings import Settings, stake_from
 from node.settings_file import read_settings_file
 
 DEFAULTS = Settings()
 F = TypeVar("F", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path, readable=False)
 """Unchecked: who reads it says what is wrong, and what to do."""
+
+
+class Stake(click.ParamType[tuple[int, ...]]):
+    """Whole numbers with commas between; in the settings file also a list of them."""
+
+    name = "n,n,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        return stake_from(",".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def option(name: str, **attributes: Any) -> Callable[[F], F]:

@@ -24,16 +24,19 @@ from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder
 from node.genesis import WEI_PER_ETH, new_genesis
-from node.settings import Settings
+from node.settings import Settings, stake_text
 
-FORMAT = 1
+FORMAT = 2
 KEY_BYTES = 32
 LOCK = "lock"
 _HALF_MADE = re.compile(r"genesis|validator-\d+|.*\.partial")
 """What a folder holds whose making was cut off: `chain.json` is written last, databases come later."""
 BORN_WITH = (
     "chain_id",
+    "stake",
     "validators",
+    "consensus",
+    "leaders",
     "hardfork",
     "max_lag",
     "gas_limit",
@@ -181,6 +184,9 @@ def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[
         defaults,
         chain_id=genesis.chain_id,
         validators=len(genesis.validators),
+        consensus=genesis.rules,
+        stake=tuple(identity.stake for identity in genesis.validators),
+        leaders=genesis.leaders,
         hardfork=genesis.fork.label,
         max_lag=genesis.max_lag,
         gas_limit=genesis.gas_limit,
@@ -194,9 +200,13 @@ def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[
         if asked not in (has, getattr(defaults, name)):
             option = "--" + name.replace("_", "-")
             raise BadDataFolder(
-                f"{path} holds a chain made with {option} {has}, not {asked}: "
+                f"{path} holds a chain made with {option} {_shown(has)}, not {_shown(asked)}: "
                 f"leave {option} out, or give another --data-dir"
             )
+
+
+def _shown(value: Any) -> str:
+    return stake_text(value) if isinstance(value, tuple) else str(value)
 
 
 def _read_about(path: Path) -> dict[str, Any]:
@@ -206,6 +216,11 @@ def _read_about(path: Path) -> dict[str, Any]:
         str(about["mnemonic"]), int(about["accounts"]), int(about["balance"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadDataFolder(f"{path / 'chain.json'} is damaged: put back a copy, or give another --data-dir") from error
+    if found < FORMAT:
+        raise BadDataFolder(
+            f"{path} has data format {found}, which this version of Tandem cannot read (it reads {FORMAT}): "
+            "use the older version that wrote it, or give another --data-dir"
+        )
     if found > FORMAT:
         raise BadDataFolder(
             f"{path} has data format {found}, this version of Tandem knows up to {FORMAT}: "

@@ -13,12 +13,10 @@ from node.accounts import DevelopmentAccount
 from node.settings import Settings
 
 WEI_PER_ETH = 10**18
-RULES = "hotstuff-2"
-LEADERS = "weighted"
 
 
 def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], validator_keys: Sequence[bytes]) -> Genesis:
-    """The genesis of now: funded development accounts, the fork's system contracts, a stake of 1 for each validator."""
+    """The genesis of now: funded development accounts, the fork's system contracts, validators with their stakes."""
     fork = fork_named(settings.hardfork)
     balance = Wei(settings.balance * WEI_PER_ETH)
     funded = tuple(AccountChange(account.address, Account(balance=balance), {}) for account in accounts)
@@ -29,10 +27,13 @@ def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], vali
         gas_limit=Gas(settings.gas_limit),
         base_fee=Wei(settings.base_fee),
         accounts=(*system_accounts(fork), *funded),
-        validators=tuple(ValidatorIdentity(key, 1, _beneficiary(key)) for key in validator_keys),
+        validators=tuple(
+            ValidatorIdentity(key, stake, _beneficiary(key))
+            for key, stake in zip(validator_keys, settings.stakes, strict=True)
+        ),
         max_lag=settings.max_lag,
-        rules=RULES,
-        leaders=LEADERS,
+        rules=settings.consensus,
+        leaders=settings.leaders,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from node.command_options import DEFAULTS, PATH, config_option, for_running_chain, option
+from consensus.registry import LEADER_SCHEDULES, RULE_SETS
+from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
 from node.errors import NodeError
 from node.fault_commands import net
 from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
@@ -29,7 +30,19 @@ _CHAIN_OPTIONS = [
     option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
     option("--host", default=DEFAULTS.host, help="Address to listen on."),
     option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
-    option("--validators", type=int, default=DEFAULTS.validators, help="How many validators order blocks."),
+    option(
+        "--validators",
+        type=int,
+        help=f"How many validators order blocks.  [default: {DEFAULTS.validators}, or as many as --stake has numbers]",
+    ),
+    option("--consensus", type=click.Choice(list(RULE_SETS)), default=DEFAULTS.consensus, help="Rules of consensus."),
+    option("--stake", type=Stake(), help="Validators' weights in quorums, such as 40,30,20,10.  [default: 1 each]"),
+    option(
+        "--leaders",
+        type=click.Choice(list(LEADER_SCHEDULES)),
+        default=DEFAULTS.leaders,
+        help="Who proposes: in proportion to stake, or each in turn.",
+    ),
     option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
     option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
     option(
@@ -71,6 +84,9 @@ def _settings(options: dict[str, Any]) -> Settings:
     """Settings from the options. Raises BadSetting."""
     values = dict(options)
     values["block_time_ms"] = block_time_from(values.pop("block_time"))
+    values["stake"] = values["stake"] or ()
+    if values["validators"] is None:
+        values["validators"] = len(values["stake"]) or DEFAULTS.validators
     return Settings(**values).checked()
 
 

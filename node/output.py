@@ -14,7 +14,7 @@ from chain.addresses import checksummed
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
 from node.folder import DataFolder
-from node.settings import DEFAULT_MNEMONIC, Settings
+from node.settings import DEFAULT_MNEMONIC, Settings, stake_text
 
 MAX_TRANSACTION_LINES = 5
 
@@ -143,6 +143,7 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     """What people see when the chain is ready."""
     lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
     lines += account_lines(folder)
+    lines += [f"Consensus   {_consensus(folder)}"]
     kept = "kept" if folder.durable else "temporary, removed at the end"
     lines += [f"Data        {folder.path} ({kept})"]
     lines += ["Processes   " + _wrapped([f"{name} {pid}" for name, pid in processes.items()], indent=12)]
@@ -150,6 +151,15 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     lines += [f"WebSocket   ws://{reachable(settings.host)}:{port}"]
     lines += [f"Status      scripts/tandem status --port {port}"]
     return "\n".join([*lines, "", f"Ready in {seconds:.2f} s. Ctrl-C ends it.", ""])
+
+
+def _consensus(folder: DataFolder) -> str:
+    """The rule set, and the stakes unless they are equal."""
+    genesis = folder.genesis
+    stakes = tuple(identity.stake for identity in genesis.validators)
+    if len(set(stakes)) == 1:
+        return f"{genesis.rules}, {len(stakes)} validators"
+    return f"{genesis.rules}, stake {stake_text(stakes)}, {genesis.leaders} leaders"
 
 
 def _wrapped(items: list[str], indent: int, width: int = 100) -> str:

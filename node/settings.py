@@ -5,21 +5,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chain.forks import UnknownFork, fork_named
+from consensus.leaders import MAX_TURNS, turns_of
+from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from node.errors import BadSetting
 
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
 MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
 STRATEGIES = ("optimistic", "serial")
+MAX_STAKE = 10**18
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work."""
+    """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work.
+
+    `stake` has one number for each validator, or none for a stake of 1 each.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8545
     chain_id: int = 31337
     validators: int = 4
+    consensus: str = "hotstuff-2"
+    stake: tuple[int, ...] = ()
+    leaders: str = "weighted"
     executors: int = 1
     workers: int = 2
     block_time_ms: int | None = None
@@ -58,9 +67,52 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSetting(f"--{name.replace('_', '-')} {value} is out of range: give {low} to {high}")
-        if self.strategy not in STRATEGIES:
-            raise BadSetting(f"unknown strategy {self.strategy!r}: choose one of {', '.join(STRATEGIES)}")
+        for name, known in (("strategy", STRATEGIES), ("consensus", RULE_SETS), ("leaders", LEADER_SCHEDULES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise BadSetting(f"unknown --{name} {value!r}: choose one of {', '.join(known)}")
+        if self.stake:
+            _check_stake(self.stake, self.validators)
         return self
+
+    @property
+    def stakes(self) -> tuple[int, ...]:
+        """The stake of every validator."""
+        return self.stake or (1,) * self.validators
+
+
+def _check_stake(stake: tuple[int, ...], validators: int) -> None:
+    """Raises BadSetting."""
+    shown = stake_text(stake)
+    if len(stake) != validators:
+        raise BadSetting(
+            f"--stake {shown} has {len(stake)} numbers for {validators} validators: "
+            "give one for each, or leave --validators out"
+        )
+    for each in stake:
+        if not 1 <= each <= MAX_STAKE:
+            raise BadSetting(f"--stake {shown}: {each} is out of range: give each validator 1 to {MAX_STAKE}")
+    if turns_of(stake) > MAX_TURNS:
+        raise BadSetting(
+            f"--stake {shown}: without their common divisor these sum up to {turns_of(stake)}, more than {MAX_TURNS}: "
+            "give rounder numbers in about the same proportion"
+        )
+
+
+def stake_from(text: str) -> tuple[int, ...]:
+    """The numbers of "40,30,20,10". Raises BadSetting."""
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if re.fullmatch(r"[+-]?\d{1,40}", part) is None:
+            raise BadSetting(
+                f"--stake {text}: {part!r} is not a whole number: give one for each validator, such as 40,30,20,10"
+            )
+    return tuple(int(part) for part in parts)
+
+
+def stake_text(stake: tuple[int, ...]) -> str:
+    """The stake as one writes it on the command line."""
+    return ",".join(map(str, stake))
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")

@@ -36,6 +36,7 @@ async def status(node: Node) -> JsonObject:
         "chainId": node.genesis.chain_id,
         "genesis": data_json(node.genesis.id()),
         "rules": node.genesis.rules,
+        "leaders": node.genesis.leaders,
         "fork": node.genesis.fork.label,
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": heights(node),
@@ -58,7 +59,8 @@ def heights(node: Node) -> dict[str, int]:
 def _validator(node: Node, index: ValidatorIndex) -> JsonObject:
     connected = node.validators[index].connected
     news = node.chain.consensus.get(index)
-    return {"index": index, "connected": connected, **({} if news is None else _consensus(news))}
+    stake = node.genesis.validators[index].stake
+    return {"index": index, "stake": stake, "connected": connected, **({} if news is None else _consensus(news))}
 
 
 def _consensus(news: ConsensusNews) -> JsonObject:

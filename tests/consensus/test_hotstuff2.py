@@ -1,12 +1,8 @@
 """The rules themselves."""
 
-import pytest
-
 from chain.proposals import Certificate, Proposal
 from chain.types import Hash32, Round
-from consensus.errors import UnknownRuleSet
 from consensus.hotstuff2 import HotStuff2
-from consensus.registry import rule_set
 from tests.consensus.lone_core import LoneCore
 
 world = LoneCore()
@@ -67,8 +63,3 @@ def test_a_certified_child_of_the_next_round_commits_its_parent_and_no_other_doe
     tree = {parent.id: parent}
     assert rules.committed_by(world.proposal(2, certificate), tree.get) == parent.id
     assert rules.committed_by(world.proposal(3, certificate), tree.get) is None
-
-
-def test_an_unknown_rule_set_is_named_with_those_there_are() -> None:
-    with pytest.raises(UnknownRuleSet, match=r"'paxos'.*hotstuff-2"):
-        rule_set("paxos")

@@ -73,6 +73,38 @@ def test_a_setting_the_chain_was_not_born_with_is_refused(tmp_path: Path, settin
         data.create_or_open(tmp_path, wanted)
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (Settings(consensus="hotstuff-2", leaders="round-robin"), "made with --leaders weighted, not round-robin"),
+        (Settings(stake=(10, 20, 30, 40)), "made with --stake 40,30,20,10, not 10,20,30,40: leave --stake out"),
+        (Settings(validators=2, stake=(1, 1)), "made with --stake 40,30,20,10, not 1,1"),
+    ],
+)
+def test_a_chain_keeps_its_stakes_and_its_leaders(tmp_path: Path, asked: Settings, says: str) -> None:
+    born = Settings(consensus="hotstuff-3", stake=(40, 30, 20, 10))
+    made = data.create_or_open(tmp_path, born)
+    assert [identity.stake for identity in made.genesis.validators] == [40, 30, 20, 10]
+    assert (made.genesis.rules, made.genesis.leaders) == ("hotstuff-3", "weighted")
+    assert data.create_or_open(tmp_path, born) == data.create_or_open(tmp_path, Settings()) == made
+    with pytest.raises(BadDataFolder, match=says):
+        data.create_or_open(tmp_path, asked)
+
+
+def test_a_chain_keeps_its_rule_set(tmp_path: Path) -> None:
+    data.create_or_open(tmp_path, Settings())
+    with pytest.raises(BadDataFolder, match="made with --consensus hotstuff-2, not hotstuff-3: leave --consensus out"):
+        data.create_or_open(tmp_path, Settings(consensus="hotstuff-3"))
+
+
+def test_an_older_format_is_refused_with_both_numbers(tmp_path: Path) -> None:
+    data.create_or_open(tmp_path, Settings())
+    about = json.loads((tmp_path / "chain.json").read_text())
+    (tmp_path / "chain.json").write_text(json.dumps(about | {"format": data.FORMAT - 1}))
+    with pytest.raises(BadDataFolder, match=f"has data format {data.FORMAT - 1}, which .* reads {data.FORMAT}"):
+        data.create_or_open(tmp_path, Settings())
+
+
 def test_a_folder_is_held_by_one_chain_at_a_time(tmp_path: Path) -> None:
     with data.lock(tmp_path), pytest.raises(BadDataFolder, match="another Tandem runs in"):
         data.lock(tmp_path)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from node.errors import BadSetting
 from node.main import cli, up
-from node.settings import Settings, block_time_from
+from node.settings import Settings, block_time_from, stake_from
 from node.settings_file import read_settings_file
 
 KNOWN = {option.name for option in up.params if option.name}
@@ -50,6 +50,88 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     file.write_text("port: 1\n")
     with pytest.raises(BadSetting, match=r"tandem\.toml is not TOML"):
         read_settings_file(file, KNOWN)
+
+
+@pytest.mark.parametrize("text", ["40,30,20,10", " 40, 30,20 ,10 ", "+40,30,20,10"])
+def test_stake_is_read_as_people_write_it(text: str) -> None:
+    assert stake_from(text) == (40, 30, 20, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("40,x,20", "'x'"), ("40,,20", "''"), ("", "''"), ("1.5,2", "'1.5'"), ("40;30", "'40;30'")]
+)
+def test_a_stake_that_is_no_number_is_refused_with_an_example(text: str, wrong: str) -> None:
+    with pytest.raises(BadSetting, match=f"{wrong} is not a whole number: give one for each validator, such as 40,30"):
+        stake_from(text)
+
+
+@pytest.mark.parametrize(
+    ("stake", "says"),
+    [
+        ((40, 30, 20), "has 3 numbers for 4 validators"),
+        ((40, 30, 20, 10, 1), "has 5 numbers for 4 validators"),
+        ((40, 0, 20, 10), "0 is out of range: give each validator 1 to"),
+        ((40, -30, 20, 10), "-30 is out of range"),
+        ((10**19, 1, 1, 1), "out of range"),
+        ((99_991, 1, 1, 1), "give rounder numbers"),
+    ],
+)
+def test_a_stake_that_cannot_be_is_refused_in_one_line(stake: tuple[int, ...], says: str) -> None:
+    with pytest.raises(BadSetting, match=says) as refused:
+        Settings(stake=stake).checked()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("stake", [(40, 30, 20, 10), (100, 1, 1, 1), (10**18,) * 4])
+def test_a_stake_may_be_as_uneven_as_one_likes(stake: tuple[int, ...]) -> None:
+    assert Settings(stake=stake).checked().stakes == stake
+
+
+@pytest.mark.parametrize("name", ["consensus", "leaders", "strategy"])
+def test_an_unknown_name_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(BadSetting, match=f"unknown --{name} 'paxos': choose one of .*, .*"):
+        Settings(**{name: "paxos"}).checked()  # type: ignore[arg-type]
+
+
+def started_with(monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str) -> Settings:
+    seen: list[Settings] = []
+
+    def start(settings: Settings) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr("node.up.up", start)
+    run = CliRunner().invoke(cli, ["up", *arguments], env=environment)
+    assert run.exit_code == 0, run.output
+    return seen[0]
+
+
+def test_stake_says_how_many_validators_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = started_with(monkeypatch, "--stake", "3,2,1", "--consensus", "hotstuff-3", "--leaders", "round-robin")
+    assert (settings.validators, settings.stakes) == (3, (3, 2, 1))
+    assert (settings.consensus, settings.leaders) == ("hotstuff-3", "round-robin")
+    alone = started_with(monkeypatch)
+    assert (alone.validators, alone.stakes) == (4, (1, 1, 1, 1))
+    assert (alone.consensus, alone.leaders) == ("hotstuff-2", "weighted")
+
+
+def test_stake_can_stand_in_the_environment_and_as_text_or_a_list_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert started_with(monkeypatch, TANDEM_STAKE="3,2,1", TANDEM_CONSENSUS="hotstuff-3").stake == (3, 2, 1)
+    assert started_with(monkeypatch, TANDEM_STAKE="").stake == ()
+    file = tmp_path / "settings.toml"
+    for value in ('"3,2,1"', "[3, 2, 1]"):
+        file.write_text(f"stake = {value}\n")
+        assert started_with(monkeypatch, "--config", str(file)).stake == (3, 2, 1)
+
+
+def test_a_stake_for_another_number_of_validators_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = CliRunner().invoke(cli, ["up", "--stake", "3,2,1", "--validators", "5"])
+    assert isinstance(run.exception, BadSetting)
+    assert str(run.exception) == (
+        "--stake 3,2,1 has 3 numbers for 5 validators: give one for each, or leave --validators out"
+    )
 
 
 def test_the_command_line_comes_before_the_environment_and_that_before_the_file(
