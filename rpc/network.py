@@ -1,7 +1,8 @@
-"""web3_* and net_*: who answers, and on which network."""
+"""Who answers, and on which network: web3_*, net_*, and what Hardhat asks to know a development chain."""
 
 import platform
 import sys
+from typing import Any
 
 from chain.keccak import keccak256
 from rpc.methods import Node, method
@@ -53,3 +54,25 @@ async def chain_id(node: Node) -> str:
 async def syncing(node: Node) -> bool:
     """Never: what lags here is execution behind consensus, and tandem_status tells of it."""
     return False
+
+
+@method("hardhat_metadata")
+async def hardhat_metadata(node: Node) -> dict[str, Any]:
+    """With it Hardhat asks for receipts every 50 ms, not every 500, and Ignition knows a new chain from the last one.
+
+    `instanceId` is the genesis, which differs for every chain made, since the validators' keys do.
+    """
+    head = node.chain.head
+    return {
+        "clientVersion": client_version(),
+        "chainId": node.genesis.chain_id,
+        "instanceId": data_json(node.genesis.id()),
+        "latestBlockNumber": node.chain.number,
+        "latestBlockHash": data_json(head.hash),
+    }
+
+
+@method("hardhat_getAutomine")
+async def hardhat_get_automine(node: Node) -> bool:
+    """A transaction makes its block at once, and none comes merely to confirm it: Ignition would wait for five."""
+    return True

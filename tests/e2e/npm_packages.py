@@ -11,7 +11,6 @@ import pytest
 
 HERE = Path(__file__).parent
 NODE_MODULES = HERE / "node_modules"
-LOCK = HERE / "package-lock.json"
 INSTALL_SECONDS = 600
 RUN_SECONDS = 60
 
@@ -48,16 +47,18 @@ class NpmPackages:
         return done.stdout
 
 
-def install() -> None:
-    """Install what the lock file names unless it is there already; skips the test where there is no Node."""
+def install(folder: Path = HERE, environment: Mapping[str, str] | None = None) -> None:
+    """Install what the folder's lock file names unless it is there already; skips the test where there is no Node."""
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)} on the PATH")
     # npm writes this file last, so that it is older than the lock file after an update or an interrupted install.
-    installed = NODE_MODULES / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= LOCK.stat().st_mtime:
+    installed = folder / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= (folder / "package-lock.json").stat().st_mtime:
         return
     # Not `npm ci`: it wants every platform's optional package in the lock file, and not all of Foundry's are published.
     command = ["npm", "install", "--no-save", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr

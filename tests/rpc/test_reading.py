@@ -219,3 +219,15 @@ async def test_the_node_says_who_it_is(client: Client) -> None:
     )
     assert await client.result("net_listening") is True
     assert await client.result("net_peerCount") == "0x4"
+
+
+async def test_hardhat_is_told_which_chain_it_is_and_where_it_stands(client: Client, chain: FakeChain) -> None:
+    head = await client.result("eth_getBlockByNumber", "latest", False)
+    assert await client.result("hardhat_metadata") == {
+        "clientVersion": await client.result("web3_clientVersion"),
+        "chainId": 31337,
+        "instanceId": data_json(chain.genesis.id()),
+        "latestBlockNumber": int(head["number"], 16),
+        "latestBlockHash": head["hash"],
+    }
+    assert await client.result("hardhat_getAutomine") is True
