@@ -14,6 +14,8 @@ Version = NewType("Version", int)
 Round = NewType("Round", int)
 """A consensus round; round 0 belongs to the genesis proposal."""
 ValidatorIndex = NewType("ValidatorIndex", int)
+ExecutorIndex = NewType("ExecutorIndex", int)
+"""A full executor: an execution process with a storage and workers of its own."""
 
 ZERO_ADDRESS = Address(bytes(20))
 ZERO_HASH = Hash32(bytes(32))

@@ -107,7 +107,9 @@ class Core:
             certified=certified,
             committed=root.number,
             executed=state.newest_result,
+            executed_hash=state.results.hash_of(state.newest_result),
             verified=root.executed.number,
+            verified_hash=root.executed.header_hash,
             timeouts=state.rounds_timed_out,
         )
 

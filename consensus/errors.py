@@ -1,5 +1,6 @@
 """What can go wrong in consensus: messages that are refused, and facts that must never be."""
 
+from chain.messages.mempool import WrongExecutor
 from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 
 
@@ -129,6 +130,17 @@ class ExecutionConflict(Rejected):
 
     def __init__(self, number: BlockNumber, theirs: Hash32, ours: Hash32) -> None:
         super().__init__(f"block {number} is 0x{theirs.hex()} for the proposer, 0x{ours.hex()} for our execution")
+
+
+class WrongResult(ConsensusError):
+    """An executor contradicts the others, or itself."""
+
+    def __init__(self, wrong: WrongExecutor) -> None:
+        expected = "the majority of the executors has" if wrong.by_majority else "it said before"
+        super().__init__(
+            f"executor {wrong.executor} computed a wrong block {wrong.number}: 0x{wrong.said.hex()}, "
+            f"where {expected} 0x{wrong.expected.hex()}"
+        )
 
 
 class OutOfWindow(Rejected):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from chain.codec import MessageError, decode_message
@@ -26,7 +26,7 @@ from chain.messages.mempool import (
     ReadMempool,
     ResultsTaken,
 )
-from chain.types import Hash32, ValidatorIndex
+from chain.types import BlockNumber, ExecutorIndex, Hash32, ValidatorIndex
 from consensus.errors import (
     ConsensusError,
     Flooded,
@@ -42,7 +42,7 @@ from consensus.inbox import Inbox
 from consensus.introductions import Introductions
 from consensus.mempool import DEFAULT_LIMITS, MempoolLimits
 from consensus.rejections import NOBODY, STRANGER
-from consensus.replica import AdmitReceived, BlockResultReceived, Input, Replica
+from consensus.replica import FIRST_EXECUTOR, AdmitReceived, BlockResultReceived, Input, Replica
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Ed25519Signer, Ed25519Verifier
 from consensus.store import KeyValue
@@ -75,6 +75,7 @@ class ValidatorProcess:
     """One validator. Implements `chain.links.Service`, and `consensus.replica.Environment` towards its replica.
 
     Made inside a running event loop. `receive` and `peer_connected` are for the links to the other validators.
+    `executor_of` tells by a peer's name which executor it is, and raises if it is none.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class ValidatorProcess:
         peers: Peers,
         settings: ConsensusSettings = DEFAULT_SETTINGS,
         limits: MempoolLimits = DEFAULT_LIMITS,
+        executor_of: Callable[[str], ExecutorIndex] = lambda _: FIRST_EXECUTOR,
     ) -> None:
         signer = Ed25519Signer(private_key)
         if not 0 <= index < len(genesis.validators) or genesis.validators[index].public_key != signer.public_key:
@@ -99,6 +101,8 @@ class ValidatorProcess:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._admissions: dict[int, asyncio.Future[Admitted]] = {}
         self._results: deque[tuple[BlockResultReceived, asyncio.Future[None]]] = deque()
+        self._held: dict[ExecutorIndex, tuple[BlockNumber, asyncio.Future[None]]] = {}
+        self._executor_of = executor_of
         self._tickets = 0
         self._closed = False
         self.dropped_messages = 0
@@ -128,7 +132,10 @@ class ValidatorProcess:
             certified=core.certified,
             committed=core.committed,
             executed=core.executed,
+            executed_hash=core.executed_hash,
             verified=core.verified,
+            verified_hash=core.verified_hash,
+            executors=self._replica.executors.news(),
             timeouts=core.timeouts,
             mempool_transactions=len(mempool),
             mempool_bytes=mempool.size_bytes,
@@ -172,7 +179,7 @@ class ValidatorProcess:
             case Admit():
                 return await self._admit(message)
             case BlockResult():
-                return await self._take_result(message)
+                return await self._take_result(message, self._executor_of(peer.name))
             case FollowCommits(after):
                 self._commits.follow(peer, after)
             case FollowConsensus():
@@ -197,13 +204,14 @@ class ValidatorProcess:
         self._admissions[self._tickets] = answer
         return await answer
 
-    async def _take_result(self, result: BlockResult) -> ResultsTaken:
+    async def _take_result(self, result: BlockResult, executor: ExecutorIndex) -> ResultsTaken:
         taken: asyncio.Future[None] = self._loop.create_future()
-        received = BlockResultReceived(result)
+        received = BlockResultReceived(result, executor)
         self._put(received)
         self._results.append((received, taken))
         await taken
-        return ResultsTaken(self._replica.store.newest_result)
+        executors = self._replica.executors
+        return ResultsTaken(executors.newest_of(executor) if executors.counts(executor) else result.number)
 
     # Environment of the replica
 
@@ -265,14 +273,24 @@ class ValidatorProcess:
             raise
         for item in group:
             if isinstance(item, BlockResultReceived):
-                self._acknowledge(item)
+                self._result_handled(item)
+        self._release_held()
         self._news.changed()
 
-    def _acknowledge(self, item: BlockResultReceived) -> None:
+    def _result_handled(self, item: BlockResultReceived) -> None:
+        """Answers the executor, unless it is so far ahead of the others that it must wait for them."""
         received, taken = self._results.popleft()
         assert received is item
-        if not taken.done():
-            taken.set_result(None)
+        _, held_before = self._held.pop(item.executor, (None, None))
+        if held_before is not None:
+            _finish(held_before)
+        self._held[item.executor] = item.result.number, taken
+
+    def _release_held(self) -> None:
+        for executor, (number, taken) in list(self._held.items()):
+            if not self._replica.executors.must_wait(executor, number):
+                del self._held[executor]
+                _finish(taken)
 
     def _decoded(self, messages: Sequence[tuple[ValidatorIndex, bytes]]) -> Iterator[MessageReceived]:
         for sender, payload in messages:
@@ -296,15 +314,21 @@ class ValidatorProcess:
         self._inbox.clear()
         for admission in self._admissions.values():
             _fail(admission)
-        for _, taken in self._results:
+        for _, taken in [*self._results, *self._held.values()]:
             _fail(taken)
         self._admissions.clear()
         self._results.clear()
+        self._held.clear()
 
 
 def _fail(future: asyncio.Future[Any]) -> None:
     if not future.done():
         future.set_exception(LinkClosed("this validator is stopping"))
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _named(peer: ValidatorIndex | None) -> str:

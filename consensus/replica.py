@@ -9,10 +9,11 @@ from typing import Protocol, TypeAlias
 from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
 from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
-from chain.types import Hash32, ValidatorIndex
+from chain.types import ExecutorIndex, Hash32, ValidatorIndex
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
-from consensus.errors import ConsensusError
+from consensus.errors import ConsensusError, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
+from consensus.executors import Executors
 from consensus.leaders import LeaderSchedule
 from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
 from consensus.registry import leader_schedule, rule_set
@@ -25,6 +26,7 @@ from consensus.wire import FetchProposals, Proposals
 
 MAX_SERVED_PROPOSALS = 256
 MAX_SERVED_BYTES = 4 * 1024 * 1024
+FIRST_EXECUTOR = ExecutorIndex(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class AdmitReceived:
 @dataclass(frozen=True, slots=True)
 class BlockResultReceived:
     result: BlockResult
+    executor: ExecutorIndex = FIRST_EXECUTOR
 
 
 Input: TypeAlias = Event | AdmitReceived | BlockResultReceived
@@ -90,6 +93,7 @@ class Replica:
             self.store.mempool_entries(), self.store.senders(), self.store.newest_result, self.store.next_base_fee
         )
         recovered = self.store.recover(genesis.max_lag, self.rules.safety)
+        self.executors = Executors(settings.executors, self.store.executed, self.store.claims)
         seat = Seat(me, genesis, schedule, signer, verifier, self.mempool, settings, recovered)
         self.core = self.rules.core(seat)
         self.rejections = Rejections()
@@ -103,8 +107,8 @@ class Replica:
             match item:
                 case AdmitReceived(admit, ticket):
                     admitted.append((ticket, self._admit(admit)))
-                case BlockResultReceived(result):
-                    commands += self._take_result(result, now_ms)
+                case BlockResultReceived():
+                    commands += self._take_result(item, now_ms)
                 case _:
                     commands += self.core.handle(item, now_ms)
         if admitted:
@@ -121,15 +125,18 @@ class Replica:
         self._tell_evicted(changes)
         return Admitted(tuple(changes.refused))
 
-    def _take_result(self, result: BlockResult, now_ms: int) -> list[Command]:
-        """The mempool must see every result in order: one that leaves a gap is not taken, and is sent again later."""
-        if result.number > self.store.newest_result + 1:
-            return []
-        executed = ExecutedBlock(result.number, result.header_hash)
-        changes = self.mempool.apply_result(result)
-        self.store.add_result(executed, result.next_base_fee, changes)
-        self._tell_evicted(changes)
-        return self.core.handle(ResultReceived(executed), now_ms)
+    def _take_result(self, received: BlockResultReceived, now_ms: int) -> list[Command]:
+        """The mempool and the core hear only of results that the executors agree on."""
+        heard = self.executors.hear(received.executor, received.result)
+        commands: list[Command] = []
+        for result in heard.agreed:
+            changes = self.mempool.apply_result(result)
+            executed = ExecutedBlock(result.number, result.header_hash)
+            self.store.add_result(executed, result.next_base_fee, changes)
+            self._tell_evicted(changes)
+            commands += self.core.handle(ResultReceived(executed), now_ms)
+        self.store.keep_claims(self.executors.to_store())
+        return commands + [Report(None, WrongResult(wrong)) for wrong in heard.contradictions]
 
     def _tell_evicted(self, changes: MempoolChanges) -> None:
         if changes.evicted:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chain.genesis import Genesis
-from chain.types import BlockNumber, Round, ValidatorIndex
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from consensus.commands import Command
 from consensus.events import Event
 from consensus.leaders import LeaderSchedule
@@ -35,7 +35,9 @@ class CoreStatus:
     certified: BlockNumber
     committed: BlockNumber
     executed: BlockNumber
+    executed_hash: Hash32
     verified: BlockNumber
+    verified_hash: Hash32
     timeouts: int
 
 

@@ -15,6 +15,7 @@ from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_pro
 from chain.types import BlockNumber, Hash32, Wei
 from consensus.commands import Persist, Placed
 from consensus.errors import NewerStore, StoreIncomplete, StoreOfAnotherChain
+from consensus.executors import NO_CLAIMS, StoredClaims
 from consensus.mempool import MempoolChanges
 from consensus.recovered import Recovered, new_chain
 from consensus.sender_queue import Entry
@@ -26,6 +27,7 @@ KEPT_EVICTIONS = 4096
 """Transactions given up whose reason is kept, so that it can be told after everything was restarted."""
 
 FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
+CLAIMS_KEY = b"claims"
 PROPOSAL, UNCOMMITTED, HEIGHT, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
 
 
@@ -82,6 +84,7 @@ class ValidatorStore:
         self._cursor = self._read_cursor()
         self._results = self._read_results()
         self._evictions = self._read_evictions()
+        self._claims = self._read_claims()
 
     @property
     def committed_height(self) -> int:
@@ -100,6 +103,16 @@ class ValidatorStore:
     def next_base_fee(self) -> Wei | None:
         """The base fee of the block after that one; None before the first result."""
         return None if self._results is None else self._results.next_base_fee
+
+    @property
+    def executed(self) -> tuple[ExecutedBlock, ...]:
+        """The newest blocks that the executors agree on, oldest first."""
+        return () if self._results is None else self._results.executed
+
+    @property
+    def claims(self) -> StoredClaims:
+        """What single executors said of blocks that are not agreed on, and which of them are wrong."""
+        return self._claims
 
     @property
     def genesis_id(self) -> Hash32:
@@ -158,6 +171,11 @@ class ValidatorStore:
     def _write_unsynced(self, batch: dict[bytes, bytes | None]) -> None:
         if batch:
             self._database.write(batch, sync=False)
+
+    def keep_claims(self, claims: StoredClaims) -> None:
+        if claims != self._claims:
+            self._claims = claims
+            self._database.write({CLAIMS_KEY: encode_value(claims)}, sync=False)
 
     def recover(self, max_lag: int, safety: type[Any]) -> Recovered:
         """What the core goes on from; `safety` is the class of the rule set's safety record."""
@@ -246,6 +264,10 @@ class ValidatorStore:
         """The numbers of the kept ones: an unbroken row."""
         kept = [int.from_bytes(key[1:], "big") for key, _ in self._database.with_prefix(EVICTED)]
         return range(kept[0], kept[-1] + 1) if kept else range(0)
+
+    def _read_claims(self) -> StoredClaims:
+        encoded = self._database.get(CLAIMS_KEY)
+        return NO_CLAIMS if encoded is None else decode_value(StoredClaims, encoded)
 
     def _root(self) -> Node:
         cursor = self._cursor

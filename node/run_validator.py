@@ -7,7 +7,7 @@ from functools import partial
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.faults import SetNetworkFaults
-from chain.types import ValidatorIndex
+from chain.types import ExecutorIndex, ValidatorIndex
 from consensus.errors import MalformedFrame, OversizedMessage, UnprovenPeer
 from consensus.process import ValidatorProcess
 from consensus.rejections import STRANGER
@@ -16,7 +16,7 @@ from node.errors import NodeError
 from node.faults_file import FaultsFile
 from node.output import Output
 from node.peer_links import PeerLinks
-from node.plan import Plan, Role, role_named
+from node.plan import Kind, Plan, Role, role_named
 from node.queues.listening import MAX_MESSAGE_BYTES
 from node.sockets import sockets_of
 from storage.leveldb import LevelDB
@@ -81,13 +81,22 @@ class PeerMessages:
         self._process.refuse(STRANGER, UnprovenPeer(name[:32]))
 
 
+def executor_named(name: str) -> ExecutorIndex:
+    """Which executor the process of this name is. Raises NodeError if it is none."""
+    role = role_named(name)
+    if role.kind != Kind.EXECUTION:
+        raise NodeError(f"{name} is no executor")
+    return ExecutorIndex(role.executor)
+
+
 async def run_validator(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
     folder, me = plan.folder, ValidatorIndex(role.index)
     database = LevelDB(folder.validator_store(me), durable=folder.durable)
     peers = PeerLinks(me, asyncio.get_running_loop())
-    settings = ConsensusSettings(block_interval_ms=plan.settings.block_time_ms)
-    process = ValidatorProcess(me, folder.genesis, folder.validator_key(me), database, peers, settings)
+    settings = ConsensusSettings(block_interval_ms=plan.settings.block_time_ms, executors=plan.settings.executors)
+    key = folder.validator_key(me)
+    process = ValidatorProcess(me, folder.genesis, key, database, peers, settings, executor_of=executor_named)
     try:
         async with sockets_of(role) as sockets:
             service = ValidatorService(process, peers, FaultsFile(plan.faults_file).read())

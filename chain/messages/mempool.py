@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chain.codec import message
-from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Wei
+from chain.types import Address, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,41 @@ class Rejection:
     times: int
 
 
+@dataclass(frozen=True, slots=True)
+class WrongExecutor:
+    """An executor said that a block's header hash is `said`; it is `expected` by the majority of the executors.
+
+    Without `by_majority` it is what the same executor had said of the block before.
+    """
+
+    executor: ExecutorIndex
+    number: BlockNumber
+    said: Hash32
+    expected: Hash32
+    by_majority: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorsNews:
+    """What a validator makes of the executors: how many that are not wrong there should be, and which are wrong.
+
+    `disputed` is the block they differ on while nobody can say which of them is wrong, 0 if there is none; then one
+    more is wanted than have spoken of it.
+    """
+
+    wanted: int
+    disputed: BlockNumber
+    wrong: tuple[WrongExecutor, ...]
+
+
 @message(33)
 @dataclass(frozen=True, slots=True)
 class ConsensusNews:
-    """One validator's view. The five heights are block numbers of the newest block in each stage of its life."""
+    """One validator's view. The five heights are block numbers of the newest block in each stage of its life.
+
+    `executed` is the newest block whose hash the executors agree on. The hashes are header hashes; those of block 0
+    are no header's.
+    """
 
     validator: ValidatorIndex
     round: Round
@@ -83,7 +114,10 @@ class ConsensusNews:
     certified: BlockNumber
     committed: BlockNumber
     executed: BlockNumber
+    executed_hash: Hash32
     verified: BlockNumber
+    verified_hash: Hash32
+    executors: ExecutorsNews
     timeouts: int
     mempool_transactions: int
     mempool_bytes: int

@@ -1,7 +1,7 @@
 """Who follows a validator hears of what its mempool gave up, also of what it gave up before."""
 
 from chain.messages import Message
-from chain.messages.mempool import ConsensusNews, Evicted
+from chain.messages.mempool import ConsensusNews, Evicted, ExecutorsNews
 from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from consensus.followers import ConsensusFollowers
 
@@ -22,10 +22,9 @@ class Peer:
 
 
 def look() -> ConsensusNews:
-    zero = BlockNumber(0)
-    return ConsensusNews(
-        ValidatorIndex(0), Round(1), ValidatorIndex(1), zero, zero, zero, zero, zero, 0, 0, 0, 0, 0, 0, ()
-    )
+    zero, none = BlockNumber(0), ExecutorsNews(1, BlockNumber(0), ())
+    heights = (zero, zero, zero, zero, ONE, zero, ONE)
+    return ConsensusNews(ValidatorIndex(0), Round(1), ValidatorIndex(1), *heights, none, 0, 0, 0, 0, 0, 0, ())
 
 
 THREE = Hash32(b"3" * 32)

@@ -29,9 +29,11 @@ from chain.messages.mempool import (
     SenderState,
 )
 from chain.proposals import decode_proposal
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex, Wei
+from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
 from consensus.errors import NotAValidator, UnknownRequest
+from consensus.executors import WINDOW
 from consensus.process import ValidatorProcess
+from consensus.settings import ConsensusSettings
 from consensus.signatures import Ed25519Signer
 from consensus.wire import Vote
 from tests.consensus.builders import ETHER, GWEI, CrashableDatabase, make_genesis, transfer
@@ -347,3 +349,39 @@ async def test_no_bytes_from_a_peer_stop_a_validator(chain: Callable[[int], list
     assert not victim._closed, f"seed {seed}"
     assert victim.rejections(), f"seed {seed}"
     await victim.close()
+
+
+class Executor(Follower):
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.name = f"execution-{index}"
+
+
+async def test_an_executor_far_ahead_of_the_other_waits_for_its_answer() -> None:
+    settings = ConsensusSettings(executors=2)
+    process = ValidatorProcess(
+        ValidatorIndex(0),
+        genesis_of(1),
+        KEYS[0],
+        CrashableDatabase(),
+        LoopbackPeers(0, []),
+        settings,
+        executor_of=lambda name: ExecutorIndex(int(name.removeprefix("execution-"))),
+    )
+    process.start()
+    results = [
+        BlockResult(BlockNumber(n), ZERO_HASH, keccak256(b"%d" % n), Gas(1), Wei(GWEI), (), (), ())
+        for n in range(1, WINDOW + 2)
+    ]
+    fast, slow = Executor(0), Executor(1)
+    for result in results[:-1]:
+        assert await process.answer(result, fast) == ResultsTaken(result.number)
+    waiting = asyncio.ensure_future(process.answer(results[-1], fast))
+    again = asyncio.ensure_future(process.answer(results[-1], fast))
+    await asyncio.wait([waiting], timeout=5)
+    assert waiting.result() == ResultsTaken(results[-1].number), "the newer request answers the older one"
+    assert not again.done()
+    assert await process.answer(results[0], slow) == ResultsTaken(results[0].number)
+    assert await asyncio.wait_for(again, 5) == ResultsTaken(results[-1].number)
+    assert process.status().executed == 1
+    await process.close()

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from chain.messages.mempool import Admit, Admitted, SenderState
+from chain.keccak import keccak256
+from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
 from chain.proposals import decode_proposal
-from chain.types import BlockNumber, Hash32, ValidatorIndex, Wei
-from consensus.errors import ConsensusError
+from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, ValidatorIndex, Wei
+from consensus.errors import ConsensusError, WrongResult
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
-from consensus.replica import AdmitReceived, Replica
+from consensus.replica import AdmitReceived, BlockResultReceived, Replica
 from consensus.safety import SafetyData
+from consensus.settings import ConsensusSettings
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, Vote
 from tests.consensus.builders import (
     ETHER,
@@ -131,3 +133,29 @@ def test_the_chain_is_served_from_the_height_that_both_have() -> None:
     nonsense = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 10**9, -5))
     assert nonsense == everything
     assert served(made, recorder, FetchProposals(second.id, 2, 1)) == Proposals((), None)
+
+
+def block_result(number: int, branch: bytes = b"") -> BlockResult:
+    header_hash = keccak256(b"%d" % number + branch)
+    return BlockResult(BlockNumber(number), ZERO_HASH, header_hash, Gas(1), Wei(7), (), (), ())
+
+
+def replica_of_three_executors(recorder: Recorder) -> Replica:
+    me, settings = ValidatorIndex(0), ConsensusSettings(executors=3)
+    return Replica(me, make_genesis(), CheapSigner(me), CheapVerifier(), recorder, recorder, settings)
+
+
+def test_a_result_is_known_when_the_executors_agree_and_a_wrong_one_is_named_for_ever() -> None:
+    recorder = Recorder()
+    made = replica_of_three_executors(recorder)
+    right, wrong = block_result(1), block_result(1, b"wrong")
+    made.handle([BlockResultReceived(wrong, ExecutorIndex(1)), BlockResultReceived(right)], START_MS)
+    assert made.core.status().executed == made.store.newest_result == 0
+    made.handle([BlockResultReceived(right, ExecutorIndex(2))], START_MS)
+    assert (made.core.status().executed, made.core.status().executed_hash) == (1, right.header_hash)
+    assert made.rejections.as_dict() == {(-1, "WrongResult"): 1}
+    (reported,) = [thing for thing in recorder.happened if isinstance(thing, WrongResult)]
+    assert f"executor 1 computed a wrong block 1: 0x{wrong.header_hash.hex()}" in str(reported)
+    again = replica_of_three_executors(recorder)
+    assert [found.executor for found in again.executors.news().wrong] == [1]
+    assert again.executors.newest == again.store.newest_result == 1

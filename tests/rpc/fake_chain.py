@@ -19,7 +19,7 @@ from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
 from chain.messages.faults import SetNetworkFaults
 from chain.messages.link import Done
-from chain.messages.mempool import Admit, Admitted, ConsensusNews, MempoolPage, ReadMempool, SenderState
+from chain.messages.mempool import Admit, Admitted, ConsensusNews, ExecutorsNews, MempoolPage, ReadMempool, SenderState
 from chain.messages.storage import (
     BlockApplied,
     FoundLog,
@@ -326,7 +326,10 @@ def consensus_news(validator: int, verified: int) -> ConsensusNews:
         certified=BlockNumber(verified + 2),
         committed=BlockNumber(verified + 1),
         executed=BlockNumber(verified + 1),
+        executed_hash=ZERO_HASH,
         verified=BlockNumber(verified),
+        verified_hash=ZERO_HASH,
+        executors=ExecutorsNews(1, BlockNumber(0), ()),
         timeouts=0,
         mempool_transactions=0,
         mempool_bytes=0,
