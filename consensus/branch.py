@@ -6,32 +6,23 @@ from dataclasses import dataclass
 
 from chain.errors import ChainError
 from chain.keccak import keccak256
+from chain.messages.mempool import PooledTransaction
 from chain.proposals import Proposal
 from chain.transactions import decode_transaction
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import BlockNumber, Hash32
 
-MAX_RESOLVED_PROPOSALS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """A transaction of an unexecuted block. `cost` is the most it can take from its sender."""
-
-    hash: Hash32
-    sender: Address
-    nonce: int
-    gas: Gas
-    cost: Wei
+MAX_RESOLVED_PROPOSALS = 16
+"""A few more than can be unexecuted at once."""
 
 
 class Resolver:
     """Finds out what a proposal's raw transactions are: from the mempool by hash, else by decoding them."""
 
-    def __init__(self, known: Callable[[Hash32], InFlight | None]) -> None:
+    def __init__(self, known: Callable[[Hash32], PooledTransaction | None]) -> None:
         self._known = known
-        self._resolved: OrderedDict[Hash32, tuple[InFlight, ...]] = OrderedDict()
+        self._resolved: OrderedDict[Hash32, tuple[PooledTransaction, ...]] = OrderedDict()
 
-    def resolve(self, proposal: Proposal) -> tuple[InFlight, ...]:
+    def resolve(self, proposal: Proposal) -> tuple[PooledTransaction, ...]:
         """Bytes that are no transaction are skipped: execution leaves them out of every block."""
         found = self._resolved.get(proposal.id)
         if found is None:
@@ -42,25 +33,23 @@ class Resolver:
                 self._resolved.popitem(last=False)
         return found
 
-    def _resolve_one(self, raw: bytes) -> InFlight | None:
-        hash = keccak256(raw)
-        known = self._known(hash)
+    def _resolve_one(self, raw: bytes) -> PooledTransaction | None:
+        known = self._known(keccak256(raw))
         if known is not None:
             return known
         try:
-            transaction = decode_transaction(raw)
-            sender = transaction.sender()
+            tx = decode_transaction(raw)
+            sender = tx.sender()
         except ChainError:
             return None
-        cost = Wei(transaction.value + transaction.gas * transaction.max_fee)
-        return InFlight(hash, sender, transaction.nonce, transaction.gas, cost)
+        return PooledTransaction(tx.hash, raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, tx.value)
 
 
 @dataclass(frozen=True, slots=True)
 class BranchBlock:
     id: Hash32
     number: BlockNumber
-    transactions: tuple[InFlight, ...]
+    transactions: tuple[PooledTransaction, ...]
 
 
 class Branch:

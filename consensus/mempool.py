@@ -16,7 +16,7 @@ from chain.genesis import Genesis
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.proposals import Proposal
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
-from consensus.branch import Branch, BranchBlock, InFlight, Resolver
+from consensus.branch import Branch, BranchBlock, Resolver
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction
 from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
 from consensus.payload import Pending
@@ -24,7 +24,7 @@ from consensus.sender_queue import Entry, SenderQueue, highest_cost
 
 REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
 MAX_RETRIES = 3
-MAX_PROPOSAL_BYTES = 2 * 1024 * 1024
+MAX_PROPOSAL_BYTES = 2048 * 1024
 MAX_REMEMBERED = 16_384
 """Included transactions, and senders without waiting ones, that are still remembered."""
 
@@ -67,7 +67,7 @@ class Mempool:
         self._arrivals = 0
         self._cheapest: list[tuple[Wei, Wei, int, Hash32]] = []
         self._included: OrderedDict[Hash32, None] = OrderedDict()
-        self._resolver = Resolver(self._in_flight_of)
+        self._resolver = Resolver(self._transaction)
         self._branch = Branch(self._resolver)
         self._result = BlockNumber(0)
         self._next_base_fee = Wei(genesis.base_fee - genesis.base_fee // BASE_FEE_CHANGE_DENOMINATOR)
@@ -321,7 +321,7 @@ class Mempool:
         for block in joined:
             for tx in block.transactions:
                 queue = touched[tx.sender] = self._queue(tx.sender)
-                queue.in_flight[tx.nonce] = (block.number, tx.cost)
+                queue.in_flight[tx.nonce] = (block.number, highest_cost(tx))
         for queue in touched.values():
             self._begin_run(queue)
         self._pending = None
@@ -351,12 +351,9 @@ class Mempool:
             for address in idle[:excess]:
                 del self._queues[address]
 
-    def _in_flight_of(self, hash: Hash32) -> InFlight | None:
+    def _transaction(self, hash: Hash32) -> PooledTransaction | None:
         entry = self._entries.get(hash)
-        if entry is None:
-            return None
-        tx = entry.transaction
-        return InFlight(hash, tx.sender, tx.nonce, tx.gas, highest_cost(tx))
+        return None if entry is None else entry.transaction
 
 
 def _price(transaction: PooledTransaction) -> tuple[Wei, Wei]:

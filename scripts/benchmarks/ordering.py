@@ -1,6 +1,7 @@
 """What is measured of consensus alone: how soon it orders, how much, and what that costs."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,6 +110,9 @@ async def _throughput(world: OrderingWorld, signed: Sequence[PooledTransaction])
     outwards = ended.usage.bytes_to_others - began.usage.bytes_to_others
     note = f"{len(signed)} in {seconds:.1f} s, {len(signed) / blocks:.0f} per block"
     own = ended.own_cpu_seconds - began.own_cpu_seconds
+    idle = ended.usage.machine_idle_seconds - began.usage.machine_idle_seconds
+    available = seconds * (os.cpu_count() or 1)
+    others = available - sum(validators) - own - idle
     return [
         Figure("ordered transactions", len(signed) / seconds, "tx/s", note),
         Figure(
@@ -119,6 +123,9 @@ async def _throughput(world: OrderingWorld, signed: Sequence[PooledTransaction])
         Figure("CPU of a validator, 1,000 transactions", sum(validators) / len(validators) / thousands * 1000, "ms"),
         Figure("CPU of all validators, 1,000 transactions", sum(validators) / thousands * 1000, "ms"),
         Figure("CPU of the stand-ins, 1,000 transactions", own / thousands * 1000, "ms"),
+        Figure(
+            "machine idle meanwhile", idle / available * 100, "%", f"{max(0.0, others) / available:.0%} went to others"
+        ),
     ]
 
 

@@ -55,9 +55,10 @@ class OrderingChain:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the validators used so far, each one's CPU time and all the bytes they sent."""
+    """What the validators used so far, each one's CPU time and all the bytes they sent, and the machine beside them."""
 
     cpu_seconds: tuple[float, ...]
+    machine_idle_seconds: float
     bytes_to_validators: int
     bytes_to_others: int
 
@@ -81,6 +82,7 @@ class Validators:
                 raise ValidatorEnded(f"{process.name} ended with exit code {process.exitcode}")
         return Usage(
             tuple(_cpu_seconds(process.pid or 0) for process in self._processes),
+            _idle_seconds(),
             sum(sent.to_validators.value for sent in self._sent),
             sum(sent.to_others.value for sent in self._sent),
         )
@@ -156,6 +158,11 @@ def _cpu_seconds(pid: int) -> float:
     """User and system time of a process with its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
+
+
+def _idle_seconds() -> float:
+    """Of all cores since the machine started."""
+    return int(Path("/proc/stat").read_text().split(maxsplit=5)[4]) / CLOCK_TICKS
 
 
 def _end(process: BaseProcess) -> None:
