@@ -8,6 +8,8 @@ ELASTICITY = 2
 BASE_FEE_CHANGE_DENOMINATOR = 8
 MIN_BLOB_BASE_FEE = 1
 BLOB_GAS_PER_BLOB = 2**17
+BLOB_BASE_COST = 2**13  # EIP-7918
+MAX_BLOBS_PER_TRANSACTION = 6  # EIP-7594
 
 
 def next_base_fee(parent: Header) -> Wei:
@@ -37,8 +39,25 @@ def max_blob_gas(fork: Fork) -> Gas:
     return Gas(BLOB_GAS_PER_BLOB * (9 if fork >= Fork.PRAGUE else 6))
 
 
+def max_transaction_blobs(fork: Fork) -> int:
+    """How many blobs one transaction may carry: a block's worth, and fewer from Osaka on."""
+    return MAX_BLOBS_PER_TRANSACTION if fork >= Fork.OSAKA else max_blob_gas(fork) // BLOB_GAS_PER_BLOB
+
+
 def next_excess_blob_gas(parent: Header, fork: Fork) -> Gas:
-    return Gas(max(0, parent.excess_blob_gas + parent.blob_gas_used - target_blob_gas(fork)))
+    """The running excess of blob gas over its target (EIP-4844).
+
+    From Osaka on, while a blob costs less than the execution gas it stands for, the target is not subtracted, so that
+    the price can only rise (EIP-7918).
+    """
+    target, most = target_blob_gas(fork), max_blob_gas(fork)
+    excess = parent.excess_blob_gas + parent.blob_gas_used
+    if excess < target:
+        return Gas(0)
+    price = blob_base_fee(parent.excess_blob_gas, fork)
+    if fork >= Fork.OSAKA and BLOB_BASE_COST * parent.base_fee > BLOB_GAS_PER_BLOB * price:
+        return Gas(parent.excess_blob_gas + parent.blob_gas_used * (most - target) // most)
+    return Gas(excess - target)
 
 
 def blob_base_fee(excess_blob_gas: Gas, fork: Fork) -> Wei:

@@ -14,6 +14,7 @@ class Fork(IntEnum):
 
     CANCUN = 1
     PRAGUE = 2
+    OSAKA = 3
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ ACCESS_LIST_SLOT_GAS = 1_900
 AUTHORIZATION_GAS = 25_000  # EIP-7702
 FLOOR_TOKEN_GAS = 10  # EIP-7623
 MAX_INIT_CODE_SIZE = 49_152  # EIP-3860
+MAX_TRANSACTION_GAS = Gas(2**24)  # EIP-7825
 
 
 def intrinsic_gas(transaction: Transaction) -> Gas:
@@ -34,3 +35,8 @@ def floor_gas(transaction: Transaction, fork: Fork) -> Gas:
     zeros = transaction.data.count(0)
     tokens = zeros + 4 * (len(transaction.data) - zeros)
     return Gas(TX_GAS + FLOOR_TOKEN_GAS * tokens)
+
+
+def max_gas(fork: Fork) -> Gas | None:
+    """The highest gas limit a transaction may have; None before Osaka, where the block's is the only one."""
+    return MAX_TRANSACTION_GAS if fork >= Fork.OSAKA else None

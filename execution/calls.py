@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from chain.intrinsic_gas import TX_GAS
+from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import DYNAMIC_FEE, SET_CODE, Transaction
@@ -123,6 +123,9 @@ class _Estimation:
         """
         call = self._call
         highest = int(call.gas) if call.gas >= TX_GAS else int(self._environment.gas_limit)
+        limit = max_gas(self._environment.fork)
+        if limit is not None:
+            highest = min(highest, limit)
         if call.max_fee:
             balance = self._view.account(call.sender).balance
             if call.value and call.value >= balance:

@@ -14,11 +14,15 @@ from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from execution import calls, system_calls
 from execution.calls import CallResult
-from execution.evm.computation import CancunComputation, Computation
+from execution.evm.computation import CancunComputation, Computation, OsakaComputation
 from execution.evm.executor import Executor
 from execution.outcome import Outcome, Slot, StateView, Writes
 
-_COMPUTATIONS: dict[Fork, type[Computation]] = {Fork.CANCUN: CancunComputation, Fork.PRAGUE: Computation}
+_COMPUTATIONS: dict[Fork, type[Computation]] = {
+    Fork.CANCUN: CancunComputation,
+    Fork.PRAGUE: Computation,
+    Fork.OSAKA: OsakaComputation,
+}
 
 
 class Engine:

@@ -66,6 +66,27 @@ class FloorGasTooLow(CannotInclude):
         super().__init__(f"insufficient gas for floor data gas cost: have {gas}, want {needed}")
 
 
+class GasLimitTooHigh(CannotInclude):
+    """Above what one transaction may use, whatever the block's limit is (EIP-7825)."""
+
+    def __init__(self, gas: Gas, limit: Gas) -> None:
+        super().__init__(f"transaction gas limit too high (cap: {limit}, tx: {gas})")
+
+
+class TooManyBlobs(CannotInclude):
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(f"blob transaction has too many blobs (limit: {limit}, have: {count})")
+
+
+class BlobFeeCapTooLow(CannotInclude):
+    retry = True
+
+    def __init__(self, cap: Wei, price: Wei) -> None:
+        super().__init__(
+            f"max fee per blob gas less than block blob gas fee: blobGasFeeCap: {cap}, blobBaseFee: {price}"
+        )
+
+
 class GasLimitReached(CannotInclude):
     """The rest of the block has not that much gas; the next one may."""
 

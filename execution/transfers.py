@@ -4,7 +4,7 @@ They are half of what people send and gain nothing from a worker. Only the sure 
 and anything that could run code, is the engine's, so that there is one place that decides and words a refusal.
 """
 
-from chain.intrinsic_gas import TX_GAS
+from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.keccak import EMPTY_HASH
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import BLOB, SET_CODE, Transaction
@@ -47,6 +47,7 @@ def run_transfer(
         or account.nonce != transaction.nonce
         or transaction.nonce >= MAX_NONCE
         or transaction.gas < TX_GAS
+        or transaction.gas > (max_gas(environment.fork) or transaction.gas)
         or transaction.max_fee < environment.base_fee
         or transaction.max_priority_fee > transaction.max_fee
         or account.balance < transaction.value + transaction.gas * transaction.max_fee

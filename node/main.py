@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from chain.forks import Fork
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
 from node.errors import NodeError
@@ -56,9 +57,9 @@ _CHAIN_OPTIONS = [
     option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
     option(
         "--hardfork",
-        type=click.Choice(["cancun", "prague"]),
+        type=click.Choice([fork.label for fork in Fork]),
         default=DEFAULTS.hardfork,
-        help="Ethereum rules; prague has Osaka's CLZ too.",
+        help="Ethereum rules.",
     ),
     option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
     option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),

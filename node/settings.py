@@ -38,7 +38,7 @@ class Settings:
     mnemonic: str = DEFAULT_MNEMONIC
     gas_limit: int = 30_000_000
     base_fee: int = 1_000_000_000
-    hardfork: str = "prague"
+    hardfork: str = "osaka"
     strategy: str = "optimistic"
     max_lag: int = 3
     check_serial: bool = False

@@ -27,6 +27,13 @@ class InitCodeTooLarge(TransactionRejected):
         super().__init__(f"max initcode size exceeded: code size {size} limit {limit}")
 
 
+class GasLimitTooHigh(TransactionRejected):
+    """Above what one transaction may use, whatever the block's limit is (EIP-7825)."""
+
+    def __init__(self, gas: Gas, limit: Gas) -> None:
+        super().__init__(f"transaction gas limit too high (cap: {limit}, tx: {gas})")
+
+
 class ExceedsBlockGasLimit(TransactionRejected):
     def __init__(self) -> None:
         super().__init__("exceeds block gas limit")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chain.errors import DecodeError
 from chain.forks import Fork
-from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas
+from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas, max_gas
 from chain.messages.mempool import PooledTransaction
 from chain.signing import InvalidSignature
 from chain.transactions import BLOB, SET_CODE, Transaction, decode_transaction
@@ -17,6 +17,7 @@ from chain.types import Address, Gas, Wei
 from rpc.transaction_errors import (
     ExceedsBlockGasLimit,
     FloorGasTooLow,
+    GasLimitTooHigh,
     InitCodeTooLarge,
     IntrinsicGasTooLow,
     InvalidSender,
@@ -71,6 +72,9 @@ def check(transaction: Transaction, rules: Rules, gas_limit: Gas) -> Address:
         raise TransactionTypeNotSupported(f"type {SET_CODE} rejected, pool not yet in Prague")
     if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:
         raise InitCodeTooLarge(len(transaction.data), MAX_INIT_CODE_SIZE)
+    highest = max_gas(rules.fork)
+    if highest is not None and transaction.gas > highest:
+        raise GasLimitTooHigh(transaction.gas, highest)
     if transaction.gas > gas_limit:
         raise ExceedsBlockGasLimit
     if transaction.max_fee < transaction.max_priority_fee:

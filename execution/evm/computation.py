@@ -3,10 +3,9 @@
 from typing import Any, ClassVar
 
 from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
-from eth.vm.forks.cancun.computation import CancunComputation as CancunRules
 from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
-from chain.types import Address
+from chain.types import Address, Hash32
 from execution.evm import instruction_sets, precompiles
 from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
 from execution.evm.interpreter import check_clock, run
@@ -21,21 +20,21 @@ MEMORY_QUADRATIC_DIVISOR = 512
 
 
 class TransactionContext:
-    """What every frame of a transaction sees of it, under py-evm's names. Blob transactions are not run here."""
+    """What every frame of a transaction sees of it, under py-evm's names."""
 
     __slots__ = ("blob_versioned_hashes", "gas_price", "origin")
 
-    def __init__(self, origin: Address, gas_price: int) -> None:
+    def __init__(self, origin: Address, gas_price: int, blob_hashes: tuple[Hash32, ...] = ()) -> None:
         self.origin = origin
         self.gas_price = gas_price
-        self.blob_versioned_hashes = ()
+        self.blob_versioned_hashes = blob_hashes
 
 
 class Computation(PragueRules):
-    """A frame under Prague's rules (and CLZ)."""
+    """A frame under Prague's rules."""
 
     programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.PRAGUE)
-    precompiled: ClassVar[dict[Address, Any]] = PragueRules.get_precompiles() | precompiles.REPLACED
+    precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
 
     output: bytes = b""
@@ -185,5 +184,12 @@ class CancunComputation(Computation):
     """A frame under Cancun's rules."""
 
     programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.CANCUN)
-    precompiled: ClassVar[dict[Address, Any]] = CancunRules.get_precompiles() | precompiles.REPLACED
+    precompiled: ClassVar[dict[Address, Any]] = precompiles.CANCUN
     follows_delegations: ClassVar[bool] = False
+
+
+class OsakaComputation(Computation):
+    """A frame under Osaka's rules. py-evm has no such fork; what it changes is in the tables."""
+
+    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.OSAKA)
+    precompiled: ClassVar[dict[Address, Any]] = precompiles.OSAKA

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 
 from eth.exceptions import ContractCreationCollision
 
+from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee, max_transaction_blobs
 from chain.forks import Fork
-from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas
+from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas, max_gas
 from chain.messages.execution import BlockEnvironment
 from chain.signing import InvalidSignature
 from chain.transactions import BLOB, SET_CODE, Authorization, Transaction
 from chain.types import Address, Gas, Wei
 from execution.errors import (
+    BlobFeeCapTooLow,
     FeeCapTooLow,
     FloorGasTooLow,
+    GasLimitTooHigh,
     InitCodeTooLarge,
     InsufficientFunds,
     IntrinsicGasTooLow,
@@ -27,6 +30,7 @@ from execution.errors import (
     NonceTooLow,
     SenderNotAnAccount,
     TipAboveFeeCap,
+    TooManyBlobs,
 )
 from execution.evm.account_db import AccountDB
 from execution.evm.call_instructions import DELEGATION_PREFIX, MAX_NONCE, contract_address, delegate_of
@@ -37,6 +41,7 @@ from execution.evm.state import State
 from execution.outcome import Outcome, StateView
 
 MAX_REFUND_QUOTIENT = 5  # EIP-3529
+BLOB_HASH_VERSION = 1
 EXISTING_AUTHORITY_REFUND = 12_500  # EIP-7702
 
 
@@ -71,6 +76,9 @@ class Executor:
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:
         """Raises a subclass of CannotInclude; then nothing has happened."""
         self._check_nonce(transaction, sender)
+        limit = max_gas(self._environment.fork)
+        if limit is not None and transaction.gas > limit:
+            raise GasLimitTooHigh(transaction.gas, limit)
         result = self.run(transaction, sender)
         frame, environment = result.frame, self._environment
         gas_price = transaction.effective_gas_price(environment.base_fee)
@@ -94,12 +102,12 @@ class Executor:
         environment, db = self._environment, self.db
         intrinsic, floor = self._check_fees_and_gas(transaction, sender)
         gas_price = transaction.effective_gas_price(environment.base_fee)
-        db.delta_balance(sender, -transaction.gas * gas_price)
+        db.delta_balance(sender, -transaction.gas * gas_price - self._blob_fee(transaction))
         nonce = db.get_nonce(sender)
         db.set_nonce(sender, nonce + 1)
         for authorization in transaction.authorizations:
             self._delegate(authorization)
-        context = TransactionContext(sender, gas_price)
+        context = TransactionContext(sender, gas_price, transaction.blob_hashes)
         frame = self._run_message(transaction, sender, nonce, Gas(transaction.gas - intrinsic), context)
         peak = transaction.gas - frame.gas
         used = max(peak - min(db.refund, peak // MAX_REFUND_QUOTIENT), floor)
@@ -126,7 +134,8 @@ class Executor:
             raise TipAboveFeeCap(sender, transaction.max_priority_fee, transaction.max_fee)
         if transaction.max_fee < environment.base_fee:
             raise FeeCapTooLow(sender, transaction.max_fee, environment.base_fee)
-        cost = Wei(transaction.gas * transaction.max_fee + transaction.value)
+        blob_gas = BLOB_GAS_PER_BLOB * len(transaction.blob_hashes)
+        cost = Wei(transaction.gas * transaction.max_fee + transaction.value + blob_gas * transaction.max_blob_fee)
         if not self.db.can_pay(sender, cost):
             raise InsufficientFunds(sender, Wei(self.db.get_balance(sender)), cost)
         intrinsic, floor = intrinsic_gas(transaction), floor_gas(transaction, environment.fork)
@@ -137,6 +146,11 @@ class Executor:
         if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:
             raise InitCodeTooLarge(len(transaction.data), MAX_INIT_CODE_SIZE)
         return intrinsic, floor
+
+    def _blob_fee(self, transaction: Transaction) -> Wei:
+        """What the blobs cost; it is burnt."""
+        blob_gas = BLOB_GAS_PER_BLOB * len(transaction.blob_hashes)
+        return Wei(blob_gas * self.state.blob_base_fee if blob_gas else 0)
 
     def _delegate(self, authorization: Authorization) -> None:
         """Sets an authority's code, if the authorization is good; a bad one is passed over (EIP-7702)."""
@@ -206,8 +220,10 @@ class Executor:
 
 def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction for what this fork or this project does not run."""
-    if transaction.type == BLOB or (transaction.type == SET_CODE and environment.fork < Fork.PRAGUE):
+    if transaction.type == SET_CODE and environment.fork < Fork.PRAGUE:
         raise MalformedTransaction("transaction type not supported")
+    if transaction.type == BLOB:
+        check_blobs(transaction, environment)
     if transaction.type == SET_CODE and not transaction.authorizations:
         raise MalformedTransaction("EIP-7702 transaction with empty auth list")
     if transaction.type == SET_CODE and transaction.to is None:
@@ -216,3 +232,19 @@ def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
         raise MalformedTransaction(
             f"invalid chain id for signer: have {transaction.chain_id} want {environment.chain_id}"
         )
+
+
+def check_blobs(transaction: Transaction, environment: BlockEnvironment) -> None:
+    """Raises MalformedTransaction, TooManyBlobs and BlobFeeCapTooLow (EIP-4844, EIP-7594)."""
+    if transaction.to is None:
+        raise MalformedTransaction("blob transaction cannot be used to create contract")
+    if not transaction.blob_hashes:
+        raise MalformedTransaction("blob transaction missing blob hashes")
+    if any(blob_hash[0] != BLOB_HASH_VERSION for blob_hash in transaction.blob_hashes):
+        raise MalformedTransaction("blob transaction with a blob hash of an unknown version")
+    limit = max_transaction_blobs(environment.fork)
+    if len(transaction.blob_hashes) > limit:
+        raise TooManyBlobs(len(transaction.blob_hashes), limit)
+    price = blob_base_fee(environment.excess_blob_gas, environment.fork)
+    if transaction.max_blob_fee < price:
+        raise BlobFeeCapTooLow(transaction.max_blob_fee, price)

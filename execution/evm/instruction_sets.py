@@ -99,7 +99,5 @@ def _instruction_set(py_evm_opcodes: dict[int, Any]) -> dict[int, Instruction]:
 
 
 CANCUN: InstructionSet = _instruction_set(CANCUN_OPCODES)
-# Osaka's CLZ comes with Prague here, because the Solidity compiler emits it by default.
-PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES) | {
-    CLZ: Instruction(CLZ_GAS, 1, 1, (ON_STACK, arithmetic.clz))
-}
+PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES)
+OSAKA: InstructionSet = {**PRAGUE, CLZ: Instruction(CLZ_GAS, 1, 1, (ON_STACK, arithmetic.clz))}

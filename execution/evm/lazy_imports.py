@@ -73,16 +73,21 @@ class DeferredModule(ModuleType):
         return DeferredName(self.__name__, name)
 
 
+def py_evm_file(*parts: str) -> Path:
+    """A file of the installed py-evm, found without importing it."""
+    spec = importlib.util.find_spec("eth")
+    assert spec is not None
+    assert spec.submodule_search_locations, "py-evm is not installed as a package"
+    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
+
+
 def _bare_packages() -> dict[str, ModuleType]:
     """`eth`, `eth.vm`, `eth.vm.forks` and the package of each fork, as packages without contents of their own.
 
     `eth.vm`, which has an empty `__init__`, is among them so that a later import of anything below it begins with the
     real `eth`, as py-evm's circular imports need it.
     """
-    spec = importlib.util.find_spec("eth")
-    assert spec is not None
-    assert spec.submodule_search_locations, "py-evm is not installed as a package"
-    root = Path(spec.submodule_search_locations[0])
+    root = py_evm_file()
     forks = root / "vm" / "forks"
     paths = {"eth": root, "eth.vm": root / "vm", "eth.vm.forks": forks}
     paths |= {f"eth.vm.forks.{entry.name}": entry for entry in forks.iterdir() if (entry / "__init__.py").exists()}

@@ -53,7 +53,7 @@ def load() -> list[Case]:
 
 
 def main(folder: Path) -> None:
-    cases = [case for name in ARCHIVES for case in cases_in(folder / name) if not case.is_blob_transaction]
+    cases = [case for name in ARCHIVES for case in cases_in(folder / name)]
     chosen = choose(cases)
     data = json.dumps([case_to(case) for case in chosen], separators=(",", ":")).encode()
     SAMPLE.write_bytes(gzip.compress(data, 9, mtime=0))

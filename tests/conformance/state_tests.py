@@ -21,7 +21,7 @@ from chain.forks import Fork, fork_named
 from chain.keccak import keccak256
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
-from chain.transactions import BLOB, decode_transaction
+from chain.transactions import decode_transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.engine import Engine
 from execution.errors import CannotInclude, GasLimitReached
@@ -110,10 +110,6 @@ class Case:
     def raw(self) -> bytes:
         return from_hex(self.post["txbytes"])
 
-    @property
-    def is_blob_transaction(self) -> bool:
-        return self.raw[:1] == bytes((BLOB,))
-
     def state(self) -> MemoryState:
         state = MemoryState()
         for address, account in self.test["pre"].items():
@@ -137,9 +133,7 @@ class Case:
         )
 
 
-FORKS = {"Cancun": Fork.CANCUN, "Prague": Fork.PRAGUE}
-COUNT_LEADING_ZEROS = "count_leading_zeros"
-"""The one folder of Osaka's tests whose rule Prague has here."""
+FORKS = {"Cancun": Fork.CANCUN, "Prague": Fork.PRAGUE, "Osaka": Fork.OSAKA}
 
 
 def cases_in(path: Path) -> Iterator[Case]:
@@ -150,16 +144,15 @@ def cases_in(path: Path) -> Iterator[Case]:
             if file is None or "/.meta/" in member.name:
                 continue
             group = Path(member.name).parent.name
-            forks = {"Osaka": Fork.PRAGUE} if group == COUNT_LEADING_ZEROS else FORKS
             for name, test in json.load(file).items():
-                yield from _cases_of(name, group, test, forks)
+                yield from _cases_of(name, group, test)
 
 
-def _cases_of(name: str, group: str, test: dict[str, Any], forks: dict[str, Fork]) -> Iterator[Case]:
+def _cases_of(name: str, group: str, test: dict[str, Any]) -> Iterator[Case]:
     for fork_name, posts in test.get("post", {}).items():
-        if fork_name in forks:
+        if fork_name in FORKS:
             for index, post in enumerate(posts):
-                yield Case(f"{name}[{fork_name}-{index}]", group, forks[fork_name], test, post)
+                yield Case(f"{name}[{fork_name}-{index}]", group, FORKS[fork_name], test, post)
 
 
 def case_from(plain: dict[str, Any]) -> Case:

@@ -142,7 +142,7 @@ def test_a_taken_port_is_named() -> None:
     [
         (("--validators", "0"), "--validators 0 is out of range: give 1 to"),
         (("--block-time", "soon"), "block time 'soon' is not known"),
-        (("--hardfork", "osakaa"), "'osakaa' is not one of 'cancun', 'prague'"),
+        (("--hardfork", "osakaa"), "'osakaa' is not one of 'cancun', 'prague', 'osaka'"),
         (("--mnemonic", "no"), "the mnemonic is not valid"),
         (("--host", "999.1.1.1"), "--host '999.1.1.1' is no address of this machine"),
         (("--no-such-option",), "No such option"),

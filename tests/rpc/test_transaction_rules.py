@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chain.forks import Fork
+from chain.intrinsic_gas import MAX_TRANSACTION_GAS
 from chain.transactions import (
     ACCESS_LIST,
     BLOB,
@@ -161,3 +162,11 @@ def test_presigned_transactions_without_a_chain_id_are_taken() -> None:
     sender = check(decode(PROXY_DEPLOYMENT), RULES, GAS_LIMIT)
     assert sender == Address(bytes.fromhex("3fab184622dc19b6109349b94811493bf2a45362"))
     assert decode_transaction(PROXY_DEPLOYMENT).chain_id is None
+
+
+def test_osaka_caps_the_gas_of_a_transaction_below_any_blocks_limit() -> None:
+    osaka, high = Rules(CHAIN_ID, Fork.OSAKA), Gas(MAX_TRANSACTION_GAS + 1)
+    words = "transaction gas limit too high (cap: 16777216, tx: 16777217)"
+    assert refusal(transfer(gas=high).raw, osaka) == words
+    assert check(transfer(gas=MAX_TRANSACTION_GAS), osaka, GAS_LIMIT) == ACCOUNTS[0]
+    assert check(transfer(gas=high), RULES, GAS_LIMIT) == ACCOUNTS[0]

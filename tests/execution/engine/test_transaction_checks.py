@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 
 from chain.addresses import checksummed
+from chain.fees import BLOB_GAS_PER_BLOB
 from chain.forks import Fork
-from chain.intrinsic_gas import MAX_INIT_CODE_SIZE
+from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, MAX_TRANSACTION_GAS
 from chain.signing import address_of_private_key, sign
 from chain.transactions import BLOB, SET_CODE, Authorization
-from chain.types import Gas, Wei
+from chain.types import Gas, Hash32, Wei
 from execution.errors import (
+    BlobFeeCapTooLow,
     CannotInclude,
     FeeCapTooLow,
     FloorGasTooLow,
+    GasLimitTooHigh,
     InitCodeTooLarge,
     InsufficientFunds,
     IntrinsicGasTooLow,
@@ -24,6 +27,7 @@ from execution.errors import (
     NonceTooLow,
     SenderNotAnAccount,
     TipAboveFeeCap,
+    TooManyBlobs,
 )
 from execution.evm.call_instructions import DELEGATION_PREFIX, contract_address
 from tests.execution.engine.small_world import (
@@ -42,6 +46,7 @@ from tests.execution.engine.small_world import (
 
 AUTHORITY_KEY = b"\x11" * 32
 AUTHORITY = address_of_private_key(AUTHORITY_KEY)
+BLOB_HASH = Hash32(b"\1" + bytes(31))
 AUTHORIZATION = Authorization(0, CONTRACT, 0, 0, 1, 1)
 
 
@@ -53,7 +58,11 @@ AUTHORIZATION = Authorization(0, CONTRACT, 0, 0, 1, 1)
         ({"max_fee": Wei(8), "max_priority_fee": Wei(9)}, TipAboveFeeCap, "maxPriorityFeePerGas: 9, maxFeePerGas: 8"),
         ({"value": Wei(ETHER)}, InsufficientFunds, f"have {ETHER} want {ETHER + 200_000 * 100}"),
         ({"gas": Gas(20_999)}, IntrinsicGasTooLow, "intrinsic gas too low: have 20999, want 21000"),
-        ({"type": BLOB}, MalformedTransaction, "transaction type not supported"),
+        ({"type": BLOB}, MalformedTransaction, "blob transaction missing blob hashes"),
+        ({"type": BLOB, "blob_hashes": (BLOB_HASH,), "to": None}, MalformedTransaction, "create contract"),
+        ({"type": BLOB, "blob_hashes": (Hash32(bytes(32)),)}, MalformedTransaction, "unknown version"),
+        ({"type": BLOB, "blob_hashes": (BLOB_HASH,)}, BlobFeeCapTooLow, "blobGasFeeCap: 0, blobBaseFee: 1"),
+        ({"type": BLOB, "blob_hashes": (BLOB_HASH,) * 10}, TooManyBlobs, "(limit: 9, have: 10)"),
         ({"type": SET_CODE}, MalformedTransaction, "empty auth list"),
         ({"type": SET_CODE, "to": None, "authorizations": (AUTHORIZATION,)}, MalformedTransaction, "create contract"),
         ({"chain_id": 1}, MalformedTransaction, "invalid chain id for signer: have 1 want 31337"),
@@ -65,6 +74,22 @@ def test_a_transaction_is_refused_in_geths_words(
     with pytest.raises(error) as refusal:
         execute(state(), **({"to": BOB} | changes))
     assert words in str(refusal.value)
+
+
+def test_blobs_are_paid_for_and_shown_to_the_contract() -> None:
+    world = state((CONTRACT, "0 BLOBHASH 0 MSTORE 32 0 RETURN"))
+    outcome = execute(world, type=BLOB, blob_hashes=(BLOB_HASH,), max_blob_fee=Wei(1))
+    assert outcome.output == BLOB_HASH
+    assert outcome.writes.balances[ALICE] == -(outcome.gas_used * outcome.gas_price + BLOB_GAS_PER_BLOB)
+
+
+def test_osaka_caps_the_gas_and_the_blobs_of_a_transaction() -> None:
+    for gas, fork in ((MAX_TRANSACTION_GAS, Fork.OSAKA), (Gas(MAX_TRANSACTION_GAS + 1), Fork.PRAGUE)):
+        assert execute(state(), BOB, fork=fork, gas=gas).succeeded
+    with pytest.raises(GasLimitTooHigh, match=r"transaction gas limit too high \(cap: 16777216, tx: 16777217\)"):
+        execute(state(), BOB, fork=Fork.OSAKA, gas=Gas(MAX_TRANSACTION_GAS + 1))
+    with pytest.raises(TooManyBlobs, match=r"limit: 6, have: 7"):
+        execute(state(), BOB, fork=Fork.OSAKA, type=BLOB, blob_hashes=(BLOB_HASH,) * 7)
 
 
 def test_a_used_nonce_is_refused() -> None:

@@ -1,0 +1,47 @@
+"""The precompiled contracts of each fork, by address: native libraries, and py-evm's own where those are fast enough.
+
+Each takes the frame, charges it, and sets its output; it raises py-evm's VMError for an input that the specification
+makes a failure.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from eth.vm.forks.cancun.computation import CancunComputation as CancunRules
+
+from chain.types import Address
+from execution.evm.precompiles import bls12_381, bn254
+from execution.evm.precompiles.modular_power import modular_power_of_berlin, modular_power_of_osaka
+from execution.evm.precompiles.point_evaluation import point_evaluation
+from execution.evm.precompiles.signatures import recover_signer, verify_p256
+
+Precompile: TypeAlias = Callable[[Any], Any]
+
+
+def _address(number: int) -> Address:
+    return Address(number.to_bytes(20, "big"))
+
+
+CANCUN: dict[Address, Precompile] = CancunRules.get_precompiles() | {
+    _address(0x01): recover_signer,
+    _address(0x05): modular_power_of_berlin,
+    _address(0x06): bn254.add,
+    _address(0x07): bn254.multiply,
+    _address(0x08): bn254.pairing,
+    _address(0x0A): point_evaluation,
+}
+
+PRAGUE: dict[Address, Precompile] = CANCUN | {
+    _address(0x0B): bls12_381.add_g1,
+    _address(0x0C): bls12_381.multiply_g1,
+    _address(0x0D): bls12_381.add_g2,
+    _address(0x0E): bls12_381.multiply_g2,
+    _address(0x0F): bls12_381.pairing,
+    _address(0x10): bls12_381.map_to_g1,
+    _address(0x11): bls12_381.map_to_g2,
+}
+
+OSAKA: dict[Address, Precompile] = PRAGUE | {
+    _address(0x05): modular_power_of_osaka,
+    _address(0x100): verify_p256,
+}

@@ -1,0 +1,94 @@
+"""The curve of EIP-196 and EIP-197, known as alt_bn128 or BN254, through arkworks.
+
+Points are checked here, because the library takes a point that is not on the curve for a programming error.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from eth.exceptions import VMError
+
+if TYPE_CHECKING:
+    from execution.evm.computation import Computation
+
+ADDITION_GAS = 150  # EIP-1108
+MULTIPLICATION_GAS = 6_000
+PAIRING_GAS = 45_000
+PAIR_GAS = 34_000
+PAIR_SIZE = 192
+FIELD_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+
+
+def add(frame: "Computation") -> None:
+    frame.charge(ADDITION_GAS)
+    data = frame.msg.data[:128].ljust(128, b"\0")
+    frame.output = _bytes_of(_g1(data[:64]) + _g1(data[64:]))
+
+
+def multiply(frame: "Computation") -> None:
+    frame.charge(MULTIPLICATION_GAS)
+    data = frame.msg.data[:96].ljust(96, b"\0")
+    frame.output = _bytes_of(_g1(data[:64]) * int.from_bytes(data[64:], "big"))
+
+
+def pairing(frame: "Computation") -> None:
+    """Whether the product of the pairings is one."""
+    data = frame.msg.data
+    count, rest = divmod(len(data), PAIR_SIZE)
+    frame.charge(PAIRING_GAS + PAIR_GAS * count)
+    if rest:
+        raise VMError("bad elliptic curve pairing size")
+    pairs = [(_g1(data[at : at + 64]), _g2(data[at + 64 : at + PAIR_SIZE])) for at in range(0, len(data), PAIR_SIZE)]
+    frame.output = int(_product_is_one([(p, q) for p, q in pairs if q is not None])).to_bytes(32, "big")
+
+
+def _product_is_one(pairs: list[tuple[Any, Any]]) -> bool:
+    if not pairs:
+        return True
+    curve = _curve()
+    one = curve.pairing(curve.PointG1.identity(), curve.g2())
+    return bool(curve.multi_pairing([p for p, _ in pairs], [q for _, q in pairs]) == one)
+
+
+def _curve() -> Any:
+    from zksnake._algebra import ec_bn254  # few processes ever need it
+
+    return ec_bn254
+
+
+def _coordinate(data: bytes) -> int:
+    value = int.from_bytes(data, "big")
+    if value >= FIELD_MODULUS:
+        raise VMError("bn254: coordinate is not below the field modulus")
+    return value
+
+
+def _g1(data: bytes) -> Any:
+    """The point of 64 bytes; (0, 0) is the point at infinity."""
+    x, y = _coordinate(data[:32]), _coordinate(data[32:])
+    if not x and not y:
+        return _curve().PointG1.identity()
+    if (y * y - x * x * x - 3) % FIELD_MODULUS:
+        raise VMError("bn254: malformed point: not on the curve")
+    return _curve().PointG1(x, y)
+
+
+def _g2(data: bytes) -> Any:
+    """The point of 128 bytes, imaginary parts first; None for the point at infinity, whose pairing is one."""
+    x1, x0, y1, y0 = (_coordinate(data[at : at + 32]) for at in (0, 32, 64, 96))
+    if not (x0 or x1 or y0 or y1):
+        return None
+    encoded = x0.to_bytes(32, "little") + x1.to_bytes(32, "little")
+    try:  # the library finds the two points with this x, and refuses them outside the subgroup
+        point = _curve().PointG2.from_bytes(encoded)
+    except ValueError:
+        raise VMError("bn254: malformed point: not in the subgroup") from None
+    for candidate in (point, -point):
+        if list(candidate.y) == [y0, y1]:
+            return candidate
+    raise VMError("bn254: malformed point: not on the curve")
+
+
+def _bytes_of(point: Any) -> bytes:
+    if point.is_zero():
+        return bytes(64)
+    return int(point.x).to_bytes(32, "big") + int(point.y).to_bytes(32, "big")
