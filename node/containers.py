@@ -34,7 +34,7 @@ def run_one(name: str, settings: Settings) -> int:
     settings = replace(settings, validators=len(folder.genesis.validators))
     listening = listen(settings.host, settings.port) if role.kind == Kind.RPC else None
     faults = str(folder.path / "faults")
-    return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None, faults), name)
+    return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None, None, faults), name)
 
 
 def _data_dir(settings: Settings) -> Path:

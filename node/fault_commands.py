@@ -1,4 +1,4 @@
-"""`tandem net`: breaking the network of a running chain on purpose."""
+"""`tandem net` and `tandem validator`: breaking a running chain on purpose."""
 
 from typing import Any
 
@@ -74,6 +74,43 @@ def drop(url: str, validator: int, percentage: str) -> None:
     _say(ask(url, "tandem_setDropRate", validator, percentage))
 
 
+@click.group(short_help="Kill, pause, resume or restart a validator.")
+def validator() -> None:
+    """Break a validator of a running chain on purpose."""
+
+
+@validator.command(short_help="Kill its process, which stays down.")
+@click.argument("validator", type=VALIDATOR)
+@for_running_chain
+def kill(url: str, validator: int) -> None:
+    """Kill VALIDATOR's process with SIGKILL. It stays down until `tandem validator restart`."""
+    _say_state(ask(url, "tandem_killValidator", validator))
+
+
+@validator.command(short_help="Stop its process where it is.")
+@click.argument("validator", type=VALIDATOR)
+@for_running_chain
+def pause(url: str, validator: int) -> None:
+    """Stop VALIDATOR's process with SIGSTOP: it keeps its connections and says nothing."""
+    _say_state(ask(url, "tandem_pauseValidator", validator))
+
+
+@validator.command(short_help="Let a paused one go on.")
+@click.argument("validator", type=VALIDATOR)
+@for_running_chain
+def resume(url: str, validator: int) -> None:
+    """Let VALIDATOR, which was paused, go on."""
+    _say_state(ask(url, "tandem_resumeValidator", validator))
+
+
+@validator.command(short_help="Kill its process if it runs, and start it.")
+@click.argument("validator", type=VALIDATOR)
+@for_running_chain
+def restart(url: str, validator: int) -> None:
+    """Kill VALIDATOR's process if it runs, and start it: what it knows is what is on its disk."""
+    _say_state(ask(url, "tandem_restartValidator", validator))
+
+
 def network_lines(network: dict[str, Any]) -> list[str]:
     """The faults in force, a line each; none for a whole network."""
     lines = []
@@ -94,6 +131,15 @@ def _say(network: dict[str, Any]) -> None:
         away = ", ".join(map(str, network["notTold"]))
         lines.append(f"not told yet, because they do not answer: {away}")
     click.echo("\n".join(lines))
+
+
+def _say_state(answer: dict[str, Any]) -> None:
+    index, state = answer["validator"], answer["state"]
+    remedies = {
+        "killed": f"; tandem validator restart {index} starts it",
+        "paused": f"; tandem validator resume {index}",
+    }
+    click.echo(f"validator {index} is {state}{remedies.get(state, '')}")
 
 
 def _indices(words: tuple[str, ...]) -> list[list[int]]:

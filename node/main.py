@@ -11,7 +11,7 @@ from chain.forks import Fork
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
 from node.errors import NodeError
-from node.fault_commands import net
+from node.fault_commands import net, validator
 from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
 
 VERSION = "0.1.0"
@@ -23,7 +23,7 @@ class _Group(click.Group):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "net", "init", "run", "completion"]
+        return ["up", "status", "net", "validator", "init", "run", "completion"]
 
 
 _CHAIN_OPTIONS = [
@@ -147,6 +147,7 @@ def status(url: str, as_json: bool) -> None:
 
 
 cli.add_command(net)
+cli.add_command(validator)
 
 
 @cli.command(short_help="Print the completion script for your shell.")

@@ -67,6 +67,8 @@ class Plan:
     """Where rpc writes a line once it can answer."""
     processes_file: str | None
     """Where the supervisor says which processes there are, as JSON; None where there is no supervisor."""
+    control_socket: str | None
+    """Where the supervisor takes requests to stop and start a process; None where there is no supervisor."""
     faults_file: str
     """Where rpc says which network faults are in force: they last as long as the folder that it is in."""
 

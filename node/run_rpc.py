@@ -1,16 +1,13 @@
 """The rpc process: JSON-RPC on the listening socket, and the pool that reader processes join."""
 
 import asyncio
-import json
 import os
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 from chain.messages.calls import CallOutcome, RunCall
 from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
 from execution.pool import PoolBusy, WorkerLost
+from node.chain_processes import chain_processes
 from node.faults_file import FaultsFile
 from node.output import Output
 from node.plan import Plan, Role
@@ -35,16 +32,6 @@ class Readers:
             raise ServerError(str(lost)) from lost
 
 
-def supervised_processes(file: str | None) -> Any:
-    """What the supervisor wrote of its processes: name, pid (None while it is down) and restarts of each."""
-    if file is None:
-        return None
-    try:
-        return json.loads(Path(file).read_text())["processes"]
-    except FileNotFoundError:  # the chain is ending
-        return None
-
-
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
     assert plan.listening is not None
@@ -63,7 +50,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             Readers(pool),
             [account.private_key for account in plan.folder.accounts],
             FaultsFile(plan.faults_file),
-            partial(supervised_processes, plan.processes_file),
+            chain_processes(plan),
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

@@ -39,8 +39,8 @@ def rendered(status: dict[str, Any]) -> str:
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
     lines += network_lines(status["network"])
     if status.get("processes"):
-        lines += ["", "process         pid  restarts"]
-        lines += [f"{p['name']:<12}{p['pid'] or '-':>8}{p['restarts']:>8}" for p in status["processes"]]
+        lines += ["", "process         pid  restarts  state"]
+        lines += [f"{p['name']:<12}{p['pid'] or '-':>8}{p['restarts']:>8}    {p['state']}" for p in status["processes"]]
     lines += ["", "validator  round  leader  committed  verified  mempool  timeouts  peers  queued bytes  dropped"]
     lines += map(_validator_row, status["validators"])
     return "\n".join([*lines, *rejection_lines(status["validators"])])
@@ -59,6 +59,8 @@ def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:
 
 
 def _validator_row(validator: dict[str, Any]) -> str:
+    if validator["state"] in ("killed", "paused"):
+        return f"{validator['index']:<9}  {validator['state']} on purpose"
     if not validator["connected"] or "round" not in validator:
         return f"{validator['index']:<9}  does not answer"
     heights = validator["heights"]

@@ -12,11 +12,14 @@ import selectors
 import signal
 import time
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
+from chain.messages.faults import ControlProcess, ProcessAction
 from node.forkserver import CANNOT_START_STATUS, ForkServer
 from node.output import Output, banner, ready_facts
 from node.plan import Plan
+from node.process_control import ControlRefused, ControlSocket
 from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, run_role
 
 RESTART_FIRST_S, RESTART_MOST_S = 0.05, 2.0
@@ -26,14 +29,40 @@ STOP_DEADLINE_S = 1.5
 ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
+class _Wanted(Enum):
+    """What a process is meant to do."""
+
+    RUN = auto()
+    PAUSE = auto()
+    STAY_DOWN = auto()
+
+
 @dataclass(slots=True)
 class _Process:
+    """`starting`: the fork server was asked for it. `restarting`: it was killed in order to start again."""
+
     name: str
     server: str
     pid: int | None = None
+    starting: bool = False
+    restarting: bool = False
+    wanted: _Wanted = _Wanted.RUN
     started_at: float = 0.0
     restarts: int = 0
     delay_s: float = RESTART_FIRST_S
+
+    @property
+    def living_pid(self) -> int | None:
+        """None also for one that was killed and may not be gone yet."""
+        return self.pid if self.state in ("running", "paused") else None
+
+    @property
+    def state(self) -> str:
+        if self.wanted is _Wanted.STAY_DOWN:
+            return "killed"
+        if self.pid is None or self.restarting:
+            return "starting"
+        return "paused" if self.wanted is _Wanted.PAUSE else "running"
 
 
 class Supervisor:
@@ -62,6 +91,8 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
         self._selector.register(self._wake_read, selectors.EVENT_READ, lambda _: self._take_signals())
         self._selector.register(self._ready_read, selectors.EVENT_READ, self._on_ready)
+        assert self._plan.control_socket is not None
+        control = ControlSocket(self._plan.control_socket, self._selector, self._control)
         for role in self._plan.light_roles():
             self._processes[role.name] = _Process(role.name, "light")
         for role in self._plan.evm_roles():
@@ -70,6 +101,7 @@ class Supervisor:
         self._start_server("light")
         while not self._stopping:
             self._turn(self._next_due())
+        control.close()
         self._stop()
         return self._exit_status
 
@@ -90,11 +122,12 @@ class Supervisor:
         self._servers[title] = server
         self._selector.register(server.socket, selectors.EVENT_READ, lambda _: self._on_server(title))
         for process in self._processes.values():
-            if process.server == title:
+            if process.server == title and process.wanted is not _Wanted.STAY_DOWN:
                 self._start(process)
 
     def _start(self, process: _Process) -> None:
         process.started_at = time.monotonic()
+        process.starting = True
         self._servers[process.server].start(process.name)
 
     def _on_server(self, title: str) -> None:
@@ -102,14 +135,19 @@ class Supervisor:
         if message is None:
             self._on_server_gone(title)
         elif "started" in message:
-            self._processes[message["started"]].pid = message["pid"]
-            if self._stopping:
-                _signal(message["pid"], signal.SIGTERM)
-            self._write_processes()
-            self._say_ready()
+            self._on_started(self._processes[message["started"]], message["pid"])
         else:
             self._take_signals()  # one sent to the whole group ended this process as well, which is no trouble
             self._on_ended(self._processes[message["ended"]], message["status"])
+
+    def _on_started(self, process: _Process, pid: int) -> None:
+        process.pid, process.starting = pid, False
+        if self._stopping:
+            _signal(pid, signal.SIGTERM)
+        elif process.wanted is not _Wanted.RUN:
+            _signal(pid, signal.SIGKILL if process.wanted is _Wanted.STAY_DOWN else signal.SIGSTOP)
+        self._write_processes()
+        self._say_ready()
 
     def _on_server_gone(self, title: str) -> None:
         """Its processes died with it; a new one starts them again."""
@@ -121,18 +159,19 @@ class Supervisor:
             self._fail()
         for process in self._processes.values():
             if process.server == title:
-                process.pid = None
-                process.restarts += 1
-        # The new server starts them all: one that was due to start again must not be started twice.
-        self._due = [(at, name) for at, name in self._due if self._processes[name].server != title]
-        heapq.heapify(self._due)
+                process.pid, process.starting, process.restarting = None, False, False
+                process.restarts += process.wanted is not _Wanted.STAY_DOWN
+                self._forget_due(process)  # the new server starts them all, and none of them twice
         if not self._stopping:
             self._output.trouble(f"the {title} fork server is gone, and its processes with it: starting them again")
             self._start_server(title)
 
     def _on_ended(self, process: _Process, status: int) -> None:
-        process.pid = None
+        process.pid, process.starting = None, False
         if self._stopping:
+            return
+        if process.wanted is _Wanted.STAY_DOWN or process.restarting:
+            self._on_ended_as_asked(process)
             return
         if status == FATAL_STATUS:  # it said why
             self._fail()
@@ -145,6 +184,71 @@ class Supervisor:
         heapq.heappush(self._due, (time.monotonic() + process.delay_s, process.name))
         process.delay_s = min(process.delay_s * 2, RESTART_MOST_S)
         self._write_processes()
+
+    def _on_ended_as_asked(self, process: _Process) -> None:
+        if process.restarting:
+            process.restarting = False
+            process.restarts += 1
+            self._start(process)
+        self._write_processes()
+
+    def _forget_due(self, process: _Process) -> None:
+        self._due = [(at, name) for at, name in self._due if name != process.name]
+        heapq.heapify(self._due)
+
+    # Faults on purpose
+
+    def _control(self, asked: ControlProcess) -> None:
+        """Raises ControlRefused."""
+        process = self._processes.get(asked.name)
+        if process is None:
+            raise ControlRefused(f"there is no process {asked.name}")
+        match asked.action:
+            case ProcessAction.KILL:
+                self._kill(process)
+            case ProcessAction.PAUSE:
+                self._pause(process)
+            case ProcessAction.RESUME:
+                self._resume(process)
+            case ProcessAction.RESTART:
+                self._restart(process)
+        facts = {"process": process.name, "state": process.state}
+        self._output.event("fault", f"          on purpose: {process.name} is {process.state}", facts)
+        self._write_processes()
+
+    def _kill(self, process: _Process) -> None:
+        if process.wanted is _Wanted.STAY_DOWN:
+            raise ControlRefused(f"{process.name} is killed already: restart it first")
+        process.wanted, process.restarting = _Wanted.STAY_DOWN, False
+        self._forget_due(process)
+        self._signal_one(process, signal.SIGKILL)
+
+    def _pause(self, process: _Process) -> None:
+        if process.wanted is not _Wanted.RUN:
+            raise ControlRefused(f"{process.name} is {process.state} already")
+        process.wanted = _Wanted.PAUSE
+        self._signal_one(process, signal.SIGSTOP)
+
+    def _resume(self, process: _Process) -> None:
+        if process.wanted is not _Wanted.PAUSE:
+            raise ControlRefused(f"{process.name} is {process.state}, not paused")
+        process.wanted = _Wanted.RUN
+        self._signal_one(process, signal.SIGCONT)
+
+    def _restart(self, process: _Process) -> None:
+        process.wanted = _Wanted.RUN
+        if process.pid is not None:
+            process.restarting = True
+            self._signal_one(process, signal.SIGKILL)
+        elif not process.starting:
+            self._forget_due(process)
+            process.restarts += 1
+            self._start(process)
+
+    def _signal_one(self, process: _Process, number: int) -> None:
+        """One that is only starting gets what is wanted of it once it has started."""
+        if process.pid is not None:
+            _signal(process.pid, number)
 
     def _fail(self) -> None:
         self._exit_status = 1
@@ -162,7 +266,8 @@ class Supervisor:
 
     def _say_ready(self) -> None:
         """Once: when rpc answers and every process was started."""
-        if self._ready or not self._rpc_answers or any(p.pid is None for p in self._processes.values()):
+        missing = [p for p in self._processes.values() if p.pid is None and p.wanted is not _Wanted.STAY_DOWN]
+        if self._ready or not self._rpc_answers or missing:
             return
         self._ready = True
         assert self._plan.listening is not None
@@ -174,10 +279,10 @@ class Supervisor:
         return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
 
     def _write_processes(self) -> None:
-        """For `tandem status`: every process with its pid and how often it was started again."""
+        """For `tandem status`: every process with its pid, its state, and how often it was started again."""
         assert self._plan.processes_file is not None
         rows = [
-            {"name": process.name, "pid": process.pid, "restarts": process.restarts}
+            {"name": process.name, "pid": process.living_pid, "restarts": process.restarts, "state": process.state}
             for process in self._processes.values()
         ]
         path = Path(self._plan.processes_file)
@@ -190,6 +295,7 @@ class Supervisor:
         """Ask every process to end, then make the rest; the fork servers end when their sockets close."""
         deadline = time.monotonic() + STOP_DEADLINE_S
         self._signal_all(signal.SIGTERM)
+        self._signal_all(signal.SIGCONT)  # one that is paused would not hear of it
         while self._pids() and self._servers and time.monotonic() < deadline:
             self._turn(deadline - time.monotonic())
         for name in self._pids():

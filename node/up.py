@@ -30,9 +30,16 @@ def up(settings: Settings) -> int:
             held.enter_context(data.lock(settings.data_dir))
             folder = data.create_or_open(settings.data_dir, settings)
         ready_read, ready_write = os.pipe()
-        processes = str(runtime / "processes.json")
-        faults = str(runtime / "faults")
-        plan = Plan(settings, folder, LocalEndpoints(runtime), listening, ready_write, processes, faults)
+        plan = Plan(
+            settings,
+            folder,
+            LocalEndpoints(runtime),
+            listening,
+            ready_pipe=ready_write,
+            processes_file=str(runtime / "processes.json"),
+            control_socket=str(runtime / "control"),
+            faults_file=str(runtime / "faults"),
+        )
         output = Output(json_lines=settings.json, quiet=settings.quiet)
         return Supervisor(plan, output, ready_read, started_at).run()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from chain.messages.faults import ProcessAction
 from chain.network_faults import WHOLE_NETWORK, NetworkFaults
 from chain.types import ValidatorIndex
 from rpc.fault_arguments import checked_validator, duration, groups, partition_of, percentage
@@ -49,6 +50,30 @@ async def set_drop_rate(node: Node, validator: int, percent: float) -> JsonObjec
     )
 
 
+@method("tandem_killValidator", decimal_or_hex)
+async def kill_validator(node: Node, validator: int) -> JsonObject:
+    """Kills a validator's process, which stays down until tandem_restartValidator."""
+    return await _control(node, validator, ProcessAction.KILL)
+
+
+@method("tandem_pauseValidator", decimal_or_hex)
+async def pause_validator(node: Node, validator: int) -> JsonObject:
+    """Stops a validator's process where it is: it keeps its connections and says nothing."""
+    return await _control(node, validator, ProcessAction.PAUSE)
+
+
+@method("tandem_resumeValidator", decimal_or_hex)
+async def resume_validator(node: Node, validator: int) -> JsonObject:
+    """Lets a paused validator go on."""
+    return await _control(node, validator, ProcessAction.RESUME)
+
+
+@method("tandem_restartValidator", decimal_or_hex)
+async def restart_validator(node: Node, validator: int) -> JsonObject:
+    """Kills a validator's process, if it runs, and starts it."""
+    return await _control(node, validator, ProcessAction.RESTART)
+
+
 def network_faults(node: Node) -> JsonObject:
     """The faults in force; `notTold` are the validators that are away or stopped, and learn of them when back."""
     faults = node.network.faults
@@ -63,6 +88,18 @@ def network_faults(node: Node) -> JsonObject:
 async def _change(node: Node, change: Callable[[NetworkFaults], NetworkFaults]) -> JsonObject:
     await node.network.change(change(node.network.faults))
     return network_faults(node)
+
+
+async def _control(node: Node, validator: int, action: ProcessAction) -> JsonObject:
+    index = checked_validator(validator, len(node.validators))
+    await node.processes.control(index, action)
+    return {"validator": index, "state": validator_states(node).get(index)}
+
+
+def validator_states(node: Node) -> dict[ValidatorIndex, str]:
+    """Whether each validator's process is starting, running, paused or killed, as far as a supervisor knows."""
+    states = {row["name"]: row["state"] for row in node.processes.listed() or ()}
+    return {index: states[f"validator-{index}"] for index in node.validators if f"validator-{index}" in states}
 
 
 def _with(values: Mapping[ValidatorIndex, V], index: ValidatorIndex, value: V) -> dict[ValidatorIndex, V]:

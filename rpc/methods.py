@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from chain.genesis import Genesis
 from chain.links import Link
 from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.faults import ProcessAction
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
 from rpc.params import InvalidValue, Parser
@@ -42,6 +43,18 @@ class Callers(Protocol):
         ...
 
 
+class Processes(Protocol):
+    """The chain's processes, as whoever runs them knows them."""
+
+    def listed(self) -> Json:
+        """Each with its name, pid (None while it is down), restarts and state; None where nobody runs them all."""
+        ...
+
+    async def control(self, validator: ValidatorIndex, action: ProcessAction) -> None:
+        """Kill a validator, which then stays down, pause, resume or restart it. Raises ServerError."""
+        ...
+
+
 class Connection(Protocol):
     """One WebSocket client. It is hashable and lives as long as the socket."""
 
@@ -65,8 +78,7 @@ class Node:
     storage: Link
     execution: Link
     validators: Mapping[ValidatorIndex, Link]
-    processes: Callable[[], Json]
-    """The chain's processes as their supervisor lists them; None where there is no supervisor."""
+    processes: Processes
 
 
 @dataclass(frozen=True, slots=True)

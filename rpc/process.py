@@ -15,7 +15,7 @@ from rpc.admission import Admission
 from rpc.app import RpcApplication
 from rpc.chain_view import ChainView
 from rpc.filters import Filters
-from rpc.methods import Callers, Json, Node
+from rpc.methods import Callers, Node, Processes
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.server import Server
@@ -40,7 +40,7 @@ class RpcProcess:
         callers: Callers,
         private_keys: Sequence[bytes],
         faults: FaultsStore,
-        processes: Callable[[], Json] = lambda: None,
+        processes: Processes,
     ) -> None:
         self._genesis = genesis
         self._storage = storage

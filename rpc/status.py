@@ -11,7 +11,7 @@ from chain.messages.execution import ReadExecutionStatus
 from chain.messages.mempool import ConsensusNews, Rejection
 from chain.messages.storage import ReadStorageStatus
 from chain.types import Hash32, ValidatorIndex
-from rpc.faults import network_faults
+from rpc.faults import network_faults, validator_states
 from rpc.methods import Node, method
 from rpc.network import client_version
 from rpc.params import hash32
@@ -31,6 +31,7 @@ async def status(node: Node) -> JsonObject:
         _ask(node.execution, ReadExecutionStatus()), _ask(node.storage, ReadStorageStatus())
     )
     pending, queued = node.admission.pool.counts()
+    states = validator_states(node)
     return {
         "client": client_version(),
         "chainId": node.genesis.chain_id,
@@ -40,9 +41,9 @@ async def status(node: Node) -> JsonObject:
         "fork": node.genesis.fork.label,
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": heights(node),
-        "processes": node.processes(),
+        "processes": node.processes.listed(),
         "network": network_faults(node),
-        "validators": [_validator(node, index) for index in sorted(node.validators)],
+        "validators": [_validator(node, index, states.get(index)) for index in sorted(node.validators)],
         "execution": execution,
         "storage": storage,
         "pool": {"pending": pending, "queued": queued, "bytes": node.admission.pool.raw_bytes},
@@ -56,11 +57,13 @@ def heights(node: Node) -> dict[str, int]:
     return foremost | {"executed": node.chain.number, "verified": node.chain.finalized}
 
 
-def _validator(node: Node, index: ValidatorIndex) -> JsonObject:
+def _validator(node: Node, index: ValidatorIndex, state: str | None) -> JsonObject:
+    """`state` is that of its process, None where nobody runs all processes."""
     connected = node.validators[index].connected
     news = node.chain.consensus.get(index)
     stake = node.genesis.validators[index].stake
-    return {"index": index, "stake": stake, "connected": connected, **({} if news is None else _consensus(news))}
+    known = {} if news is None else _consensus(news)
+    return {"index": index, "stake": stake, "state": state, "connected": connected, **known}
 
 
 def _consensus(news: ConsensusNews) -> JsonObject:

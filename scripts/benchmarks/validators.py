@@ -125,7 +125,7 @@ def _plan(chain: OrderingChain, path: Path) -> Plan:
     folder = folders.create(data, settings, durable=chain.durable)
     folder = replace(folder, genesis=replace(folder.genesis, rules=chain.consensus))
     faults = str(path / "faults")
-    return Plan(settings, folder, LocalEndpoints(sockets), None, None, processes_file=None, faults_file=faults)
+    return Plan(settings, folder, LocalEndpoints(sockets), None, None, None, None, faults_file=faults)
 
 
 def _be_validator(plan: Plan, name: str, sent: SentBytes, profiles: Path | None, parent: int) -> None:

@@ -57,7 +57,7 @@ def test_docker_compose_takes_it() -> None:
 
 def test_its_services_are_the_processes_of_a_chain_of_four_validators_and_one_worker(tmp_path: Path) -> None:
     settings = Settings(validators=4, workers=1)
-    plan = Plan(settings, data.create_or_open(tmp_path, settings), LocalEndpoints(tmp_path), None, None, None, "")
+    plan = Plan(settings, data.create_or_open(tmp_path, settings), LocalEndpoints(tmp_path), None, None, None, None, "")
     roles = [role_named(SERVICES[name]["command"][1]) for name in PROCESSES]
     assert len(roles) == len(set(roles))
     assert set(roles) == {*plan.light_roles(), *plan.evm_roles()}

@@ -17,7 +17,14 @@ def chain() -> FakeChain:
 async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
     """An rpc process over the chain, open and not listening."""
     process = RpcProcess(
-        chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS, chain.faults
+        chain.genesis,
+        chain.storage,
+        chain.execution,
+        chain.validators,
+        chain.callers,
+        KEYS,
+        chain.faults,
+        chain.processes,
     )
     await process.open()
     yield process

@@ -17,7 +17,7 @@ from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
-from chain.messages.faults import SetNetworkFaults
+from chain.messages.faults import ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
 from chain.messages.mempool import Admit, Admitted, ConsensusNews, ExecutorsNews, MempoolPage, ReadMempool, SenderState
 from chain.messages.storage import (
@@ -42,6 +42,7 @@ from chain.receipts import Log, Receipt, bloom_of
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+from rpc.errors import ServerError
 from rpc.log_filter import LogFilter
 from rpc.recent_blocks import transaction_at
 from rpc.render import found_logs, place_in
@@ -136,6 +137,7 @@ class FakeChain:
         self.validators = {ValidatorIndex(i): FakeLink(self._answer_as_validator) for i in range(VALIDATORS)}
         self.callers = FakeCallers()
         self.faults = MemoryFaults()
+        self.processes = FakeProcesses()
 
     @property
     def head(self) -> StoredBlock:
@@ -354,6 +356,22 @@ class MemoryFaults:
         if self.full:
             raise OSError(28, "No space left on device")
         self.held = faults
+
+
+class FakeProcesses:
+    """A supervisor whose processes are in whatever state was asked for last; it refuses to resume."""
+
+    def __init__(self) -> None:
+        self.states = {f"validator-{index}": "running" for index in range(VALIDATORS)}
+
+    def listed(self) -> list[dict[str, str]]:
+        return [{"name": name, "state": state} for name, state in self.states.items()]
+
+    async def control(self, validator: ValidatorIndex, action: ProcessAction) -> None:
+        if action is ProcessAction.RESUME:
+            raise ServerError(f"validator-{validator} is running, not paused")
+        words = {ProcessAction.KILL: "killed", ProcessAction.PAUSE: "paused", ProcessAction.RESTART: "starting"}
+        self.states[f"validator-{validator}"] = words[action]
 
 
 class FakeCallers:

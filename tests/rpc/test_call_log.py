@@ -66,7 +66,14 @@ async def test_nothing_is_written_where_info_is_off(
 async def test_transactions_that_come_and_go_are_named(chain: FakeChain, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     process = RpcProcess(
-        chain.genesis, chain.storage, chain.execution, chain.validators, chain.callers, KEYS, chain.faults
+        chain.genesis,
+        chain.storage,
+        chain.execution,
+        chain.validators,
+        chain.callers,
+        KEYS,
+        chain.faults,
+        chain.processes,
     )
     await process.open()
     executed, evicted = transfer(0), transfer(0, key=KEYS[1])

@@ -178,3 +178,14 @@ async def test_faults_that_cannot_be_kept_are_not_in_force(client: Client, chain
 async def test_wrong_parameters_are_explained(client: Client, method: str, params: list[Any], message: str) -> None:
     assert await client.error(method, *params) == (-32602, message)
     assert await client.result("tandem_network") == WHOLE
+
+
+async def test_validators_are_controlled_through_whoever_runs_the_processes(client: Client) -> None:
+    assert await client.result("tandem_killValidator", 2) == {"validator": 2, "state": "killed"}
+    assert await client.result("tandem_pauseValidator", "0x1") == {"validator": 1, "state": "paused"}
+    assert await client.result("tandem_restartValidator", 2) == {"validator": 2, "state": "starting"}
+    shown = (await client.result("tandem_status"))["validators"]
+    assert [row["state"] for row in shown] == ["running", "paused", "starting", "running"]
+    assert await client.error("tandem_resumeValidator", 3) == (-32000, "validator-3 is running, not paused")
+    unknown = "invalid argument 0: there is no validator 4: this chain has validators 0 to 3"
+    assert await client.error("tandem_killValidator", 4) == (-32602, unknown)

@@ -175,7 +175,7 @@ async def test_the_status_shows_the_pipeline_and_what_does_not_answer(client: Cl
     assert status["execution"] is None
     assert status["storage"] == {"number": 2, "version": 102, "oldest": 0, "diskBytes": 1, "counters": {"reads": 1}}
     assert status["validators"][1]["heights"]["verified"] == 1
-    assert status["validators"][0] == {"index": 0, "stake": 1, "connected": True}
+    assert status["validators"][0] == {"index": 0, "stake": 1, "state": "running", "connected": True}
 
 
 async def test_the_status_names_who_sent_what_was_refused(client: Client, chain: FakeChain) -> None:
