@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from chain.links import LinkClosed, Peer
-from chain.messages.mempool import Committed, ConsensusNews, Evicted
+from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted
 from chain.types import BlockNumber, Hash32
 from consensus.store import ValidatorStore
 
@@ -42,8 +42,7 @@ class CommitFollowers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _push_all(self, peer: Peer, after: Hash32) -> None:
-        while (number := self._store.block_number_of(after)) is None:
-            await self._more.wait()  # this validator is behind the one that follows it
+        number = await self._block_number_of(after, peer)
         while peer.open:
             id = self._store.id_of_block(BlockNumber(number + 1))
             if id is None:
@@ -57,6 +56,17 @@ class CommitFollowers:
                 await peer.drained()
             except LinkClosed:
                 return
+
+    async def _block_number_of(self, after: Hash32, peer: Peer) -> BlockNumber:
+        """The number of the block that `after` makes, once this validator has caught up with `peer`, which it tells."""
+        caught_up = self._store.block_number_of(after)
+        if caught_up is not None:
+            return caught_up
+        while (number := self._store.block_number_of(after)) is None:
+            peer.push(CatchingUp(self._store.committed_block, done=False))
+            await self._more.wait()
+        peer.push(CatchingUp(number, done=True))
+        return number
 
 
 class ConsensusFollowers:

@@ -17,7 +17,7 @@ from chain.links import Link, Peer
 from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
-from chain.messages.mempool import Committed, FollowCommits, SenderHints
+from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
 from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
 from chain.messages.tasks import FollowTasks, TransactionsRun
 from chain.proposals import decode_proposal
@@ -28,6 +28,7 @@ from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.history import History, announce
 from execution.intake import WINDOW, FalseProposal, Intake
+from execution.lost_blocks import LostBlocks
 from execution.pool import Pool
 from execution.processor import BlockProcessor
 from execution.reader import UnexpectedAnswer
@@ -65,6 +66,7 @@ class _Running:
     history: History
     senders: list[ResultSender]
     executed: BlockNumber
+    lost_blocks: LostBlocks
 
 
 class ExecutionProcess:
@@ -114,6 +116,7 @@ class ExecutionProcess:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         finally:
+            running.lost_blocks.close()
             for follower in self._followers.values():
                 follower.cancel()
 
@@ -166,11 +169,13 @@ class ExecutionProcess:
             ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
             for index, validator in enumerate(self._validators)
         ]
-        return _Running(processor, Intake(stakes, head.number, head.proposal), history, senders, head.number)
+        intake = Intake(stakes, head.number, head.proposal)
+        return _Running(processor, intake, history, senders, head.number, LostBlocks(stakes, self._on_trouble))
 
     def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
         def request() -> Message:
             running.senders[validator].connected()
+            running.lost_blocks.not_heard(validator)
             return FollowCommits(running.intake.cursor)
 
         return request
@@ -178,6 +183,9 @@ class ExecutionProcess:
     async def _take(self, running: _Running, validator: int, message: Message) -> None:
         """A validator pushed a committed proposal. One far ahead of execution waits here, and those behind it there."""
         try:
+            if isinstance(message, CatchingUp):
+                running.lost_blocks.heard(validator, message, running.intake.number)
+                return
             if not isinstance(message, Committed):
                 raise UnknownRequest(message)
             while message.number > running.executed + WINDOW:
@@ -241,6 +249,7 @@ class ExecutionProcess:
             workers=len(self._pool.workers),
             queued_tasks=self._pool.waiting,
             counters=counters,
+            stalled=running.lost_blocks.stalled,
         )
 
     def _count(self, block: ExecutedBlock) -> None:

@@ -32,6 +32,8 @@ def rendered(status: dict[str, Any]) -> str:
             f"execution   {execution['strategy']}  lag {lag}  workers {execution['workers']}  "
             f"queued tasks {execution['queuedTasks']}"
         )
+        if execution["stalled"]:
+            lines.append(f"stalled     {execution['stalled']}")
     if storage is None:
         lines.append("storage     does not answer")
     else:

@@ -65,7 +65,10 @@ class ReadExecutionStatus:
 @message(45)
 @dataclass(frozen=True, slots=True)
 class ExecutionStatus:
-    """Newest block executed, newest known committed, workers connected, tasks waiting and counters by name."""
+    """Newest block executed, newest known committed, workers connected, tasks waiting and counters by name.
+
+    `stalled` says why no block can ever follow; it is empty as long as one can.
+    """
 
     executed: BlockNumber
     committed: BlockNumber
@@ -73,3 +76,4 @@ class ExecutionStatus:
     workers: int
     queued_tasks: int
     counters: dict[str, int]
+    stalled: str

@@ -176,6 +176,18 @@ class Committed:
     proposal: bytes
 
 
+@message(47)
+@dataclass(frozen=True, slots=True)
+class CatchingUp:
+    """validator → execution that follows commits: the proposal to follow from is not committed here.
+
+    `committed` is the newest block that is. Said again whenever that changes, and once more when it is `done`.
+    """
+
+    committed: BlockNumber
+    done: bool
+
+
 @message(39)
 @dataclass(frozen=True, slots=True)
 class LeftOut:

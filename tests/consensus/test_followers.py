@@ -1,9 +1,15 @@
-"""Who follows a validator hears of what its mempool gave up, also of what it gave up before."""
+"""Who follows a validator hears of what its mempool gave up, also of what it gave up before,
+and of blocks once it has them."""
+
+import asyncio
 
 from chain.messages import Message
-from chain.messages.mempool import ConsensusNews, Evicted, ExecutorsNews
+from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted, ExecutorsNews
 from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
-from consensus.followers import ConsensusFollowers
+from consensus.followers import CommitFollowers, ConsensusFollowers
+from consensus.store import ValidatorStore
+from tests.consensus.builders import CrashableDatabase
+from tests.consensus.lone_core import LoneCore, persisted
 
 ONE, TWO = Hash32(b"1" * 32), Hash32(b"2" * 32)
 
@@ -48,3 +54,26 @@ def test_what_was_given_up_and_taken_again_is_not_told_to_those_who_come_later()
     followers, peer = ConsensusFollowers(look, {ONE}.__contains__, lambda: kept), Peer()
     followers.follow(peer)
     assert peer.pushed == [look(), Evicted(THREE, "nonce too low")]
+
+
+async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has_caught_up() -> None:
+    world = LoneCore()
+    store = ValidatorStore(CrashableDatabase(), world.genesis)
+    followers, peer = CommitFollowers(store), Peer()
+    proposals, certificate = [], None
+    for round in range(1, 6):
+        proposals.append(world.proposal(round, certificate, number=min(round, 3), makes_block=round <= 3))
+        certificate = world.certificate(proposals[-1])
+    followers.follow(peer, proposals[1].id)
+    for proposal in proposals:
+        await asyncio.sleep(0)
+        store.apply(persisted(world.propose(proposal)))
+        followers.blocks_committed()
+        await asyncio.sleep(0)
+    told = [message for message in peer.pushed if isinstance(message, CatchingUp)]
+    assert [catching_up.committed for catching_up in told] == sorted(catching_up.committed for catching_up in told)
+    assert (told[0], told[-1]) == (CatchingUp(BlockNumber(0), done=False), CatchingUp(BlockNumber(2), done=True))
+    assert all(not catching_up.done for catching_up in told[:-1])
+    (committed,) = [message for message in peer.pushed if isinstance(message, Committed)]
+    assert (committed.number, committed.after) == (3, proposals[1].id)
+    await followers.close()

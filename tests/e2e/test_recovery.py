@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import signal
 import threading
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 from eth_account import Account
 
 from node.folder import open_folder
+from node.status import rendered
 from tests.e2e.chain_process import ChainProcess, chain, group_members, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.replay import replayed_head
@@ -319,3 +321,52 @@ def test_a_killed_fork_server_and_a_process_killed_just_before_come_back_once(ch
             wait_until(lambda: len(group_members(running.process.pid)) == count, "each process runs once")
         assert load.failures == []
         check_nothing_is_lost(running, load, folder)
+
+
+def lose_databases(folder: Path, validators: range) -> None:
+    for index in validators:
+        shutil.rmtree(folder / f"validator-{index}" / "db")
+
+
+def block_with_transfer(rpc: JsonRpc, key: str, nonce: int) -> None:
+    transaction = transfer(key, nonce)
+    send(rpc, transaction)
+    wait_until(lambda: rpc.call("eth_getTransactionReceipt", transaction.hash.to_0x_hex()), "a receipt")
+
+
+def test_the_databases_of_three_validators_are_filled_again_by_the_fourth(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        key = running.ready()["accounts"][0]["privateKey"]
+        for nonce in range(8):
+            block_with_transfer(rpc, key, nonce)
+        running.end()
+    lose_databases(folder, range(3))
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        block_with_transfer(rpc, key, 8)
+        wait_until(lambda: validators_agree(rpc, 9), "every validator has every block and every result")
+        assert rpc.call("tandem_status")["execution"]["stalled"] == ""
+        assert not [event for event in running.events if event["event"] == "trouble"]
+
+
+def test_databases_that_no_validator_has_any_more_are_named_and_restored(tmp_path: Path) -> None:
+    folder, backup = tmp_path / "chain", tmp_path / "backup"
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        key = running.ready()["accounts"][0]["privateKey"]
+        for nonce in range(3):
+            block_with_transfer(rpc, key, nonce)
+        running.end()
+    shutil.copytree(folder, backup)
+    lose_databases(folder, range(4))
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        send(rpc, transfer(key, 3))
+        trouble = running.event(lambda event: event["event"] == "trouble")
+        assert "blocks up to 3 are executed" in trouble["text"]
+        assert "validator 0 ends at 0" in trouble["text"]
+        assert "begin anew with an empty --data-dir" in trouble["text"]
+        status = rpc.call("tandem_status")
+        assert status["execution"]["stalled"] == trouble["text"]
+        assert f"stalled     {status['execution']['stalled']}" in rendered(status)
+        running.end()
+    with chain("--data-dir", str(backup)) as running, contextlib.closing(running.rpc()) as rpc:
+        block_with_transfer(rpc, key, 3)

@@ -12,7 +12,7 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
-from chain.messages.mempool import BlockResult, Committed, FollowCommits, ResultsTaken, SenderHints
+from chain.messages.mempool import BlockResult, CatchingUp, Committed, FollowCommits, ResultsTaken, SenderHints
 from chain.messages.storage import ApplyBlock
 from chain.messages.tasks import FollowTasks
 from chain.proposals import Proposal, encode_proposal
@@ -415,3 +415,24 @@ async def test_workers_are_counted_from_when_they_follow_until_they_leave() -> N
         assert await workers() == 1
         w.process.left(worker)
         assert await workers() == 0
+
+
+async def test_validators_that_lost_what_was_executed_are_named_on_the_terminal_and_in_the_status(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("execution.lost_blocks.LostBlocks.__init__.__defaults__", (0.0,))
+    async with world() as w:
+        w.commit(transfer(0))
+        await w.reach(1)
+        for validator in w.validators:
+            assert validator._take is not None
+            await validator._take(CatchingUp(BlockNumber(0), done=False))
+        await w.until(lambda: bool(w.troubles))
+        status = await w.process.answer(ReadExecutionStatus(), Rpc())
+        assert isinstance(status, ExecutionStatus)
+        assert [status.stalled] == w.troubles
+        for validator in w.validators[:2]:
+            validator.reconnect()
+        status = await w.process.answer(ReadExecutionStatus(), Rpc())
+        assert isinstance(status, ExecutionStatus)
+        assert status.stalled == ""

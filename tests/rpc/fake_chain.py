@@ -285,7 +285,7 @@ class FakeChain:
     def _answer_as_execution(self, message: Message) -> Message:
         if isinstance(message, ReadExecutionStatus):
             number = self.head.header.number
-            return ExecutionStatus(number, number, "serial", 1, 0, {"retries": 0})
+            return ExecutionStatus(number, number, "serial", 1, 0, {"retries": 0}, "")
         return Done()
 
     def _answer_as_validator(self, message: Message) -> Message:
