@@ -57,11 +57,14 @@ class LostBlocks:
 
     def _say(self, executed: BlockNumber) -> None:
         self._timer = None
-        committed = ", ".join(f"validator {index} ends at {number}" for index, number in sorted(self._lacking.items()))
+        has = ", ".join(
+            f"validator {index} {'ends at' if number < executed else 'has others up to'} {number}"
+            for index, number in sorted(self._lacking.items())
+        )
         others = "start the others if they have more, " if len(self._lacking) < len(self._stakes) else ""
         self.stalled = (
             f"no block can follow: blocks up to {executed} are executed, but validators' databases are lost or older "
-            f"({committed}): {others}restore the data folder as a whole from one backup, or begin anew with an empty "
+            f"({has}): {others}restore the data folder as a whole from one backup, or begin anew with an empty "
             "--data-dir"
         )
         self._trouble(self.stalled)

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import threading
@@ -362,7 +363,8 @@ def test_databases_that_no_validator_has_any_more_are_named_and_restored(tmp_pat
         send(rpc, transfer(key, 3))
         trouble = running.event(lambda event: event["event"] == "trouble")
         assert "blocks up to 3 are executed" in trouble["text"]
-        assert "validator 0 ends at 0" in trouble["text"]
+        for index in range(4):  # they may have begun another chain meanwhile
+            assert re.search(rf"validator {index} (ends at|has others up to) \d+", trouble["text"])
         assert "begin anew with an empty --data-dir" in trouble["text"]
         status = rpc.call("tandem_status")
         assert status["execution"]["stalled"] == trouble["text"]

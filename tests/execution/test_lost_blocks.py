@@ -45,6 +45,13 @@ async def test_all_of_them_standing_still_is_said_once_with_what_each_has_and_th
     assert case.lost_blocks.stalled == text
 
 
+async def test_validators_that_began_another_chain_are_told_from_those_that_are_behind() -> None:
+    case = Case()
+    case.hear(v0=behind(0), v1=behind(21), v2=behind(20))
+    await case.patience_passes()
+    assert "validator 0 ends at 0, validator 1 has others up to 21, validator 2 has others up to 20" in case.told[0]
+
+
 async def test_fewer_than_two_thirds_of_the_stake_can_get_it_from_the_others() -> None:
     case = Case()
     case.hear(v0=behind(0), v1=behind(0))
