@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable
 from itertools import chain, count
+from math import inf
 
 from chain.links import Peer
 from chain.messages import Message
@@ -18,6 +19,8 @@ from execution.pool_core import MAX_IN_FLIGHT, PoolCore
 log = logging.getLogger("tandem.pool")
 
 MAX_WAITING = 1024
+TIMER_STEP_S = 0.002
+"""Timers may be early by so much: uvloop's go by the millisecond."""
 
 
 class NoWorkers(ExecutionError):
@@ -40,10 +43,12 @@ class JobTimeout(ExecutionError, TimeoutError):
 
 
 class PoolJob:
-    """A job on its way: what to send to whom, and the future of the answer."""
+    """A job on its way: what to send to whom, how long a worker may be busy with it, and the future of the answer."""
 
-    def __init__(self, message_for: Callable[[str, int], Message]) -> None:
+    def __init__(self, message_for: Callable[[str, int], Message], limit_s: float = inf) -> None:
         self.message_for = message_for
+        self.limit_s = limit_s
+        self.sent_at = 0.0
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self.worker = ""
         self.started_us = 0
@@ -67,6 +72,7 @@ class Pool:
         self._core: PoolCore[PoolJob] = PoolCore(max_in_flight, secrets.randbits(48))
         self._peers: dict[str, Peer] = {}
         self._names: dict[Peer, str] = {}
+        self._heard_at: dict[str, float] = {}
         self._wait_for_workers = wait_for_workers
         self._max_waiting = max_waiting
         self._losses_allowed = losses_allowed
@@ -86,6 +92,7 @@ class Pool:
         """A process asked for tasks (FollowTasks)."""
         name = self._name(peer)
         self._peers[name] = peer
+        self._heard_at[name] = asyncio.get_running_loop().time()
         self.on_worker(name)
         self._give_up(self._core.add_worker(name))
         self._send()
@@ -104,15 +111,16 @@ class Pool:
         if name not in self._peers:
             self.follow(peer)
             return
+        self._heard_at[name] = asyncio.get_running_loop().time()
         job = self._core.finished(name, lease)
         if job is not None and not job.answer.done():
             job.answer.set_result(answer)
         self._send()
 
-    def submit(self, message_for: Callable[[str, int], Message], preferred: str | None = None) -> PoolJob:
+    def submit(self, message_for: Callable[[str, int], Message], limit_s: float = inf) -> PoolJob:
         """Queue a job; `message_for(worker, lease)` makes its message when its turn comes. See `submit_job`."""
-        job = PoolJob(message_for)
-        self.submit_job(job, preferred)
+        job = PoolJob(message_for, limit_s)
+        self.submit_job(job)
         return job
 
     def submit_job(self, job: PoolJob, preferred: str | None = None) -> None:
@@ -132,25 +140,18 @@ class Pool:
 
         A worker that let a job's time pass is stuck: its other work goes to others until it answers again.
         """
-        job = self.submit(message_for)
-        try:
-            async with asyncio.timeout(time_limit_s):
-                return await job.answer
-        except TimeoutError:
-            raise JobTimeout(f"no answer within {time_limit_s:g} s") from None
-        finally:
-            self._forget(job)
+        return await self.wait(self.submit(message_for, time_limit_s))
 
-    async def wait(self, job: PoolJob, limit_s: float) -> Message:
-        """A job's answer. Raises as `submit_job` says, and WorkerLost when it takes too long: its worker is stuck then,
-        stopped perhaps, and counts as lost until it speaks again."""
+    async def wait(self, job: PoolJob) -> Message:
+        """A job's answer. Raises as `submit_job` says, and JobTimeout when it takes too long."""
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(job.limit_s):
                 return await job.answer
         except TimeoutError:
-            raise WorkerLost(f"no answer within {limit_s:g} s") from None
+            self._lose_if_stuck(job)
+            raise JobTimeout(f"no answer within {job.limit_s:g} s") from None
         finally:
-            self._forget(job)
+            self._core.withdraw(job)
 
     def withdraw(self, jobs: Iterable[PoolJob]) -> None:
         """Nobody waits for these any more; what a worker holds already ends in vain."""
@@ -158,11 +159,14 @@ class Pool:
             self._core.withdraw(job)
             job.answer.cancel()
 
-    def _forget(self, job: PoolJob) -> None:
-        if self._core.withdraw(job):
-            return
+    def _lose_if_stuck(self, job: PoolJob) -> None:
+        """The job's time has passed, but its worker may have had another one before it, or have got it late."""
         holder = self._core.holder(job)
-        if holder is not None and job.answer.cancelled():
+        if holder is None:
+            return
+        busy_with = self._core.oldest(holder)
+        busy_s = asyncio.get_running_loop().time() - max(busy_with.sent_at, self._heard_at[holder])
+        if busy_s + TIMER_STEP_S >= busy_with.limit_s:
             log.warning("worker %s is stuck: its other work goes to others", holder)
             self._lose(holder)
             self._send()
@@ -183,6 +187,7 @@ class Pool:
                     self._core.finished(name, assignment.lease)
                 elif name not in refused:
                     job.worker = name
+                    job.sent_at = asyncio.get_running_loop().time()
                     if not self._peers[name].push(job.message_for(name, assignment.lease)):
                         refused.add(name)
             for name in refused:
@@ -191,7 +196,7 @@ class Pool:
 
     def _lose(self, name: str) -> None:
         self.lost_workers += 1
-        del self._peers[name]
+        del self._peers[name], self._heard_at[name]
         self._give_up(self._core.remove_worker(name))
         if not self._core.workers and not self._wait_for_workers:
             _fail(self._core.abandon(), NoWorkers("no worker is connected"))

@@ -113,6 +113,10 @@ class PoolCore(Generic[Job]):
                 return name
         return None
 
+    def oldest(self, worker: str) -> Job:
+        """The job that a worker with a lease is busy with: it takes them in order."""
+        return next(iter(self._workers[worker].leases.values())).job
+
     def assignments(self) -> list[Assignment[Job]]:
         """Leases to send now: each worker's own queue first, then the shared one, evenly."""
         assigned: list[Assignment[Job]] = []

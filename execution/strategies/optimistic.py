@@ -16,7 +16,7 @@ from chain.types import Address
 from execution.block_run import BlockRun
 from execution.errors import ExecutionError
 from execution.known import KnownState, Missing
-from execution.pool import NoWorkers, Pool, PoolBusy, PoolJob, WorkerLost
+from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, PoolJob, WorkerLost
 from execution.run_times import RunTimes
 from execution.schedule import Candidate, Contention, PlannedTask, plan
 from execution.task_messages import unpack_outcome
@@ -28,8 +28,9 @@ log = logging.getLogger("tandem.execution")
 DISPATCH_WORTH_US = 1_000
 """What a block's runs must be expected to take together before sending them to workers pays."""
 WINDOW = 16
-TASK_LIMIT_S = 10.0
-"""A worker that takes longer is taken for stuck. A full block in one task takes a few seconds."""
+TASK_LIMIT_S, TASK_LIMIT_GAS = 10.0, 30_000_000
+"""A worker that takes longer is taken for stuck. A task may be a full block, which takes a few seconds for so much gas;
+blocks of a higher limit have more time."""
 
 
 class WrongAnswer(ExecutionError):
@@ -138,6 +139,7 @@ class _Speculation:
         self._known = known
         self._jobs: dict[int, PoolJob] = {}
         self._attempts: dict[int, Attempt] = {}
+        self._limit_s = TASK_LIMIT_S * max(1.0, block.environment.gas_limit / TASK_LIMIT_GAS)
         self.merged = 0
 
     def submit(self, planned: list[PlannedTask]) -> None:
@@ -157,8 +159,8 @@ class _Speculation:
         job = self._jobs.pop(index)
         if index not in self._attempts:
             try:
-                answer = await self._pool.wait(job, TASK_LIMIT_S)
-            except (NoWorkers, WorkerLost) as reason:
+                answer = await self._pool.wait(job)
+            except (NoWorkers, WorkerLost, JobTimeout) as reason:
                 self._jobs = {other: its for other, its in self._jobs.items() if its is not job}
                 log.warning("execution runs transaction %d of the block itself: %s", index, reason)
                 return None
@@ -180,7 +182,7 @@ class _Speculation:
             job.started_us = self._block.elapsed_us()
             return self._tasks.message(worker, lease, self._block, self.merged, task.indices)
 
-        job = PoolJob(message_for)
+        job = PoolJob(message_for, self._limit_s)
         self._pool.submit_job(job, task.worker)
         return job
 

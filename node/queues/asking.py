@@ -133,10 +133,15 @@ class AskingSocket:
         number = self._number()
         entry = self._unanswered[number] = _Unanswered(payload, asyncio.get_running_loop().create_future())
         self._unanswered_bytes += len(payload)
+        frames = [head(Kind.REQUEST, number), payload]
         if self._connected:
-            self._send([head(Kind.REQUEST, number), payload])
+            self._send(frames)
         try:
             answer = await entry.answer
+        except asyncio.CancelledError:
+            if frames in self._unsent:
+                self._unsent.remove(frames)
+            raise
         finally:
             self._unanswered.pop(number, None)
             self._unanswered_bytes -= len(payload)

@@ -1,7 +1,7 @@
 """Connecting by name: `tcp://storage:7100` is looked up here, not inside ZeroMQ.
 
 ZeroMQ resolves names in its only I/O thread, where one container that is gone (its name then takes seconds to fail)
-would hold up every other connection of the process.
+would hold up every other connection of the process. Processes listen on IPv4.
 """
 
 import asyncio
@@ -47,7 +47,9 @@ class NameLookup:
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=sockets.SOCK_STREAM)
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    host, port, family=sockets.AF_INET, type=sockets.SOCK_STREAM
+                )
             except sockets.gaierror:
                 pass
             else:

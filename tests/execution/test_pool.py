@@ -186,6 +186,33 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     assert list(pool.workers) == ["r1", "r0"]
 
 
+async def test_a_call_that_only_waited_behind_a_long_one_does_not_make_its_reader_a_stuck_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("execution.call_pool.GRACE_S", 0.01)
+    pool, reader = CallPool(), Worker("r0")
+    await pool.answer(FollowTasks(), reader)
+    long = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    await asyncio.sleep(0)
+    with pytest.raises(JobTimeout):
+        await pool.call(CALL)
+    assert len(reader.pushed) == 2
+    assert list(pool.workers) == ["r0"]
+    await pool.answer(answered(reader.pushed[0]), reader)
+    assert (await long).output == b"ok"
+
+
+async def test_a_caller_that_goes_away_does_not_make_its_reader_a_stuck_one() -> None:
+    pool, reader = CallPool(), Worker("r0")
+    await pool.answer(FollowTasks(), reader)
+    call = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert list(pool.workers) == ["r0"]
+
+
 async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:
     pool, full, free = Pool(), Worker("w0", room=0), Worker("w1")
     pool.follow(full)
@@ -199,9 +226,9 @@ async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:
 async def test_a_worker_that_takes_a_task_and_never_answers_counts_as_lost_until_it_speaks() -> None:
     pool, stopped = Pool(), Worker("w0")
     pool.follow(stopped)
-    job = pool.submit(lambda worker, lease: replace(CALL, call_id=lease))
-    with pytest.raises(WorkerLost, match=r"no answer within 0\.01 s"):
-        await pool.wait(job, 0.01)
+    job = pool.submit(lambda worker, lease: replace(CALL, call_id=lease), limit_s=0.01)
+    with pytest.raises(JobTimeout, match=r"no answer within 0\.01 s"):
+        await pool.wait(job)
     assert not list(pool.workers)
     late = stopped.pushed[0]
     pool.finished(stopped, late.call_id, late)

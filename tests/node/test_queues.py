@@ -231,6 +231,29 @@ async def test_the_loss_of_a_connection_that_is_told_late_is_not_taken_for_that_
     await server.close()
 
 
+async def test_requests_that_nobody_waits_for_any_more_leave_the_queue_of_a_peer_that_reads_nothing(
+    context: Context, endpoint: str
+) -> None:
+    """A stopped process stays connected, and `tandem status` may be asked for days."""
+    router = context.socket(zmq.ROUTER)
+    router.set(zmq.RCVHWM, 1)
+    router.bind(endpoint)
+    link = AskingSocket(context, endpoint, "rpc")
+    identity, _ = await asyncio.to_thread(router.recv_multipart)
+    router.send_multipart([identity, head(Kind.WELCOME, 1)])
+    waiting = [asyncio.ensure_future(link.request(READ)) for _ in range(5_000)]
+    for _ in range(100_000):
+        if link._unsent:
+            break
+        await asyncio.sleep(0)
+    for request in waiting:
+        request.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (len(link._unsent), link.queued_bytes) == (0, 0)
+    await link.close()
+    router.close()
+
+
 async def test_more_requests_than_the_socket_holds_are_all_answered(context: Context, endpoint: str) -> None:
     server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "rpc")
     await link.request(READ, DEADLINE_S)
