@@ -16,7 +16,7 @@ to everyone, so that all of them stop waiting in the same round on the same tip.
 """
 
 from chain.proposals import Proposal, TimeoutCertificate
-from chain.types import BlockNumber, Round, ValidatorIndex
+from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
 from consensus.chain_state import ROUND_WINDOW, ChainState
 from consensus.commands import Command, Report
@@ -83,6 +83,8 @@ class Core:
         self._proposer = Proposer(me, self._chain_rules, payload)
         self._now_ms = 0
         self._waited_in: Round | None = None
+        self._interval_runs_for: Hash32 | None = None
+        self._interval_passed_for: Hash32 | None = None
         self._proposed = max((p.number for p in recovered.uncommitted), default=recovered.root.number)
 
     def handle(self, event: Event, now_ms: int) -> list[Command]:
@@ -279,7 +281,7 @@ class Core:
             case Timer.FETCH:
                 self._fetching.ask_another()
             case Timer.BLOCK_INTERVAL:
-                pass
+                self._interval_passed_for = self._interval_runs_for
             case Timer.VERIFICATION:
                 self._waited_in = self._state.round
 
@@ -300,12 +302,18 @@ class Core:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)
         elif not self._outbox.is_running(Timer.BLOCK_INTERVAL):
             self._outbox.start_timer(Timer.BLOCK_INTERVAL, due_in_ms)
+            self._interval_runs_for = self._state.safety.highest.proposal  # the tip
 
     def _due_in_ms(self) -> int | None:
-        """Until the block interval has passed since the newest block; None without one, or while none is allowed."""
+        """Until the block interval has passed since the newest block; None without one, or while none is allowed.
+
+        Never longer than the interval: the clock may have gone back, so that the newest block's time is far ahead.
+        """
         interval, tip = self._settings.block_interval_ms, self._state.tip
         if interval is None or tip is None:
             return None
         if not block_allowed(self._state.view(tip, due=False), self._chain_rules.max_lag):
             return None
-        return max(0, tip.timestamp_ms + interval - self._now_ms)
+        if tip.id == self._interval_passed_for:
+            return 0
+        return min(interval, max(0, tip.timestamp_ms + interval - self._now_ms))

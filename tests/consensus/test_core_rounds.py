@@ -237,6 +237,31 @@ def test_a_block_interval_makes_empty_blocks_when_due() -> None:
     assert message.proposal.transactions == ()
 
 
+def test_a_block_interval_is_measured_by_its_timer_when_the_clock_went_back_by_an_hour() -> None:
+    world = LoneCore(me=1, settings=ConsensusSettings(block_interval_ms=400))
+    world.now_ms = START_MS - 3_600_000
+    (timer,) = world.handle(PayloadChanged())
+    assert timer == SetTimer(Timer.BLOCK_INTERVAL, 1, 400)
+    world.now_ms += 400
+    (message,) = sent(world.fire(Timer.BLOCK_INTERVAL), ProposalMessage)
+    assert message.proposal.makes_block
+    assert message.proposal.inputs is not None
+    assert message.proposal.inputs.timestamp_ms == START_MS
+
+
+def test_an_interval_that_a_timer_measured_for_the_block_before_is_measured_anew() -> None:
+    world = LoneCore(me=2, settings=ConsensusSettings(block_interval_ms=400))
+    world.handle(PayloadChanged())
+    world.now_ms = START_MS + 300
+    first = world.proposal(1, timestamp_ms=world.now_ms)
+    world.propose(first)
+    world.receive(SyncInfo(world.certificate(first), None))
+    world.now_ms = START_MS + 400
+    commands = world.fire(Timer.BLOCK_INTERVAL)
+    assert not [m for m in sent(commands, ProposalMessage) if m.proposal.makes_block]
+    assert SetTimer(Timer.BLOCK_INTERVAL, 2, 300) in commands
+
+
 def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -> None:
     world = LoneCore(me=0)
     world.payload.waiting = (b"a transaction",)
