@@ -28,6 +28,10 @@ class WebSocketClient:
         self._send = send
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
+        self._waiting_answers = 0
+        self._held_news: deque[bytes] = deque()
+        """News that came while answers wait: one of them may name the subscription that it is of."""
+        self._held_bytes = 0
         self._news = asyncio.Event()
         self._open = True
         self._room = asyncio.Event()
@@ -36,29 +40,49 @@ class WebSocketClient:
     async def answer(self, message: bytes) -> None:
         """Queue the answer to a request of this client, when it has read enough of those before: unlike news, which
         nobody waits for, answers can wait, and with them the requests that come after."""
-        while self._queue and self._queued_bytes + len(message) > MAX_QUEUED_BYTES // 2:
-            self._room.clear()
-            await self._room.wait()
-        self.push(message)
+        self._waiting_answers += 1
+        try:
+            while self._queue and self._queued_bytes + len(message) > MAX_QUEUED_BYTES // 2:
+                self._room.clear()
+                await self._room.wait()
+        finally:
+            self._waiting_answers -= 1
+        if self._open:
+            self._put(message)
+            if not self._waiting_answers:
+                self._release_news()
 
     def push(self, message: bytes) -> bool:
         """Queue one JSON text. False when the client is gone, or too slow and therefore being closed."""
         if not self._open:
             return False
-        if self._queued_bytes + len(message) > MAX_QUEUED_BYTES and self._queue:
+        if self._queued_bytes + self._held_bytes + len(message) > MAX_QUEUED_BYTES and self._queue:
             self.close()
             self.overflowed.set()
             return False
+        if self._waiting_answers:
+            self._held_news.append(message)
+            self._held_bytes += len(message)
+        else:
+            self._put(message)
+        return True
+
+    def _put(self, message: bytes) -> None:
         self._queue.append(message)
         self._queued_bytes += len(message)
         self._news.set()
-        return True
+
+    def _release_news(self) -> None:
+        while self._held_news:
+            self._put(self._held_news.popleft())
+        self._held_bytes = 0
 
     def close(self) -> None:
         """Take and send nothing more."""
         self._open = False
         self._queue.clear()
-        self._queued_bytes = 0
+        self._held_news.clear()
+        self._queued_bytes = self._held_bytes = 0
         self._news.set()
         self._room.set()
 
