@@ -236,6 +236,7 @@ async def test_requests_that_nobody_waits_for_any_more_leave_the_queue_of_a_peer
 ) -> None:
     """A stopped process stays connected, and `tandem status` may be asked for days."""
     router = context.socket(zmq.ROUTER)
+    router.set(zmq.LINGER, 0)
     router.set(zmq.RCVHWM, 1)
     router.bind(endpoint)
     link = AskingSocket(context, endpoint, "rpc")
