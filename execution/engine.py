@@ -14,11 +14,15 @@ from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from execution import calls, system_calls
 from execution.calls import CallResult
-from execution.evm.computation import CancunComputation, Computation, OsakaComputation
+from execution.evm.computation import CancunComputation, Computation, OsakaComputation, with_programs
 from execution.evm.executor import Executor
+from execution.evm.program import ProgramCache
 from execution.outcome import Outcome, Slot, StateView, Writes
 
-_COMPUTATIONS: dict[Fork, type[Computation]] = {
+COMPILED, INTERPRETER = EVMS = ("compiled", "interpreter")
+"""How bytecode runs: hot blocks compiled to Python functions, or every instruction interpreted. The same in effect."""
+
+COMPUTATIONS: dict[Fork, type[Computation]] = {
     Fork.CANCUN: CancunComputation,
     Fork.PRAGUE: Computation,
     Fork.OSAKA: OsakaComputation,
@@ -26,11 +30,17 @@ _COMPUTATIONS: dict[Fork, type[Computation]] = {
 
 
 class Engine:
-    """One fork's rules."""
+    """One fork's rules; `evm` is one of EVMS."""
 
-    def __init__(self, fork: Fork) -> None:
+    def __init__(self, fork: Fork, evm: str = COMPILED) -> None:
         self.fork = fork
-        self._computation = _COMPUTATIONS[fork]
+        self._computation = COMPUTATIONS[fork]
+        if evm == INTERPRETER:
+            self.use(ProgramCache(self._computation.programs.instruction_set))
+
+    def use(self, programs: ProgramCache) -> None:
+        """Keep decoded bytecode there."""
+        self._computation = with_programs(self._computation, programs)
 
     def execute(
         self, transaction: Transaction, sender: Address, environment: BlockEnvironment, view: StateView

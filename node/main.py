@@ -12,7 +12,7 @@ from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
 from node.errors import NodeError
 from node.fault_commands import net, validator
-from node.settings import DEFAULT_MNEMONIC, STRATEGIES, Settings, block_time_from
+from node.settings import DEFAULT_MNEMONIC, EVMS, STRATEGIES, Settings, block_time_from
 
 VERSION = "0.1.0"
 ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")
@@ -62,6 +62,9 @@ _CHAIN_OPTIONS = [
         help="Ethereum rules.",
     ),
     option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULTS.strategy, help="How blocks are scheduled."),
+    option(
+        "--evm", type=click.Choice(EVMS), default=DEFAULTS.evm, help="Compile bytecode that is run often, or do not."
+    ),
     option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
     option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
     option(

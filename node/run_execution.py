@@ -18,7 +18,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             genesis,
             sockets.link(plan.endpoints.storage(role.executor)),
             [sockets.link(plan.endpoints.validator(index)) for index in range(len(genesis.validators))],
-            Engine(genesis.fork),
+            Engine(genesis.fork, settings.evm),
             options,
             output.block if role.executor == 0 else lambda *_: None,  # their blocks are the same
             partial(output.trouble, process=role.name),

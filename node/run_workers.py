@@ -1,7 +1,9 @@
 """Worker and reader processes: they run bytecode, and ask storage for what they miss, in one thread."""
 
 import functools
+from collections.abc import Callable
 
+from chain.forks import Fork
 from execution.call_worker import CallWorkerProcess
 from execution.engine import Engine
 from execution.worker import WorkerProcess
@@ -16,14 +18,18 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
-        await WorkerProcess(execution, reads, functools.cache(Engine)).run()
+        await WorkerProcess(execution, reads, _engines(plan)).run()
 
 
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:
     """Runs calls for rpc, until cancelled."""
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, sockets)
-        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, functools.cache(Engine)).run()
+        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, _engines(plan)).run()
+
+
+def _engines(plan: Plan) -> Callable[[Fork], Engine]:
+    return functools.cache(lambda fork: Engine(fork, plan.settings.evm))
 
 
 def _reads(plan: Plan, role: Role, sockets: Sockets) -> BlockingSocket:

@@ -12,6 +12,7 @@ from node.errors import BadSetting
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
 MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
 STRATEGIES = ("optimistic", "serial")
+EVMS = ("compiled", "interpreter")
 MAX_STAKE = 10**18
 
 
@@ -40,6 +41,7 @@ class Settings:
     base_fee: int = 1_000_000_000
     hardfork: str = "osaka"
     strategy: str = "optimistic"
+    evm: str = "compiled"
     max_lag: int = 3
     check_serial: bool = False
     log_level: str = "warning"
@@ -67,7 +69,12 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise BadSetting(f"--{name.replace('_', '-')} {value} is out of range: give {low} to {high}")
-        for name, known in (("strategy", STRATEGIES), ("consensus", RULE_SETS), ("leaders", LEADER_SCHEDULES)):
+        for name, known in (
+            ("strategy", STRATEGIES),
+            ("evm", EVMS),
+            ("consensus", RULE_SETS),
+            ("leaders", LEADER_SCHEDULES),
+        ):
             value = getattr(self, name)
             if value not in known:
                 raise BadSetting(f"unknown --{name} {value!r}: choose one of {', '.join(known)}")

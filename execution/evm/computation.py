@@ -7,16 +7,26 @@ from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
 from chain.types import Address, Hash32
 from execution.evm import instruction_sets, precompiles
+from execution.evm.compiler import BlockCompiler
 from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
 from execution.evm.interpreter import check_clock, run
 from execution.evm.message import Message
-from execution.evm.program import ProgramCache
+from execution.evm.program import Compilation, InstructionSet, ProgramCache
 from execution.evm.state import State
 
 MAX_CODE_SIZE = 24_576  # EIP-170
 CODE_BYTE_GAS = 200
 MEMORY_WORD_GAS = 3
 MEMORY_QUADRATIC_DIVISOR = 512
+
+
+def _programs(instruction_set: InstructionSet) -> ProgramCache:
+    return ProgramCache(instruction_set, Compilation(BlockCompiler(instruction_set)))
+
+
+def with_programs(rules: "type[Computation]", programs: ProgramCache) -> "type[Computation]":
+    """The same rules with programs of their own."""
+    return type(rules.__name__, (rules,), {"programs": programs})
 
 
 class TransactionContext:
@@ -33,7 +43,7 @@ class TransactionContext:
 class Computation(PragueRules):
     """A frame under Prague's rules."""
 
-    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.PRAGUE)
+    programs: ClassVar[ProgramCache] = _programs(instruction_sets.PRAGUE)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
 
@@ -183,7 +193,7 @@ class Computation(PragueRules):
 class CancunComputation(Computation):
     """A frame under Cancun's rules."""
 
-    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.CANCUN)
+    programs: ClassVar[ProgramCache] = _programs(instruction_sets.CANCUN)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.CANCUN
     follows_delegations: ClassVar[bool] = False
 
@@ -191,5 +201,5 @@ class CancunComputation(Computation):
 class OsakaComputation(Computation):
     """A frame under Osaka's rules. py-evm has no such fork; what it changes is in the tables."""
 
-    programs: ClassVar[ProgramCache] = ProgramCache(instruction_sets.OSAKA)
+    programs: ClassVar[ProgramCache] = _programs(instruction_sets.OSAKA)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.OSAKA

@@ -59,10 +59,12 @@ def call_value(frame: "Computation") -> None:
 
 
 def call_data_load(frame: "Computation") -> None:
-    stack = frame.stack
-    start = stack[-1]
+    frame.stack[-1] = call_data_word(frame, frame.stack[-1])
+
+
+def call_data_word(frame: "Computation", start: int) -> int:
     data = frame.msg.data[start : start + 32]
-    stack[-1] = int.from_bytes(data, "big") << 8 * (32 - len(data))
+    return int.from_bytes(data, "big") << 8 * (32 - len(data))
 
 
 def call_data_size(frame: "Computation") -> None:
@@ -104,10 +106,14 @@ def return_data_copy(frame: "Computation") -> None:
 
 def keccak(frame: "Computation") -> None:
     stack = frame.stack
-    start, size = stack.pop(), stack[-1]
+    start = stack.pop()
+    stack[-1] = hash_of_memory(frame, start, stack[-1])
+
+
+def hash_of_memory(frame: "Computation", start: int, size: int) -> int:
     frame.extend_memory(start, size)
     frame.charge((size + 31) // 32 * HASH_WORD_GAS)
-    stack[-1] = int.from_bytes(keccak256(bytes(frame.memory[start : start + size])), "big")
+    return int.from_bytes(keccak256(bytes(frame.memory[start : start + size])), "big")
 
 
 def balance(frame: "Computation") -> None:
@@ -123,19 +129,27 @@ def external_code_size(frame: "Computation") -> None:
 
 
 def storage_load(frame: "Computation") -> None:
-    db, stack, owner = frame.state.db, frame.stack, frame.address
-    slot = stack[-1]
+    frame.stack[-1] = load_slot(frame, frame.stack[-1])
+
+
+def load_slot(frame: "Computation", slot: int) -> int:
+    db, owner = frame.state.db, frame.address
     frame.charge(COLD_SLOT_GAS if db.warm_up((owner, slot)) else WARM_GAS)
-    stack[-1] = db.get_storage(owner, slot)
+    return db.get_storage(owner, slot)
 
 
 def storage_store(frame: "Computation") -> None:
+    stack = frame.stack
+    slot = stack.pop()
+    store_slot(frame, slot, stack.pop())
+
+
+def store_slot(frame: "Computation", slot: int, value: int) -> None:
     """Net gas metering: EIP-2200 with the prices of EIP-2929 and the refunds of EIP-3529."""
     require_writable(frame)
     if frame.gas <= SLOT_STIPEND_GAS:
         raise OutOfGas("a store needs more gas than the stipend of a transfer")
     db, owner = frame.state.db, frame.address
-    slot, value = frame.stack.pop(), frame.stack.pop()
     current = db.get_storage(owner, slot)
     gas = COLD_SLOT_GAS if db.warm_up((owner, slot)) else 0
     if current == value:

@@ -33,8 +33,26 @@ def run(frame: "Computation", program: Program) -> None:
     """Runs the frame until it stops. Raises what py-evm's instructions raise."""
     stack, memory, deadline = frame.stack, frame.memory, frame.state.deadline
     push, pop = stack.append, stack.pop
-    block, blocks_run = program.start, 0
+    block, blocks_run, hot = program.start, 0, program.hot
     while True:
+        way = block.compiled
+        if way is not None:
+            gas = frame.gas - way.gas
+            # When the whole way cannot be paid for or has no room, the interpreter finds out where it fails.
+            if gas >= 0 and way.needs <= len(stack) <= way.max_height:
+                frame.gas = gas
+                next_block = way.run(frame, stack, memory)
+                if next_block is None:
+                    return
+                block = next_block
+                blocks_run += 1
+                if deadline is not None and not blocks_run % BLOCKS_PER_CLOCK_CHECK:
+                    check_clock(deadline)
+                continue
+        elif block.heat < hot:
+            program.warm(block)
+            if block.compiled is not None:
+                continue
         gas, height = frame.gas - block.gas, len(stack)
         if gas < 0 or height < block.needs or height > block.max_height:
             raise block.failure(frame.gas, height)
@@ -62,12 +80,16 @@ def run(frame: "Computation", program: Program) -> None:
                 if start + 32 > len(memory):
                     frame.extend_memory(start, 32)
                 stack[-1] = int.from_bytes(memory[start : start + 32], "big")
-        way = block.end
-        if way == FALL_THROUGH:
+        end = block.end
+        if end == FALL_THROUGH:
             block = block.following or program.follow(block)
-        elif way == JUMP_IF_TO:
-            block = (block.taken or program.take(block)) if pop() else (block.following or program.follow(block))
-        elif way == STOP:
+        elif end == JUMP_IF_TO:
+            if pop():
+                block = block.taken or program.take(block)
+            else:
+                block.followed = True
+                block = block.following or program.follow(block)
+        elif end == STOP:
             return
         else:
             block = _jump(block, program, pop)

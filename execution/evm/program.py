@@ -10,7 +10,7 @@ its block, so that what it sees has been charged up to itself and no further.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from eth.exceptions import InvalidJumpDestination, OutOfGas, VMError
 
@@ -20,6 +20,11 @@ STACK_LIMIT = 1024
 MAX_CACHED_PROGRAMS = 512
 MAX_CACHED_BYTES = 1024 * 1024
 """Of bytecode; decoded, a byte of it takes up to a hundred."""
+
+MAX_COMPILED_INSTRUCTIONS = 100_000
+"""In all programs kept; compiled, an instruction takes some 300 bytes."""
+HOT = 16
+"""Which entry of a block compiles it."""
 
 # How the interpreter carries out an instruction, the most frequent first.
 PUSH, DUP, SWAP, POP, ON_STACK, ON_FRAME, MLOAD, MSTORE = range(8)
@@ -43,25 +48,53 @@ class Instruction:
 
 
 InstructionSet = Mapping[int, Instruction]
+Arity: TypeAlias = Mapping[Any, tuple[int, int]]
+"""What an instruction's function pops and pushes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWay:
+    """A function that runs a block and what follows it, and what must hold on entry for its first segment.
+
+    `run` takes the frame, its stack and its memory, with `gas` already taken. It returns the block to go on with, None
+    when the frame stops.
+    """
+
+    run: "Callable[[Any, list[int], bytearray], Block | None]"
+    gas: int
+    needs: int
+    max_height: int
+    size: int
 
 
 class Block:
-    """A basic block. `taken` and `following` are the blocks after it, linked when first entered."""
+    """A basic block. `taken` and `following` are the blocks after it, linked when first needed.
+
+    `followed` says whether the way ever went on to the one that follows in the code. `heat` counts how often the block
+    was interpreted.
+    """
 
     __slots__ = (
+        "compiled",
         "end",
+        "followed",
         "following",
         "gas",
+        "heat",
         "instructions",
         "max_height",
         "needs",
         "next_start",
         "opcodes",
+        "start",
         "taken",
         "target",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.heat = 0
+        self.compiled: CompiledWay | None = None
         self.instructions: list[tuple[int, Any]] = []
         self.opcodes: list[Instruction] = []
         self.gas = 0
@@ -72,6 +105,7 @@ class Block:
         self.target = 0
         self.taken: Block | None = None
         self.following: Block | None = None
+        self.followed = False
 
     def charge(self) -> None:
         """Sums up the gas of the opcodes, the height they need and the height from which they would overflow."""
@@ -108,9 +142,12 @@ def _undefined(opcode: int) -> Callable[[object], None]:
 class Program:
     """One contract's code under one instruction set. Blocks are decoded when first entered."""
 
-    def __init__(self, code: bytes, instruction_set: InstructionSet) -> None:
+    def __init__(self, code: bytes, instruction_set: InstructionSet, compilation: "Compilation | None") -> None:
         self._code = code
         self._instruction_set = instruction_set
+        self._compilation = compilation
+        self.hot = 0 if compilation is None else compilation.hot
+        self.compiled_size = 0
         self._blocks: dict[int, Block] = {}
         self._targets: dict[int, Block] = {}
         self._jump_destinations: set[int] | None = None
@@ -137,6 +174,20 @@ class Program:
         block.following = self._block_at(block.next_start)
         return block.following
 
+    def go_on(self, block: Block) -> Block:
+        """Links the block that comes next in the code, which was gone to."""
+        block.followed = True
+        return self.follow(block)
+
+    def warm(self, block: Block) -> None:
+        """The block is entered once more; when it is hot, it is compiled."""
+        block.heat += 1
+        compilation = self._compilation
+        if block.heat == self.hot and compilation is not None and compilation.left > 0:
+            block.compiled = compilation.compile(self, block)
+            compilation.left -= block.compiled.size
+            self.compiled_size += block.compiled.size
+
     def _find_jump_destinations(self) -> set[int]:
         """Every JUMPDEST that is not the data of a PUSH."""
         found = set()
@@ -157,7 +208,7 @@ class Program:
         return block
 
     def _decode(self, start: int) -> Block:
-        block, code, position = Block(), self._code, start
+        block, code, position = Block(start), self._code, start
         while position < len(code):
             opcode = code[position]
             instruction = self._instruction_set.get(opcode)
@@ -201,11 +252,21 @@ def _end_with_jump(block: Block, opcode: int, next_start: int) -> None:
         block.end = JUMP if opcode == OP_JUMP else JUMP_IF
 
 
-class ProgramCache:
-    """The programs used last, by their code."""
+class Compilation:
+    """What compiles blocks once they are `hot`, and how many instructions it may compile until some are dropped."""
 
-    def __init__(self, instruction_set: InstructionSet) -> None:
-        self._instruction_set = instruction_set
+    def __init__(self, compile_block: Callable[[Program, Block], CompiledWay], hot: int = HOT) -> None:
+        self.compile = compile_block
+        self.hot = hot
+        self.left = MAX_COMPILED_INSTRUCTIONS
+
+
+class ProgramCache:
+    """The programs used last, by their code. Without a compilation they are interpreted only."""
+
+    def __init__(self, instruction_set: InstructionSet, compilation: Compilation | None = None) -> None:
+        self.instruction_set = instruction_set
+        self._compilation = compilation
         self._programs: OrderedDict[bytes, Program] = OrderedDict()
         self._bytes = 0
 
@@ -214,9 +275,15 @@ class ProgramCache:
         if program is not None:
             self._programs.move_to_end(code)
             return program
-        program = self._programs[code] = Program(code, self._instruction_set)
+        program = self._programs[code] = Program(code, self.instruction_set, self._compilation)
         self._bytes += len(code)
-        while len(self._programs) > MAX_CACHED_PROGRAMS or self._bytes > MAX_CACHED_BYTES:
-            dropped, _ = self._programs.popitem(last=False)
-            self._bytes -= len(dropped)
+        while self._is_too_large():
+            dropped_code, dropped = self._programs.popitem(last=False)
+            self._bytes -= len(dropped_code)
+            if self._compilation is not None:
+                self._compilation.left += dropped.compiled_size
         return program
+
+    def _is_too_large(self) -> bool:
+        out_of_room = self._compilation is not None and self._compilation.left <= 0 and len(self._programs) > 1
+        return out_of_room or len(self._programs) > MAX_CACHED_PROGRAMS or self._bytes > MAX_CACHED_BYTES

@@ -41,7 +41,7 @@ def _first_fitting(cases: list[Case], wanted: int) -> list[Case]:
     for case in cases[:50]:
         if len(fitting) < wanted and len(json.dumps(case_to(case))) <= MAX_CASE_BYTES:
             before = time.monotonic()
-            run(case)
+            run(case, "interpreter")
             if time.monotonic() - before <= MAX_CASE_S:
                 fitting.append(case)
     return fitting

@@ -23,11 +23,24 @@ from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import decode_transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
-from execution.engine import Engine
+from execution.engine import COMPUTATIONS, Engine
 from execution.errors import CannotInclude, GasLimitReached
+from execution.evm.compiler import BlockCompiler
+from execution.evm.program import Compilation, ProgramCache
 from execution.outcome import Outcome, Writes
 
-ENGINES = {fork: Engine(fork) for fork in Fork}
+
+def compiling_at_once(fork: Fork) -> Engine:
+    """An engine that compiles every block before it first runs."""
+    engine, instruction_set = Engine(fork), COMPUTATIONS[fork].programs.instruction_set
+    engine.use(ProgramCache(instruction_set, Compilation(BlockCompiler(instruction_set), hot=1)))
+    return engine
+
+
+ENGINES = {
+    "interpreter": {fork: Engine(fork, "interpreter") for fork in Fork},
+    "compiled": {fork: compiling_at_once(fork) for fork in Fork},
+}
 
 
 def from_hex(text: str) -> bytes:
@@ -170,14 +183,14 @@ def logs_hash(logs: Iterable[Log]) -> bytes:
     return keccak256(rlp.encode([[log.address, list(log.topics), log.data] for log in logs]))
 
 
-def run(case: Case) -> tuple[Outcome | Exception, MemoryState]:
+def run(case: Case, evm: str) -> tuple[Outcome | Exception, MemoryState]:
     """The outcome, or why the transaction was refused, and the state after it."""
     state, environment = case.state(), case.environment()
     try:
         transaction = decode_transaction(case.raw)
         if transaction.gas > environment.gas_limit:  # block assembly's rule
             raise GasLimitReached(transaction.gas, environment.gas_limit)
-        outcome = ENGINES[case.fork].execute(transaction, transaction.sender(), environment, state)
+        outcome = ENGINES[evm][case.fork].execute(transaction, transaction.sender(), environment, state)
     except (CannotInclude, ChainError) as refusal:
         return refusal, state
     state.apply(outcome.writes)
@@ -185,9 +198,9 @@ def run(case: Case) -> tuple[Outcome | Exception, MemoryState]:
     return outcome, state
 
 
-def complaint(case: Case) -> str | None:
+def complaint(case: Case, evm: str = "compiled") -> str | None:
     """What is wrong with how the case comes out, or None."""
-    outcome, state = run(case)
+    outcome, state = run(case, evm)
     expected = case.post.get("expectException")
     if isinstance(outcome, Exception) != bool(expected):
         return f"expected {expected or 'a run'}, got {outcome!r}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chain.forks import Fork
+from execution.engine import EVMS
 from tests.conformance import sample
 from tests.conformance.state_tests import Case, cases_in, complaint
 
@@ -12,9 +13,10 @@ ARCHIVES = Path(__file__).parents[2].parent / "shared" / "fixtures"
 SAMPLE = sample.load()
 
 
+@pytest.mark.parametrize("evm", EVMS)
 @pytest.mark.parametrize("case", SAMPLE, ids=lambda case: case.name)
-def test_an_official_state_test_comes_out_as_it_must(case: Case) -> None:
-    assert complaint(case) is None
+def test_an_official_state_test_comes_out_as_it_must(case: Case, evm: str) -> None:
+    assert complaint(case, evm) is None
 
 
 def test_the_sample_covers_every_fork_and_refusals() -> None:
@@ -30,8 +32,9 @@ def is_endless(case: Case) -> bool:
 
 @pytest.mark.full
 @pytest.mark.skipif(not ARCHIVES.is_dir(), reason="the archives of all state tests are not beside this checkout")
+@pytest.mark.parametrize("evm", EVMS)
 @pytest.mark.parametrize("archive", sample.ARCHIVES)
-def test_every_official_state_test_comes_out_as_it_must(archive: str) -> None:
+def test_every_official_state_test_comes_out_as_it_must(archive: str, evm: str) -> None:
     cases = [case for case in cases_in(ARCHIVES / archive) if not is_endless(case)]
-    complaints = [f"{case.name}: {wrong}" for case in cases if (wrong := complaint(case)) is not None]
+    complaints = [f"{case.name}: {wrong}" for case in cases if (wrong := complaint(case, evm)) is not None]
     assert complaints == []

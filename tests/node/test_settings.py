@@ -87,7 +87,7 @@ def test_a_stake_may_be_as_uneven_as_one_likes(stake: tuple[int, ...]) -> None:
     assert Settings(stake=stake).checked().stakes == stake
 
 
-@pytest.mark.parametrize("name", ["consensus", "leaders", "strategy"])
+@pytest.mark.parametrize("name", ["consensus", "leaders", "strategy", "evm"])
 def test_an_unknown_name_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(BadSetting, match=f"unknown --{name} 'paxos': choose one of .*, .*"):
         Settings(**{name: "paxos"}).checked()  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Random programs, run by our interpreter and by py-evm's own over its own account database: the same in everything."""
+"""Random programs, interpreted, compiled, and run by py-evm over its own account database: the same in everything."""
 
 import os
 import random
@@ -13,8 +13,11 @@ from eth.vm.message import Message as PyEvmMessage
 from chain.keccak import keccak256
 from chain.types import Address
 from execution.evm.account_db import AccountDB
-from execution.evm.computation import Computation, TransactionContext
+from execution.evm.compiler import BlockCompiler
+from execution.evm.computation import Computation, TransactionContext, with_programs
+from execution.evm.instruction_sets import PRAGUE
 from execution.evm.message import Message
+from execution.evm.program import Compilation, ProgramCache
 from execution.evm.state import State
 from tests.conformance.state_tests import MemoryState
 from tests.execution.engine.small_world import ALICE, BENEFICIARY, CONTRACT, ETHER, OTHER, environment
@@ -147,14 +150,21 @@ def by_py_evm(programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
     }
 
 
-def by_us(programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
+def _rules(compilation: Compilation | None) -> type[Computation]:
+    return with_programs(Computation, ProgramCache(PRAGUE, compilation))
+
+
+INTERPRETED, COMPILED = _rules(None), _rules(Compilation(BlockCompiler(PRAGUE), hot=1))
+
+
+def by_us(rules: type[Computation], programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
     view = MemoryState()
     for address, code in programs.items():
         view.put(address, 1, ETHER, code, {})
-    db = AccountDB(view, (*Computation.precompiled, BENEFICIARY))
+    db = AccountDB(view, (*rules.precompiled, BENEFICIARY))
     state = State(db, view, environment())
     message = Message(GAS, ALICE, CONTRACT, CONTRACT, 5, data, programs[CONTRACT])
-    frame = Computation.apply_message(state, message, TransactionContext(ALICE, 9))
+    frame = rules.apply_message(state, message, TransactionContext(ALICE, 9))
     return {
         "succeeded": frame.error is None,
         "gas": frame.gas,
@@ -177,4 +187,6 @@ def test_a_random_program_does_what_it_does_in_py_evm(number: int) -> None:
     }
     data = rng.randbytes(rng.randrange(80))
     listing = {address.hex(): code.hex() for address, code in programs.items()}
-    assert by_us(programs, data) == by_py_evm(programs, data), f"seed {SEED}, program {number}: {listing}"
+    expected = by_py_evm(programs, data)
+    for rules in (INTERPRETED, COMPILED):
+        assert by_us(rules, programs, data) == expected, f"seed {SEED}, program {number}, {rules}: {listing}"

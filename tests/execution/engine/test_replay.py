@@ -56,7 +56,7 @@ class Elsewhere:
 
 def execute(case: Case, view: MemoryState | Elsewhere) -> Outcome:
     transaction = decode_transaction(case.raw)
-    return ENGINES[case.fork].execute(transaction, transaction.sender(), case.environment(), view)
+    return ENGINES["compiled"][case.fork].execute(transaction, transaction.sender(), case.environment(), view)
 
 
 @pytest.mark.parametrize("case", RUNNING, ids=lambda case: case.name)
