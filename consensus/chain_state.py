@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from chain.proposals import Certificate, ExecutedBlock, Proposal, TimeoutCertificate
 from chain.types import BlockNumber, Round
-from consensus.commands import Placed
+from consensus.commands import Certified, Placed, RoundGivenUp
 from consensus.events import Timer
 from consensus.outbox import Outbox
 from consensus.pacemaker import Pacemaker
@@ -102,19 +102,27 @@ class ChainState:
             self.this_round.proposal = proposal
 
     def learn_certificate(self, certificate: Certificate) -> None:
+        node = self.tree.get(certificate.proposal)
         if certificate.round > self.safety.highest.round:
             self.remember(replace(self.safety, highest=certificate), synced=False)
+            self._outbox.add(Certified(certificate, None if node is None else node.number))
         self.pacemaker.advance_by_certificate(certificate.round)
-        node = self.tree.get(certificate.proposal)
         if node is None:
             self._note_if_missing(certificate)
         elif node.proposal is not None:
             self._commit_by(node.proposal)
 
+    def tell_highest(self) -> None:
+        """For those who watch: what was known before this life."""
+        highest = self.safety.highest
+        if highest.round > 0:
+            self._outbox.add(Certified(highest, None if self.tip is None else self.tip.number))
+
     def learn_timeout_certificate(self, certificate: TimeoutCertificate) -> None:
         known = self.safety.timeout_certificate
         if known is None or certificate.round > known.round:
             self.remember(replace(self.safety, timeout_certificate=certificate), synced=False)
+            self._outbox.add(RoundGivenUp(certificate))
         proposed = self.tree.proposed_in(certificate.round) is not None
         if self.pacemaker.advance_by_timeout(certificate.round, proposed):
             self.rounds_timed_out += 1

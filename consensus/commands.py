@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from chain.proposals import Certificate, Proposal
-from chain.types import Hash32, ValidatorIndex
+from chain.proposals import Certificate, Proposal, TimeoutCertificate
+from chain.types import BlockNumber, Hash32, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import PeerMessage, Timer
 from consensus.wire import FetchProposals
@@ -66,6 +66,24 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """A certificate newer than any before is known here. `number` is its proposal's block, None while that is missing.
+
+    For those who watch: nothing else depends on it.
+    """
+
+    certificate: Certificate
+    number: BlockNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundGivenUp:
+    """A timeout certificate newer than any before is known here. For those who watch, as `Certified`."""
+
+    certificate: TimeoutCertificate
+
+
+@dataclass(frozen=True, slots=True)
 class ServeProposals:
     """Answer `to` with `Proposals`: the committed chain after what it has, then `uncommitted`, within bounds.
 
@@ -86,4 +104,6 @@ class Report:
     error: ConsensusError
 
 
-Command: TypeAlias = Persist | Send | SetTimer | CancelTimer | Commit | ServeProposals | Report
+Command: TypeAlias = (
+    Persist | Send | SetTimer | CancelTimer | Commit | Certified | RoundGivenUp | ServeProposals | Report
+)

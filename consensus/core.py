@@ -113,6 +113,7 @@ class Core:
             verified=root.executed.number,
             verified_hash=root.executed.header_hash,
             timeouts=state.rounds_timed_out,
+            suspected=self._pacemaker.suspected,
         )
 
     def _dispatch(self, event: Event) -> None:
@@ -131,6 +132,7 @@ class Core:
             case PeerConnected(peer):
                 self._greet(peer)
             case Started():
+                self._state.tell_highest()
                 self._state.learn_certificate(self._state.safety.highest)
                 self._voting.vote_if_safe()
             case PayloadChanged():

@@ -5,7 +5,9 @@ from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 
 
 class ConsensusError(Exception):
-    """The base class of this room."""
+    """The base class of this room. `culprit` is who is to blame, if not whoever sent what raised it."""
+
+    culprit: ValidatorIndex | None = None
 
 
 class UnknownRuleSet(ConsensusError):
@@ -88,6 +90,7 @@ class Equivocation(Rejected):
 
     def __init__(self, kind: str, validator: ValidatorIndex, round: Round) -> None:
         super().__init__(f"validator {validator} signed two different {kind}s in round {round}")
+        self.culprit = validator
 
 
 class WrongParent(Rejected):

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from chain.links import LinkClosed, Peer
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted
+from chain.messages.watching import BlockStages, StageReached
 from chain.types import BlockNumber, Hash32
 from consensus.store import ValidatorStore
 
 NEWS_INTERVAL_S = 0.02
 """The least time between two ConsensusNews; what changes meanwhile is in the second."""
+
+MAX_STAGES_AT_ONCE = 1024
 
 
 class CommitFollowers:
@@ -86,6 +89,7 @@ class ConsensusFollowers:
         self._holds = holds
         self._evictions = evictions
         self._peers: dict[Peer, ConsensusNews] = {}
+        self._watchers: set[Peer] = set()
         self._due: asyncio.TimerHandle | None = None
         self._next_at = 0.0
 
@@ -99,6 +103,22 @@ class ConsensusFollowers:
 
     def forget(self, peer: Peer) -> None:
         self._peers.pop(peer, None)
+        self._watchers.discard(peer)
+
+    def watch(self, peer: Peer, so_far: tuple[StageReached, ...]) -> None:
+        """From now on a peer that follows is told of every change of a block's stage too."""
+        if peer in self._peers:
+            self._watchers.add(peer)
+            for start in range(0, len(so_far), MAX_STAGES_AT_ONCE):
+                peer.push(BlockStages(so_far[start : start + MAX_STAGES_AT_ONCE]))
+
+    def unwatch(self, peer: Peer) -> None:
+        self._watchers.discard(peer)
+
+    def stages_reached(self, reached: tuple[StageReached, ...]) -> None:
+        if reached:
+            for peer in self._watchers:
+                peer.push(BlockStages(reached))
 
     def changed(self) -> None:
         """Something may be different; tells it when the interval has passed."""
@@ -115,6 +135,7 @@ class ConsensusFollowers:
         if self._due is not None:
             self._due.cancel()
         self._peers.clear()
+        self._watchers.clear()
 
     def _tell(self) -> None:
         self._due = None

@@ -58,6 +58,11 @@ class Pacemaker:
     def suspects(self, leader: ValidatorIndex) -> bool:
         return leader in self._suspected
 
+    @property
+    def suspected(self) -> tuple[ValidatorIndex, ...]:
+        """The leaders that let their last round pass without proposing."""
+        return tuple(sorted(self._suspected))
+
     def timeout_ms(self, attempt: int) -> int:
         """How long to wait before giving up the current round, or (attempt > 0) before saying so again."""
         if attempt == 0 and self._timed_out_rounds == 0 and self._skips_quickly():

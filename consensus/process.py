@@ -26,6 +26,7 @@ from chain.messages.mempool import (
     ReadMempool,
     ResultsTaken,
 )
+from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.types import BlockNumber, ExecutorIndex, Hash32, ValidatorIndex
 from consensus.errors import (
     ConsensusError,
@@ -180,6 +181,12 @@ class ValidatorProcess:
                 return await self._admit(message)
             case BlockResult():
                 return await self._take_result(message, self._executor_of(peer.name))
+            case WatchBlocks(after) if after is not None:
+                self._news.watch(peer, self._replica.stages.after(after))
+            case WatchBlocks():
+                self._news.unwatch(peer)
+            case ReadConsensus():
+                return ConsensusView(self._replica.certificates.newest(), self._replica.core.status().suspected)
             case FollowCommits(after):
                 self._commits.follow(peer, after)
             case FollowConsensus():
@@ -275,6 +282,7 @@ class ValidatorProcess:
             if isinstance(item, BlockResultReceived):
                 self._result_handled(item)
         self._release_held()
+        self._news.stages_reached(self._replica.stages.take_changes())
         self._news.changed()
 
     def _result_handled(self, item: BlockResultReceived) -> None:

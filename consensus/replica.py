@@ -10,6 +10,7 @@ from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
 from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
 from chain.types import ExecutorIndex, Hash32, ValidatorIndex
+from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
 from consensus.errors import ConsensusError, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
@@ -19,6 +20,7 @@ from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLi
 from consensus.registry import leader_schedule, rule_set
 from consensus.rejections import Rejections
 from consensus.rules import RuleSet, Seat
+from consensus.seen_certificates import SeenCertificates
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Signer, Verifier
 from consensus.store import KeyValue, ValidatorStore
@@ -96,6 +98,8 @@ class Replica:
         self.executors = Executors(settings.executors, self.store.executed, self.store.claims)
         seat = Seat(me, genesis, schedule, signer, verifier, self.mempool, settings, recovered)
         self.core = self.rules.core(seat)
+        self.stages = BlockStages(self.store, self.core.status().verified, recovered.uncommitted)
+        self.certificates = SeenCertificates()
         self.rejections = Rejections()
         self._environment = environment
 
@@ -118,6 +122,8 @@ class Replica:
             self._environment.admitted(ticket, answer)
         for command in commands:
             self._carry_out(command)
+            self.stages.carried_out(command, now_ms)
+            self.certificates.carried_out(command)
 
     def _admit(self, admit: Admit) -> Admitted:
         changes = self.mempool.admit(admit.transactions, admit.senders, admit.number)
@@ -157,8 +163,9 @@ class Replica:
             case ServeProposals():
                 self._environment.send(command.to, self._served(command))
             case Report(peer, error):
-                self.rejections.count(peer, type(error).__name__)
-                self._environment.report(peer, error)
+                culprit = peer if error.culprit is None else error.culprit
+                self.rejections.count(culprit, type(error).__name__)
+                self._environment.report(culprit, error)
             case Persist():
                 pass
 

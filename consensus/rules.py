@@ -27,7 +27,7 @@ from consensus.signatures import Signer, Verifier
 
 @dataclass(frozen=True, slots=True)
 class CoreStatus:
-    """A look inside: rounds, and the newest block in each stage of its life."""
+    """A look inside: rounds, the newest block in each stage of its life, and the leaders that seem to be gone."""
 
     round: Round
     leader: ValidatorIndex
@@ -39,6 +39,7 @@ class CoreStatus:
     verified: BlockNumber
     verified_hash: Hash32
     timeouts: int
+    suspected: tuple[ValidatorIndex, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import click
 from chain.forks import Fork
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
+from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
 from node.settings import DEFAULT_MNEMONIC, EVMS, STRATEGIES, Settings, block_time_from
@@ -23,7 +24,7 @@ class _Group(click.Group):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "net", "validator", "init", "run", "completion"]
+        return ["up", "status", "consensus", "net", "validator", "init", "run", "completion"]
 
 
 _CHAIN_OPTIONS = [
@@ -149,6 +150,7 @@ def status(url: str, as_json: bool) -> None:
     show_status(url, as_json)
 
 
+cli.add_command(consensus)
 cli.add_command(net)
 cli.add_command(validator)
 

@@ -24,6 +24,7 @@ from rpc.params import InvalidValue, Parser
 if TYPE_CHECKING:
     from rpc.admission import Admission
     from rpc.chain_view import ChainView
+    from rpc.consensus import ConsensusObserver
     from rpc.filters import Filters
     from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
@@ -73,6 +74,7 @@ class Node:
     wallet: "Wallet"
     subscriptions: "Subscriptions"
     filters: "Filters"
+    consensus: "ConsensusObserver"
     network: "NetworkControl"
     callers: Callers
     storage: Link

@@ -3,6 +3,7 @@
 from rpc import (
     blocks,
     calls,
+    consensus,
     faults,
     fees,
     filters,
@@ -19,6 +20,7 @@ from rpc import (
 __all__ = [
     "blocks",
     "calls",
+    "consensus",
     "faults",
     "fees",
     "filters",

@@ -10,16 +10,20 @@ from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews, FollowBlocks
 from chain.messages.mempool import ConsensusNews, Evicted, FollowConsensus
+from chain.messages.watching import BlockStages
 from chain.types import ValidatorIndex
 from rpc.admission import Admission
 from rpc.app import RpcApplication
+from rpc.block_watch import BlockWatch
 from rpc.chain_view import ChainView
+from rpc.consensus import ConsensusObserver
 from rpc.filters import Filters
 from rpc.methods import Callers, Node, Processes
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
+from rpc.tasks import Tasks
 from rpc.wallet import Wallet
 
 log = logging.getLogger("tandem.rpc")
@@ -52,12 +56,19 @@ class RpcProcess:
         self._processes = processes
         self._node: Node | None = None
         self._server: Server | None = None
+        self._tasks = Tasks()
+        self._block_watch: BlockWatch | None = None
 
     @property
     def node(self) -> Node:
         """What the methods work with, once open."""
         assert self._node is not None, "the rpc process is not open yet"
         return self._node
+
+    @property
+    def _watch(self) -> BlockWatch:
+        assert self._block_watch is not None, "the rpc process is not open yet"
+        return self._block_watch
 
     @property
     def server(self) -> Server:
@@ -80,6 +91,8 @@ class RpcProcess:
             await self.server.serve(sockets)
         finally:
             await self.node.admission.close()
+            await self.node.consensus.close()
+            await self._tasks.close()
             await self.node.network.close()
 
     def stop(self) -> None:
@@ -89,13 +102,17 @@ class RpcProcess:
     async def _build_node(self) -> Node:
         chain = ChainView(self._storage, self._genesis)
         await chain.open()
+        stakes = [identity.stake for identity in self._genesis.validators]
+        self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
         admission = Admission(self._genesis, chain, self._execution, self._validators)
+        observer = ConsensusObserver(self._genesis, chain, self._validators)
         return Node(
             genesis=self._genesis,
             chain=chain,
             admission=admission,
             wallet=Wallet(self._private_keys),
-            subscriptions=Subscriptions(admission),
+            subscriptions=Subscriptions(admission, self._watch, observer),
+            consensus=observer,
             filters=Filters(chain, admission),
             network=NetworkControl(self._validators, self._faults),
             callers=self._callers,
@@ -122,6 +139,7 @@ class RpcProcess:
         def request() -> Message:
             self.node.network.validator_joined(index)
             self.node.admission.validator_joined(index)
+            self._watch.joined(index)
             return FollowConsensus()
 
         return request
@@ -131,8 +149,11 @@ class RpcProcess:
             if isinstance(news, Evicted):
                 for follower in self._followers():
                     await follower.transaction_evicted(index, news)
+            elif isinstance(news, BlockStages):
+                self._watch.stages_told(index, news)
             else:
                 assert isinstance(news, ConsensusNews)
                 self.node.chain.consensus_changed(news)
+                self.node.consensus.changed()
 
         return take

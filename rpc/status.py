@@ -62,11 +62,12 @@ def _validator(node: Node, index: ValidatorIndex, state: str | None) -> JsonObje
     connected = node.validators[index].connected
     news = node.chain.consensus.get(index)
     stake = node.genesis.validators[index].stake
-    known = {} if news is None else _consensus(news)
+    known = {} if news is None else consensus_json(news)
     return {"index": index, "stake": stake, "state": state, "connected": connected, **known}
 
 
-def _consensus(news: ConsensusNews) -> JsonObject:
+def consensus_json(news: ConsensusNews) -> JsonObject:
+    """A validator's own view."""
     return {
         "round": news.round,
         "leader": news.leader,

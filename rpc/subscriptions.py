@@ -1,9 +1,10 @@
-"""eth_subscribe: news of blocks, logs and pending transactions to WebSocket clients.
+"""eth_subscribe: news of blocks, logs, pending transactions and blocks' states to WebSocket clients.
 
 What a block says is rendered once for all subscribers, and only if there are some. Whether a client keeps up is its
 connection's business: one that is gone or too slow takes nothing more, and its subscriptions end.
 """
 
+import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from chain.messages.mempool import Evicted, PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import ValidatorIndex
+from rpc.block_states import StateChange
+from rpc.block_watch import BlockWatch, change_json
+from rpc.consensus import ConsensusObserver
 from rpc.errors import InvalidArgument, MissingArgument, RpcError, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
@@ -22,7 +26,7 @@ from rpc.logs import logs_in
 from rpc.methods import Connection, Node, connection_method, optional
 from rpc.news import NewBlock, PendingSource
 from rpc.params import InvalidValue, Parser, boolean, text
-from rpc.render import data_json, header_json, log_json, transaction_json
+from rpc.render import JsonObject, data_json, header_json, log_json, transaction_json
 
 MAX_SUBSCRIPTIONS = 1_000
 """Of one connection."""
@@ -68,14 +72,30 @@ class PendingTransactions:
     full: bool
 
 
-Interest = Heads | Logs | PendingTransactions
+@dataclass(slots=True)
+class BlockStateChanges:
+    """Wants every change of a block's state. What blocks in flight have passed before goes into `backlog`, which waits
+    until the client has been told the subscription's name; None then.
+    """
+
+    backlog: list[StateChange] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusChanges:
+    """Wants the picture of consensus whenever it has changed."""
+
+
+Interest = Heads | Logs | PendingTransactions | BlockStateChanges | ConsensusChanges
 
 
 class Subscriptions:
     """Who wants which news. Told of blocks by `block_added`, and of transactions by the source it is given."""
 
-    def __init__(self, pending: PendingSource) -> None:
+    def __init__(self, pending: PendingSource, watch: BlockWatch, observer: ConsensusObserver) -> None:
         self._subscribers: dict[Connection, dict[str, Interest]] = {}
+        self._watch = watch
+        self._observer = observer
         pending.on_pending(self.transactions_pending)
 
     def __len__(self) -> int:
@@ -88,6 +108,12 @@ class Subscriptions:
             raise TooManySubscriptions
         subscription = random_id()
         interests[subscription] = interest
+        if isinstance(interest, BlockStateChanges):
+            self._watch.begin(self.block_states_changed)
+            interest.backlog = list(self._watch.so_far())
+            asyncio.get_running_loop().call_soon(self._catch_up, connection, subscription, interest)
+        if isinstance(interest, ConsensusChanges):
+            self._observer.begin(self.consensus_changed)
         return subscription
 
     def unsubscribe(self, connection: Connection, subscription: str) -> None:
@@ -97,15 +123,18 @@ class Subscriptions:
             raise UnknownSubscription
         if not interests:
             del self._subscribers[connection]
+        self._end_what_is_unheard()
 
     def forget(self, connection: Connection) -> None:
         """The connection is gone."""
-        self._subscribers.pop(connection, None)
+        if self._subscribers.pop(connection, None) is not None:
+            self._end_what_is_unheard()
 
     async def block_added(self, added: NewBlock) -> None:
-        """Tell of a new head, the header before the logs."""
+        """Tell of a new head, the header before the logs, and that the block is executed."""
         self._tell_heads(added.block)
         self._tell_logs(added.block)
+        self._watch.block_added(added)
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """Nothing to tell: no subscription has a word for it."""
@@ -122,6 +151,36 @@ class Subscriptions:
                 if interest.full not in rendered:
                     rendered[interest.full] = orjson.dumps(_pending_json(transaction, interest.full))
                 self._push(connection, subscription, rendered[interest.full])
+
+    def block_states_changed(self, changes: Sequence[StateChange]) -> None:
+        """Tell of what blocks have become."""
+        wanting = list(self._interested(BlockStateChanges)) if changes else []
+        for change in changes:
+            rendered: bytes | None = None
+            for connection, subscription, interest in wanting:
+                assert isinstance(interest, BlockStateChanges)
+                if interest.backlog is not None:
+                    interest.backlog.append(change)
+                    continue
+                rendered = rendered or orjson.dumps(change_json(change))
+                self._push(connection, subscription, rendered)
+
+    def _catch_up(self, connection: Connection, subscription: str, interest: BlockStateChanges) -> None:
+        backlog, interest.backlog = interest.backlog or (), None
+        for change in backlog:
+            self._push(connection, subscription, orjson.dumps(change_json(change)))
+
+    def consensus_changed(self, picture: JsonObject) -> None:
+        """Tell how consensus stands."""
+        rendered = orjson.dumps(picture)
+        for connection, subscription, _ in list(self._interested(ConsensusChanges)):
+            self._push(connection, subscription, rendered)
+
+    def _end_what_is_unheard(self) -> None:
+        if next(self._interested(BlockStateChanges), None) is None:
+            self._watch.end()
+        if next(self._interested(ConsensusChanges), None) is None:
+            self._observer.end()
 
     def _tell_heads(self, block: StoredBlock) -> None:
         wanting = list(self._interested(Heads))
@@ -185,6 +244,10 @@ def _interest(kind: str, options: Any) -> Interest:
         return Heads()
     if kind == "newPendingTransactions":
         return PendingTransactions(full=options is not None and _second(boolean, options))
+    if kind == "tandemBlocks":
+        return BlockStateChanges([])
+    if kind == "tandemConsensus":
+        return ConsensusChanges()
     if kind != "logs":
         raise SubscriptionNotFound(kind)
     if options is None:

@@ -28,6 +28,7 @@ from chain.messages.mempool import (
     ResultsTaken,
     SenderState,
 )
+from chain.messages.watching import BlockStage, BlockStages, ConsensusView, ReadConsensus, WatchBlocks
 from chain.proposals import decode_proposal
 from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
 from consensus.errors import NotAValidator, UnknownRequest
@@ -385,3 +386,44 @@ async def test_an_executor_far_ahead_of_the_other_waits_for_its_answer() -> None
     assert await asyncio.wait_for(again, 5) == ResultsTaken(results[-1].number)
     assert process.status().executed == 1
     await process.close()
+
+
+async def test_a_watcher_is_told_of_every_stage_as_it_is_reached_and_nobody_else_is(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    (process,) = chain(1)
+    watcher, other, commits = Follower(), Follower(), Follower()
+    for follower in (watcher, other):
+        await process.answer(FollowConsensus(), follower)
+    await process.answer(WatchBlocks(BlockNumber(0)), watcher)
+    await process.answer(FollowCommits(genesis_of(1).id()), commits)
+    await process.answer(admit(transfer(0, 0)), commits)
+    await process.answer(result_of(await commits.next(), transfer(0, 0)), commits)
+    reached: list[BlockStage] = []
+    while BlockStage.VERIFIED not in reached:
+        news = await watcher.next()
+        if isinstance(news, BlockStages):
+            reached += [one.stage for one in news.reached]
+    assert reached == list(BlockStage)[:4]
+    await process.answer(WatchBlocks(None), watcher)
+    await process.answer(admit(transfer(0, 1)), commits)
+    await commits.next()
+    seen = [watcher.pushed.get_nowait() for _ in range(watcher.pushed.qsize())]
+    seen += [other.pushed.get_nowait() for _ in range(other.pushed.qsize())]
+    assert not any(isinstance(news, BlockStages) for news in seen)
+
+
+async def test_certificates_and_their_signers_are_told_when_asked(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    processes = chain(4)
+    commits = Follower()
+    await processes[0].answer(FollowCommits(genesis_of(4).id()), commits)
+    for process in processes:
+        await process.answer(admit(transfer(0, 0)), commits)
+    await commits.next()
+    view = await processes[0].answer(ReadConsensus(), commits)
+    assert isinstance(view, ConsensusView)
+    assert view.suspected == ()
+    assert [(c.round, c.timeout, c.number) for c in view.certificates[:2]] == [(1, False, 1), (2, False, 1)]
+    assert all(len(certificate.signers) == 3 for certificate in view.certificates)

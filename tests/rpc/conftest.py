@@ -29,6 +29,7 @@ async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
     await process.open()
     yield process
     await process.node.admission.close()
+    await process.node.consensus.close()
 
 
 @pytest.fixture

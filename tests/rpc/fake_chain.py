@@ -37,6 +37,7 @@ from chain.messages.storage import (
     StoredBlock,
     StoredHeaders,
 )
+from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.network_faults import WHOLE_NETWORK
 from chain.receipts import Log, Receipt, bloom_of
 from chain.signing import address_of_private_key
@@ -136,6 +137,7 @@ class FakeChain:
         self.execution = FakeLink(self._answer_as_execution)
         self.validators = {ValidatorIndex(i): FakeLink(self._answer_as_validator) for i in range(VALIDATORS)}
         self.callers = FakeCallers()
+        self.consensus_view = ConsensusView((), ())
         self.faults = MemoryFaults()
         self.processes = FakeProcesses()
 
@@ -291,7 +293,14 @@ class FakeChain:
     def _answer_as_validator(self, message: Message) -> Message:
         if isinstance(message, SetNetworkFaults):
             return Done()
-        return MempoolPage((), more=False) if isinstance(message, ReadMempool) else _admitted(message)
+        match message:
+            case ReadMempool():
+                return MempoolPage((), more=False)
+            case WatchBlocks():
+                return Done()
+            case ReadConsensus():
+                return self.consensus_view
+        return _admitted(message)
 
 
 def _admitted(message: Message) -> Message:

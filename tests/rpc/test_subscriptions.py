@@ -1,5 +1,6 @@
 """eth_subscribe over a connection that notes what it is sent."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -25,10 +26,12 @@ class Socket:
         self._dispatcher = Dispatcher(process.node)
         self.takes = True
         self.pushed: list[dict[str, Any]] = []
+        self.arrived = asyncio.Event()
 
     def push(self, message: bytes) -> bool:
         if self.takes:
             self.pushed.append(orjson.loads(message))
+            self.arrived.set()
         return self.takes
 
     async def ask(self, method: str, *params: Any) -> Any:

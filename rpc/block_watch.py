@@ -1,0 +1,121 @@
+"""eth_subscribe("tandemBlocks"): asks the validators to tell of blocks while anyone listens, and nothing otherwise."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from chain.links import Link, LinkClosed, RequestFailed
+from chain.messages.storage import StoredBlock
+from chain.messages.watching import BlockStages, WatchBlocks
+from chain.types import BlockNumber, ValidatorIndex
+from rpc.block_states import BlockStates, Executed, StateChange
+from rpc.chain_view import ChainView
+from rpc.news import NewBlock
+from rpc.render import JsonObject, data_json
+from rpc.tasks import Tasks
+
+ASK_TIMEOUT_S = 5.0
+"""How long a request is remembered. One that is paused has it in its socket and acts on it when it goes on."""
+
+log = logging.getLogger("tandem.rpc")
+Tell: TypeAlias = Callable[[Sequence[StateChange]], None]
+
+
+class BlockWatch:
+    """Follows the blocks from the first listener to the last one's leaving."""
+
+    def __init__(
+        self, chain: ChainView, validators: Mapping[ValidatorIndex, Link], stakes: Sequence[int], tasks: Tasks
+    ) -> None:
+        self._chain = chain
+        self._validators = validators
+        self._stakes = stakes
+        self._tasks = tasks
+        self._states: BlockStates | None = None
+        self._tell: Tell = lambda changes: None
+        self._reading: set[BlockNumber] = set()
+
+    def begin(self, tell: Tell) -> None:
+        """Someone listens. `tell` hears of every change from the blocks in flight on."""
+        if self._states is None:
+            self._states = BlockStates(self._stakes, self._chain.finalized)
+            self._tell = tell
+            for index in self._validators:
+                self.joined(index)
+
+    def end(self) -> None:
+        """Nobody listens."""
+        if self._states is not None:
+            self._states = None
+            self._reading.clear()
+            for index in self._validators:
+                self._ask(index, WatchBlocks(None))
+
+    def so_far(self) -> Sequence[StateChange]:
+        """What the blocks in flight have passed."""
+        return () if self._states is None else self._states.so_far()
+
+    def joined(self, index: ValidatorIndex) -> None:
+        """A validator is (back) there, or begins to matter: it tells all since the newest block that is done."""
+        if self._states is not None:
+            self._ask(index, WatchBlocks(self._states.finished))
+
+    def stages_told(self, index: ValidatorIndex, stages: BlockStages) -> None:
+        states = self._states
+        if states is not None:
+            for reached in stages.reached:
+                self._tell(states.told(index, reached))
+            self._look_up_results(states)
+
+    def block_added(self, added: NewBlock) -> None:
+        self._executed(added.block)
+
+    def _executed(self, block: StoredBlock) -> None:
+        if self._states is not None:
+            facts = Executed(block.hash, len(block.hashes), block.header.gas_used, int(time.time() * 1000))
+            self._tell(self._states.executed(block.header.number, facts))
+
+    def _look_up_results(self, states: BlockStates) -> None:
+        """Blocks that were executed before anyone listened."""
+        for number in states.missing():
+            if number <= self._chain.number and number not in self._reading:
+                self._reading.add(number)
+                self._tasks.start(self._read(number))
+
+    async def _read(self, number: BlockNumber) -> None:
+        block = await self._chain.block(number)
+        self._reading.discard(number)
+        if block is not None:
+            self._executed(block)
+
+    def _ask(self, index: ValidatorIndex, request: WatchBlocks) -> None:
+        """One that is away is asked when it joins."""
+        link = self._validators[index]
+        if link.connected:
+            self._tasks.start(self._tell_validator(link, request))
+
+    async def _tell_validator(self, link: Link, request: WatchBlocks) -> None:
+        try:
+            await link.request(request, ASK_TIMEOUT_S)
+        except (RequestFailed, LinkClosed, TimeoutError) as error:
+            log.debug("a validator does not say whether it tells of blocks: %s", str(error) or type(error).__name__)
+
+
+def change_json(change: StateChange) -> JsonObject:
+    """Plain numbers, as in all that only Tandem tells. Times in milliseconds."""
+    told: JsonObject = {
+        "number": change.number,
+        "state": change.state,
+        "proposal": data_json(change.proposal),
+        "round": change.round,
+        "leader": change.proposer,
+        "timestamp": change.at_ms,
+    }
+    executed = change.executed
+    if executed is not None:
+        told["hash"] = data_json(executed.hash)
+        told["transactions"] = executed.transactions
+        told["gasUsed"] = executed.gas_used
+        told["sinceProposedMs"] = change.at_ms - change.proposed_at_ms
+    return told
