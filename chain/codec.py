@@ -192,7 +192,7 @@ def _from_plain(hint: Any, where: str) -> Converter:
     if is_dataclass(hint):
         return _shape(hint).build  # type: ignore[arg-type]
     if isinstance(hint, type) and issubclass(hint, IntEnum):
-        return hint
+        return _member_of(hint, where)
     return _scalar(hint, where)
 
 
@@ -203,6 +203,16 @@ def _scalar(expected: type, where: str) -> Converter:
         return value
 
     return check
+
+
+def _member_of(members: type[IntEnum], where: str) -> Converter:
+    def convert(value: Any) -> Any:
+        try:
+            return members(value)
+        except ValueError:
+            raise MessageError(f"{where}: a {type(value).__name__} that is no {members.__name__}") from None
+
+    return convert
 
 
 def _sequence_of(each: Converter, where: str) -> Converter:

@@ -17,6 +17,7 @@ from chain.codec import (
     pack,
 )
 from chain.forks import Fork
+from chain.messages import calls, execution, faults, link, mempool, storage, tasks, watching
 from chain.messages.mempool import Admit, PooledTransaction, SenderState
 from chain.messages.storage import ReadState, StateValues
 from chain.proposals import (
@@ -90,6 +91,12 @@ def test_enumerations_and_mappings_survive() -> None:
     assert decode_value(Crossing, encode_value(crossing)) == crossing
 
 
+@pytest.mark.parametrize("fork", [99, -1, "prague", None, [], {}, 2**80])
+def test_a_value_that_the_enumeration_has_not_is_refused(fork: object) -> None:
+    with pytest.raises(MessageError, match="fork"):
+        decode_value(Crossing, pack([fork, "x", {}]))
+
+
 @pytest.mark.parametrize(
     "plain",
     [
@@ -117,5 +124,22 @@ def test_what_is_not_a_message_is_refused(plain: object) -> None:
 def test_no_bytes_raise_anything_but_a_message_error(data: bytes) -> None:
     try:
         decode_message(data)
+    except MessageError:
+        return
+
+
+REGISTERED = (calls, execution, faults, link, mempool, storage, tasks, watching)
+"""Importing these registers their messages."""
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**70) | st.binary(max_size=40) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.integers(0, 3), inner, max_size=2),
+    max_leaves=12,
+)
+
+
+@given(st.integers(0, 130), st.lists(PLAIN, max_size=15))
+def test_no_fields_of_any_message_raise_anything_but_a_message_error(tag: int, fields: list[object]) -> None:
+    try:
+        decode_message(pack([tag, *fields]))
     except MessageError:
         return
