@@ -9,12 +9,14 @@ from collections import deque
 from collections.abc import Iterable
 
 from chain.types import ValidatorIndex
-from consensus.replica import Input
+from consensus.replica import AdmitReceived, Input
 
 SHARE_MESSAGES = 1024
 SHARE_BYTES = 8 * 1024 * 1024
 """The most of one peer that waits here. One message of the largest size fits."""
 MAX_OWN = 64
+TURN_TRANSACTIONS = 500
+"""No further admission once a turn has these: 10 milliseconds, for which votes and proposals wait."""
 TURN_MESSAGES = 8
 TURN_BYTES = 1024 * 1024
 """What one peer may have handled in one turn: at least one message, then no more than these."""
@@ -81,7 +83,12 @@ class Inbox:
 
     def take(self) -> tuple[list[Input], list[tuple[ValidatorIndex, bytes]]]:
         """What one turn handles: own business first, then each peer's, oldest first."""
-        own = [self._own.popleft() for _ in range(min(len(self._own), MAX_OWN))]
+        own: list[Input] = []
+        transactions = 0
+        while self._own and len(own) < MAX_OWN and transactions < TURN_TRANSACTIONS:
+            own.append(self._own.popleft())
+            if isinstance(own[-1], AdmitReceived):
+                transactions += len(own[-1].admit.transactions)
         messages = [(peer, payload) for peer, share in self._shares.items() if share for payload in share.take_turn()]
         return own, messages
 

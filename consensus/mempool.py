@@ -24,7 +24,8 @@ from consensus.sender_queue import Entry, SenderQueue, highest_cost
 
 REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
 MAX_RETRIES = 3
-MAX_PROPOSAL_BYTES = 2048 * 1024
+MAX_PROPOSAL_BYTES = 512 * 1024
+"""Checking a few thousand transactions takes each validator tens of milliseconds, well within the 200 of a round."""
 MAX_REMEMBERED = 16_384
 """Included transactions, and senders without waiting ones, that are still remembered."""
 

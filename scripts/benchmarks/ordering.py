@@ -39,6 +39,7 @@ class Moment:
     at: float
     blocks: int
     rounds: int
+    timeouts: int
     usage: Usage
     own_cpu_seconds: float
 
@@ -108,6 +109,7 @@ async def _throughput(world: OrderingWorld, signed: Sequence[PooledTransaction])
     validators = [b - a for a, b in zip(began.usage.cpu_seconds, ended.usage.cpu_seconds, strict=True)]
     between = ended.usage.bytes_to_validators - began.usage.bytes_to_validators
     outwards = ended.usage.bytes_to_others - began.usage.bytes_to_others
+    rounds = f"{blocks / seconds:.1f} of them make a block; {ended.timeouts - began.timeouts} rounds timed out"
     note = f"{len(signed)} in {seconds:.1f} s, {len(signed) / blocks:.0f} per block"
     own = ended.own_cpu_seconds - began.own_cpu_seconds
     idle = ended.usage.machine_idle_seconds - began.usage.machine_idle_seconds
@@ -115,9 +117,7 @@ async def _throughput(world: OrderingWorld, signed: Sequence[PooledTransaction])
     others = available - sum(validators) - own - idle
     return [
         Figure("ordered transactions", len(signed) / seconds, "tx/s", note),
-        Figure(
-            "proposals", (ended.rounds - began.rounds) / seconds, "/s", f"{blocks / seconds:.1f} of them make a block"
-        ),
+        Figure("proposals", (ended.rounds - began.rounds) / seconds, "/s", rounds),
         Figure("sent between validators, each transaction", between / len(signed), "bytes"),
         Figure("sent by validators to execution and rpc, each", outwards / len(signed), "bytes"),
         Figure("CPU of a validator, 1,000 transactions", sum(validators) / len(validators) / thousands * 1000, "ms"),
@@ -139,4 +139,5 @@ async def _idle(world: OrderingWorld, seconds: float) -> Figure:
 
 
 def _moment(world: OrderingWorld) -> Moment:
-    return Moment(time.perf_counter(), world.blocks, world.rounds, world.validators.usage(), time.process_time())
+    usage, own = world.validators.usage(), time.process_time()
+    return Moment(time.perf_counter(), world.blocks, world.rounds, world.timeouts, usage, own)

@@ -39,6 +39,11 @@ class OrderingWorld:
     def rounds(self) -> int:
         return max((news.round for news in self.rpc.news.values()), default=0)
 
+    @property
+    def timeouts(self) -> int:
+        """Rounds given up, as the validator has it that saw the most."""
+        return max((news.timeouts for news in self.rpc.news.values()), default=0)
+
     async def until(self, happened: Callable[[], bool]) -> None:
         """Raises TransactionsLost when nothing moves any more, ValidatorEnded when one has ended."""
         while not happened():

@@ -1,8 +1,19 @@
 """The inbox is fair between peers and bounded for each, whatever one of them sends."""
 
-from chain.types import ValidatorIndex
+from chain.messages.mempool import Admit
+from chain.types import BlockNumber, ValidatorIndex
 from consensus.events import PayloadChanged, Started
-from consensus.inbox import MAX_OWN, SHARE_BYTES, SHARE_MESSAGES, TURN_BYTES, TURN_MESSAGES, Inbox
+from consensus.inbox import (
+    MAX_OWN,
+    SHARE_BYTES,
+    SHARE_MESSAGES,
+    TURN_BYTES,
+    TURN_MESSAGES,
+    TURN_TRANSACTIONS,
+    Inbox,
+)
+from consensus.replica import AdmitReceived
+from tests.consensus.builders import transfer
 
 FLOODER, HONEST, OTHER = (ValidatorIndex(i) for i in (1, 2, 3))
 
@@ -61,6 +72,18 @@ def test_own_business_and_messages_do_not_starve_each_other() -> None:
     assert (len(own), len(messages)) == (MAX_OWN, TURN_MESSAGES)
     own, _ = box.take()
     assert own[-1] == Started()
+
+
+def test_a_turn_takes_no_more_admissions_once_it_has_many_transactions() -> None:
+    box = inbox()
+    half = Admit((transfer(0, 0),) * (TURN_TRANSACTIONS // 2), (), BlockNumber(0))
+    for ticket in range(5):
+        box.put(AdmitReceived(half, ticket))
+    box.put(Started())
+    turns = [box.take()[0] for _ in range(3)]
+    assert [len(turn) for turn in turns] == [2, 2, 2]
+    assert turns[2][1] == Started()
+    assert not box
 
 
 def test_messages_of_one_peer_stay_in_their_order_until_all_are_handled() -> None:
