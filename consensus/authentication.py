@@ -80,6 +80,12 @@ class Authenticator:
         if not 0 <= round < MAX_ROUND:
             raise OutOfWindow(round, Round(0))
 
+    def trust(self, validator: ValidatorIndex, content: bytes, signature: bytes) -> None:
+        """This replica made that signature or checked it: it comes back in certificates, where it is not checked."""
+        self._verified[validator, content, signature] = None
+        if len(self._verified) > MAX_REMEMBERED_SIGNATURES:
+            self._verified.popitem(last=False)
+
     def _check(self, kind: str, round: Round, validator: ValidatorIndex, content: bytes, signature: bytes) -> None:
         self._validators.check_index(validator)
         key = (validator, content, signature)
@@ -88,9 +94,7 @@ class Authenticator:
             return
         if not self._verifier.verify(validator, content, signature):
             raise WrongSignature(kind, validator, round)
-        self._verified[key] = None
-        if len(self._verified) > MAX_REMEMBERED_SIGNATURES:
-            self._verified.popitem(last=False)
+        self.trust(validator, content, signature)
 
 
 def genesis_certificate(genesis_id: Hash32) -> Certificate:

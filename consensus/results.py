@@ -22,19 +22,21 @@ class ExecutionResults:
 
     def __init__(self, known: tuple[ExecutedBlock, ...] = ()) -> None:
         self._hashes: dict[BlockNumber, Hash32] = {GENESIS_EXECUTED.number: GENESIS_EXECUTED.header_hash}
+        self._newest = GENESIS_EXECUTED.number
         for executed in known:
             self.add(executed)
 
     @property
     def number(self) -> BlockNumber:
         """The newest block with a result."""
-        return max(self._hashes)
+        return self._newest
 
     def add(self, executed: ExecutedBlock) -> Agreement:
         """SAME when it was known, UNKNOWN when it is news, CONFLICT when another hash was known; that one is kept."""
         agreement = self.compare(executed)
         if agreement is Agreement.UNKNOWN:
             self._hashes[executed.number] = executed.header_hash
+            self._newest = max(self._newest, executed.number)
             if len(self._hashes) > MAX_RESULTS:
                 del self._hashes[min(self._hashes)]
         return agreement
@@ -51,7 +53,7 @@ class ExecutionResults:
 
     def newest_up_to(self, number: BlockNumber) -> ExecutedBlock | None:
         """The newest result of a block not above `number`."""
-        found = max((n for n in self._hashes if n <= number), default=None)
+        found = number if number in self._hashes else max((n for n in self._hashes if n <= number), default=None)
         return None if found is None else ExecutedBlock(found, self._hashes[found])
 
     def all(self) -> tuple[ExecutedBlock, ...]:

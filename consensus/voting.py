@@ -61,6 +61,7 @@ class Voting:
         state = self._state
         content = self._domain.vote(proposal.round, proposal.id)
         vote = Vote(proposal.round, proposal.id, self._me, self._signer.sign(content))
+        self._authenticator.trust(self._me, content, vote.signature)
         lock = self._rules.lock_after_vote(proposal, state.safety.lock, state.tree.proposal)
         state.remember(replace(state.safety, last_voted_round=proposal.round, vote=vote, lock=lock), synced=True)
         self._deliver(vote)

@@ -64,7 +64,7 @@ async def _measure(
         await _send_all(world, signed[:WARM_UP])
         await world.at_rest()
         return [
-            *_latency("one after the other", await _one_at_a_time(world, signed[WARM_UP:quiet_from], 0)),
+            *await _busy_latency(world, signed[WARM_UP:quiet_from]),
             *_latency("from silence", await _one_at_a_time(world, signed[quiet_from:burst_from], PAUSE_SECONDS)),
             *await _throughput(world, signed[burst_from:]),
             await _idle(world, load.idle_seconds),
@@ -83,6 +83,14 @@ async def _one_at_a_time(world: OrderingWorld, signed: Sequence[PooledTransactio
         await world.executed_everywhere()
         await asyncio.sleep(pause_s)
     return sorted(seconds)
+
+
+async def _busy_latency(world: OrderingWorld, signed: Sequence[PooledTransaction]) -> list[Figure]:
+    before = world.validators.usage().cpu_seconds
+    seconds = await _one_at_a_time(world, signed, 0)
+    used = sum(world.validators.usage().cpu_seconds) - sum(before)
+    cpu = Figure("CPU of all validators, one commit", used / len(signed) * 1000, "ms")
+    return [*_latency("one after the other", seconds), cpu]
 
 
 def _latency(name: str, seconds: Sequence[float]) -> list[Figure]:

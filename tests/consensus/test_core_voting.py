@@ -9,7 +9,7 @@ from consensus.commands import Send
 from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
-from tests.consensus.builders import START_MS
+from tests.consensus.builders import START_MS, CheapVerifier
 from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
 
 RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
@@ -29,6 +29,27 @@ def test_a_vote_is_durable_with_its_proposal_before_it_leaves() -> None:
     (vote,) = sent(commands, Vote)
     assert write.safety.vote == vote
     assert vote == world.vote(proposal, 0)
+
+
+def test_a_replica_does_not_check_its_own_vote_in_a_certificate_nor_another_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, checked = LoneCore(), []
+    verify = CheapVerifier.verify
+
+    def counted(verifier: CheapVerifier, validator: ValidatorIndex, content: bytes, signature: bytes) -> bool:
+        checked.append(validator)
+        return verify(verifier, validator, content, signature)
+
+    monkeypatch.setattr(CheapVerifier, "verify", counted)
+    first = world.proposal(1)
+    world.propose(first)
+    assert checked == [1]
+    second = world.proposal(2, world.certificate(first, voters=(0, 1, 2)), number=2)
+    assert sent(world.propose(second), Vote)
+    assert checked == [1, 2, 1, 2], "the proposal, and the votes of others"
+    world.propose(second)
+    assert checked == [1, 2, 1, 2], "the proposal, and the votes of others"
 
 
 def test_votes_go_to_the_leaders_of_this_round_and_the_next() -> None:

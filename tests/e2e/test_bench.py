@@ -58,6 +58,7 @@ def test_the_benchmark_of_consensus_orders_everything_and_ends_at_rest(validator
     assert list(figures) == [
         "commit latency one after the other, p50",
         "commit latency one after the other, p99",
+        "CPU of all validators, one commit",
         "commit latency from silence, p50",
         "commit latency from silence, p99",
         "ordered transactions",
