@@ -24,7 +24,7 @@ class Stake(click.ParamType[tuple[int, ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        return stake_from(",".join(map(str, value)) if isinstance(value, list) else str(value))
+        return stake_from(str(value))
 
 
 def option(name: str, **attributes: Any) -> Callable[[F], F]:

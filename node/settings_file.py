@@ -11,10 +11,11 @@ from node.errors import BadSetting
 DEFAULT_FILE = Path("tandem.toml")
 
 
-def read_settings_file(path: Path | None, known: Set[str]) -> dict[str, Any]:
-    """The settings in the file, by option name with underscores. Without `path`, tandem.toml here if there is one.
+def read_settings_file(path: Path | None, known: Set[str]) -> dict[str, str]:
+    """The settings in the file, by option name with underscores, each as one would type it on the command line.
 
-    Raises BadSetting if a named file is missing, is not TOML, or sets something unknown.
+    Without `path`, tandem.toml here if there is one. Raises BadSetting if a named file is missing, is not TOML, or sets
+    something unknown.
     """
     file = path or DEFAULT_FILE
     try:
@@ -29,7 +30,7 @@ def read_settings_file(path: Path | None, known: Set[str]) -> dict[str, Any]:
         raise BadSetting(f"{file} is not TOML: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise BadSetting(f"{file} is not TOML: {error}") from error
-    return {_known_name(name, known, file): value for name, value in settings.items()}
+    return {_known_name(name, known, file): _typed(name, value, file) for name, value in settings.items()}
 
 
 def _known_name(name: str, known: Set[str], file: Path) -> str:
@@ -39,3 +40,15 @@ def _known_name(name: str, known: Set[str], file: Path) -> str:
     close = difflib.get_close_matches(option, known, 1)
     hint = f"; did you mean {close[0].replace('_', '-')}?" if close else ""
     raise BadSetting(f"{file} sets {name!r}, which is no option of tandem up{hint}")
+
+
+def _typed(name: str, value: Any, file: Path) -> str:
+    """So that the command line's own checks see all of a value: 1.5 is no whole number, and true no chain id."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case list():
+            return ",".join(_typed(name, item, file) for item in value)
+    raise BadSetting(f"{file} sets {name!r} to {value!r}: give a text, a number, true or false")

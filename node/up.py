@@ -50,7 +50,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, kind, protocol)
     except (socket.gaierror, UnicodeError) as error:
-        raise BadSetting(f"--host {host!r} is no address of this machine: {error}") from error
+        raise BadSetting(
+            f"--host {host!r} is no address of this machine: give 127.0.0.1, or 0.0.0.0 for all"
+        ) from error
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(address)

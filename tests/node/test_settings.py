@@ -34,8 +34,8 @@ def test_a_value_out_of_range_is_refused_with_the_range(setting: str, value: int
 
 def test_a_settings_file_gives_options_by_their_names(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
-    file.write_text('chain-id = 1\nblock-time = "2s"\n')
-    assert read_settings_file(file, KNOWN) == {"chain_id": 1, "block_time": "2s"}
+    file.write_text('chain-id = 1\nblock-time = "2s"\njson = true\nstake = [3, 2]\n')
+    assert read_settings_file(file, KNOWN) == {"chain_id": "1", "block_time": "2s", "json": "true", "stake": "3,2"}
 
 
 def test_an_unknown_setting_in_the_file_is_named_with_the_likely_one(tmp_path: Path) -> None:
@@ -132,6 +132,44 @@ def test_a_stake_for_another_number_of_validators_is_one_line(monkeypatch: pytes
     assert str(run.exception) == (
         "--stake 3,2,1 has 3 numbers for 5 validators: give one for each, or leave --validators out"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("balance = 1.5", "'1.5' is not a valid integer"),
+        ("chain-id = true", "'true' is not a valid integer"),
+        ("json = 7", "'7' is not a valid boolean"),
+        ("check-serial = 'maybe'", "'maybe' is not a valid boolean"),
+        ("hardfork = 7", "'7' is not one of 'cancun', 'prague'"),
+        ("port = 2026-01-01", "sets 'port' to datetime.date(2026, 1, 1): give a text, a number"),
+        ("[up]", "sets 'up', which is no option"),
+        ("[port]", "sets 'port' to {}: give a text, a number"),
+    ],
+)
+def test_a_value_of_another_kind_in_the_file_is_refused_as_if_it_were_typed(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(line + "\n")
+    run = CliRunner().invoke(cli, ["up", "--config", str(file)])
+    assert words in f"{run.output}{run.exception}"
+    assert isinstance(run.exception, BadSetting | SystemExit)
+
+
+def test_a_number_may_stand_where_a_text_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+
+    def start(settings: Settings) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr("node.up.up", start)
+    file = tmp_path / "settings.toml"
+    file.write_text("data-dir = 5\n")
+    run = CliRunner().invoke(cli, ["up", "--config", str(file)])
+    assert run.exit_code == 0, run.output
+    assert [settings.data_dir for settings in seen] == [Path("5")]
 
 
 def test_the_command_line_comes_before_the_environment_and_that_before_the_file(
