@@ -11,6 +11,7 @@ from consensus.errors import InvalidCertificate, UnexpectedProposals
 from consensus.events import Timer
 from consensus.outbox import Outbox
 from consensus.proposal_checks import ChainRules, check_extends
+from consensus.tree import Node
 from consensus.wire import FetchProposals, ProposalMessage, Proposals
 
 
@@ -78,10 +79,14 @@ class Fetching:
         proposals = [_decoded(encoded) for encoded in answer.proposals]
         if not proposals or answer.certificate is None:
             return
+        start = self._known().height
         certificates = [*(p.certificate for p in proposals[1:]), answer.certificate]
         for proposal, certificate in zip(proposals, certificates, strict=True):
             self._take_one(proposal, certificate)
-        self._catchup.progressed(proposals[-1].id)
+        reached = self._state.tree.get(proposals[-1].id)
+        if reached is None or reached.height <= start:
+            return  # it led nowhere; whoever answers like that is not asked again before another was
+        self._catchup.progressed(reached.id)
         if self._still_missing():
             self._ask(sender)
 
@@ -106,12 +111,16 @@ class Fetching:
     def _ask(self, peer: ValidatorIndex | None) -> None:
         if peer is None:
             return
+        known = self._known()
+        self._catchup.ask(peer)
+        self._outbox.send((peer,), FetchProposals(known.id, known.height, self._state.tree.root.height))
+        self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)
+
+    def _known(self) -> Node:
+        """Where the next answer should begin: after what this catching up reached, else after the committed chain."""
         tree = self._state.tree
         reached = None if self._catchup.reached is None else tree.get(self._catchup.reached)
-        known = reached or tree.root
-        self._catchup.ask(peer)
-        self._outbox.send((peer,), FetchProposals(known.id, known.height, tree.root.height))
-        self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)
+        return reached or tree.root
 
 
 def _decoded(encoded: bytes) -> Proposal:

@@ -6,7 +6,7 @@ from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock, encode_proposal
 from chain.types import BlockNumber, Hash32, ValidatorIndex
 from consensus.commands import Send
-from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started
+from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started, Timer
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import START_MS, CheapVerifier
@@ -162,6 +162,21 @@ def test_a_proposal_with_an_unknown_parent_makes_the_replica_fetch_it_and_then_v
     assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
     commands = world.propose(first)
     assert sent(commands, Vote) == [world.vote(second, 0)]
+
+
+def test_a_peer_whose_answers_lead_nowhere_is_not_asked_again_before_another_was() -> None:
+    """Else one liar could keep a replica asking, at the speed of the network, for ever."""
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    missing = world.proposal(5, world.certificate(first), number=2)
+    world.receive(SyncInfo(world.certificate(missing), None), sender=3)
+    assert len(sent(world.commands, FetchProposals)) == 1
+    known = Proposals((encode_proposal(first),), world.certificate(first))
+    assert len(sent(world.receive(known, sender=3), FetchProposals)) == 1, "it may have led part of the way"
+    assert not sent(world.receive(known, sender=3), FetchProposals)
+    (asked,) = [c for c in world.fire(Timer.FETCH) if isinstance(c, Send)]
+    assert asked.to != (ValidatorIndex(3),)
 
 
 def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:
