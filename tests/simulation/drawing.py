@@ -7,7 +7,9 @@ values; nothing here is asked again while it runs.
 import random
 from collections.abc import Sequence
 
-from consensus.registry import LEADER_SCHEDULES, RULE_SETS
+from chain.types import Round
+from consensus.leaders import LeaderSchedule
+from consensus.registry import LEADER_SCHEDULES, RULE_SETS, leader_schedule
 from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.scenario import Chain, Fault, Kind, Liar, Rates, Scenario
 
@@ -15,6 +17,8 @@ SENDERS = 4
 UNTIL_US = 1_200_000
 SIZES = (4, 4, 4, 4, 4, 1, 2, 3, 5, 6, 7, 7)
 UNEQUAL = (40, 30, 20, 10)
+PHASES = {"hotstuff-2": 2, "hotstuff-3": 3}
+"""How many consecutive rounds with proposals a commit takes."""
 
 NETWORKS = (
     Rates(delay_us=1_000),
@@ -102,19 +106,27 @@ def _amount(chance: random.Random, kind: Kind) -> int:
 
 
 def _liars(chance: random.Random, chain: Chain) -> tuple[Liar, ...]:
-    """In half of all scenarios as many as the protocol allows: less than a third of the stake."""
-    if not BEHAVIOURS or chance.random() < 0.5:
+    """In half of all scenarios as many as the protocol allows: less than a third of the stake, and so placed that now
+    and then as many honest leaders follow each other as a commit takes. Without that no chained protocol goes on.
+    """
+    if chance.random() < 0.5:
         return ()
     stakes = stakes_of(chain)
     order = list(range(chain.validators))
     chance.shuffle(order)
-    lying = 0
-    liars = []
+    schedule = leader_schedule(chain.leaders, stakes)
+    liars: list[int] = []
     for node in order:
-        if 3 * (lying + stakes[node]) < sum(stakes):
-            lying += stakes[node]
-            liars.append(Liar(node, _behaviours(chance)))
-    return tuple(sorted(liars, key=lambda liar: liar.node))
+        more = [*liars, node]
+        if 3 * sum(stakes[liar] for liar in more) < sum(stakes) and _goes_on(chain, schedule, more):
+            liars = more
+    return tuple(Liar(node, _behaviours(chance)) for node in sorted(liars))
+
+
+def _goes_on(chain: Chain, leaders: LeaderSchedule, liars: Sequence[int]) -> bool:
+    cycle = range(1, 2 * sum(stakes_of(chain)) + 1)
+    honest = "".join("-" if leaders.leader(Round(round)) in liars else "h" for round in cycle)
+    return "h" * PHASES[chain.rules] in honest
 
 
 def _behaviours(chance: random.Random) -> tuple[str, ...]:

@@ -10,15 +10,14 @@ from chain.types import Round, ValidatorIndex
 from consensus.leaders import LeaderSchedule
 from consensus.rules import RuleSet
 from tests.consensus.builders import transfer
-from tests.simulation.drawing import SENDERS
+from tests.simulation.byzantine import Liar
+from tests.simulation.drawing import PHASES, SENDERS
 from tests.simulation.faults import happen, repair
 from tests.simulation.oracles import Violation
 from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
 
 LIVENESS_LIMIT_MS = 600_000
-PHASES = {"hotstuff-2": 2, "hotstuff-3": 3}
-"""How many consecutive rounds with proposals a commit takes."""
 SPOILT_RUNS = 2
 """How many such runs of honest leaders may come to nothing after the repair, because a timer that was started before
 it ends a round, or because a replica has to fetch what it missed before it can vote."""
@@ -57,7 +56,10 @@ def run(scenario: Scenario, rules: RuleSet | None = None) -> Outcome:
 
 
 def world_of(scenario: Scenario, rules: RuleSet | None = None) -> World:
-    return World(scenario.seed, scenario.chain, scenario.rates, rules=rules)
+    world = World(scenario.seed, scenario.chain, scenario.rates, rules=rules)
+    for liar in scenario.liars:
+        world.replace_node(Liar(world, liar.node, ValidatorIndex(liar.node), liar.behaviours))
+    return world
 
 
 def _offer(world: World, scenario: Scenario) -> list[PooledTransaction]:

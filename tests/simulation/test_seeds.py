@@ -1,4 +1,4 @@
-"""Two thousand scenarios drawn from seeds; every one must keep every promise, and together they must meet every fault.
+"""Two thousand scenarios drawn from seeds; each must keep every promise, and together they meet every fault and lie.
 
 A failing seed is named with the command that runs it again.
 """
@@ -11,6 +11,7 @@ from multiprocessing import get_context
 
 import pytest
 
+from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.campaign import Tally, run_seeds
 from tests.simulation.drawing import ENDS, draw
 from tests.simulation.scenario import scenario_from_json
@@ -38,6 +39,30 @@ def test_no_promise_is_broken_whatever_fails(tally: Tally) -> None:
 @pytest.mark.parametrize("kind", list(dict.fromkeys([*ENDS, *ENDS.values()])), ids=str)
 def test_every_fault_happens_many_times(tally: Tally, kind: str) -> None:
     assert tally.counts[f"fault: {kind}"] > SEEDS / 20
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_every_lie_is_told_many_times(tally: Tally, behaviour: str) -> None:
+    assert tally.counts[f"lie: {behaviour}"] > SEEDS / 2
+
+
+REFUSALS = (
+    "Equivocation",
+    "ExecutedWentBack",
+    "ExecutionConflict",
+    "InvalidCertificate",
+    "LagTooLong",
+    "OutOfWindow",
+    "UnexpectedProposals",
+    "UnknownValidator",
+    "WrongSignature",
+    "WrongTimestamp",
+)
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_every_reason_to_refuse_a_message_arises(tally: Tally, reason: str) -> None:
+    assert tally.counts[f"refused: {reason}"] > 20
 
 
 def test_branches_compete_and_replicas_come_back(tally: Tally) -> None:

@@ -74,6 +74,11 @@ class World:
     def make_nodes(self) -> list[Node]:
         return [Node(self, i, ValidatorIndex(i)) for i in range(len(self.genesis.validators))]
 
+    def replace_node(self, node: Node) -> None:
+        """Before the start: another process takes the place of one that there is."""
+        self.nodes[node.slot] = node
+        self._slots[node.index] = [other for other in self.nodes if other.index == node.index]
+
     def start(self) -> None:
         for node in self.nodes:
             node.start()
