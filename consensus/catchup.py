@@ -29,6 +29,15 @@ class Catchup:
     def timeout_ms(self) -> int:
         return min(FETCH_TIMEOUT_MS << min(self._attempts, 8), MAX_FETCH_TIMEOUT_MS)
 
+    @property
+    def silent(self) -> bool:
+        """Whether whoever was asked has not answered."""
+        return self._attempts > 0
+
+    def start_over(self) -> None:
+        """The next silence is the first one."""
+        self._attempts = 0
+
     def want(self, certificate: Certificate) -> None:
         """The certified proposal is not known here."""
         if self.target is None or certificate.round > self.target.round:

@@ -199,6 +199,7 @@ class Core:
     def _greet(self, peer: ValidatorIndex) -> None:
         """A peer connected: tell it where we stand and what of this round it may have missed."""
         self._synchronizer.tell(peer)
+        self._fetching.peer_connected(peer)
         proposal = self._state.this_round.proposal
         if proposal is not None and proposal.proposer == self.me:
             self._outbox.send((peer,), self._signed(proposal))

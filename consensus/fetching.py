@@ -48,6 +48,12 @@ class Fetching:
         if self._catchup.target is not None:
             self._ask(self._catchup.next_peer())
 
+    def peer_connected(self, peer: ValidatorIndex) -> None:
+        """What was asked of a peer before its link broke is lost, and silence before that says nothing of this one."""
+        if self._catchup.target is not None and (self._catchup.silent or self._catchup.asked == peer):
+            self._catchup.start_over()
+            self._ask(peer)
+
     def finish_if_complete(self) -> ProposalMessage | None:
         """When all that was missing is there: the proposal that had to wait for it."""
         target, state = self._catchup.target, self._state

@@ -5,7 +5,8 @@ import pytest
 from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock, encode_proposal
 from chain.types import BlockNumber, Hash32, ValidatorIndex
-from consensus.commands import Send
+from consensus.catchup import FETCH_TIMEOUT_MS
+from consensus.commands import Send, SetTimer
 from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started, Timer
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
@@ -177,6 +178,19 @@ def test_a_peer_whose_answers_lead_nowhere_is_not_asked_again_before_another_was
     assert not sent(world.receive(known, sender=3), FetchProposals)
     (asked,) = [c for c in world.fire(Timer.FETCH) if isinstance(c, Send)]
     assert asked.to != (ValidatorIndex(3),)
+
+
+def test_a_peer_that_connects_is_asked_at_once_for_what_nobody_answered() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.receive(SyncInfo(world.certificate(first), None), sender=3)
+    for _ in range(4):
+        world.fire(Timer.FETCH)
+    commands = world.handle(PeerConnected(ValidatorIndex(2)))
+    assert [c.to for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals)] == [(2,)]
+    assert [c.delay_ms for c in commands if isinstance(c, SetTimer) and c.timer is Timer.FETCH] == [FETCH_TIMEOUT_MS]
+    assert not sent(world.handle(PeerConnected(ValidatorIndex(1))), FetchProposals), "one question is under way"
+    assert len(sent(world.handle(PeerConnected(ValidatorIndex(2))), FetchProposals)) == 1, "its link broke again"
 
 
 def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:
