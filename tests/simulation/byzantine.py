@@ -18,6 +18,7 @@ from chain.proposals import (
     SignedTimeout,
     SignedVote,
     TimeoutCertificate,
+    decode_proposal,
 )
 from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from consensus.authentication import genesis_certificate
@@ -27,6 +28,7 @@ from consensus.events import MessageReceived, PeerMessage
 from consensus.proposal_checks import randomness
 from consensus.replica import Input
 from consensus.signatures import SigningDomain
+from consensus.store import PROPOSAL
 from consensus.tree import ProposalTree
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Timeout, Vote
 from tests.consensus.builders import CheapSigner, beneficiary
@@ -92,6 +94,11 @@ class Liar(Node):
         assert isinstance(self.replica.core, Core)
         return self.replica.core._state.tree
 
+    def proposal(self, id: Hash32) -> Proposal | None:
+        """One it accepted or committed."""
+        encoded = self.disk.get(PROPOSAL + id)
+        return None if encoded is None else decode_proposal(encoded)
+
     def take(self, inputs: Sequence[Input]) -> None:
         """A replica that meets the consequences of its own lies may fall over; that is no one else's trouble."""
         try:
@@ -131,24 +138,44 @@ class Liar(Node):
         return sorted({leaders.leader(round), leaders.leader(Round(round + 1))})
 
 
-class Equivocation(Behaviour):
+class Substitution(Behaviour):
+    """Proposes something else than its replica does, and votes for that."""
+
+    def __init__(self, liar: Liar) -> None:
+        super().__init__(liar)
+        self.instead: dict[Hash32, Proposal] = {}
+
+    def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
+        match message:
+            case ProposalMessage(proposal) if proposal.proposer == self.liar.index:
+                if proposal.id not in self.instead:
+                    self.instead[proposal.id] = self.other(proposal)
+                return [self.liar.signed(self.instead[proposal.id])]
+            case Vote(round, id) if id in self.instead:
+                return [self.liar.vote(round, self.instead[id].id)]
+        return [message]
+
+    def other(self, proposal: Proposal) -> Proposal:
+        raise NotImplementedError
+
+
+class Equivocation(Substitution):
     """Two proposals in a round, one for each half of the others, and a vote for both."""
 
     def __init__(self, liar: Liar) -> None:
         super().__init__(liar)
         self.half = self.some_peers()
-        self.rivals: dict[Hash32, Proposal] = {}
 
     def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
+        said = super().say(to, message)
         match message:
-            case ProposalMessage(proposal) if proposal.proposer == self.liar.index:
-                rival = self.rivals.setdefault(proposal.id, self._rival(proposal))
-                return [self.liar.signed(rival)] if to in self.half else [message]
-            case Vote(round, proposal) if proposal in self.rivals:
-                return [message, self.liar.vote(round, self.rivals[proposal].id)]
-        return [message]
+            case ProposalMessage():
+                return said if to in self.half else [message]
+            case Vote(_, id) if id in self.instead:
+                return [message, *said]
+        return said
 
-    def _rival(self, proposal: Proposal) -> Proposal:
+    def other(self, proposal: Proposal) -> Proposal:
         if proposal.inputs is not None:
             later = replace(proposal.inputs, timestamp_ms=proposal.inputs.timestamp_ms + 1)
             return replace(proposal, inputs=later, transactions=proposal.transactions[:-1], id=NEW_ID)
@@ -162,36 +189,32 @@ class Equivocation(Behaviour):
 
 
 class DoubleVotes(Behaviour):
-    """Votes for whatever is proposed, in rounds it gave up too, and for what nobody proposed."""
+    """Votes for whatever is proposed, several times, in rounds it gave up too, and for what nobody proposed."""
 
     def hear(self, message: PeerMessage) -> None:
         if isinstance(message, ProposalMessage):
             proposal = message.proposal
             counters = self.liar.leaders_from(proposal.round)
-            self.add(counters, self.liar.vote(proposal.round, proposal.id))
+            for _ in range(self.liar.world.random.randrange(1, 4)):
+                self.add(counters, self.liar.vote(proposal.round, proposal.id))
             if self.chance(0.3):
                 self.add(counters, self.liar.vote(proposal.round, keccak256(proposal.id)))
                 self.add(counters, self.liar.vote(Round(proposal.round + 1), proposal.id))
 
 
-class StaleCertificates(Behaviour):
-    """Proposes beside the newest certified proposal, on that one's parent, as if it knew no better."""
+class StaleCertificates(Substitution):
+    """Proposes on an ancestor of the newest certified proposal, as if it knew no better."""
 
-    def __init__(self, liar: Liar) -> None:
-        super().__init__(liar)
-        self.stale: dict[Hash32, Proposal] = {}
-
-    def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
-        if not isinstance(message, ProposalMessage) or message.proposal.proposer != self.liar.index:
-            return [message]
-        if message.proposal.id not in self.stale:
-            self.stale[message.proposal.id] = self._on_grandparent(message.proposal)
-        return [self.liar.signed(self.stale[message.proposal.id])]
-
-    def _on_grandparent(self, proposal: Proposal) -> Proposal:
-        parent = self.liar.tree.proposal(proposal.parent)
-        base = None if parent is None else self.liar.tree.get(parent.parent)
-        if parent is None or base is None or self.chance(0.2):
+    def other(self, proposal: Proposal) -> Proposal:
+        """The same one to three links earlier on its branch."""
+        child = proposal
+        for _ in range(self.liar.world.random.randrange(1, 4)):
+            parent = self.liar.proposal(child.parent)
+            if parent is None or self.liar.proposal(parent.parent) is None:
+                break
+            child = parent
+        base = self.liar.proposal(child.parent)
+        if base is None or child is proposal:
             return proposal
         inputs = proposal.inputs
         if inputs is not None:
@@ -199,7 +222,7 @@ class StaleCertificates(Behaviour):
         return replace(
             proposal,
             parent=base.id,
-            certificate=parent.certificate,
+            certificate=child.certificate,
             number=BlockNumber(base.number + (inputs is not None)),
             executed=base.executed,
             inputs=inputs,
@@ -279,19 +302,10 @@ class Replay(Behaviour):
             self.add(self.some_peers(), self.liar.world.random.choice(self.heard))
 
 
-class WrongResults(Behaviour):
+class WrongResults(Substitution):
     """Carries the hash of a block that execution never made."""
 
-    def __init__(self, liar: Liar) -> None:
-        super().__init__(liar)
-        self.wrong: dict[Hash32, Proposal] = {}
-
-    def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
-        if not isinstance(message, ProposalMessage) or message.proposal.proposer != self.liar.index:
-            return [message]
-        return [self.liar.signed(self.wrong.setdefault(message.proposal.id, self._falsified(message.proposal)))]
-
-    def _falsified(self, proposal: Proposal) -> Proposal:
+    def other(self, proposal: Proposal) -> Proposal:
         parent = self.liar.tree.get(proposal.parent)
         newest = proposal.executed.number if parent is None else max(proposal.executed.number, parent.number)
         if newest == 0:

@@ -2,12 +2,17 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 
 from tests.simulation.drawing import draw
 from tests.simulation.running import Outcome, run
+from tests.simulation.twins_drawing import numbered
+from tests.simulation.twins_scenario import to_json
+from tests.simulation.twins_world import run_twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,22 @@ class Tally:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({frame.name}, line {frame.lineno})"
             self.failures.append(Failure(name, reason, stored, replay))
+
+
+def run_twins_numbers(numbers: Iterable[int], rules: str | None = None) -> Tally:
+    tally = Tally()
+    for number in numbers:
+        scenario = numbered(number, rules)
+        replay = f"scripts/simulate --twin {number}" + (f" --rules {rules}" if rules else "")
+        tally.attempt(f"Twins scenario {number}", to_json(scenario), replay, partial(run_twins, scenario))
+    return tally
+
+
+def in_processes(runs: Callable[[Iterable[int]], Tally], numbers: range, chunk: int, processes: int) -> Iterator[Tally]:
+    """A tally for each chunk of numbers, in their order."""
+    chunks = [numbers[start : start + chunk] for start in range(0, len(numbers), chunk)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(runs, chunks)
 
 
 def run_seeds(seeds: Iterable[int], rules: str | None = None) -> Tally:

@@ -13,7 +13,7 @@ from consensus.signatures import Signer
 from tests.consensus.builders import CheapSigner
 from tests.simulation.disk import Crashed, Disk
 from tests.simulation.network import Network
-from tests.simulation.oracles import Oracles, check_safety, safety_of
+from tests.simulation.oracles import Oracles, safety_of
 
 MAX_GROUP = 64
 """As the validator process takes them (`consensus.process.MAX_GROUP`)."""
@@ -140,7 +140,7 @@ class Node:
             if self.world.oracles.committed(self.checked_height, id, lambda at=id: store.proposal(at)):  # type: ignore[misc]
                 self.world.counts["proposals committed"] += 1
                 self.world.blocks_committed()
-        check_safety(self.index, safety_of(self.replica.core))
+        self.world.oracles.remembers(self.index, safety_of(self.replica.core))
 
     # Environment
 

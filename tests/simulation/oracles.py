@@ -4,9 +4,9 @@ Liars are not watched: nothing is promised of them.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from chain.proposals import ExecutedBlock, Proposal
+from chain.proposals import Certificate, ExecutedBlock, Proposal
 from chain.types import BlockNumber, Hash32, ValidatorIndex
 from consensus.core import Core
 from consensus.errors import ConsensusError
@@ -27,7 +27,8 @@ class Violation(AssertionError):
 
 
 class Oracles:
-    def __init__(self, executed: Callable[[BlockNumber], ExecutedBlock | None]) -> None:
+    def __init__(self, stakes: Sequence[int], executed: Callable[[BlockNumber], ExecutedBlock | None]) -> None:
+        self._stakes = stakes
         self._executed = executed
         self.chain: dict[int, Hash32] = {}
         self.blocks: dict[BlockNumber, Proposal] = {}
@@ -36,6 +37,13 @@ class Oracles:
         self._votes: dict[tuple[ValidatorIndex, int], bytes] = {}
         self._proposals: dict[tuple[ValidatorIndex, int], bytes] = {}
         self._timeouts: set[tuple[ValidatorIndex, int]] = set()
+        self._built_on: dict[bytes, int] = {}
+        self._voted_for: dict[ValidatorIndex, list[bytes]] = {}
+        self._certificates: dict[int, Certificate] = {}
+
+    def proposed(self, proposal: Proposal) -> None:
+        """Somebody said so."""
+        self._built_on[proposal.id] = proposal.certificate.round
 
     def signed(self, validator: ValidatorIndex, content: bytes) -> None:
         """An honest replica signed this, and what the signature depends on is durable."""
@@ -44,7 +52,7 @@ class Oracles:
             case Statement.VOTE:
                 self._voted(validator, round, what)
             case Statement.TIMEOUT:
-                self._timeouts.add((validator, round))
+                self._gave_up(validator, round, int.from_bytes(what, "big"))
             case Statement.PROPOSAL:
                 if self._proposals.setdefault((validator, round), what) != what:
                     raise Violation(f"validator {validator} proposed twice in round {round}")
@@ -55,6 +63,36 @@ class Oracles:
             raise Violation(f"validator {validator} voted twice in round {round}")
         if (validator, round) in self._timeouts:
             raise Violation(f"validator {validator} voted in round {round}, which it had given up")
+
+        self._voted_for.setdefault(validator, []).append(proposal)
+
+    def _gave_up(self, validator: ValidatorIndex, round: int, highest: int) -> None:
+        """A timeout tells of a certificate at least as new as any its signer voted on: Jolteon rests on that."""
+        self._timeouts.add((validator, round))
+        known = max((self._built_on.get(id, 0) for id in self._voted_for.get(validator, ())), default=0)
+        if highest < known:
+            raise Violation(
+                f"validator {validator} gave up round {round} knowing a certificate of round {highest}, "
+                f"though it had voted on one of round {known}"
+            )
+
+    def holds(self, validator: ValidatorIndex, certificate: Certificate) -> None:
+        """A certificate is one: different validators signed it, with more than two thirds of the stake."""
+        if certificate.round == 0 or id(certificate) in self._certificates:
+            return
+        self._certificates[id(certificate)] = certificate
+        signers = {vote.validator for vote in certificate.votes}
+        if 3 * sum(self._stakes[signer] for signer in signers) <= 2 * sum(self._stakes):
+            raise Violation(f"validator {validator} takes the votes of {sorted(signers)} for a quorum")
+
+    def remembers(self, validator: ValidatorIndex, safety: SafetyData) -> None:
+        """What a replica holds after a step."""
+        self.holds(validator, safety.highest)
+        if safety.highest.round < safety.lock.round:
+            raise Violation(
+                f"validator {validator} is locked on round {safety.lock.round}, but its highest certificate is of "
+                f"round {safety.highest.round}"
+            )
 
     def committed(self, height: int, id: Hash32, proposal: Callable[[], Proposal]) -> bool:
         """An honest replica committed that there. True if it is the first one to."""
@@ -100,11 +138,3 @@ def safety_of(core: object) -> SafetyData:
     """What a replica of the HotStuff family remembers at this moment."""
     assert isinstance(core, Core)
     return core._state.safety
-
-
-def check_safety(validator: ValidatorIndex, safety: SafetyData) -> None:
-    if safety.highest.round < safety.lock.round:
-        raise Violation(
-            f"validator {validator} is locked on round {safety.lock.round}, but its highest certificate is of "
-            f"round {safety.highest.round}"
-        )

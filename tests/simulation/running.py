@@ -52,7 +52,7 @@ def run(scenario: Scenario, rules: RuleSet | None = None) -> Outcome:
     _silence_liars(world)
     world.run_until_quiet(LIVENESS_LIMIT_MS)
     check_quiet_and_agreed(world)
-    return _outcome(world, recovery)
+    return outcome_of(world, recovery)
 
 
 def world_of(scenario: Scenario, rules: RuleSet | None = None) -> World:
@@ -127,6 +127,6 @@ def check_quiet_and_agreed(world: World) -> None:
             raise Violation(f"validator {node.index} still holds {len(node.replica.mempool)} transactions")
 
 
-def _outcome(world: World, recovery: int) -> Outcome:
+def outcome_of(world: World, recovery: int) -> Outcome:
     chain = b"".join(world.oracles.chain[height] for height in sorted(world.oracles.chain))
     return Outcome(world.trace, chain, world.counts, world.oracles.rounds_between_commits, recovery, world.now_us)

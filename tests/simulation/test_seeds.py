@@ -6,13 +6,11 @@ A failing seed is named with the command that runs it again.
 import os
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 
 from tests.simulation.byzantine import BEHAVIOURS
-from tests.simulation.campaign import Tally, run_seeds
+from tests.simulation.campaign import Tally, in_processes, run_seeds
 from tests.simulation.drawing import ENDS, draw
 from tests.simulation.scenario import scenario_from_json
 
@@ -24,10 +22,8 @@ PROCESSES = 2
 @pytest.fixture(scope="module")
 def tally() -> Tally:
     total = Tally()
-    chunks = [range(start, start + CHUNK) for start in range(0, SEEDS, CHUNK)]
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        for one in pool.map(run_seeds, chunks):
-            total.add(one)
+    for one in in_processes(run_seeds, range(SEEDS), CHUNK, PROCESSES):
+        total.add(one)
     return total
 
 

@@ -28,7 +28,7 @@ from tests.consensus.builders import START_MS, CheapVerifier, make_genesis
 from tests.simulation.execution import Executor
 from tests.simulation.network import Network
 from tests.simulation.node import Node
-from tests.simulation.oracles import Oracles
+from tests.simulation.oracles import Oracles, Violation
 from tests.simulation.scenario import Chain, Rates
 
 QUIET_LIMIT_MS = 120_000
@@ -59,7 +59,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.network = Network(rates, self.random, self.counts)
         self.executor = Executor(self)
-        self.oracles = Oracles(self.executor.executed)
+        self.oracles = Oracles(stakes, self.executor.executed)
         self.now_us = 0
         self.trace = 0
         self.pooled: dict[Hash32, PooledTransaction] = {}
@@ -123,8 +123,10 @@ class World:
     def run_until(self, true: Callable[[], bool], limit_ms: int) -> None:
         end = self.now_us + limit_ms * 1000
         while not true():
-            assert self._queue, "everything stands still"
-            assert self._queue[0][0] <= end, f"the chain is still busy after {limit_ms} ms"
+            if not self._queue:
+                raise Violation("everything stands still")
+            if self._queue[0][0] > end:
+                raise Violation(f"after {limit_ms} ms the chain has not come where it should")
             self._step()
 
     def run_until_quiet(self, limit_ms: int = QUIET_LIMIT_MS) -> None:
@@ -176,6 +178,7 @@ class World:
         known = self.branches.setdefault(proposal.parent, set())
         if proposal.id not in known:
             known.add(proposal.id)
+            self.oracles.proposed(proposal)
             self.counts["proposals"] += 1
             self.counts["rivals of another proposal"] += len(known) > 1
 
