@@ -80,8 +80,8 @@ class Executors:
     def news(self) -> ExecutorsNews:
         """What this validator makes of its executors."""
         disputed = self._disputed()
-        wanted = self._count if disputed is None else len(self._claims[disputed]) + 1
-        return ExecutorsNews(wanted, disputed or BlockNumber(0), self._all_wrong())
+        right = self._count if disputed is None else len(self._claims[disputed]) + 1
+        return ExecutorsNews(right + len(self._wrong), disputed or BlockNumber(0), self._all_wrong())
 
     def hear(self, executor: ExecutorIndex, result: BlockResult) -> Heard:
         """An executor says what became of a block."""

@@ -142,7 +142,8 @@ class Replica:
             self._tell_evicted(changes)
             commands += self.core.handle(ResultReceived(executed), now_ms)
         self.store.keep_claims(self.executors.to_store())
-        return commands + [Report(None, WrongResult(wrong)) for wrong in heard.contradictions]
+        unnamed = [wrong for wrong in heard.contradictions if self.executors.counts(wrong.executor)]
+        return commands + [Report(None, WrongResult(wrong)) for wrong in unnamed]
 
     def _tell_evicted(self, changes: MempoolChanges) -> None:
         if changes.evicted:

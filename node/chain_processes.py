@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from chain.codec import decode_message, encode_message
+from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ControlProcess, ProcessAction
 from chain.messages.link import Done, Failed
 from chain.types import ValidatorIndex
 from node.plan import Kind, Plan, Role
-from node.process_control import MESSAGE_BYTES
+from node.process_control import MESSAGE_BYTES, Control
 from rpc.errors import ServerError
 from rpc.methods import Processes
 
@@ -45,7 +46,12 @@ class SupervisedProcesses:
             return None
 
     async def control(self, validator: ValidatorIndex, action: ProcessAction) -> None:
-        request = ControlProcess(_name(validator), action)
+        await self._request(ControlProcess(_name(validator), action))
+
+    async def change_executors(self, verdict: ExecutorsVerdict) -> None:
+        await self._request(verdict)
+
+    async def _request(self, request: Control) -> None:
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answer = await self._ask(encode_message(request))
@@ -76,6 +82,10 @@ class LoneProcesses:
             f"this chain has no supervisor, its processes are containers: "
             f"use docker compose {COMPOSE_VERBS[action]} {_name(validator)}"
         )
+
+    async def change_executors(self, verdict: ExecutorsVerdict) -> None:
+        """Of containers there is one executor, with nobody to differ from."""
+        raise ServerError("this chain has no supervisor, which could stop an executor or start another")
 
 
 def _name(validator: ValidatorIndex) -> str:

@@ -28,6 +28,11 @@ def initialise(settings: Settings) -> None:
 def run_one(name: str, settings: Settings) -> int:
     """`tandem run ROLE`: be that process; the exit status. Raises NodeError."""
     role = role_named(name)
+    if settings.executors != 1 or role.executor != 0:
+        raise BadSetting(
+            "processes that are run one by one have one executor: several that check each other need tandem up, whose "
+            "supervisor stops a wrong one and starts another"
+        )
     folder = data.open_folder(_data_dir(settings), settings)
     if role.kind == Kind.VALIDATOR and role.index >= len(folder.genesis.validators):
         raise BadSetting(f"there is no {name}: this chain has {len(folder.genesis.validators)} validators, from 0")

@@ -6,6 +6,7 @@ lock                     held by the supervisor that runs this chain
 validator-N/key          32 secret bytes, readable by the owner only
 validator-N/db           the validator's safety data, proposals and mempool
 storage-N                state, blocks and receipts of executor N
+executors.json           executors found wrong, whose storage is not used any more
 """
 
 import contextlib
@@ -123,9 +124,9 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
         keys = [os.urandom(KEY_BYTES) for _ in range(settings.validators)]
         for index, key in enumerate(keys):
             (path / f"validator-{index}").mkdir(exist_ok=True)
-            _write(path / f"validator-{index}" / "key", key)
+            write_whole(path / f"validator-{index}" / "key", key)
         genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys])
-        _write(path / "genesis", encode_value(genesis))
+        write_whole(path / "genesis", encode_value(genesis))
         about = {
             "format": FORMAT,
             "chainId": genesis.chain_id,
@@ -134,7 +135,7 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
             "accounts": settings.accounts,
             "balance": settings.balance,
         }
-        _write(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
+        write_whole(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
     except OSError as error:
         raise BadDataFolder(
             f"cannot write to the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
@@ -236,7 +237,7 @@ def _read(path: Path) -> bytes:
         raise BadDataFolder(f"cannot read {path}: {error.strerror}; mend that, or give another --data-dir") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """All of the file or nothing, on disk when this returns."""
     partial = path.with_name(path.name + ".partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -45,7 +45,12 @@ _CHAIN_OPTIONS = [
         default=DEFAULTS.leaders,
         help="Who proposes: in proportion to stake, or each in turn.",
     ),
-    option("--executors", type=int, default=DEFAULTS.executors, help="How many full executors run every block."),
+    option(
+        "--executors",
+        type=int,
+        default=DEFAULTS.executors,
+        help="How many full executors run every block and check each other.",
+    ),
     option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
     option(
         "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."

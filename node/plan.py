@@ -2,11 +2,12 @@
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from node.endpoints import Endpoints
 from node.errors import BadSetting
+from node.executors import Executors
 from node.folder import DataFolder
 from node.settings import Settings
 
@@ -71,10 +72,20 @@ class Plan:
     """Where the supervisor takes requests to stop and start a process; None where there is no supervisor."""
     faults_file: str
     """Where rpc says which network faults are in force: they last as long as the folder that it is in."""
+    executors_at_start: tuple[int, ...] = field(init=False)
+    """The full executors that the chain began this life with; others stand in when one of them is wrong."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "executors_at_start", self.executors.at_start(self.settings.executors))
+
+    @property
+    def executors(self) -> Executors:
+        """Which executors may run."""
+        return Executors(self.folder.path)
 
     def light_roles(self) -> tuple[Role, ...]:
         """The processes that never import py-evm."""
-        executors = range(self.settings.executors)
+        executors = self.executors_at_start
         validators = range(len(self.folder.genesis.validators))
         return (
             *(Role(Kind.STORAGE, executor=executor) for executor in executors),
@@ -84,10 +95,22 @@ class Plan:
 
     def evm_roles(self) -> tuple[Role, ...]:
         """The processes that run bytecode."""
-        executors = range(self.settings.executors)
-        workers = range(self.settings.workers)
+        executors = self.executors_at_start
         return (
             *(Role(Kind.EXECUTION, executor=executor) for executor in executors),
-            *(Role(Kind.WORKER, index, executor) for executor in executors for index in workers),
-            *(Role(Kind.READER, index) for index in range(READERS)),
+            *(role for executor in executors for role in self.worker_roles(executor)),
+            *self.reader_roles(),
         )
+
+    def reader_roles(self) -> tuple[Role, ...]:
+        """The processes that run calls for rpc."""
+        return tuple(Role(Kind.READER, index) for index in range(READERS))
+
+    def worker_roles(self, executor: int) -> tuple[Role, ...]:
+        """The workers of an executor: none if it stands in."""
+        workers = 0 if self.stands_in(executor) else self.settings.workers
+        return tuple(Role(Kind.WORKER, index, executor) for index in range(workers))
+
+    def stands_in(self, executor: int) -> bool:
+        """Whether it came in for a wrong one, or to decide: it runs every transaction in order, by itself."""
+        return executor not in self.executors_at_start

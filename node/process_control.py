@@ -1,4 +1,5 @@
-"""The supervisor's socket in the chain's private folder: rpc asks there to kill, pause, resume or restart a process.
+"""The supervisor's socket in the chain's private folder: rpc asks there to kill, pause, resume or restart a process,
+and says which executors are wrong.
 
 One request and its answer a connection, each one packet.
 """
@@ -6,24 +7,27 @@ One request and its answer a connection, each one packet.
 import selectors
 import socket
 from collections.abc import Callable
+from typing import TypeAlias
 
 from chain.codec import MessageError, decode_message, encode_message
+from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ControlProcess
 from chain.messages.link import Done, Failed
 from node.errors import NodeError
 
+Control: TypeAlias = ControlProcess | ExecutorsVerdict
 MESSAGE_BYTES = 4096
 WAITING_CONNECTIONS = 16
 
 
 class ControlRefused(NodeError):
-    """What was asked of a process does not fit the state it is in."""
+    """What was asked does not fit the state that things are in."""
 
 
 class ControlSocket:
     """The supervisor's end: hands each request to `control`, which carries it out or raises ControlRefused."""
 
-    def __init__(self, path: str, selector: selectors.BaseSelector, control: Callable[[ControlProcess], None]) -> None:
+    def __init__(self, path: str, selector: selectors.BaseSelector, control: Callable[[Control], None]) -> None:
         self._selector = selector
         self._control = control
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -56,7 +60,7 @@ class ControlSocket:
     def _carry_out(self, request: bytes) -> Done | Failed:
         try:
             asked = decode_message(request)
-            assert isinstance(asked, ControlProcess)
+            assert isinstance(asked, Control)
             self._control(asked)
         except (ControlRefused, MessageError) as error:
             return Failed(type(error).__name__, str(error))

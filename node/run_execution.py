@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from chain.messages.execution import BlockNews
+from chain.messages.storage import ApplyBlock
 from execution.engine import Engine
 from execution.process import ExecutionOptions, ExecutionProcess
 from node.output import Output
@@ -12,7 +14,8 @@ from node.sockets import sockets_of
 async def run_execution(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled, or until a block differs from its serial run."""
     settings, genesis = plan.settings, plan.folder.genesis
-    options = ExecutionOptions(settings.strategy, settings.check_serial, plan.folder.path / "cases")
+    strategy = "serial" if plan.stands_in(role.executor) else settings.strategy
+    options = ExecutionOptions(strategy, settings.check_serial, plan.folder.path / "cases")
     async with sockets_of(role) as sockets:
         process = ExecutionProcess(
             genesis,
@@ -20,8 +23,14 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             [sockets.link(plan.endpoints.validator(index)) for index in range(len(genesis.validators))],
             Engine(genesis.fork, settings.evm),
             options,
-            output.block if role.executor == 0 else lambda *_: None,  # their blocks are the same
+            partial(_show_block, plan, role, output),
             partial(output.trouble, process=role.name),
         )
         sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
         await process.run()
+
+
+def _show_block(plan: Plan, role: Role, output: Output, news: BlockNews, block: ApplyBlock) -> None:
+    """Of several executors the one that rpc reads shows its blocks: theirs are the same, or it is right."""
+    if plan.settings.executors == 1 or plan.executors.first() == role.executor:
+        output.block(news, block)

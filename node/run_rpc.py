@@ -35,7 +35,7 @@ class Readers:
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
     assert plan.listening is not None
-    pool = CallPool()
+    pool, executor = CallPool(), plan.executors.first()
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.rpc(bind=True), pool)
         validators = {
@@ -44,13 +44,14 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
         }
         process = RpcProcess(
             plan.folder.genesis,
-            sockets.link(plan.endpoints.storage(0)),
-            sockets.link(plan.endpoints.execution(0)),
+            sockets.link(plan.endpoints.storage(executor)),
+            sockets.link(plan.endpoints.execution(executor)),
             validators,
             Readers(pool),
             [account.private_key for account in plan.folder.accounts],
             FaultsFile(plan.faults_file),
             chain_processes(plan),
+            plan.settings.executors,
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

@@ -16,7 +16,7 @@ from node.sockets import Sockets, sockets_of
 async def run_worker(plan: Plan, role: Role, output: Output) -> None:
     """Runs transactions for its executor, until cancelled."""
     async with sockets_of(role) as sockets:
-        reads = _reads(plan, role, sockets)
+        reads = _reads(plan, role, role.executor, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
         await WorkerProcess(execution, reads, _engines(plan)).run()
 
@@ -24,7 +24,7 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:
     """Runs calls for rpc, until cancelled."""
     async with sockets_of(role) as sockets:
-        reads = _reads(plan, role, sockets)
+        reads = _reads(plan, role, plan.executors.first(), sockets)
         await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, _engines(plan)).run()
 
 
@@ -32,5 +32,5 @@ def _engines(plan: Plan) -> Callable[[Fork], Engine]:
     return functools.cache(lambda fork: Engine(fork, plan.settings.evm))
 
 
-def _reads(plan: Plan, role: Role, sockets: Sockets) -> BlockingSocket:
-    return BlockingSocket(sockets.context, plan.endpoints.storage(role.executor), role.name)
+def _reads(plan: Plan, role: Role, executor: int, sockets: Sockets) -> BlockingSocket:
+    return BlockingSocket(sockets.context, plan.endpoints.storage(executor), role.name)

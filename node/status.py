@@ -38,6 +38,7 @@ def rendered(status: dict[str, Any]) -> str:
         lines.append("storage     does not answer")
     else:
         lines.append(f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk")
+    lines += executor_lines(status["executors"])
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
     lines += network_lines(status["network"])
     if status.get("processes"):
@@ -58,6 +59,19 @@ def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:
             more = len(refused) - SHOWN_REJECTIONS
             lines.append(f"validator {validator['index']} refused: {shown}{f' and {more} more' if more > 0 else ''}")
     return ["", *lines] if lines else []
+
+
+def executor_lines(executors: dict[str, Any]) -> list[str]:
+    """None for a lone executor, which nobody checks."""
+    lines = []
+    if executors["count"] > 1:
+        lines.append(f"executors   {executors['count']}, more than half of which agree on each block")
+    if executors["disputed"] is not None:
+        lines.append(f"            they differ on block {executors['disputed']}: one more executes the chain to decide")
+    for wrong in executors["wrong"]:
+        lines.append(f"            executor {wrong['index']} is wrong and stopped: block {wrong['block']} is")
+        lines.append(f"            {wrong['expected']}, it said {wrong['said']}")
+    return lines
 
 
 def _validator_row(validator: dict[str, Any]) -> str:

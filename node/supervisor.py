@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ControlProcess, ProcessAction
+from chain.messages.mempool import WrongExecutor
+from consensus.errors import WrongResult
+from node.errors import BadDataFolder
 from node.forkserver import CANNOT_START_STATUS, ForkServer
 from node.output import Output, banner, ready_facts
-from node.plan import Plan
-from node.process_control import ControlRefused, ControlSocket
+from node.plan import Kind, Plan, Role, role_named
+from node.process_control import Control, ControlRefused, ControlSocket
 from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, run_role
 
 RESTART_FIRST_S, RESTART_MOST_S = 0.05, 2.0
@@ -35,6 +39,8 @@ class _Wanted(Enum):
     RUN = auto()
     PAUSE = auto()
     STAY_DOWN = auto()
+    RETIRE = auto()
+    """Its executor is wrong: it never runs again."""
 
 
 @dataclass(slots=True)
@@ -52,14 +58,18 @@ class _Process:
     delay_s: float = RESTART_FIRST_S
 
     @property
+    def stays_down(self) -> bool:
+        return self.wanted in (_Wanted.STAY_DOWN, _Wanted.RETIRE)
+
+    @property
     def living_pid(self) -> int | None:
         """None also for one that was killed and may not be gone yet."""
         return self.pid if self.state in ("running", "paused") else None
 
     @property
     def state(self) -> str:
-        if self.wanted is _Wanted.STAY_DOWN:
-            return "killed"
+        if self.stays_down:
+            return "killed" if self.wanted is _Wanted.STAY_DOWN else "wrong"
         if self.pid is None or self.restarting:
             return "starting"
         return "paused" if self.wanted is _Wanted.PAUSE else "running"
@@ -81,6 +91,7 @@ class Supervisor:
         self._rpc_answers = False
         self._ready = False
         self._exit_status = 0
+        self._served = plan.executors.first()
 
     def run(self) -> int:
         """Until the end; the exit status."""
@@ -122,7 +133,7 @@ class Supervisor:
         self._servers[title] = server
         self._selector.register(server.socket, selectors.EVENT_READ, lambda _: self._on_server(title))
         for process in self._processes.values():
-            if process.server == title and process.wanted is not _Wanted.STAY_DOWN:
+            if process.server == title and not process.stays_down:
                 self._start(process)
 
     def _start(self, process: _Process) -> None:
@@ -145,7 +156,7 @@ class Supervisor:
         if self._stopping:
             _signal(pid, signal.SIGTERM)
         elif process.wanted is not _Wanted.RUN:
-            _signal(pid, signal.SIGKILL if process.wanted is _Wanted.STAY_DOWN else signal.SIGSTOP)
+            _signal(pid, signal.SIGKILL if process.stays_down else signal.SIGSTOP)
         self._write_processes()
         self._say_ready()
 
@@ -160,7 +171,7 @@ class Supervisor:
         for process in self._processes.values():
             if process.server == title:
                 process.pid, process.starting, process.restarting = None, False, False
-                process.restarts += process.wanted is not _Wanted.STAY_DOWN
+                process.restarts += not process.stays_down
                 self._forget_due(process)  # the new server starts them all, and none of them twice
         if not self._stopping:
             self._output.trouble(f"the {title} fork server is gone, and its processes with it: starting them again")
@@ -170,7 +181,7 @@ class Supervisor:
         process.pid, process.starting = None, False
         if self._stopping:
             return
-        if process.wanted is _Wanted.STAY_DOWN or process.restarting:
+        if process.stays_down or process.restarting:
             self._on_ended_as_asked(process)
             return
         if status == FATAL_STATUS:  # it said why
@@ -198,8 +209,15 @@ class Supervisor:
 
     # Faults on purpose
 
-    def _control(self, asked: ControlProcess) -> None:
+    def _control(self, asked: Control) -> None:
         """Raises ControlRefused."""
+        if isinstance(asked, ExecutorsVerdict):
+            self._change_executors(asked)
+        else:
+            self._control_process(asked)
+        self._write_processes()
+
+    def _control_process(self, asked: ControlProcess) -> None:
         process = self._processes.get(asked.name)
         if process is None:
             raise ControlRefused(f"there is no process {asked.name}")
@@ -214,7 +232,6 @@ class Supervisor:
                 self._restart(process)
         facts = {"process": process.name, "state": process.state}
         self._output.event("fault", f"          on purpose: {process.name} is {process.state}", facts)
-        self._write_processes()
 
     def _kill(self, process: _Process) -> None:
         if process.wanted is _Wanted.STAY_DOWN:
@@ -250,6 +267,53 @@ class Supervisor:
         if process.pid is not None:
             _signal(process.pid, number)
 
+    # Executors
+
+    def _change_executors(self, verdict: ExecutorsVerdict) -> None:
+        """Stops those found wrong, starts those wanted, and has rpc serve a right one's blocks."""
+        executors = self._plan.executors
+        try:
+            for wrong in verdict.wrong:
+                if executors.reject(wrong):
+                    self._retire(wrong)
+            running = executors.below(verdict.wanted)
+            served, self._served = self._served, executors.first()
+        except BadDataFolder as error:
+            raise ControlRefused(str(error)) from error
+        for executor in running:
+            self._run_executor(executor, verdict.disputed)
+        if served != self._served:
+            for role in (Role(Kind.RPC), *self._plan.reader_roles()):
+                self._restart(self._processes[role.name])
+
+    def _retire(self, wrong: WrongExecutor) -> None:
+        for process in self._processes.values():
+            role = role_named(process.name)
+            if role.executor == wrong.executor and role.kind in (Kind.STORAGE, Kind.EXECUTION, Kind.WORKER):
+                process.wanted, process.restarting = _Wanted.RETIRE, False
+                self._forget_due(process)
+                self._signal_one(process, signal.SIGKILL)
+        self._output.trouble(
+            f"{WrongResult(wrong)}: it is stopped, and its results are ignored",
+            executor=wrong.executor,
+            block=wrong.number,
+            said="0x" + wrong.said.hex(),
+            expected="0x" + wrong.expected.hex(),
+        )
+
+    def _run_executor(self, executor: int, disputed: int) -> None:
+        """Unless it runs already. It finds nothing of the chain in its storage and executes it from its beginning."""
+        storage, execution = Role(Kind.STORAGE, executor=executor), Role(Kind.EXECUTION, executor=executor)
+        if storage.name in self._processes:
+            return
+        why = f"decides on block {disputed}, on which the others differ" if disputed else "stands in for a wrong one"
+        self._output.trouble(f"executor {executor} {why}: it executes the chain from its beginning", executor=executor)
+        new = [_Process(storage.name, "light"), _Process(execution.name, "evm")]
+        new += [_Process(role.name, "evm") for role in self._plan.worker_roles(executor)]
+        for process in new:
+            self._processes[process.name] = process
+            self._start(process)
+
     def _fail(self) -> None:
         self._exit_status = 1
         self._stopping = True
@@ -266,7 +330,7 @@ class Supervisor:
 
     def _say_ready(self) -> None:
         """Once: when rpc answers and every process was started."""
-        missing = [p for p in self._processes.values() if p.pid is None and p.wanted is not _Wanted.STAY_DOWN]
+        missing = [p for p in self._processes.values() if p.pid is None and not p.stays_down]
         if self._ready or not self._rpc_answers or missing:
             return
         self._ready = True

@@ -1,11 +1,10 @@
 """What rpc knows of the chain: its head, the stages behind it, and how to read any of it from storage.
 
 The head moves when execution's news has come *and* storage has answered with the block, so `latest` never names what
-storage cannot answer. Without speculation `safe` is the same block. `finalized` is the newest block that validators
-with more than a third of the stake call verified: at least one of them is honest.
+storage cannot answer. Without speculation `safe` is the same block; with several executors, of which this reads one,
+it is the newest block that validators say they agree on. `finalized` is the newest one that validators call verified.
+Both count by the header's hash, and need validators with more than a third of the stake: at least one is honest.
 """
-
-from collections.abc import Iterable
 
 from chain.accounts import Account
 from chain.genesis import Genesis
@@ -35,6 +34,7 @@ from rpc.news import NewBlock
 from rpc.params import BlockReference, BlockTag
 from rpc.recent_blocks import RecentBlocks
 from rpc.state_reader import READ_TIMEOUT_S, StateReader
+from rpc.vouching import Vouching
 
 CACHED_VERSIONS = 4_096
 
@@ -42,15 +42,16 @@ CACHED_VERSIONS = 4_096
 class ChainView:
     """Reads by block, in the words of JSON-RPC. `open` comes before everything else."""
 
-    def __init__(self, storage: Link, genesis: Genesis) -> None:
+    def __init__(self, storage: Link, genesis: Genesis, executors: int = 1) -> None:
         self.state = StateReader(storage)
         self._storage = storage
-        self._stakes = [validator.stake for validator in genesis.validators]
+        self._executors = executors
+        stakes = [validator.stake for validator in genesis.validators]
+        self._agreed, self._verified = Vouching(stakes, self._hash_of), Vouching(stakes, self._hash_of)
         self._head: StoredBlock | None = None
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
-        self._verified = BlockNumber(0)
 
     async def open(self) -> None:
         """Read the head from storage, waiting for storage as long as it takes."""
@@ -71,8 +72,12 @@ class ChainView:
         return self.head.header.number
 
     @property
+    def safe(self) -> BlockNumber:
+        return self.number if self._executors == 1 else min(self._agreed.number, self.number)
+
+    @property
     def finalized(self) -> BlockNumber:
-        return min(self._verified, self.number)
+        return min(self._verified.number, self.number)
 
     @property
     def consensus(self) -> dict[ValidatorIndex, ConsensusNews]:
@@ -85,11 +90,14 @@ class ChainView:
         if not isinstance(block, StoredBlock) or block.hash != news.hash:
             return None
         self._advance(block)
+        await self._agreed.served(self.number)
+        await self._verified.served(self.number)
         return NewBlock(news, block)
 
-    def consensus_changed(self, news: ConsensusNews) -> None:
+    async def consensus_changed(self, news: ConsensusNews) -> None:
         self._consensus[news.validator] = news
-        self._verified = max(self._verified, self._agreed_verified())
+        await self._agreed.said(news.validator, news.executed, news.executed_hash, self.number)
+        await self._verified.said(news.validator, news.verified, news.verified_hash, self.number)
 
     def _advance(self, block: StoredBlock) -> None:
         if self._head is not None and block.header.number <= self._head.header.number:
@@ -98,9 +106,12 @@ class ChainView:
         self._recent.add(block)
         self._versions.put(block.header.number, block.version)
 
-    def _agreed_verified(self) -> BlockNumber:
-        said = ((news.verified, self._stakes[validator]) for validator, news in self._consensus.items())
-        return highest_agreed(said, sum(self._stakes))
+    async def _hash_of(self, number: BlockNumber) -> Hash32 | None:
+        recent = self._recent.by_number(number)
+        if recent is not None:
+            return recent.hash
+        block = await self._storage.request(ReadBlock(number, None, with_receipts=False))
+        return block.hash if isinstance(block, StoredBlock) else None
 
     def resolve(self, reference: BlockTag | BlockNumber) -> BlockNumber:
         """The block number a tag stands for; pending state is that of the latest block."""
@@ -108,6 +119,8 @@ class ChainView:
             return reference
         if reference is BlockTag.FINALIZED:
             return self.finalized
+        if reference is BlockTag.SAFE:
+            return self.safe
         return BlockNumber(0) if reference is BlockTag.EARLIEST else self.number
 
     async def block(self, reference: BlockReference, with_receipts: bool = False) -> StoredBlock | None:
@@ -181,13 +194,3 @@ class ChainView:
 
     async def _read(self, request: Message) -> Message:
         return await self._storage.request(request, READ_TIMEOUT_S)
-
-
-def highest_agreed(said: Iterable[tuple[BlockNumber, int]], total_stake: int) -> BlockNumber:
-    """The greatest height that more than a third of the stake has reached, of (height, stake) pairs; 0 if none."""
-    reached = 0
-    for height, stake in sorted(said, reverse=True):
-        reached += stake
-        if 3 * reached > total_stake:
-            return height
-    return BlockNumber(0)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from chain.genesis import Genesis
 from chain.links import Link
 from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rpc.admission import Admission
     from rpc.chain_view import ChainView
     from rpc.consensus import ConsensusObserver
+    from rpc.executor_watch import ExecutorWatch
     from rpc.filters import Filters
     from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
@@ -55,6 +57,10 @@ class Processes(Protocol):
         """Kill a validator, which then stays down, pause, resume or restart it. Raises ServerError."""
         ...
 
+    async def change_executors(self, verdict: ExecutorsVerdict) -> None:
+        """Have the executors run that the validators want, and those stopped that are wrong. Raises ServerError."""
+        ...
+
 
 class Connection(Protocol):
     """One WebSocket client. It is hashable and lives as long as the socket."""
@@ -81,6 +87,7 @@ class Node:
     execution: Link
     validators: Mapping[ValidatorIndex, Link]
     processes: Processes
+    executors: "ExecutorWatch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from rpc.app import RpcApplication
 from rpc.block_watch import BlockWatch
 from rpc.chain_view import ChainView
 from rpc.consensus import ConsensusObserver
+from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
 from rpc.methods import Callers, Node, Processes
 from rpc.network_control import FaultsStore, NetworkControl
@@ -45,6 +46,7 @@ class RpcProcess:
         private_keys: Sequence[bytes],
         faults: FaultsStore,
         processes: Processes,
+        executors: int = 1,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -54,6 +56,7 @@ class RpcProcess:
         self._private_keys = private_keys
         self._faults = faults
         self._processes = processes
+        self._executors = executors
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -94,13 +97,14 @@ class RpcProcess:
             await self.node.consensus.close()
             await self._tasks.close()
             await self.node.network.close()
+            await self.node.executors.close()
 
     def stop(self) -> None:
         """End `serve` within a second, whatever clients do."""
         self.server.stop()
 
     async def _build_node(self) -> Node:
-        chain = ChainView(self._storage, self._genesis)
+        chain = ChainView(self._storage, self._genesis, self._executors)
         await chain.open()
         stakes = [identity.stake for identity in self._genesis.validators]
         self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
@@ -120,6 +124,7 @@ class RpcProcess:
             execution=self._execution,
             validators=self._validators,
             processes=self._processes,
+            executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
         )
 
     async def _block_executed(self, news: Message) -> None:
@@ -153,7 +158,8 @@ class RpcProcess:
                 self._watch.stages_told(index, news)
             else:
                 assert isinstance(news, ConsensusNews)
-                self.node.chain.consensus_changed(news)
+                await self.node.chain.consensus_changed(news)
+                self.node.executors.consensus_changed()
                 self.node.consensus.changed()
 
         return take

@@ -11,6 +11,7 @@ from chain.messages.execution import ReadExecutionStatus
 from chain.messages.mempool import ConsensusNews, Rejection
 from chain.messages.storage import ReadStorageStatus
 from chain.types import Hash32, ValidatorIndex
+from rpc.executor_watch import ExecutorWatch
 from rpc.faults import network_faults, validator_states
 from rpc.methods import Node, method
 from rpc.network import client_version
@@ -44,10 +45,20 @@ async def status(node: Node) -> JsonObject:
         "processes": node.processes.listed(),
         "network": network_faults(node),
         "validators": [_validator(node, index, states.get(index)) for index in sorted(node.validators)],
+        "executors": _executors(node.executors),
         "execution": execution,
         "storage": storage,
         "pool": {"pending": pending, "queued": queued, "bytes": node.admission.pool.raw_bytes},
     }
+
+
+def _executors(watch: ExecutorWatch) -> JsonObject:
+    """How many there should be, the block they differ on while nobody can say who is wrong, and those found wrong."""
+    wrong = [
+        {"index": w.executor, "block": w.number, "said": data_json(w.said), "expected": data_json(w.expected)}
+        for w in watch.verdict.wrong
+    ]
+    return {"count": watch.count, "disputed": watch.verdict.disputed or None, "wrong": wrong}
 
 
 def heights(node: Node) -> dict[str, int]:

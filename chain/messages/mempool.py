@@ -87,7 +87,7 @@ class WrongExecutor:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorsNews:
-    """What a validator makes of the executors: how many that are not wrong there should be, and which are wrong.
+    """What a validator makes of the executors: those with numbers below `wanted` should run, but for the wrong ones.
 
     `disputed` is the block they differ on while nobody can say which of them is wrong, 0 if there is none; then one
     more is wanted than have spoken of it.

@@ -97,7 +97,7 @@ def test_one_of_three_that_differs_is_wrong_whenever_it_speaks(last: int) -> Non
     heard = [hear(executors, index, 1, "wrong" if index == 1 else "right") for index in order]
     assert [r for h in heard for r in h.agreed] == [result(1)]
     assert [c for h in heard for c in h.contradictions] == [wrong(1, 1)]
-    assert executors.news() == ExecutorsNews(3, BlockNumber(0), (wrong(1, 1),))
+    assert executors.news() == ExecutorsNews(4, BlockNumber(0), (wrong(1, 1),)), "another takes its place"
 
 
 def test_two_that_differ_are_a_dispute_which_one_more_executor_decides() -> None:
@@ -106,7 +106,7 @@ def test_two_that_differ_are_a_dispute_which_one_more_executor_decides() -> None
     assert hear(executors, 1, 1) == Heard()
     assert executors.news() == ExecutorsNews(3, BlockNumber(1), ())
     assert hear(executors, 2, 1) == Heard((result(1),), (wrong(0, 1),))
-    assert executors.news() == ExecutorsNews(2, BlockNumber(0), (wrong(0, 1),))
+    assert executors.news() == ExecutorsNews(3, BlockNumber(0), (wrong(0, 1),)), "no more are wanted by that"
 
 
 def test_after_a_dispute_the_chain_goes_on_with_the_two_that_agree() -> None:

@@ -21,13 +21,20 @@ DEADLINE_S = 30.0
 
 
 class ChainProcess:
-    """Starts at once; `events` collects what it prints as JSON."""
+    """Starts at once; `events` collects what it prints as JSON. `tampered` as tests/e2e/tampered_chain.py has it."""
 
-    def __init__(self, *options: str, port: int | None = None) -> None:
+    def __init__(self, *options: str, port: int | None = None, tampered: str = "") -> None:
         self.port = free_port() if port is None else port
-        command = [sys.executable, "-m", "node", "up", "--port", str(self.port), "--json", *options]
+        module = "tests.e2e.tampered_chain" if tampered else "node"
+        command = [sys.executable, "-m", module, "up", "--port", str(self.port), "--json", *options]
         self.process = subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=PROJECT,
+            env={**os.environ, "TAMPERED": tampered},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self.events: list[dict[str, Any]] = []
         self.errors: list[str] = []
@@ -107,9 +114,9 @@ class ChainProcess:
 
 
 @contextlib.contextmanager
-def chain(*options: str, port: int | None = None) -> Iterator[ChainProcess]:
+def chain(*options: str, port: int | None = None, tampered: str = "") -> Iterator[ChainProcess]:
     """A chain that is ready, and that leaves nothing behind."""
-    running = ChainProcess(*options, port=port)
+    running = ChainProcess(*options, port=port, tampered=tampered)
     try:
         running.ready()
         yield running

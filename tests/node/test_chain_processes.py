@@ -9,7 +9,7 @@ import pytest
 from chain.messages.faults import ControlProcess, ProcessAction
 from chain.types import ValidatorIndex
 from node.chain_processes import LoneProcesses, SupervisedProcesses
-from node.process_control import ControlRefused, ControlSocket
+from node.process_control import Control, ControlRefused, ControlSocket
 from rpc.errors import ServerError
 
 
@@ -21,7 +21,8 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.socket = ControlSocket(str(path), self.selector, self._control)
 
-    def _control(self, asked: ControlProcess) -> None:
+    def _control(self, asked: Control) -> None:
+        assert isinstance(asked, ControlProcess)
         self.asked.append(asked)
         if asked.action is ProcessAction.KILL:
             raise ControlRefused("it lives on")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from node.status import SHOWN_REJECTIONS, rejection_lines
+from node.status import SHOWN_REJECTIONS, executor_lines, rejection_lines
 
 
 def refusing(index: int, *refused: tuple[str, str, int]) -> dict[str, Any]:
@@ -24,3 +24,15 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     (_, line) = rejection_lines([refusing(0, *[("validator-1", f"Reason{i}", i + 1) for i in range(9)])])
     assert line.endswith(f"and {9 - SHOWN_REJECTIONS} more")
     assert line.count("validator-1") == SHOWN_REJECTIONS
+
+
+def test_a_lone_executor_has_no_line() -> None:
+    assert executor_lines({"count": 1, "disputed": None, "wrong": []}) == []
+
+
+def test_a_dispute_and_a_wrong_executor_are_named_with_both_hashes() -> None:
+    wrong = {"index": 1, "block": 7, "said": "0xabc", "expected": "0xdef"}
+    lines = executor_lines({"count": 2, "disputed": 9, "wrong": [wrong]})
+    assert "differ on block 9" in lines[1]
+    assert "executor 1 is wrong and stopped: block 7" in lines[2]
+    assert "0xdef, it said 0xabc" in lines[3]

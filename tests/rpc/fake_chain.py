@@ -17,6 +17,7 @@ from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
+from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
 from chain.messages.mempool import Admit, Admitted, ConsensusNews, ExecutorsNews, MempoolPage, ReadMempool, SenderState
@@ -328,7 +329,7 @@ def logs_of(block: StoredBlock) -> list[FoundLog]:
     return found
 
 
-def consensus_news(validator: int, verified: int) -> ConsensusNews:
+def consensus_news(validator: int, verified: int, verified_hash: Hash32 = ZERO_HASH) -> ConsensusNews:
     return ConsensusNews(
         validator=ValidatorIndex(validator),
         round=Round(9),
@@ -339,7 +340,7 @@ def consensus_news(validator: int, verified: int) -> ConsensusNews:
         executed=BlockNumber(verified + 1),
         executed_hash=ZERO_HASH,
         verified=BlockNumber(verified),
-        verified_hash=ZERO_HASH,
+        verified_hash=verified_hash,
         executors=ExecutorsNews(1, BlockNumber(0), ()),
         timeouts=0,
         mempool_transactions=0,
@@ -372,6 +373,8 @@ class FakeProcesses:
 
     def __init__(self) -> None:
         self.states = {f"validator-{index}": "running" for index in range(VALIDATORS)}
+        self.verdicts: list[ExecutorsVerdict] = []
+        self.failures = 0
 
     def listed(self) -> list[dict[str, str]]:
         return [{"name": name, "state": state} for name, state in self.states.items()]
@@ -381,6 +384,12 @@ class FakeProcesses:
             raise ServerError(f"validator-{validator} is running, not paused")
         words = {ProcessAction.KILL: "killed", ProcessAction.PAUSE: "paused", ProcessAction.RESTART: "starting"}
         self.states[f"validator-{validator}"] = words[action]
+
+    async def change_executors(self, verdict: ExecutorsVerdict) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ServerError("the supervisor does not answer")
+        self.verdicts.append(verdict)
 
 
 class FakeCallers:

@@ -10,10 +10,11 @@ from chain.messages.execution import FollowBlocks
 from chain.messages.mempool import Evicted, FollowConsensus
 from chain.messages.storage import ReadBlock, ReadTransaction
 from chain.types import BlockNumber, Hash32, Wei
-from rpc.chain_view import ChainView, highest_agreed
+from rpc.chain_view import ChainView
 from rpc.errors import HeaderNotFound
 from rpc.process import RpcProcess
 from rpc.recent_blocks import RecentBlocks
+from rpc.vouching import highest_agreed
 from tests.rpc.fake_chain import ALICE, BOB, ETHER, FakeChain, transfer
 
 

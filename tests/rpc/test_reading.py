@@ -159,11 +159,15 @@ async def test_finalized_is_what_more_than_a_third_of_the_stake_has_verified(cli
     async def finalized() -> Any:
         return (await client.result("eth_getBlockByNumber", "finalized", False))["number"]
 
-    await chain.validator(0).tell(consensus_news(0, verified=2))
+    async def say(validator: int, verified: int) -> None:
+        news = consensus_news(validator, verified, chain.blocks[verified].hash)
+        await chain.validator(validator).tell(news)
+
+    await say(0, verified=2)
     assert await finalized() == "0x0"
-    await chain.validator(1).tell(consensus_news(1, verified=1))
+    await say(1, verified=1)
     assert await finalized() == "0x1"
-    await chain.validator(2).tell(consensus_news(2, verified=2))
+    await say(2, verified=2)
     assert await finalized() == "0x2"
 
 

@@ -1,0 +1,20 @@
+"""What validators make of the executors, as rpc tells the supervisor."""
+
+from dataclasses import dataclass
+
+from chain.codec import message
+from chain.messages.mempool import WrongExecutor
+from chain.types import BlockNumber
+
+
+@message(122)
+@dataclass(frozen=True, slots=True)
+class ExecutorsVerdict:
+    """rpc → supervisor: stop the wrong executors, and let all others with numbers below `wanted` run. Answer: Done.
+
+    `disputed` is the block on which the executors differ so that nobody can say which of them is wrong, else 0.
+    """
+
+    wanted: int
+    disputed: BlockNumber
+    wrong: tuple[WrongExecutor, ...]
