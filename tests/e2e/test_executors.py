@@ -5,6 +5,7 @@ import http.client
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.e2e.replay import replayed_head
 from tests.e2e.tampered_chain import THIEF
 from tests.e2e.test_recovery import OTHER_RECIPIENT, RECIPIENT, SENDERS, Load, check_nothing_is_lost, wait_for_blocks
 
+MAX_LAG = 3
 THIEF_ADDRESS = "0x" + THIEF.hex()
 
 
@@ -181,6 +183,50 @@ def test_of_three_executors_the_wrong_one_is_outvoted(tmp_path: Path) -> None:
         check_nothing_is_lost(running, load, folder)
         check_everything_is_verified(running)
         check_wrong(running, 2, first_block)
+
+
+@contextlib.contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_three_executors_go_on_without_one_that_stands_still(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    with chain("--executors", "3", "--data-dir", str(folder), "--check-serial") as running:
+        with load_on(running) as load:
+            with standing_still(running.pids()["execution-2"]):
+                wait_for_final_blocks(running, 10)
+            wait_for_final_blocks(running, 5)
+        check_nothing_is_lost(running, load, folder)
+        check_everything_is_verified(running)
+        assert status(running)["executors"]["wrong"] == []
+
+
+def wait_for_final_blocks(running: ChainProcess, more: int) -> None:
+    wanted = status(running)["heights"]["verified"] + more
+    wait_until(lambda: status(running)["heights"]["verified"] >= wanted, f"{more} more blocks are verified")
+
+
+def test_two_executors_wait_for_each_other(tmp_path: Path) -> None:
+    folder = tmp_path / "chain"
+    with chain("--executors", "2", "--data-dir", str(folder), "--check-serial") as running:
+        with load_on(running) as load:
+            wait_for_final_blocks(running, 5)
+            with standing_still(running.pids()["execution-1"]), contextlib.closing(running.rpc()) as rpc:
+                wait_until(lambda: block(rpc, "latest")["hash"] != block(rpc, "safe")["hash"], "one of them is ahead")
+                safe = int(block(rpc, "safe")["number"], 16)
+                admitted = len(load.admitted)
+                wait_until(lambda: len(load.admitted) > admitted + 20, "transactions are still taken")
+                assert int(block(rpc, "safe")["number"], 16) == safe, "nothing is safe that one executor alone computed"
+                assert status(running)["heights"]["committed"] <= safe + MAX_LAG
+            wait_for_final_blocks(running, 5)
+        check_nothing_is_lost(running, load, folder)
+        check_everything_is_verified(running)
+        assert status(running)["executors"] == {"count": 2, "disputed": None, "wrong": []}
 
 
 def test_an_executor_that_is_killed_again_and_again_is_slow_and_not_wrong(tmp_path: Path) -> None:
