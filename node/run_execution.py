@@ -4,7 +4,7 @@ from functools import partial
 
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
-from execution.engine import Engine
+from execution.engine import INTERPRETER, Engine
 from execution.process import ExecutionOptions, ExecutionProcess
 from node.output import Output
 from node.plan import Plan, Role
@@ -14,14 +14,16 @@ from node.sockets import sockets_of
 async def run_execution(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled, or until a block differs from its serial run."""
     settings, genesis = plan.settings, plan.folder.genesis
-    strategy = "serial" if plan.stands_in(role.executor) else settings.strategy
+    strategy, evm = settings.strategy, settings.evm
+    if plan.stands_in(role.executor):
+        strategy, evm = "serial", INTERPRETER  # the plainest there is, which a defect of the others is not in
     options = ExecutionOptions(strategy, settings.check_serial, plan.folder.path / "cases")
     async with sockets_of(role) as sockets:
         process = ExecutionProcess(
             genesis,
             sockets.link(plan.endpoints.storage(role.executor)),
             [sockets.link(plan.endpoints.validator(index)) for index in range(len(genesis.validators))],
-            Engine(genesis.fork, settings.evm),
+            Engine(genesis.fork, evm),
             options,
             partial(_show_block, plan, role, output),
             partial(output.trouble, process=role.name),
