@@ -120,7 +120,7 @@ class Replica:
         self.store.apply([command for command in commands if isinstance(command, Persist)])
         for ticket, answer in admitted:
             self._environment.admitted(ticket, answer)
-        for command in commands:
+        for command in without_repeated_services(commands):
             self._carry_out(command)
             self.stages.carried_out(command, now_ms)
             self.certificates.carried_out(command)
@@ -201,3 +201,9 @@ class Replica:
             if here == request.known:
                 return known
         return min(max(request.committed_height, 0), self.store.committed_height)
+
+
+def without_repeated_services(commands: Sequence[Command]) -> list[Command]:
+    """Of what one peer asked for in this group, the last: one chain for each is enough, and costly enough."""
+    last = {command.to: command for command in commands if isinstance(command, ServeProposals)}
+    return [c for c in commands if not isinstance(c, ServeProposals) or last[c.to] is c]

@@ -11,7 +11,7 @@ from consensus.events import MessageReceived, PeerMessage, Started, Timer
 from consensus.replica import AdmitReceived, BlockResultReceived, Replica
 from consensus.safety import SafetyData
 from consensus.settings import ConsensusSettings
-from consensus.wire import FetchProposals, ProposalMessage, Proposals, Vote
+from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import (
     ETHER,
     START_MS,
@@ -112,6 +112,20 @@ def served(made: Replica, recorder: Recorder, request: FetchProposals) -> Propos
     made.handle([MessageReceived(ValidatorIndex(3), request)], START_MS)
     (answer,) = [message for message in recorder.happened if isinstance(message, Proposals)]
     return answer
+
+
+def test_a_peer_that_asks_again_and_again_in_one_group_is_answered_once() -> None:
+    world = LoneCore()
+    made, recorder = replica(me=0)
+    first = world.proposal(1, transactions=(transfer(0, 0).raw,))
+    made.handle([MessageReceived(first.proposer, world.signed(first))], START_MS)
+    made.handle([MessageReceived(ValidatorIndex(1), SyncInfo(world.certificate(first), None))], START_MS)
+    recorder.happened.clear()
+    asked = [FetchProposals(make_genesis().id(), 0, 0)] * 4 + [FetchProposals(first.id, 1, 0)]
+    group = [MessageReceived(ValidatorIndex(peer), request) for request in asked for peer in (2, 3)]
+    made.handle(group, START_MS)
+    answers = [message for message in recorder.happened if isinstance(message, Proposals)]
+    assert answers == [Proposals((), None)] * 2, "one for each peer, to what it asked last"
 
 
 def test_the_chain_is_served_from_the_height_that_both_have() -> None:

@@ -2,7 +2,7 @@
 
 AS is a validator whose key is taken from the data folder, or "stranger": the same name without the key. The frames are
 garbage, timeouts with a false signature and with one of another chain, a vote of a far future, and one old vote again
-and again. Prints how many were sent once they are.
+and again, and requests for the whole chain. Prints how many were sent once they are.
 """
 
 import os
@@ -18,7 +18,7 @@ from chain.proposals import SignedTimeout
 from chain.types import Hash32, Round, ValidatorIndex
 from consensus.authentication import genesis_certificate
 from consensus.signatures import Ed25519Signer, SigningDomain
-from consensus.wire import Timeout, Vote
+from consensus.wire import FetchProposals, Timeout, Vote
 from node.folder import DataFolder, open_folder
 from node.queues.asking import identity_of
 from node.queues.frames import Kind, head
@@ -49,7 +49,8 @@ def frames(folder: DataFolder) -> Iterator[list[bytes]]:
     forged = timeout(1, bytes(64))
     garbage = [head(Kind.NOTIFY), os.urandom(200)]
     malformed = [b"nonsense"]
-    yield from cycle((garbage, old, forged, far, other_chain, malformed))
+    costly = [head(Kind.NOTIFY), encode_message(FetchProposals(genesis.id(), 0, 0))]
+    yield from cycle((garbage, old, forged, far, other_chain, malformed, costly))
 
 
 def flood(folder: DataFolder, endpoint: str, stranger: bool, to: ValidatorIndex, count: int) -> None:
