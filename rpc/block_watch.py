@@ -71,15 +71,20 @@ class BlockWatch:
     def block_added(self, added: NewBlock) -> None:
         self._executed(added.block)
 
-    def _executed(self, block: StoredBlock) -> None:
+    def agreement_changed(self) -> None:
+        """Of several executors that of one is no result yet: it is told when validators say that they agree on it."""
         if self._states is not None:
+            self._look_up_results(self._states)
+
+    def _executed(self, block: StoredBlock) -> None:
+        if self._states is not None and block.header.number <= self._chain.safe:
             facts = Executed(block.hash, len(block.hashes), block.header.gas_used, int(time.time() * 1000))
             self._tell(self._states.executed(block.header.number, facts))
 
     def _look_up_results(self, states: BlockStates) -> None:
-        """Blocks that were executed before anyone listened."""
+        """Blocks that were executed before anyone listened, or before the executors agreed."""
         for number in states.missing():
-            if number <= self._chain.number and number not in self._reading:
+            if number <= self._chain.safe and number not in self._reading:
                 self._reading.add(number)
                 self._tasks.start(self._read(number))
 

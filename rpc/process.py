@@ -159,6 +159,7 @@ class RpcProcess:
             else:
                 assert isinstance(news, ConsensusNews)
                 await self.node.chain.consensus_changed(news)
+                self._watch.agreement_changed()
                 self.node.executors.consensus_changed()
                 self.node.consensus.changed()
 

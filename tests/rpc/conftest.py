@@ -1,3 +1,4 @@
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,8 +14,8 @@ def chain() -> FakeChain:
     return FakeChain()
 
 
-@pytest.fixture
-async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
+@contextlib.asynccontextmanager
+async def open_process(chain: FakeChain, executors: int = 1) -> AsyncIterator[RpcProcess]:
     """An rpc process over the chain, open and not listening."""
     process = RpcProcess(
         chain.genesis,
@@ -25,11 +26,19 @@ async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
         KEYS,
         chain.faults,
         chain.processes,
+        executors,
     )
     await process.open()
     yield process
     await process.node.admission.close()
     await process.node.consensus.close()
+    await process.node.executors.close()
+
+
+@pytest.fixture
+async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
+    async with open_process(chain) as process:
+        yield process
 
 
 @pytest.fixture

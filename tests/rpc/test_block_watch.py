@@ -1,6 +1,7 @@
 """eth_subscribe("tandemBlocks"): validators are asked while someone listens, and every block's life is told whole."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
 from rpc.block_states import STATES
 from rpc.process import RpcProcess
 from rpc.render import data_json
-from tests.rpc.fake_chain import FakeChain, transfer
+from tests.rpc.conftest import open_process
+from tests.rpc.fake_chain import FakeChain, consensus_news, transfer
 from tests.rpc.test_subscriptions import Socket, extend
 
 P, C, K, V, A = BlockStage
@@ -149,3 +151,20 @@ async def test_a_replaced_proposal_is_told_as_abandoned(socket: Socket, chain: F
         ("committed", 1),
         ("abandoned", 2),
     ]
+
+
+async def test_with_several_executors_a_result_is_told_when_they_agree_on_it(chain: FakeChain) -> None:
+    async with open_process(chain, executors=2) as process:
+        socket = Socket(process)
+        blocks = await socket.subscribe("tandemBlocks")
+        await say(chain, 1, P, C, K, V)
+        await extend(chain, transfer(0))
+        await settle()
+        assert states(socket.news(blocks)) == [(1, state) for state in STATES[:3]], "one of them has computed it"
+        wrong = Hash32(b"w" * 32)
+        for hash, told_now in ((wrong, STATES[:3]), (chain.head.hash, STATES)):
+            for validator in (0, 1):
+                news = consensus_news(validator, verified=0)
+                await chain.validator(validator).tell(replace(news, executed=BlockNumber(1), executed_hash=hash))
+            await settle()
+            assert states(socket.news(blocks)) == [(1, state) for state in told_now]
