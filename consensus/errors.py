@@ -39,6 +39,11 @@ class ConflictingCommit(ConsensusError):
         super().__init__(f"{conflicting.hex()} would be committed beside {committed.hex()}, which is committed already")
 
 
+class CannotEquivocate(ConsensusError):
+    def __init__(self, validators: int, fewest: int) -> None:
+        super().__init__(f"to tell others different things takes {fewest} validators, this chain has {validators}")
+
+
 class StoreOfAnotherChain(ConsensusError):
     def __init__(self, found: bytes, expected: bytes) -> None:
         super().__init__(

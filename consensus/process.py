@@ -15,6 +15,7 @@ from chain.codec import MessageError, decode_message
 from chain.genesis import Genesis
 from chain.links import LinkClosed, Peer
 from chain.messages import Message
+from chain.messages.faults import Equivocate
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -132,6 +133,8 @@ class ValidatorProcess:
             proposed=core.proposed,
             certified=core.certified,
             committed=core.committed,
+            committed_height=self._replica.store.committed_height,
+            committed_proposal=self._replica.store.committed_proposal,
             executed=core.executed,
             executed_hash=core.executed_hash,
             verified=core.verified,
@@ -144,6 +147,7 @@ class ValidatorProcess:
             queued_bytes=peers.queued_bytes,
             dropped_frames=peers.dropped_frames + self.dropped_messages,
             rejections=self._replica.rejections.listed(),
+            equivocating_turns=self._replica.equivocator.turns,
         )
 
     def rejections(self) -> dict[tuple[int, str], int]:
@@ -191,6 +195,9 @@ class ValidatorProcess:
                 self._commits.follow(peer, after)
             case FollowConsensus():
                 self._news.follow(peer)
+            case Equivocate(turns):
+                self._replica.equivocator.begin(turns)
+                self._news.changed()
             case ReadMempool(after):
                 return MempoolPage(*self._replica.mempool.transactions_after(after, MEMPOOL_PAGE))
             case _:

@@ -10,6 +10,7 @@ from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
 from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
 from chain.types import ExecutorIndex, Hash32, ValidatorIndex
+from consensus import equivocation
 from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
 from consensus.errors import ConsensusError, WrongResult
@@ -101,10 +102,12 @@ class Replica:
         self.stages = BlockStages(self.store, self.core.status().verified, recovered.uncommitted)
         self.certificates = SeenCertificates()
         self.rejections = Rejections()
+        self.equivocator = equivocation.Equivocator(me, genesis, signer)
         self._environment = environment
 
     def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
         """Handles a group with one durable write, after which everything else of it is done in order."""
+        self.equivocator.now_ms = now_ms
         commands: list[Command] = []
         admitted: list[tuple[int, Admitted]] = []
         for item in inputs:
@@ -151,8 +154,8 @@ class Replica:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case Send(to, message):
-                for peer in to:
+            case Send():
+                for peer, message in self.equivocator.addressed(command):
                     self._environment.send(peer, message)
             case SetTimer(timer, token, delay_ms):
                 self._environment.set_timer(timer, token, delay_ms)

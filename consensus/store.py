@@ -91,6 +91,10 @@ class ValidatorStore:
         return self._cursor.height
 
     @property
+    def committed_proposal(self) -> Hash32:
+        return self._cursor.id
+
+    @property
     def committed_block(self) -> BlockNumber:
         return self._cursor.number
 

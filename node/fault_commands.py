@@ -74,7 +74,7 @@ def drop(url: str, validator: int, percentage: str) -> None:
     _say(ask(url, "tandem_setDropRate", validator, percentage))
 
 
-@click.group(short_help="Kill, pause, resume or restart a validator.")
+@click.group(short_help="Kill, pause, resume or restart a validator, or have it lie.")
 def validator() -> None:
     """Break a validator of a running chain on purpose."""
 
@@ -109,6 +109,20 @@ def resume(url: str, validator: int) -> None:
 def restart(url: str, validator: int) -> None:
     """Kill VALIDATOR's process if it runs, and start it: what it knows is what is on its disk."""
     _say_state(ask(url, "tandem_restartValidator", validator))
+
+
+@validator.command(short_help="Have it sign two different proposals.")
+@click.argument("validator", type=VALIDATOR)
+@click.option("--turns", type=click.IntRange(1), default=1, show_default=True, help="How often it leads and lies.")
+@for_running_chain
+def equivocate(url: str, validator: int, turns: int) -> None:
+    """Have VALIDATOR, when it leads next, sign two different proposals, send one to each half of the others, and vote
+    for both. Then, or when it is restarted, it is honest again.
+    """
+    answer = ask(url, "tandem_equivocate", validator, turns)
+    click.echo(
+        f"validator {answer['validator']} will sign two different proposals in {answer['equivocatingTurns']} turns"
+    )
 
 
 def network_lines(network: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from rpc.errors import InvalidArgument
 from rpc.params import InvalidValue, decimal_or_hex, sequence, text
 
 MAX_DELAY_MS = 60_000
+MAX_TURNS = 1_000
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -33,6 +34,13 @@ def percentage(value: Any) -> float:
     if percent > 100:
         raise InvalidValue(f'percentage "{value}" is out of range: give 0% to 100%')
     return percent
+
+
+def turn_count(value: Any) -> int:
+    count = decimal_or_hex(value)
+    if not 1 <= count <= MAX_TURNS:
+        raise InvalidValue(f"{count} turns are out of range: give 1 to {MAX_TURNS}")
+    return count
 
 
 def groups(value: Any) -> list[list[int]]:

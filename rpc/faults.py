@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from chain.messages.faults import ProcessAction
+from chain.messages.faults import Equivocate, ProcessAction
 from chain.network_faults import WHOLE_NETWORK, NetworkFaults
 from chain.types import ValidatorIndex
-from rpc.fault_arguments import checked_validator, duration, groups, partition_of, percentage
+from rpc.errors import ServerError
+from rpc.fault_arguments import checked_validator, duration, groups, partition_of, percentage, turn_count
 from rpc.methods import Node, method, optional
 from rpc.params import boolean, decimal_or_hex
 from rpc.render import JsonObject
 
+ANSWER_TIMEOUT_S = 2.0
 V = TypeVar("V", int, float)
 
 
@@ -72,6 +74,20 @@ async def resume_validator(node: Node, validator: int) -> JsonObject:
 async def restart_validator(node: Node, validator: int) -> JsonObject:
     """Kills a validator's process, if it runs, and starts it."""
     return await _control(node, validator, ProcessAction.RESTART)
+
+
+@method("tandem_equivocate", decimal_or_hex, optional(turn_count, 1))
+async def equivocate(node: Node, validator: int, turns: int) -> JsonObject:
+    """Has a validator sign two different proposals in its next `turns` turns as leader. A restart ends it."""
+    index = checked_validator(validator, len(node.validators))
+    state = validator_states(node).get(index)
+    if state in ("paused", "killed"):
+        raise ServerError(f"validator-{index} is {state}: it can say nothing")
+    try:
+        await node.validators[index].request(Equivocate(turns), ANSWER_TIMEOUT_S)
+    except TimeoutError:
+        raise ServerError(f"validator-{index} does not answer: it may be starting") from None
+    return {"validator": index, "equivocatingTurns": turns}
 
 
 def network_faults(node: Node) -> JsonObject:

@@ -83,12 +83,14 @@ def consensus_json(news: ConsensusNews) -> JsonObject:
         "round": news.round,
         "leader": news.leader,
         "heights": {stage: getattr(news, stage) for stage in STAGES},
+        "ledger": {"height": news.committed_height, "proposal": data_json(news.committed_proposal)},
         "timeouts": news.timeouts,
         "mempool": {"transactions": news.mempool_transactions, "bytes": news.mempool_bytes},
         "connectedPeers": news.connected_peers,
         "queuedBytes": news.queued_bytes,
         "droppedFrames": news.dropped_frames,
         "rejections": [rejection_json(rejection) for rejection in news.rejections],
+        "equivocatingTurns": news.equivocating_turns,
     }
 
 

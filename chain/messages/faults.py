@@ -36,3 +36,11 @@ class ControlProcess:
 
     name: str
     action: ProcessAction
+
+
+@message(129)
+@dataclass(frozen=True, slots=True)
+class Equivocate:
+    """rpc → validator: sign two different proposals in your next `turns` turns as leader. Answer: Done."""
+
+    turns: int

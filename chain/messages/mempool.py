@@ -104,7 +104,9 @@ class ConsensusNews:
     """One validator's view. The five heights are block numbers of the newest block in each stage of its life.
 
     `executed` is the newest block whose hash the executors agree on. The hashes are header hashes; those of block 0
-    are no header's.
+    are no header's. `committed_proposal` is the id of the newest committed proposal, whether it makes a block or not,
+    and `committed_height` how many there are from genesis (0): where two validators have the same, their chains are
+    one. `equivocating_turns` is in how many more turns it lies on request.
     """
 
     validator: ValidatorIndex
@@ -113,6 +115,8 @@ class ConsensusNews:
     proposed: BlockNumber
     certified: BlockNumber
     committed: BlockNumber
+    committed_height: int
+    committed_proposal: Hash32
     executed: BlockNumber
     executed_hash: Hash32
     verified: BlockNumber
@@ -125,6 +129,7 @@ class ConsensusNews:
     queued_bytes: int
     dropped_frames: int
     rejections: tuple[Rejection, ...]
+    equivocating_turns: int
 
 
 @message(34)

@@ -29,8 +29,29 @@ class Peer:
 
 def look() -> ConsensusNews:
     zero, none = BlockNumber(0), ExecutorsNews(1, BlockNumber(0), ())
-    heights = (zero, zero, zero, zero, ONE, zero, ONE)
-    return ConsensusNews(ValidatorIndex(0), Round(1), ValidatorIndex(1), *heights, none, 0, 0, 0, 0, 0, 0, ())
+    return ConsensusNews(
+        validator=ValidatorIndex(0),
+        round=Round(1),
+        leader=ValidatorIndex(1),
+        proposed=zero,
+        certified=zero,
+        committed=zero,
+        committed_height=0,
+        committed_proposal=ONE,
+        executed=zero,
+        executed_hash=ONE,
+        verified=zero,
+        verified_hash=ONE,
+        executors=none,
+        timeouts=0,
+        mempool_transactions=0,
+        mempool_bytes=0,
+        connected_peers=0,
+        queued_bytes=0,
+        dropped_frames=0,
+        rejections=(),
+        equivocating_turns=0,
+    )
 
 
 THREE = Hash32(b"3" * 32)

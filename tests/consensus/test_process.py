@@ -12,6 +12,7 @@ from chain.codec import decode_message, encode_message
 from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.links import LinkClosed
+from chain.messages.faults import Equivocate
 from chain.messages.link import Done
 from chain.messages.mempool import (
     Admit,
@@ -141,6 +142,29 @@ async def test_four_validators_commit_execute_and_verify_a_transaction(
         seen = await news.next()
     assert (seen.validator, seen.committed, seen.executed, seen.mempool_transactions) == (3, 1, 1, 0)
     assert all(process.rejections() == {} for process in processes)
+
+
+async def test_a_chain_goes_on_while_a_validator_lies_on_request_and_all_have_one_ledger(
+    chain: Callable[[int], list[ValidatorProcess]],
+) -> None:
+    processes = chain(4)
+    commits = [Follower() for _ in processes]
+    for process, follower in zip(processes, commits, strict=True):
+        await process.answer(FollowCommits(genesis_of(4).id()), follower)
+    assert processes[1].status().equivocating_turns == 0
+    await processes[1].answer(Equivocate(3), commits[1])
+    assert processes[1].status().equivocating_turns == 3
+    for nonce in range(3):
+        transaction = transfer(0, nonce)
+        for process in processes:
+            await process.answer(admit(transaction), commits[0])
+        heard = [await follower.next() for follower in commits]
+        assert len({committed.id for committed in heard}) == 1
+        included = transaction if transaction.raw in decode_proposal(heard[0].proposal).transactions else None
+        for process in processes:
+            await process.answer(result_of(heard[0], *([included] if included else [])), commits[0])
+    assert processes[1].status().equivocating_turns < 3
+    assert (1, "Equivocation") in processes[2].rejections()
 
 
 async def test_an_idle_validator_has_nothing_scheduled(chain: Callable[[int], list[ValidatorProcess]]) -> None:

@@ -18,7 +18,7 @@ from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import ProcessAction, SetNetworkFaults
+from chain.messages.faults import Equivocate, ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
 from chain.messages.mempool import Admit, Admitted, ConsensusNews, ExecutorsNews, MempoolPage, ReadMempool, SenderState
 from chain.messages.storage import (
@@ -292,7 +292,7 @@ class FakeChain:
         return Done()
 
     def _answer_as_validator(self, message: Message) -> Message:
-        if isinstance(message, SetNetworkFaults):
+        if isinstance(message, SetNetworkFaults | Equivocate):
             return Done()
         match message:
             case ReadMempool():
@@ -348,6 +348,9 @@ def consensus_news(validator: int, verified: int, verified_hash: Hash32 = ZERO_H
         connected_peers=3,
         queued_bytes=0,
         dropped_frames=0,
+        equivocating_turns=0,
+        committed_height=verified + 1,
+        committed_proposal=keccak256(b"proposal %d" % (verified + 1)),
         rejections=(),
     )
 

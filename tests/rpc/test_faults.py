@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chain.messages.faults import SetNetworkFaults
+from chain.messages.faults import Equivocate, SetNetworkFaults
 from chain.network_faults import NetworkFaults
 from chain.types import ValidatorIndex
 from rpc import network_control
@@ -189,3 +189,19 @@ async def test_validators_are_controlled_through_whoever_runs_the_processes(clie
     assert await client.error("tandem_resumeValidator", 3) == (-32000, "validator-3 is running, not paused")
     unknown = "invalid argument 0: there is no validator 4: this chain has validators 0 to 3"
     assert await client.error("tandem_killValidator", 4) == (-32602, unknown)
+
+
+async def test_a_validator_is_told_to_equivocate(client: Client, chain: FakeChain) -> None:
+    assert await client.result("tandem_equivocate", 2) == {"validator": 2, "equivocatingTurns": 1}
+    assert await client.result("tandem_equivocate", 2, 3) == {"validator": 2, "equivocatingTurns": 3}
+    assert [m.turns for m in chain.validator(2).asked if isinstance(m, Equivocate)] == [1, 3]
+
+
+async def test_a_validator_that_can_say_nothing_is_not_told_to_equivocate(client: Client, chain: FakeChain) -> None:
+    await client.result("tandem_pauseValidator", 2)
+    assert await client.error("tandem_equivocate", 2) == (-32000, "validator-2 is paused: it can say nothing")
+    chain.validator(1).connected = False
+    refusal = "validator-1 does not answer: it may be starting"
+    assert await client.error("tandem_equivocate", 1) == (-32000, refusal)
+    refusal = "invalid argument 1: 0 turns are out of range: give 1 to 1000"
+    assert await client.error("tandem_equivocate", 1, 0) == (-32602, refusal)
