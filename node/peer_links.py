@@ -63,10 +63,18 @@ class LinkFaults:
     def delay_ms(self) -> int:
         return self._faults.delay_ms(self._me, self._peer)
 
+    @property
+    def loses_some(self) -> bool:
+        return self.cut or self._kept < 1
+
     def loses_next(self) -> bool:
         """Whether the next message is lost."""
-        kept = self._faults.passing_probability(self._me, self._peer)
-        return self.cut or (kept < 1 and self._random.random() >= kept)
+        return self.cut or (self._kept < 1 and self._random.random() >= self._kept)
+
+    @property
+    def _kept(self) -> float:
+        """Of what is not cut."""
+        return self._faults.passing_probability(self._me, self._peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +149,13 @@ class _Way:
             self.slow.send(message)
 
     def set(self, faults: NetworkFaults) -> bool:
-        """Whether that opens what was cut."""
-        was_cut = self.faults.cut
+        """Whether messages may have been lost here, and are not lost any more."""
+        lost = self.faults.loses_some
         self.faults.set(faults)
         if self.faults.cut:
             self.slow.lose_all()
         self.slow.set_delay(self.faults.delay_ms)
-        return was_cut and not self.faults.cut
+        return lost and not self.faults.loses_some
 
 
 class PeerLinks:
@@ -164,7 +172,7 @@ class PeerLinks:
         way.set(self._faults)
 
     def set_faults(self, faults: NetworkFaults) -> list[ValidatorIndex]:
-        """Has these in force from now on; the peers that were cut off and can be reached again."""
+        """Has these in force from now on; the peers to whom messages were lost, and are not any more."""
         self._faults = faults
         return [peer for peer, way in self._ways.items() if way.set(faults)]
 

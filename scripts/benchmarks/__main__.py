@@ -1,4 +1,4 @@
-"""The command line: `scripts/bench rpc`, `scripts/bench consensus`."""
+"""The command line: `scripts/bench rpc`, `scripts/bench consensus`, `scripts/bench faults`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import click
 import uvloop
 
 from consensus.registry import RULE_SETS
+from scripts.benchmarks.faults import costs_as_json, costs_as_table, measure_faults
 from scripts.benchmarks.http_client import HttpError, RpcError
 from scripts.benchmarks.measurements import GROUPS, Load, measure
 from scripts.benchmarks.node_process import TANDEM, NodeDidNotStart, Target, running
@@ -174,6 +175,37 @@ def consensus(
         except ORDERING_FAILURES as error:
             raise click.ClickException(f"{chain.name}: {error}") from error
     click.echo(as_json(results, load) if wants_json else as_table(results))
+
+
+@main.command()
+@click.option(
+    "--consensus",
+    "rule_sets",
+    multiple=True,
+    default=sorted(RULE_SETS),
+    show_default=True,
+    type=click.Choice(sorted(RULE_SETS)),
+    help="Repeatable: a table for each.",
+)
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1), help="How long each fault lasts.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of tables.")
+def faults(rule_sets: tuple[str, ...], seconds: float, wants_json: bool) -> None:
+    """Measure what each fault costs a chain of four validators.
+
+    \b
+    send → receipt    one transfer at a time while the fault is in force, asking for its receipt without pause
+    longest           of these: the longest time without a commit is part of it
+    caught up after   from the end of the fault until every validator has committed what was the newest block then,
+                      or until the first commit if there was none during the fault
+    """
+    costs = {}
+    for rules in rule_sets:
+        click.echo(f"measuring {rules} …", err=True)
+        try:
+            costs[rules] = uvloop.run(measure_faults(rules, seconds))
+        except FAILURES as error:
+            raise click.ClickException(f"{rules}: {error}") from error
+    click.echo(costs_as_json(costs) if wants_json else costs_as_table(costs))
 
 
 if __name__ == "__main__":

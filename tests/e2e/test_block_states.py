@@ -15,7 +15,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.json_rpc import JsonRpc
-from tests.e2e.test_recovery import RECIPIENT, SENDERS, Load, wait_for_blocks
+from tests.e2e.load import Load, wait_for_blocks
+from tests.e2e.test_recovery import RECIPIENT, SENDERS
 
 STATES = ["proposed", "certified", "committed", "executed", "verified"]
 

@@ -14,9 +14,10 @@ import pytest
 from node.folder import open_folder
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.json_rpc import JsonRpc
+from tests.e2e.load import Load, check_nothing_is_lost, wait_for_blocks
 from tests.e2e.replay import replayed_head
 from tests.e2e.tampered_chain import THIEF
-from tests.e2e.test_recovery import OTHER_RECIPIENT, RECIPIENT, SENDERS, Load, check_nothing_is_lost, wait_for_blocks
+from tests.e2e.test_recovery import OTHER_RECIPIENT, RECIPIENT, SENDERS
 
 MAX_LAG = 3
 THIEF_ADDRESS = "0x" + THIEF.hex()

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 from chain.codec import encode_message
@@ -107,6 +108,15 @@ def test_the_end_of_a_cut_names_the_peers_that_can_be_reached_again() -> None:
     assert world.links.set_faults(WHOLE_NETWORK) == []
     world.send("a")
     assert world.arrived(FAR) == ["a"]
+
+
+def test_the_end_of_losses_names_the_peers_that_may_have_missed_something() -> None:
+    world = World()
+    lossy = NetworkFaults(drops_percent={FAR: 10.0})
+    assert world.links.set_faults(lossy) == []
+    assert world.links.set_faults(replace(lossy, groups=CUT_OFF.groups)) == []
+    assert world.links.set_faults(lossy) == []
+    assert world.links.set_faults(SLOW) == [FAR]
 
 
 def test_a_link_made_during_a_fault_has_it() -> None:
