@@ -73,3 +73,11 @@ def test_the_benchmark_of_consensus_orders_everything_and_ends_at_rest(validator
     ]
     assert figures["ordered transactions"] > 0
     assert figures["CPU at rest, all validators"] <= 10  # a tick of the clock
+
+
+def test_the_benchmark_of_faults_measures_each_of_them() -> None:
+    command = [str(PROJECT / "scripts" / "bench"), "faults", "--consensus", "hotstuff-2", "--seconds", "1", "--json"]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    costs = json.loads(output)["hotstuff-2"]
+    assert len(costs) == 10
+    assert all(cost["transfers"] > 0 and cost["longest"] >= cost["p50"] > 0 for cost in costs)

@@ -1,5 +1,6 @@
 """What the README shows is run as it stands, but for the address."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -16,20 +17,28 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 SHOWN_URL = "http://127.0.0.1:8545"
 
 
-def snippet(name: str, node: Node) -> str:
-    """The code block after the README's mark of that name, for the node's address."""
+def block(name: str) -> str:
+    """The code block after the README's mark of that name."""
     found = re.search(rf"<!-- run: {name} -->\n```\w*\n(.*?)```", README, re.DOTALL)
     assert found is not None, f"the README has no snippet marked {name}"
-    assert SHOWN_URL in found[1]
-    return found[1].replace(SHOWN_URL, node.http_url)
+    return found[1]
+
+
+def snippet(name: str, node: Node) -> str:
+    """The same, for the node's address."""
+    assert SHOWN_URL in block(name)
+    return block(name).replace(SHOWN_URL, node.http_url)
+
+
+def run_python(code: str) -> list[str]:
+    """What it prints."""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
 
 
 def test_the_web3_snippet_prints_what_it_says(node: Node) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", snippet("web3", node)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines()[0] == "1 21000"
+    assert run_python(snippet("web3", node))[0] == "1 21000"
 
 
 def test_the_foundry_snippet_works(node: Node, npm_packages: NpmPackages, tmp_path: Path) -> None:
@@ -38,6 +47,23 @@ def test_the_foundry_snippet_works(node: Node, npm_packages: NpmPackages, tmp_pa
         assert program == "cast"
         printed = npm_packages.run_foundry("cast", *arguments, cwd=tmp_path)
     assert float(printed) > 10_000
+
+
+def test_the_faults_that_the_readme_shows_can_be_caused_and_ended(node: Node, tandem_only: None) -> None:
+    printed = []
+    for line in block("faults").splitlines():
+        command = ["bash", "-c", line]
+        environment = {**os.environ, "TANDEM_URL": node.http_url}
+        run = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert run.returncode == 0, f"{line}: {run.stderr}"
+        printed.append(run.stdout.strip())
+    assert printed[1] == block("faults").splitlines()[1].partition("# ")[2]
+
+
+def test_a_test_can_break_the_chain_as_the_readme_shows(node: Node, tandem_only: None) -> None:
+    assert run_python(snippet("faults-web3", node)) == ["1"]
 
 
 def test_every_option_in_the_readme_exists() -> None:
