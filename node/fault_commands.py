@@ -119,10 +119,9 @@ def equivocate(url: str, validator: int, turns: int) -> None:
     """Have VALIDATOR, when it leads next, sign two different proposals, send one to each half of the others, and vote
     for both. Then, or when it is restarted, it is honest again.
     """
-    answer = ask(url, "tandem_equivocate", validator, turns)
-    click.echo(
-        f"validator {answer['validator']} will sign two different proposals in {answer['equivocatingTurns']} turns"
-    )
+    turns = ask(url, "tandem_equivocate", validator, turns)["equivocatingTurns"]
+    when = "its next turn" if turns == 1 else f"its next {turns} turns"
+    click.echo(f"validator {validator} signs two different proposals in {when}")
 
 
 def network_lines(network: dict[str, Any]) -> list[str]:

@@ -162,6 +162,15 @@ def test_the_commands_print_what_they_did(running: ChainProcess, rpc: JsonRpc) -
     assert tandem(running, "net", "heal").stdout.startswith("the network is whole: nothing is cut, delayed or dropped")
 
 
+def test_a_validator_that_is_to_equivocate_is_shown(running: ChainProcess, rpc: JsonRpc) -> None:
+    wait_until(lambda: all(row["connected"] for row in rpc.call("tandem_status")["validators"]), "all answer")
+    told = tandem(running, "validator", "equivocate", "1", "--turns", "1000").stdout
+    assert told == "validator 1 signs two different proposals in its next 1000 turns\n"
+    wait_until(lambda: "   equivocates in " in tandem(running, "status").stdout, "the status says so")
+    rpc.call("tandem_restartValidator", 1)
+    wait_until(lambda: "   equivocates in " not in tandem(running, "status").stdout, "a restart ends it")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
