@@ -83,9 +83,15 @@ def head(rpc: JsonRpc) -> int:
     return int(rpc.call("eth_blockNumber"), 16)
 
 
-@pytest.mark.parametrize("fault", ["none", "killed", "paused"])
-def test_every_block_passes_every_state_once_under_load_and_faults(fault: str) -> None:
-    with chain() as running, contextlib.closing(running.rpc()) as rpc:
+THREE_PHASES = ("--consensus", "hotstuff-3", "--stake", "40,30,20,10")
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [("none", ()), ("none", THREE_PHASES), ("killed", ()), ("killed", THREE_PHASES), ("paused", ())],
+)
+def test_every_block_passes_every_state_once_under_load_and_faults(fault: str, options: tuple[str, ...]) -> None:
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
         keys = [account["privateKey"] for account in running.ready()["accounts"][:SENDERS]]
         with listening(running) as listener:
             with Load(running.url, keys, RECIPIENT) as load:
