@@ -161,6 +161,7 @@ class ChainState:
             self._abandon(self._pruned())
             return
         committed, abandoned = self.tree.commit(node.id)
+        self.pacemaker.committed()
         blocks = [n for n in committed if n.proposal is not None and n.proposal.makes_block]
         executed = max(self.newest_result, node.executed.number)
         self._unexecuted = [n for n in [*self._unexecuted, *blocks] if n.number > executed]

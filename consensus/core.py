@@ -89,7 +89,7 @@ class Core:
 
     def handle(self, event: Event, now_ms: int) -> list[Command]:
         """Everything that follows from `event`. `now_ms` is the time since 1970; it never runs backwards."""
-        self._now_ms = max(self._now_ms, now_ms)
+        self._now_ms = self._pacemaker.now_ms = max(self._now_ms, now_ms)
         sender = event.sender if isinstance(event, MessageReceived) else None
         try:
             self._dispatch(event)
@@ -295,7 +295,7 @@ class Core:
         if not expected:
             self._outbox.stop_timer(Timer.ROUND)
         elif not self._outbox.is_running(Timer.ROUND):
-            self._outbox.start_timer(Timer.ROUND, self._pacemaker.timeout_ms(this_round.attempts))
+            self._outbox.start_timer(Timer.ROUND, self._pacemaker.begin_wait(this_round.attempts))
         if work is not Work.VERIFY or self._pacemaker.leader != self.me or this_round.proposal is not None:
             self._outbox.stop_timer(Timer.VERIFICATION)
         elif not self._outbox.is_running(Timer.VERIFICATION):

@@ -1,11 +1,19 @@
 """Which round it is and how long to wait in it.
 
-Rounds end by a certificate or by a timeout certificate. The wait grows by half with each round in a row that timed
-out and falls back with the next certificate. A leader that let its last round pass without proposing is suspected:
-its next round, if it directly follows a certificate, gets a short wait. That never matters for safety. For liveness,
-it shortens no two rounds in a row and only while the suspects hold less than a third of the stake, so the other
-leaders keep the full, growing wait; and one proposal, however late, ends the suspicion.
+Rounds end by a certificate or by a timeout certificate. How long to wait for one is learnt: twice the median of what
+the last rounds took, so that one slow leader does not slow the others (the idea of TCP's timeout, RFC 6298), and never
+less than the base. On top of that the wait grows by half with each round that timed out since the last commit, and
+falls back with the next one. Not with the next certificate: a commit takes two or three of them in a row, and where
+every other round fails for want of patience there would never be one (DiemBFT counts from the last commit too).
+
+A leader that let its last round pass without proposing is suspected: its next round, if it directly follows a
+certificate, gets a short wait. That never matters for safety. For liveness, it shortens no two rounds in a row and
+only while the suspects hold less than a third of the stake, so the other leaders keep the full, growing wait; and one
+proposal, however late, ends the suspicion.
 """
+
+from collections import deque
+from statistics import median
 
 from chain.types import Round, ValidatorIndex
 from consensus.leaders import LeaderSchedule
@@ -14,16 +22,26 @@ from consensus.validators import ValidatorSet
 BASE_TIMEOUT_MS = 200
 SUSPECTED_TIMEOUT_MS = 50
 MAX_TIMEOUT_MS = 5_000
+GROWTH = 1.5
+MAX_REPEAT_MS = 1_000
+"""The longest pause before a timeout is said again: a peer that comes back unnoticed must not wait for long."""
+MEASURED_ROUNDS = 8
 VERIFICATION_DELAY_MS = 20
 """How long a leader holds back a proposal that would only carry a result. Shorter than any wait for a proposal."""
 
 
 class Pacemaker:
+    """`now_ms` is set by whoever handles events, before each."""
+
     def __init__(self, leaders: LeaderSchedule, validators: ValidatorSet, round: Round) -> None:
         self._leaders = leaders
         self._validators = validators
         self.round = round
-        self._timed_out_rounds = 0
+        self.now_ms = 0
+        self._since_ms: int | None = None
+        self._took_ms: deque[int] = deque(maxlen=MEASURED_ROUNDS)
+        self._since_certificate = 0
+        self._since_commit = 0
         self._suspected: set[ValidatorIndex] = set()
 
     @property
@@ -37,19 +55,27 @@ class Pacemaker:
         """A certificate of `round` was seen. True if that ends the current round."""
         if round < self.round:
             return False
-        self.round = Round(round + 1)
-        self._timed_out_rounds = 0
+        if round == self.round and self._since_ms is not None:
+            self._took_ms.append(self.now_ms - self._since_ms)
+        self._enter(Round(round + 1))
+        self._since_certificate = 0
         return True
 
     def advance_by_timeout(self, round: Round, proposed: bool) -> bool:
         """A timeout certificate of `round` was seen; `proposed` says whether its leader had proposed."""
         if round < self.round:
             return False
+        if not self._skips_quickly():
+            self._since_commit += 1
         if not proposed:
             self._suspected.add(self.leader_of(round))
-        self.round = Round(round + 1)
-        self._timed_out_rounds += 1
+        self._enter(Round(round + 1))
+        self._since_certificate += 1
         return True
+
+    def committed(self) -> None:
+        """The chain grew."""
+        self._since_commit = 0
 
     def heard_from(self, leader: ValidatorIndex) -> None:
         """A proposal of that leader arrived."""
@@ -63,12 +89,24 @@ class Pacemaker:
         """The leaders that let their last round pass without proposing."""
         return tuple(sorted(self._suspected))
 
-    def timeout_ms(self, attempt: int) -> int:
-        """How long to wait before giving up the current round, or (attempt > 0) before saying so again."""
-        if attempt == 0 and self._timed_out_rounds == 0 and self._skips_quickly():
+    def begin_wait(self, attempt: int) -> int:
+        """Milliseconds to wait from now before giving up the current round, or (attempt > 0) saying so again."""
+        if attempt > 0:
+            return min(_grown(BASE_TIMEOUT_MS, attempt), MAX_REPEAT_MS)
+        self._since_ms = self.now_ms
+        if self._skips_quickly():
             return SUSPECTED_TIMEOUT_MS
-        exponent = min(self._timed_out_rounds + attempt, 16)
-        return min(int(BASE_TIMEOUT_MS * 1.5**exponent), MAX_TIMEOUT_MS)
+        usual = max(BASE_TIMEOUT_MS, round(2 * median(self._took_ms)) if self._took_ms else 0)
+        return min(_grown(usual, self._since_commit), MAX_TIMEOUT_MS)
+
+    def _enter(self, round: Round) -> None:
+        self.round = round
+        self._since_ms = None
 
     def _skips_quickly(self) -> bool:
-        return self.suspects(self.leader) and not self._validators.exceeds_a_third(self._suspected)
+        suspected = self.suspects(self.leader) and not self._validators.exceeds_a_third(self._suspected)
+        return suspected and self._since_certificate == 0
+
+
+def _grown(milliseconds: int, times: int) -> int:
+    return int(milliseconds * GROWTH ** min(times, 16))
