@@ -1,5 +1,6 @@
 """What a replica knows of the chain: the tree, the highest certificates, the round they put it in, the results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chain.proposals import Certificate, ExecutedBlock, Proposal, TimeoutCertificate
@@ -53,9 +54,7 @@ class ChainState:
         self._outbox = outbox
         self._unexecuted = list(recovered.unexecuted)
         self._followed: tuple[Node, BlockNumber] | None = None
-        for proposal in recovered.uncommitted:
-            if proposal.parent in self.tree:
-                self.tree.insert(proposal)
+        self._restore(recovered.uncommitted)
         self._note_if_missing(self.safety.highest)
         self._this_round = self._restored_round()
 
@@ -140,6 +139,14 @@ class ChainState:
         nodes = [*self._unexecuted, *self.tree.path_to(tip.id)]
         blocks = [node.proposal for node in nodes if node.proposal is not None and node.number > self.newest_result]
         self._payload.follow([block for block in blocks if block.makes_block])
+
+    def _restore(self, uncommitted: Sequence[Proposal]) -> None:
+        """Proposals kept over a restart. One that leads nowhere any more is deleted, else its record stays for ever."""
+        for proposal in uncommitted:
+            if proposal.parent in self.tree:
+                self.tree.insert(proposal)
+            else:
+                self._outbox.abandon((proposal.id,))
 
     def _restored_round(self) -> ThisRound:
         """After a restart: what was done in this round before it, so that nothing is done differently."""

@@ -87,12 +87,14 @@ class RoundGivenUp:
 class ServeProposals:
     """Answer `to` with `Proposals`: the committed chain after what it has, then `uncommitted`, within bounds.
 
-    `certificate` is that of the last uncommitted proposal, or of the newest committed one if there is none.
+    `certificate` is that of the last uncommitted proposal, or of the newest committed one if there is none. It stands
+    at `height`, and nothing above goes into the answer: more may be committed before this is carried out.
     """
 
     to: ValidatorIndex
     request: FetchProposals
     uncommitted: tuple[Placed, ...]
+    height: int
     certificate: Certificate
 
 

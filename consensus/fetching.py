@@ -14,6 +14,9 @@ from consensus.proposal_checks import ChainRules, check_extends
 from consensus.tree import Node
 from consensus.wire import FetchProposals, ProposalMessage, Proposals
 
+MAX_FETCHED_PROPOSALS = 256
+"""The most in one answer."""
+
 
 class Fetching:
     """Fetched proposals are taken in only once their certificate verified, and are never voted for."""
@@ -69,11 +72,12 @@ class Fetching:
         tip = state.tip
         if tip is not None:
             path = tuple(Placed(n.height, n.proposal) for n in state.tree.path_to(tip.id) if n.proposal is not None)
-            self._outbox.add(ServeProposals(asker, request, path, state.safety.highest))
+            self._outbox.add(ServeProposals(asker, request, path, tip.height, state.safety.highest))
             return
-        child = next((n for n in state.tree.children(state.tree.root.id) if n.proposal is not None), None)
+        root = state.tree.root
+        child = next((n for n in state.tree.children(root.id) if n.proposal is not None), None)
         if child is not None and child.proposal is not None:
-            self._outbox.add(ServeProposals(asker, request, (), child.proposal.certificate))
+            self._outbox.add(ServeProposals(asker, request, (), root.height, child.proposal.certificate))
 
     def take(self, sender: ValidatorIndex, answer: Proposals) -> None:
         """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays."""
@@ -82,6 +86,8 @@ class Fetching:
         if sender != self._catchup.asked:
             return
         self._catchup.asked = None
+        if len(answer.proposals) > MAX_FETCHED_PROPOSALS:
+            raise UnexpectedProposals(f"{len(answer.proposals)} proposals where {MAX_FETCHED_PROPOSALS} are the most")
         proposals = [_decoded(encoded) for encoded in answer.proposals]
         if not proposals or answer.certificate is None:
             return

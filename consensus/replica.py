@@ -2,20 +2,21 @@
 that the simulation drives it exactly as the validator process does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
-from chain.proposals import Certificate, ExecutedBlock, decode_proposal, encode_proposal
+from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import ExecutorIndex, Hash32, ValidatorIndex
 from consensus import equivocation
 from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
-from consensus.errors import ConsensusError, WrongResult
+from consensus.errors import ConsensusError, StoreIncomplete, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
 from consensus.executors import Executors
+from consensus.fetching import MAX_FETCHED_PROPOSALS
 from consensus.leaders import LeaderSchedule
 from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
 from consensus.registry import leader_schedule, rule_set
@@ -27,8 +28,8 @@ from consensus.signatures import Signer, Verifier
 from consensus.store import KeyValue, ValidatorStore
 from consensus.wire import FetchProposals, Proposals
 
-MAX_SERVED_PROPOSALS = 256
-MAX_SERVED_BYTES = 4 * 1024 * 1024
+MAX_SERVED_BYTES = 1024 * 1024
+"""The size beyond which no further proposal goes into an answer."""
 FIRST_EXECUTOR = ExecutorIndex(0)
 
 
@@ -176,31 +177,34 @@ class Replica:
     def _served(self, command: ServeProposals) -> Proposals:
         """The committed chain after what the asker has, then the uncommitted path, cut to a bounded batch."""
         uncommitted = {placed.height: placed.proposal for placed in command.uncommitted}
-        ids = {placed.height: placed.proposal.id for placed in command.uncommitted}
-        height = self._common_height(command.request, ids) + 1
+        height = self._common_height(command.request, uncommitted) + 1
         served: list[bytes] = []
         size = 0
-        while len(served) < MAX_SERVED_PROPOSALS and size < MAX_SERVED_BYTES:
-            encoded = self._encoded_at(height) if height not in uncommitted else encode_proposal(uncommitted[height])
-            if encoded is None:
-                return Proposals(tuple(served), command.certificate if served else None)
-            served.append(encoded)
-            size += len(encoded)
+        while height <= command.height and len(served) < MAX_FETCHED_PROPOSALS and size < MAX_SERVED_BYTES:
+            served.append(self._encoded_at(height, uncommitted))
+            size += len(served[-1])
             height += 1
-        following = uncommitted.get(height)
-        after = encode_proposal(following) if following is not None else self._encoded_at(height)
-        certificate: Certificate = command.certificate if after is None else decode_proposal(after).certificate
-        return Proposals(tuple(served), certificate)
+        if not served:
+            return Proposals((), None)
+        if height > command.height:
+            return Proposals(tuple(served), command.certificate)
+        following = decode_proposal(self._encoded_at(height, uncommitted))
+        return Proposals(tuple(served), following.certificate)
 
-    def _encoded_at(self, height: int) -> bytes | None:
+    def _encoded_at(self, height: int, uncommitted: Mapping[int, Proposal]) -> bytes:
+        """Raises StoreIncomplete."""
+        if height in uncommitted:
+            return encode_proposal(uncommitted[height])
         id = self.store.id_at_height(height)
-        return None if id is None else self.store.encoded_proposal(id)
+        if id is None:
+            raise StoreIncomplete(height.to_bytes(8, "big"))
+        return self.store.encoded_proposal(id)
 
-    def _common_height(self, request: FetchProposals, uncommitted: dict[int, Hash32]) -> int:
+    def _common_height(self, request: FetchProposals, uncommitted: Mapping[int, Proposal]) -> int:
         """The newest height that the asker shares with this replica's chain."""
         known = request.known_height
         if 0 <= known <= self.store.committed_height + len(uncommitted):
-            here = uncommitted.get(known) or self.store.id_at_height(known)
+            here = uncommitted[known].id if known in uncommitted else self.store.id_at_height(known)
             if here == request.known:
                 return known
         return min(max(request.committed_height, 0), self.store.committed_height)

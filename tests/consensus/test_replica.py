@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
-from chain.proposals import decode_proposal
+from chain.proposals import Proposal, decode_proposal
 from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, ValidatorIndex, Wei
 from consensus.errors import ConsensusError, WrongResult
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
@@ -147,6 +147,25 @@ def test_the_chain_is_served_from_the_height_that_both_have() -> None:
     nonsense = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 10**9, -5))
     assert nonsense == everything
     assert served(made, recorder, FetchProposals(second.id, 2, 1)) == Proposals((), None)
+
+
+def asked(proposal: Proposal, height: int, root: int = 0, by: int = 3) -> MessageReceived:
+    return MessageReceived(ValidatorIndex(by), FetchProposals(proposal.id, height, root))
+
+
+def test_what_is_committed_between_asking_and_answering_does_not_get_a_certificate_of_another_proposal() -> None:
+    world = LoneCore()
+    made, recorder = replica(me=0)
+    branch = [world.proposal(1, transactions=(transfer(0, 0).raw,))]
+    for round in range(2, 7):
+        branch.append(world.proposal(round, world.certificate(branch[-1]), makes_block=False))
+    received = [MessageReceived(p.proposer, world.signed(p)) for p in branch]
+    made.handle(received[:3], START_MS)
+    recorder.happened.clear()
+    made.handle([asked(branch[0], 1), *received[3:]], START_MS)
+    (answer,) = [message for message in recorder.happened if isinstance(message, Proposals)]
+    assert [decode_proposal(encoded) for encoded in answer.proposals] == [branch[1]]
+    assert answer.certificate == world.certificate(branch[1])
 
 
 def block_result(number: int, branch: bytes = b"") -> BlockResult:

@@ -1,0 +1,102 @@
+"""Catching up: what an answer may hold, and who is asked next."""
+
+from chain.proposals import Proposal, encode_proposal
+from chain.types import Hash32
+from consensus.commands import Command, Send
+from consensus.events import Started, Timer
+from consensus.fetching import MAX_FETCHED_PROPOSALS
+from consensus.recovered import Recovered, new_chain
+from consensus.wire import FetchProposals, Proposals, SyncInfo
+from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
+
+
+def branch(world: LoneCore, length: int) -> list[Proposal]:
+    proposals = [world.proposal(1)]
+    for round in range(2, length + 1):
+        proposals.append(world.proposal(round, world.certificate(proposals[-1]), makes_block=False))
+    return proposals
+
+
+def behind(length: int) -> tuple[LoneCore, list[Proposal]]:
+    """Validator 0 hears from validator 3 of a certificate, and of nothing before it."""
+    world = LoneCore()
+    proposals = branch(world, length)
+    commands = world.receive(SyncInfo(world.certificate(proposals[-1]), None), sender=3)
+    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
+    return world, proposals
+
+
+def answer(world: LoneCore, proposals: list[Proposal]) -> Proposals:
+    return Proposals(tuple(map(encode_proposal, proposals)), world.certificate(proposals[-1]))
+
+
+def asked(commands: list[Command]) -> list[Hash32]:
+    return [request.known for request in sent(commands, FetchProposals)]
+
+
+def test_certified_proposals_are_taken_in_and_what_they_commit_is_committed() -> None:
+    world, proposals = behind(4)
+    commands = world.receive(answer(world, proposals), sender=3)
+    assert committed(commands) == [p.id for p in proposals[:3]]
+    assert asked(commands) == []
+
+
+def test_a_batch_that_leads_further_is_followed_by_the_next_from_the_same_peer() -> None:
+    world, proposals = behind(6)
+    commands = world.receive(answer(world, proposals[:2]), sender=3)
+    assert asked(commands) == [proposals[1].id]
+    commands = world.receive(answer(world, proposals[2:]), sender=3)
+    assert asked(commands) == []
+    assert world.core.status().round == 7
+
+
+def test_a_peer_that_repeats_itself_is_left_for_another_when_the_timer_fires() -> None:
+    """Else it could keep a replica from catching up for ever, at the speed of the network."""
+    world, proposals = behind(6)
+    world.receive(answer(world, proposals[:2]), sender=3)
+    commands = world.receive(answer(world, proposals[:2]), sender=3)
+    assert asked(commands) == []
+    commands = world.fire(Timer.FETCH)
+    assert asked(commands) == [proposals[1].id]
+    (other,) = [command.to for command in commands if isinstance(command, Send)]
+    assert other != (3,)
+    world.receive(answer(world, proposals[2:]), sender=other[0])
+    assert reasons(world.commands) == []
+    assert world.core.status().round == 7
+
+
+def test_a_proposal_without_the_certificate_of_its_own_is_refused() -> None:
+    world, proposals = behind(4)
+    forged = Proposals((encode_proposal(proposals[0]),), world.certificate(proposals[1]))
+    commands = world.receive(forged, sender=3)
+    assert reasons(commands) == ["InvalidCertificate"]
+    assert committed(world.commands) == []
+
+
+def test_a_certificate_of_too_few_is_refused() -> None:
+    world, proposals = behind(4)
+    forged = Proposals((encode_proposal(proposals[0]),), world.certificate(proposals[0], voters=(1, 2)))
+    assert reasons(world.receive(forged, sender=3)) == ["InvalidCertificate"]
+
+
+def test_an_answer_with_too_many_proposals_is_refused_before_any_is_decoded() -> None:
+    world, _ = behind(4)
+    oversized = Proposals((b"nonsense",) * (MAX_FETCHED_PROPOSALS + 1), None)
+    assert reasons(world.receive(oversized, sender=3)) == ["UnexpectedProposals"]
+
+
+def test_an_answer_that_nobody_asked_for_is_refused() -> None:
+    world, proposals = behind(4)
+    assert reasons(world.receive(answer(world, proposals), sender=2)) == ["UnexpectedProposals"]
+
+
+def test_a_proposal_kept_over_a_restart_that_leads_nowhere_is_deleted() -> None:
+    world = LoneCore()
+    first, second = branch(world, 2)
+    fresh = new_chain(world.genesis)
+    recovered = Recovered(fresh.safety, fresh.root, (), (second,), ())
+    again = LoneCore(recovered=recovered)
+    (write,) = persisted(again.handle(Started()))
+    assert write.abandoned == (second.id,)
+    whole = LoneCore(recovered=Recovered(fresh.safety, fresh.root, (), (first, second), ()))
+    assert [write.abandoned for write in persisted(whole.handle(Started()))] == [()]
