@@ -51,6 +51,19 @@ def test_a_chain_of_uneven_stakes_serves_and_goes_on_after_a_restart(rules: str,
         check_that_it_serves(running, rules, blocks=2)
 
 
+@pytest.mark.parametrize("rules", RULE_SETS)
+def test_with_half_of_the_validators_dead_the_chain_goes_on_if_they_hold_less_than_a_third(rules: str) -> None:
+    """What no count of heads would allow: validators 0 and 1 hold 70 of 100."""
+    with chain("--consensus", rules, "--stake", STAKE) as running, contextlib.closing(running.rpc()) as rpc:
+        for index in (2, 3):
+            assert rpc.call("tandem_killValidator", index)["state"] == "killed"
+        for _ in range(3):
+            newest = transfer(rpc)
+        for index in (2, 3):
+            rpc.call("tandem_restartValidator", index)
+        wait_until(lambda: verified_by_all(rpc, newest), "the two that were dead to catch up")
+
+
 def test_a_chain_asked_for_other_rules_than_its_own_says_so_in_one_line(tmp_path: Path) -> None:
     folder = str(tmp_path / "chain")
     tandem = [sys.executable, "-m", "node"]
