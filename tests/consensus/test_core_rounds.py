@@ -147,6 +147,27 @@ def test_the_wait_grows_with_each_round_in_a_row_that_times_out() -> None:
     assert waits == [200, 300, 450]
 
 
+def test_the_wait_falls_back_with_a_commit_and_not_with_a_certificate() -> None:
+    world = LoneCore(me=0)
+    world.payload.waiting = (b"a transaction",)
+    for round in (1, 2):
+        for voter in (1, 2, 3):
+            world.receive(world.timeout(round, by=voter))
+
+    def newest_wait() -> int:
+        return [c.delay_ms for c in world.commands if isinstance(c, SetTimer) and c.timer is Timer.ROUND][-1]
+
+    assert newest_wait() == 450
+    first = world.proposal(3, None, world.timeout_certificate(2), transactions=())
+    world.propose(first)
+    second = world.proposal(4, world.certificate(first), makes_block=False)
+    world.propose(second)
+    assert newest_wait() == 450
+    world.propose(world.proposal(5, world.certificate(second), makes_block=False))
+    assert world.core.status().committed == 1
+    assert newest_wait() == 200
+
+
 def test_votes_that_complete_a_certificate_make_the_next_leader_go_on() -> None:
     world = LoneCore(me=2)
     first = world.proposal(1)

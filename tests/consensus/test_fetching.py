@@ -2,7 +2,7 @@
 
 from chain.proposals import Proposal, encode_proposal
 from chain.types import Hash32
-from consensus.commands import Command, Send
+from consensus.commands import Command, Report, Send
 from consensus.events import Started, Timer
 from consensus.fetching import MAX_FETCHED_PROPOSALS
 from consensus.recovered import Recovered, new_chain
@@ -82,7 +82,9 @@ def test_a_certificate_of_too_few_is_refused() -> None:
 def test_an_answer_with_too_many_proposals_is_refused_before_any_is_decoded() -> None:
     world, _ = behind(4)
     oversized = Proposals((b"nonsense",) * (MAX_FETCHED_PROPOSALS + 1), None)
-    assert reasons(world.receive(oversized, sender=3)) == ["UnexpectedProposals"]
+    (report,) = world.receive(oversized, sender=3)
+    assert isinstance(report, Report)
+    assert str(report.error) == "257 proposals where 256 are the most"
 
 
 def test_an_answer_that_nobody_asked_for_is_refused() -> None:
