@@ -316,11 +316,17 @@ class WrongResults(Substitution):
 class Nonsense(Behaviour):
     """Well-formed messages of impossible rounds, heights, validators, and proposals that are no answer."""
 
+    def __init__(self, liar: Liar) -> None:
+        super().__init__(liar)
+        self.answers: list[Proposals] = []
+
     def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
         match message:
             case Proposals(proposals, certificate) if self.chance(0.5):
-                other = self.liar.world.random.choice((proposals[::-1], proposals[1:], (b"\x93\x01", *proposals), ()))
-                return [Proposals(other, certificate), message]
+                self.answers.append(message)
+                wrong = Proposals(self._rearranged(proposals), certificate)
+                said = self.liar.world.random.choice((wrong, self.answers[0]))
+                return [said, message] if self.chance(0.5) else [said]
             case FetchProposals(known) if self.chance(0.5):
                 return [message, FetchProposals(known, self._number(), self._number())]
         return [message]
@@ -340,6 +346,9 @@ class Nonsense(Behaviour):
             Proposals((b"",), None),
         )
         self.add(self.some_peers(), liar.world.random.choice(nonsense))
+
+    def _rearranged(self, proposals: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        return self.liar.world.random.choice((proposals[::-1], proposals[1:], (b"\x93\x01", *proposals), ()))
 
     def _number(self) -> int:
         return self.liar.world.random.choice((-1, 0, 1, 5, 1_000, 2**63 - 1, 2**63, 2**64, 2**200))

@@ -1,5 +1,6 @@
 """Many scenarios one after the other, and what they covered together."""
 
+import json
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -7,11 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 from tests.simulation.drawing import draw
 from tests.simulation.running import Outcome, run
+from tests.simulation.scenario import scenario_from_json
 from tests.simulation.twins_drawing import numbered
-from tests.simulation.twins_scenario import to_json
+from tests.simulation.twins_scenario import scenarios_from_json, to_json
 from tests.simulation.twins_world import run_twins
 
 
@@ -79,6 +82,18 @@ def in_processes(runs: Callable[[Iterable[int]], Tally], numbers: range, chunk: 
     chunks = [numbers[start : start + chunk] for start in range(0, len(numbers), chunk)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(runs, chunks)
+
+
+def replay_file(path: Path) -> Tally:
+    """A stored scenario, of either kind."""
+    tally = Tally()
+    text, replay = path.read_text(), f"scripts/simulate --scenario {path}"
+    if "num_of_nodes" not in json.loads(text):
+        tally.attempt(path.name, text, replay, partial(run, scenario_from_json(text)))
+        return tally
+    for scenario in scenarios_from_json(text):
+        tally.attempt(path.name, to_json(scenario), replay, partial(run_twins, scenario))
+    return tally
 
 
 def run_seeds(seeds: Iterable[int], rules: str | None = None) -> Tally:

@@ -163,7 +163,7 @@ class Node:
     def fire(self, timer: Timer, token: int, life: int) -> None:
         if self.alive and life == self.lives and self.timers.get(timer) == token:
             del self.timers[timer]
-            self.world.counts["timers fired"] += 1
+            self.world.counts[f"timer fired: {timer.name.lower()}"] += 1
             self.take([TimerFired(timer, token)])
 
     def admitted(self, ticket: int, answer: Admitted) -> None:

@@ -32,6 +32,8 @@ from tests.simulation.oracles import Oracles, Violation
 from tests.simulation.scenario import Chain, Rates
 
 QUIET_LIMIT_MS = 120_000
+MAX_EVENTS = 100_000
+"""Some hundred times what a scenario takes."""
 DEFAULT_CHAIN = Chain()
 GOOD_NETWORK = Rates()
 
@@ -136,6 +138,8 @@ class World:
     def _step(self) -> None:
         self.now_us, _, action = heapq.heappop(self._queue)
         self.counts["events"] += 1
+        if self.counts["events"] > MAX_EVENTS:
+            raise Violation(f"{MAX_EVENTS} events, and no end: someone keeps the others busy")
         action()
 
     # The network

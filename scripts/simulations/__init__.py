@@ -1,0 +1,1 @@
+"""The simulation of consensus as a command: `scripts/simulate`."""
