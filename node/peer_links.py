@@ -50,31 +50,20 @@ class LinkFaults:
     def __init__(self, me: ValidatorIndex, peer: ValidatorIndex) -> None:
         self._me, self._peer = me, peer
         self._random = random.Random(f"{me} to {peer}")
-        self._faults = WHOLE_NETWORK
+        self.set(WHOLE_NETWORK)
 
     def set(self, faults: NetworkFaults) -> None:
-        self._faults = faults
-
-    @property
-    def cut(self) -> bool:
-        return self._faults.cuts(self._me, self._peer)
-
-    @property
-    def delay_ms(self) -> int:
-        return self._faults.delay_ms(self._me, self._peer)
+        self.cut = faults.cuts(self._me, self._peer)
+        self.delay_ms = faults.delay_ms(self._me, self._peer)
+        self._passing_probability = faults.passing_probability(self._me, self._peer)
 
     @property
     def loses_some(self) -> bool:
-        return self.cut or self._kept < 1
+        return self.cut or self._passing_probability < 1
 
     def loses_next(self) -> bool:
         """Whether the next message is lost."""
-        return self.cut or (self._kept < 1 and self._random.random() >= self._kept)
-
-    @property
-    def _kept(self) -> float:
-        """Of what is not cut."""
-        return self._faults.passing_probability(self._me, self._peer)
+        return self.loses_some and (self.cut or self._random.random() >= self._passing_probability)
 
 
 @dataclass(frozen=True, slots=True)
