@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PREFIX = "tandem-"
+PREFIX = "tandem-run-"
+LOCK = "in-use"
+"""What makes a folder one of these: no data folder holds a file of this name, wherever it lies."""
 SETTLED_AFTER_S = 60
 """A younger folder may be between its making and its locking."""
 
@@ -21,7 +23,7 @@ def runtime_folder() -> Iterator[Path]:
     _remove_abandoned(Path(tempfile.gettempdir()))
     path = Path(tempfile.mkdtemp(prefix=PREFIX))
     try:
-        with open(path / "lock", "wb") as lock:
+        with open(path / LOCK, "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield path
     finally:
@@ -34,6 +36,6 @@ def _remove_abandoned(parent: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime < SETTLED_AFTER_S:
                 continue
-            with open(path / "lock", "rb") as lock:
+            with open(path / LOCK, "rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)

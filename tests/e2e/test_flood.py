@@ -28,7 +28,7 @@ VICTIM = 0
 def runtime_folder(running: ChainProcess) -> Path:
     """Where this chain's sockets are: its list of processes names them."""
     pid = running.pids()["validator-0"]
-    for file in Path(tempfile.gettempdir()).glob("tandem-*/processes.json"):
+    for file in Path(tempfile.gettempdir()).glob("tandem-run-*/processes.json"):
         with contextlib.suppress(OSError, ValueError):
             if pid in [process["pid"] for process in json.loads(file.read_text())["processes"]]:
                 return file.parent

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from node.runtime_folder import PREFIX, SETTLED_AFTER_S, runtime_folder
+from node import folder as data
+from node.runtime_folder import LOCK, PREFIX, SETTLED_AFTER_S, runtime_folder
+from node.settings import Settings
 
 
 @pytest.fixture
@@ -19,7 +21,11 @@ def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def left_behind(parent: Path, name: str, age_s: float) -> Path:
     folder = parent / f"{PREFIX}{name}"
     folder.mkdir()
-    (folder / "lock").touch()
+    (folder / LOCK).touch()
+    return aged(folder, age_s)
+
+
+def aged(folder: Path, age_s: float) -> Path:
     then = folder.stat().st_mtime - age_s
     os.utime(folder, (then, then))
     return folder
@@ -41,9 +47,19 @@ def test_an_abandoned_one_is_removed(parent: Path) -> None:
 def test_one_in_use_a_young_one_and_those_of_others_are_left_alone(parent: Path) -> None:
     used, young = left_behind(parent, "used", 2 * SETTLED_AFTER_S), left_behind(parent, "young", 0)
     (parent / f"{PREFIX}of-somebody-else").mkdir()
-    with open(used / "lock", "rb") as lock:
+    with open(used / LOCK, "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with runtime_folder():
             assert used.exists()
     assert young.exists()
     assert (parent / f"{PREFIX}of-somebody-else").exists()
+
+
+@pytest.mark.parametrize("name", ["tandem-data", f"{PREFIX}data"])
+def test_a_chain_that_somebody_keeps_beside_them_is_never_taken_for_one(parent: Path, name: str) -> None:
+    kept = parent / name
+    with data.lock(kept):
+        data.create_or_open(kept, Settings())
+    aged(kept, 2 * SETTLED_AFTER_S)
+    with runtime_folder():
+        assert data.open_folder(kept).path == kept
