@@ -93,7 +93,10 @@ class ValidatorProcess:
     ) -> None:
         signer = Ed25519Signer(private_key)
         if not 0 <= index < len(genesis.validators) or genesis.validators[index].public_key != signer.public_key:
-            raise NotAValidator(f"the key of validator {index} is not the one that genesis names")
+            raise NotAValidator(
+                f"the key of validator {index} is not the one that genesis names: put back the key that the chain was "
+                "made with, or start a new chain in another data folder"
+            )
         verifier = Ed25519Verifier([identity.public_key for identity in genesis.validators])
         self._index = index
         self._peers = peers

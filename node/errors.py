@@ -20,5 +20,9 @@ class BadDataFolder(NodeError):
     """The data folder cannot be used: unreadable, in use, of another chain, newer or damaged."""
 
 
+class BadTemporaryFolder(NodeError):
+    """No folder for sockets and temporary data can be made where such folders are made."""
+
+
 class ProcessFailed(NodeError):
     """A process of the chain cannot go on, and starting it again would not help."""

@@ -182,6 +182,9 @@ def main() -> None:
     except NodeError as error:
         click.echo(f"tandem: {error}", err=True)
         sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = "tandem" if context is None else context.command_path

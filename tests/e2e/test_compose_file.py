@@ -94,6 +94,15 @@ def test_every_variable_it_names_is_an_option_s() -> None:
     assert set(re.findall(r"TANDEM_[A-Z_]+", TEXT)) <= options
 
 
+def test_every_option_is_in_it_but_those_that_it_decides_itself() -> None:
+    decided = {"port", "host", "data_dir"}  # the container's own address and folder
+    decided |= {"validators", "executors", "workers"}  # how many services there are, and `--scale worker=N`
+    decided |= {"json", "quiet"}  # how a terminal looks
+    options = {option.name for option in up.params if option.envvar}
+    named = {name.removeprefix("TANDEM_").lower() for service in SERVICES.values() for name in service["environment"]}
+    assert named == options - decided
+
+
 def test_a_variable_has_the_same_name_inside_and_outside() -> None:
     for service in SERVICES.values():
         for name, value in service["environment"].items():

@@ -127,6 +127,25 @@ def test_status_without_a_chain_says_what_to_do() -> None:
     assert "Traceback" not in shown.stderr
 
 
+def test_the_command_alone_prints_its_help() -> None:
+    shown = tandem()
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("Usage: tandem [OPTIONS] COMMAND")
+
+
+def test_the_programs_of_the_folder_it_is_typed_in_are_left_alone(tmp_path: Path) -> None:
+    for room in ("chain", "consensus", "execution", "storage", "rpc", "node", "json", "click"):
+        (tmp_path / f"{room}.py").write_text("raise SystemExit('a file of the user was run')")
+    command = [str(PROJECT / "scripts" / "up"), "--port", "0", "--json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+    assert '"event": "ready"' in first
+
+
 def test_a_taken_port_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

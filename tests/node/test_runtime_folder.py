@@ -2,14 +2,17 @@
 
 import fcntl
 import os
+import socket
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from node import folder as data
-from node.runtime_folder import LOCK, PREFIX, SETTLED_AFTER_S, runtime_folder
-from node.settings import Settings
+from node.endpoints import LocalEndpoints
+from node.errors import BadTemporaryFolder
+from node.runtime_folder import LOCK, MAX_PATH_BYTES, PREFIX, SETTLED_AFTER_S, runtime_folder
+from node.settings import MAX_VALIDATORS, Settings
 
 
 @pytest.fixture
@@ -63,3 +66,28 @@ def test_a_chain_that_somebody_keeps_beside_them_is_never_taken_for_one(parent: 
     aged(kept, 2 * SETTLED_AFTER_S)
     with runtime_folder():
         assert data.open_folder(kept).path == kept
+
+
+def test_a_folder_whose_name_is_too_long_for_sockets_is_refused_and_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = tmp_path / ("x" * MAX_PATH_BYTES)
+    parent.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(parent))
+    with pytest.raises(BadTemporaryFolder, match="too long a name to hold sockets: set TMPDIR"), runtime_folder():
+        pass
+    assert list(parent.iterdir()) == []
+
+
+def test_every_socket_fits_into_the_longest_folder_allowed() -> None:
+    folder = "/" + "x" * (MAX_PATH_BYTES - 1)
+    path = LocalEndpoints(Path(folder)).validator(MAX_VALIDATORS).removeprefix("ipc://")
+    with socket.socket(socket.AF_UNIX) as probe, pytest.raises(FileNotFoundError):  # and not "path too long"
+        probe.connect(path)
+
+
+def test_where_no_folder_can_be_made_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    words = r"cannot make a temporary folder: No such file .* set TMPDIR"
+    with pytest.raises(BadTemporaryFolder, match=words), runtime_folder():
+        pass
