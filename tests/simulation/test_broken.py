@@ -15,7 +15,7 @@ from tests.simulation.running import run
 from tests.simulation.twins_drawing import DEPARTING, sample
 from tests.simulation.twins_world import run_twins
 
-MOST = 400
+MOST = 600
 
 
 def first_caught(scenarios: list[Callable[[], object]], seen: str) -> tuple[int, str]:
@@ -45,7 +45,7 @@ FORK = "two proposals are committed"
     ("breakage", "rules", "scenarios", "bound", "seen"),
     [
         ("votes without the lock check", "hotstuff-2", by_departures, 80, FORK),
-        ("votes without the lock check", "hotstuff-3", by_departures, 300, FORK),
+        ("votes without the lock check", "hotstuff-3", by_departures, 600, FORK),
         ("commits one certificate early", "hotstuff-2", by_departures, 10, FORK),
         ("commits one certificate early", "hotstuff-3", by_departures, 80, FORK),
         ("commits one certificate early", "hotstuff-2", by_seeds, 60, FORK),
