@@ -142,3 +142,21 @@ def test_all_of_them_losing_power_at_once_forgets_nothing_that_was_committed() -
     world.run_until_quiet()
     check_all_included(world, offered)
     check_quiet_and_agreed(world)
+
+
+@every_rule_set
+@pytest.mark.parametrize("stakes", [(), (40, 30, 20, 10)], ids=str)
+def test_a_validator_that_equivocates_on_request_in_every_turn_harms_nobody(
+    stakes: tuple[int, ...], rules: str
+) -> None:
+    """What `tandem validator equivocate` does, with the oracles looking on."""
+    world = World(7, Chain(stakes=stakes, rules=rules))
+    liar = world.nodes[1]
+    liar.watched = False
+    world.start()
+    liar.replica.equivocator.begin(1_000)
+    offered = offer_load(world, transactions=40, over_ms=400)
+    world.run_until_quiet()
+    check_all_included(world, offered)
+    check_quiet_and_agreed(world)
+    assert world.counts["rivals of another proposal"] > 5
