@@ -20,6 +20,8 @@ OUTSTANDING = 16_384
 WARM_UP = 1_000
 PAUSE_SECONDS = 0.1
 """Long enough for the validators to fall silent."""
+COMPACTION_SECONDS = 2.0
+"""As long as LevelDB goes on with its files after a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ async def _throughput(world: OrderingWorld, signed: Sequence[PooledTransaction])
 
 async def _idle(world: OrderingWorld, seconds: float) -> Figure:
     """CPU of all validators together, after the load."""
-    await asyncio.sleep(PAUSE_SECONDS)
+    await asyncio.sleep(COMPACTION_SECONDS)
     before = world.validators.usage().cpu_seconds
     await asyncio.sleep(seconds)
     used = sum(world.validators.usage().cpu_seconds) - sum(before)

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -117,13 +117,17 @@ def running_validators(chain: OrderingChain, profiles: Path | None) -> Iterator[
 
 def _plan(chain: OrderingChain, path: Path) -> Plan:
     settings = Settings(
-        validators=chain.validators, executors=chain.executors, gas_limit=GAS_LIMIT, log_level="warning", quiet=True
+        validators=chain.validators,
+        consensus=chain.consensus,
+        executors=chain.executors,
+        gas_limit=GAS_LIMIT,
+        log_level="warning",
+        quiet=True,
     )
     data, sockets = path / "data", path / "sockets"
     data.mkdir()
     sockets.mkdir()
     folder = folders.create(data, settings, durable=chain.durable)
-    folder = replace(folder, genesis=replace(folder.genesis, rules=chain.consensus))
     faults = str(path / "faults")
     return Plan(settings, folder, LocalEndpoints(sockets), None, None, None, None, faults_file=faults)
 
