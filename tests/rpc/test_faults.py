@@ -84,6 +84,18 @@ async def test_a_validator_that_comes_back_is_told(client: Client, chain: FakeCh
     assert (await client.result("tandem_network"))["notTold"] == []
 
 
+async def test_a_validator_that_started_again_is_told_again(
+    client: Client, chain: FakeChain, process: RpcProcess
+) -> None:
+    await client.result("tandem_setDelay", 1, "50ms")
+    before = len(told(chain.validator(2)))
+    process.node.network.validator_joined(ValidatorIndex(2))
+    assert (await client.result("tandem_network"))["notTold"] == [2]
+    await turns()
+    assert len(told(chain.validator(2))) == before + 1
+    assert (await client.result("tandem_network"))["notTold"] == []
+
+
 async def test_a_validator_that_does_not_answer_holds_nothing_up(
     chain: FakeChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
