@@ -135,8 +135,10 @@ class Mempool:
             if not _outbids(transaction, replaced.transaction):
                 return "replacement transaction underpriced"
             self._evict(replaced, f"replaced by 0x{transaction.hash.hex()}", changes)
-        elif not self._make_room(transaction, changes):
-            return "txpool is full"
+        else:
+            refusal = self._make_room(transaction, changes)
+            if refusal is not None:
+                return refusal
         self._arrivals += 1
         entry = Entry(transaction, self._arrivals)
         self._insert(entry)
@@ -149,13 +151,16 @@ class Mempool:
             self._tally(queue)
         return None
 
-    def _make_room(self, newcomer: PooledTransaction, changes: MempoolChanges) -> bool:
-        """Evicts the transactions that pay least, if the newcomer pays more."""
+    def _make_room(self, newcomer: PooledTransaction, changes: MempoolChanges) -> str | None:
+        """Evicts the transactions that pay least, if the newcomer pays more; else the refusal, in geth's words."""
         skipped = []
-        room = True
+        refusal = None
         while len(self._entries) >= self._limits.transactions or self._bytes + len(newcomer.raw) > self._limits.bytes:
-            if not self._cheapest or self._cheapest[0][:2] >= _price(newcomer):
-                room = False
+            if not self._cheapest:
+                refusal = "txpool is full"
+                break
+            if self._cheapest[0][:2] >= _price(newcomer):
+                refusal = "transaction underpriced"
                 break
             candidate = heapq.heappop(self._cheapest)
             entry = self._entries.get(candidate[3])
@@ -167,7 +172,7 @@ class Mempool:
             self._evict(entry, "evicted: the mempool is full and this transaction pays least", changes)
         for candidate in skipped:
             heapq.heappush(self._cheapest, candidate)
-        return room
+        return refusal
 
     # Results
 

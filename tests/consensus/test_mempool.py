@@ -238,7 +238,7 @@ def test_a_full_mempool_gives_up_the_cheapest_for_a_better_one_only() -> None:
     mempool = pool(limits=MempoolLimits(transactions=2))
     admit(mempool, transfer(0, 0, tip=10), transfer(1, 0, tip=20))
     cheaper = transfer(2, 0, tip=5)
-    assert admit(mempool, cheaper).refused == [(cheaper.hash, "txpool is full")]
+    assert admit(mempool, cheaper).refused == [(cheaper.hash, "transaction underpriced")]
     changes = admit(mempool, transfer(3, 0, tip=30))
     assert [hash for hash, _ in changes.evicted] == [transfer(0, 0, tip=10).hash]
     assert len(mempool) == 2
@@ -252,11 +252,19 @@ def test_a_full_mempool_keeps_what_is_in_a_proposed_block() -> None:
     assert [hash for hash, _ in changes.evicted] == [transfer(1, 0, tip=20).hash]
 
 
+def test_a_mempool_full_of_what_is_in_proposed_blocks_has_no_room_at_any_price() -> None:
+    mempool = pool(limits=MempoolLimits(transactions=1))
+    admit(mempool, transfer(0, 0, tip=10))
+    mempool.follow([block(1, transfer(0, 0, tip=10))])
+    better = transfer(3, 0, tip=30)
+    assert admit(mempool, better).refused == [(better.hash, "txpool is full")]
+
+
 def test_bytes_are_bounded_too() -> None:
     size = len(transfer(0, 0).raw)
     mempool = pool(limits=MempoolLimits(bytes=2 * size + 1))
     admit(mempool, transfer(0, 0), transfer(1, 0))
-    assert admit(mempool, transfer(2, 0)).refused == [(transfer(2, 0).hash, "txpool is full")]
+    assert admit(mempool, transfer(2, 0)).refused == [(transfer(2, 0).hash, "transaction underpriced")]
     assert mempool.size_bytes == 2 * size
 
 

@@ -4,6 +4,7 @@ A fee cap below the base fee is no reason to refuse. geth keeps such a transacti
 fall; it refuses only a tip below its own minimum of 1 wei. Those waiting transactions serve here to test replacement.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from tests.e2e.accounts import ETHER, GWEI, Purse, receipts_of
+from tests.e2e.chain_process import chain
 from tests.e2e.json_rpc import JsonRpc, RpcError
 
 BALANCE = 10**17
@@ -151,9 +153,14 @@ def test_what_already_waits_counts_against_the_balance(send: Send) -> None:
     assert message == f"insufficient funds for gas * price + value: {figures}"
 
 
-def test_more_gas_than_a_block_has_is_refused(rpc: JsonRpc, send: Send) -> None:
-    gas_limit = int(rpc.call("eth_getBlockByNumber", "latest", False)["gasLimit"], 16)
-    assert _refused(lambda: send(gas=gas_limit + 1)) == "exceeds block gas limit"
+def test_more_gas_than_osaka_allows_a_transaction_is_refused(send: Send) -> None:
+    assert _refused(lambda: send(gas=2**24 + 1)) == "transaction gas limit too high (cap: 16777216, tx: 16777217)"
+
+
+def test_more_gas_than_a_block_has_is_refused(account: LocalAccount) -> None:
+    too_much = _raw(account, gas=10_000_001)
+    with chain("--gas-limit", "10000000") as running, contextlib.closing(running.rpc()) as small:
+        assert _refused(lambda: small.call("eth_sendRawTransaction", too_much)) == "exceeds block gas limit"
 
 
 def test_less_gas_than_the_transaction_itself_needs_is_refused(send: Send) -> None:
