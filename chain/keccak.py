@@ -5,7 +5,7 @@ from sha3 import keccak_256
 from chain.types import Hash32
 
 
-def keccak256(data: bytes) -> Hash32:
+def keccak256(data: bytes | bytearray) -> Hash32:
     """The keccak-256 digest of `data`, 32 bytes."""
     return Hash32(keccak_256(data).digest())
 

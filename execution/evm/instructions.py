@@ -111,9 +111,14 @@ def keccak(frame: "Computation") -> None:
 
 
 def hash_of_memory(frame: "Computation", start: int, size: int) -> int:
-    frame.extend_memory(start, size)
-    frame.charge((size + 31) // 32 * HASH_WORD_GAS)
-    return int.from_bytes(keccak256(bytes(frame.memory[start : start + size])), "big")
+    memory, end = frame.memory, start + size
+    if end > len(memory):
+        frame.extend_memory(start, size)
+    gas = frame.gas - (size + 31) // 32 * HASH_WORD_GAS
+    if gas < 0:
+        raise OutOfGas("out of gas")
+    frame.gas = gas
+    return int.from_bytes(keccak256(memory[start:end]), "big")
 
 
 def balance(frame: "Computation") -> None:

@@ -1,4 +1,4 @@
-"""The command line: `scripts/bench rpc`, `scripts/bench consensus`, `scripts/bench faults`."""
+"""The command line: `scripts/bench rpc`, `consensus`, `faults` and `evm`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import click
 import uvloop
 
 from consensus.registry import RULE_SETS
+from scripts.benchmarks.evm import EVMS, EvmLoad, EvmSubject, measure_evm
 from scripts.benchmarks.faults import costs_as_json, costs_as_table, measure_faults
 from scripts.benchmarks.http_client import HttpError, RpcError
 from scripts.benchmarks.measurements import GROUPS, Load, measure
@@ -206,6 +207,21 @@ def faults(rule_sets: tuple[str, ...], seconds: float, wants_json: bool) -> None
         except FAILURES as error:
             raise click.ClickException(f"{rules}: {error}") from error
     click.echo(costs_as_json(costs) if wants_json else costs_as_table(costs))
+
+
+@main.command()
+@click.option("--transactions", default=600, show_default=True, type=click.IntRange(10), help="Transfers in a round.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
+def evm(transactions: int, wants_json: bool) -> None:
+    """Measure the EVM alone: compiled, interpreted, and py-evm as it comes, in one process.
+
+    The ratio beside a figure says how many times faster the compiled one is.
+    """
+    load, results = EvmLoad(transactions), []
+    for subject in map(EvmSubject, EVMS):
+        click.echo(f"measuring {subject.name} …", err=True)
+        results.append(Result(subject, list(measure_evm(subject, load))))
+    click.echo(as_json(results, load) if wants_json else as_table(results))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
+from scripts.benchmarks.evm import EvmLoad, EvmSubject
 from scripts.benchmarks.measurements import Figure, Load
 from scripts.benchmarks.node_process import MeasuredNode
 from scripts.benchmarks.ordering import OrderingLoad
 from scripts.benchmarks.validators import OrderingChain
 
-Subject: TypeAlias = MeasuredNode | OrderingChain
+Subject: TypeAlias = MeasuredNode | OrderingChain | EvmSubject
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Result:
         return next((figure for figure in self.figures if figure.name == name), None)
 
 
-def as_json(results: Sequence[Result], load: Load | OrderingLoad) -> str:
+def as_json(results: Sequence[Result], load: Load | OrderingLoad | EvmLoad) -> str:
     measured = [{**asdict(result.subject), "figures": [asdict(f) for f in result.figures]} for result in results]
     return json.dumps({"load": asdict(load), "measured": measured}, indent=2, ensure_ascii=False)
 
@@ -58,7 +59,9 @@ def _cell(first: Result, result: Result, name: str) -> str:
     if result is first or reference is None or not figure.value or not reference.value:
         return shown
     # Of a duration less is better, of a rate more.
-    ratio = figure.value / reference.value if figure.unit in ("s", "ms", "bytes") else reference.value / figure.value
+    ratio = (
+        figure.value / reference.value if figure.unit in ("s", "ms", "us", "bytes") else reference.value / figure.value
+    )
     return f"{shown} ({ratio:.2f}x)"
 
 

@@ -81,3 +81,11 @@ def test_the_benchmark_of_faults_measures_each_of_them() -> None:
     costs = json.loads(output)["hotstuff-2"]
     assert len(costs) == 10
     assert all(cost["transfers"] > 0 and cost["longest"] >= cost["p50"] > 0 for cost in costs)
+
+
+def test_the_benchmark_of_the_evm_runs_the_same_work_three_ways() -> None:
+    measured = json.loads(_bench("--transactions", "10", "--json", kind="evm"))["measured"]
+    assert [subject["name"] for subject in measured] == ["compiled", "interpreter", "py-evm"]
+    works = [[figure["name"] for figure in subject["figures"]] for subject in measured]
+    assert works[0] == works[1] == works[2]
+    assert len(works[0]) == 5
