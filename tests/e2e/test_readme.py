@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from node.main import cli
@@ -14,6 +15,7 @@ from tests.e2e.npm_packages import NpmPackages
 from tests.e2e.running_node import PROJECT, Node
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 SHOWN_URL = "http://127.0.0.1:8545"
 
 
@@ -73,3 +75,10 @@ def test_every_option_in_the_readme_exists() -> None:
         assert option in help_text, option
     for option in set(re.findall(r"(--[a-z-]+)", help_text)) - {"--help"}:
         assert option in README, f"{option} is not in the README"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            assert (page.parent / link).exists(), link
