@@ -53,7 +53,7 @@ class Fetching:
 
     def peer_connected(self, peer: ValidatorIndex) -> None:
         """What was asked of a peer before its link broke is lost, and silence before that says nothing of this one."""
-        if self._catchup.target is not None and (self._catchup.silent or self._catchup.asked == peer):
+        if self._catchup.target is not None and (self._catchup.silent or self._catchup.asked in (None, peer)):
             self._catchup.start_over()
             self._ask(peer)
 

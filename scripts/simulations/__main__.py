@@ -28,7 +28,12 @@ PROGRESS_EVERY_S = 10
 @click.option("--processes", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1, 256))
 @click.option("--seed", metavar="N", type=click.IntRange(0), help="Run the scenario of this seed again.")
 @click.option("--twin", metavar="N", type=click.IntRange(0), help="Run this Twins scenario again.")
-@click.option("--scenario", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--scenario",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Run a stored scenario again.",
+)
 def main(
     seeds: int,
     twins: int,

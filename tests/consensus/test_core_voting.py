@@ -193,6 +193,15 @@ def test_a_peer_that_connects_is_asked_at_once_for_what_nobody_answered() -> Non
     assert len(sent(world.handle(PeerConnected(ValidatorIndex(2))), FetchProposals)) == 1, "its link broke again"
 
 
+def test_a_peer_that_connects_is_asked_when_the_last_answer_led_nowhere() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.receive(SyncInfo(world.certificate(first), None), sender=3)
+    assert not sent(world.receive(Proposals((), None), sender=3), FetchProposals)
+    commands = world.handle(PeerConnected(ValidatorIndex(2)))
+    assert [c.to for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals)] == [(2,)]
+
+
 def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:
     world = LoneCore()
     first = world.proposal(1)
