@@ -117,6 +117,36 @@ def test_a_forged_timeout_certificate_is_refused_even_if_it_is_of_the_round_befo
     assert reasons(world.propose(proposal)) == ["InvalidCertificate"]
 
 
+def test_a_timeout_certificate_with_an_invented_claim_does_not_cost_the_next_leader_its_turn() -> None:
+    """A liar that is quick enough puts its own timeout, and a claim that nobody can meet, with those of two others."""
+    world = LoneCore(me=3)
+    first = world.proposal(1)
+    world.propose(first)
+    known = world.certificate(first)
+    world.receive(SyncInfo(known, world.timeout_certificate(3, (1, 1, 1))))
+    world.receive(SyncInfo(known, world.timeout_certificate(5, (1, 1, 1))))
+    world.payload.waiting = (b"a transaction",)
+    poisoned = world.timeout_certificate(6, (5, 1, 1))
+    liars_own = Timeout(poisoned.round, known, poisoned, world.signed_timeout(6, by=1, highest=1))
+    liars_proposal = world.proposal(7, known, poisoned, makes_block=False)
+    for message in (SyncInfo(known, poisoned), liars_own, world.signed(liars_proposal)):
+        assert reasons(world.receive(message, sender=1)) == ["InvalidCertificate"]
+    assert world.core.status().round == 6
+    (proposed,) = sent(world.receive(SyncInfo(known, world.timeout_certificate(6, (1, 1, 1)))), ProposalMessage)
+    assert proposed.proposal.round == 7
+
+
+def test_a_timeout_certificate_without_the_certificate_its_signers_had_is_refused() -> None:
+    """Else whoever passes it on alone keeps the next leader from proposing."""
+    world = LoneCore(me=3)
+    first = world.proposal(1)
+    world.propose(first)
+    ended = world.timeout_certificate(2, (0, 1, 0))
+    assert reasons(world.receive(SyncInfo(world.genesis_certificate(), ended))) == ["InvalidCertificate"]
+    assert reasons(world.receive(SyncInfo(world.certificate(first), ended))) == []
+    assert world.core.status().round == 3
+
+
 def test_a_timeout_that_signs_another_round_than_its_certificate_is_refused() -> None:
     world = LoneCore(me=0)
     first = world.proposal(1)
