@@ -49,16 +49,16 @@ class Synchronizer:
     def learn(self, certificate: Certificate, timeout_certificate: TimeoutCertificate | None) -> None:
         """Checks both before acting on either. Raises `Rejected` subclasses.
 
-        A timeout certificate must come with a certificate as new as its signers claim to know. One signer's claim may
-        be invented, and whoever believed it could propose nothing in the next round (Diem's timeout certificates hold
-        that certificate for the same reason). Honest peers always have it: it came with each timeout they counted.
+        The certificate that a timeout certificate claims must be known here, or come with it: a signer may have made
+        its claim up, and whoever believed it could not propose in the next round (Diem's timeout certificates hold that
+        certificate for the same reason). Honest peers always have it, since each timeout they counted came with one.
         """
         self._authenticator.check_certificate(certificate)
         if timeout_certificate is not None:
             self._authenticator.check_timeout_certificate(timeout_certificate)
             claimed = timeout_certificate.highest_certificate_round
-            if certificate.round < claimed:
-                raise InvalidCertificate(f"timeouts that claim a certificate of round {claimed}, without it")
+            if claimed > max(certificate.round, self._state.safety.highest.round):
+                raise InvalidCertificate(f"timeouts that claim a certificate of round {claimed}, which is not known")
         self._state.learn_certificate(certificate)
         if timeout_certificate is not None:
             self._state.learn_timeout_certificate(timeout_certificate)
