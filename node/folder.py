@@ -23,7 +23,7 @@ from chain.codec import MessageError, decode_value, encode_value
 from chain.genesis import Genesis
 from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
-from node.errors import BadDataFolder
+from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.settings import Settings, stake_text
 
@@ -157,7 +157,13 @@ def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
     if settings is not None:
         _check_fit(path, settings, genesis, about)
     mnemonic = str(about["mnemonic"])
-    accounts = development_accounts(mnemonic, int(about["accounts"]))
+    try:
+        Settings(accounts=int(about["accounts"])).checked()
+        accounts = development_accounts(mnemonic, int(about["accounts"]))
+    except BadSetting as error:
+        raise BadDataFolder(
+            f"{path / 'chain.json'} is damaged ({error}): put back a copy, or give another --data-dir"
+        ) from error
     return DataFolder(path, genesis, mnemonic, accounts, durable=True)
 
 

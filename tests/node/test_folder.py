@@ -30,6 +30,15 @@ def test_an_invalid_mnemonic_is_refused(tmp_path: Path) -> None:
         data.create_or_open(tmp_path, Settings(mnemonic="test test test"))
 
 
+@pytest.mark.parametrize(("name", "value"), [("accounts", -5), ("accounts", 5_000), ("mnemonic", "test test test")])
+def test_a_chain_file_with_impossible_values_is_damaged(name: str, value: object, tmp_path: Path) -> None:
+    data.create_or_open(tmp_path, Settings())
+    file = tmp_path / "chain.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
+    with pytest.raises(BadDataFolder, match=f"{file} is damaged"):
+        data.create_or_open(tmp_path, Settings())
+
+
 def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     data.create_or_open(tmp_path, Settings())
     assert (tmp_path / "validator-0" / "key").stat().st_mode & 0o077 == 0
