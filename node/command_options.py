@@ -16,6 +16,18 @@ PATH = click.Path(path_type=Path, readable=False)
 """Unchecked: who reads it says what is wrong, and what to do."""
 
 
+class CommandGroup(click.Group):
+    """A group that says where options belong when one of a command's stands before the command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        place = next((place for place, word in enumerate(args) if word in self.commands), 0)
+        if place and args[0].startswith("--") and args[0].partition("=")[0] not in own:
+            typed = " ".join([ctx.command_path, *args[place:], *args[:place]])
+            raise click.UsageError(f"options stand after the command: {typed}", ctx)
+        return super().parse_args(ctx, args)
+
+
 class Stake(click.ParamType[tuple[int, ...]]):
     """Whole numbers with commas between; in the settings file also a list of them."""
 

@@ -4,17 +4,34 @@ from typing import Any
 
 import click
 
-from node.command_options import for_running_chain
+from node.command_options import CommandGroup, for_running_chain
 from node.running_chain import ask
 
-VALIDATOR = click.IntRange(0)
+
+class _Validator(click.ParamType[int]):
+    """A validator by its number, or by the name that `tandem status` gives it."""
+
+    name = "validator"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = str(value).removeprefix("validator-")
+        if not (number.isascii() and number.isdecimal()):
+            raise click.BadParameter(f"{value!r} is no validator: give its number, such as 2", ctx)
+        return int(number)
 
 
-class _ShownByDefault(click.Group):
+VALIDATOR = _Validator()
+
+
+class _ShownByDefault(CommandGroup):
     """A group that means `show` where no command is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        named = args and (
+            any(word in self.commands for word in args)
+            or not args[0].startswith("-")
+            or args[0] in ctx.help_option_names
+        )
         return super().parse_args(ctx, args if named else ["show", *args])
 
 
@@ -74,7 +91,7 @@ def drop(url: str, validator: int, percentage: str) -> None:
     _say(ask(url, "tandem_setDropRate", validator, percentage))
 
 
-@click.group(short_help="Kill, pause, resume or restart a validator, or have it lie.")
+@click.group(cls=CommandGroup, short_help="Kill, pause, resume or restart a validator, or have it lie.")
 def validator() -> None:
     """Break a validator of a running chain on purpose."""
 

@@ -9,7 +9,7 @@ import click
 
 from chain.forks import Fork
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
-from node.command_options import DEFAULTS, PATH, Stake, config_option, for_running_chain, option
+from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_option, for_running_chain, option
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
@@ -20,7 +20,7 @@ ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Group(click.Group):
+class _Group(CommandGroup):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
