@@ -63,6 +63,7 @@ class NetworkControl:
         except OSError as error:
             raise ServerError(f"cannot keep the network faults: {error}") from error
         self._in_force = changed
+        log.warning("ON REQUEST the network between the validators: %s", _described(faults))
         answers = [self._tell(index) for index, link in self._validators.items() if link.connected]
         try:
             async with asyncio.timeout(TELL_TIMEOUT_S):
@@ -95,3 +96,11 @@ class NetworkControl:
             log.info("validator %d was not told of the network faults: %s", index, error)
         finally:
             self._telling.pop(index).set()
+
+
+def _described(faults: NetworkFaults) -> str:
+    parts = [",".join(map(str, group)) for group in faults.groups]
+    said = [f"partition {(' > ' if faults.one_way else ' / ').join(parts)}"] if parts else []
+    said += [f"{index} delayed by {delay_ms}ms" for index, delay_ms in sorted(faults.delays_ms.items())]
+    said += [f"{index} loses {percent:g}%" for index, percent in sorted(faults.drops_percent.items())]
+    return "; ".join(said) or "whole"

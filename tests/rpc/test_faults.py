@@ -63,6 +63,24 @@ async def test_healing_ends_all_of_them(client: Client, chain: FakeChain) -> Non
     assert told(chain.validator(0))[-1] == NetworkFaults()
 
 
+async def test_the_log_says_what_was_broken_on_request(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    await client.result("tandem_partition", [[0, 1]])
+    await client.result("tandem_setDelay", 2, "200ms")
+    await client.result("tandem_setDropRate", 1, "12.5%")
+    await client.result("tandem_partition", [[3]], True)
+    await client.result("tandem_heal")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"ON REQUEST the network between the validators: {state}"
+        for state in (
+            "partition 0,1 / 2,3",
+            "partition 0,1 / 2,3; 2 delayed by 200ms",
+            "partition 0,1 / 2,3; 2 delayed by 200ms; 1 loses 12.5%",
+            "partition 3 > 0,1,2; 2 delayed by 200ms; 1 loses 12.5%",
+            "whole",
+        )
+    ]
+
+
 async def test_what_is_in_force_outlives_rpc(client: Client, chain: FakeChain) -> None:
     await client.result("tandem_partition", [[3]])
     again = NetworkControl(chain.validators, chain.faults)
