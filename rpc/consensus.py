@@ -127,11 +127,13 @@ def merged(seen: Iterable[Sequence[SeenCertificate]]) -> list[SeenCertificate]:
 
 
 def equivocations(said: Iterable[ConsensusNews]) -> list[JsonObject]:
-    """Who was caught signing two things for one round, and how often, by all validators together."""
+    """Who was caught signing two things for one round, and how often: as often as the validator says that caught it
+    most, because each catches the same lies.
+    """
     times: dict[int, int] = {}
     for rejection in (rejection for news in said for rejection in news.rejections):
         if rejection.reason == "Equivocation":
-            times[rejection.peer] = times.get(rejection.peer, 0) + rejection.times
+            times[rejection.peer] = max(times.get(rejection.peer, 0), rejection.times)
     return [{"validator": peer, "times": count} for peer, count in sorted(times.items())]
 
 
