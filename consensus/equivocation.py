@@ -47,7 +47,7 @@ class Equivocator:
         if len(self._others) + 1 < FEWEST_VALIDATORS:
             raise CannotEquivocate(len(self._others) + 1, FEWEST_VALIDATORS)
         self.turns = turns
-        log.warning("ON REQUEST this validator signs two different proposals in its next %d turns", turns)
+        log.warning("ON REQUEST this validator signs two different proposals when it leads, turns: %d", turns)
 
     def addressed(self, said: Send) -> Iterator[tuple[ValidatorIndex, PeerMessage]]:
         """What the core says, as it goes out to each."""

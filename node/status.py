@@ -85,5 +85,5 @@ def _validator_row(validator: dict[str, Any]) -> str:
         f"{validator['index']:<9}{validator['round']:>7}{validator['leader']:>8}{heights['committed']:>11}"
         f"{heights['verified']:>10}{validator['mempool']['transactions']:>9}{validator['timeouts']:>10}"
         f"{validator['connectedPeers']:>7}{validator['queuedBytes']:>14}{validator['droppedFrames']:>9}"
-        f"{f'   equivocates in {lies} turns' if lies else ''}"
+        f"{f'   equivocates, turns left: {lies}' if lies else ''}"
     )

@@ -23,7 +23,7 @@ FAILURES = (NodeDidNotStart, TransactionsLost, HttpError, RpcError, OSError)
 ORDERING_FAILURES = (TransactionsLost, TransactionRefused, ValidatorsDisagree, ValidatorEnded, OSError)
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Measure a chain."""
 

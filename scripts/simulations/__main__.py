@@ -19,13 +19,20 @@ SEEDS, TWINS = 2_000, 1_000
 PROGRESS_EVERY_S = 10
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--seeds", default=0, metavar="N", type=click.IntRange(0), help="Scenarios drawn from seeds.")
 @click.option("--twins", default=0, metavar="N", type=click.IntRange(0), help="Twins scenarios.")
 @click.option("--minutes", default=0.0, metavar="M", type=click.FloatRange(0), help="Go on for at least so long.")
 @click.option("--first", default=0, metavar="N", type=click.IntRange(0), help="The first seed and Twins scenario.")
 @click.option("--rules", type=click.Choice(sorted(RULE_SETS)), help="Only this rule set; without it, all by turns.")
-@click.option("--processes", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1, 256))
+@click.option(
+    "--processes",
+    default=os.cpu_count() or 1,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(1, 256),
+    help="Run so many scenarios at a time.",
+)
 @click.option("--seed", metavar="N", type=click.IntRange(0), help="Run the scenario of this seed again.")
 @click.option("--twin", metavar="N", type=click.IntRange(0), help="Run this Twins scenario again.")
 @click.option(

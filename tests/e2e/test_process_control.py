@@ -166,9 +166,9 @@ def test_a_validator_that_is_to_equivocate_is_shown(running: ChainProcess, rpc: 
     wait_until(lambda: all(row["connected"] for row in rpc.call("tandem_status")["validators"]), "all answer")
     told = tandem(running, "validator", "equivocate", "1", "--turns", "1000").stdout
     assert told == "validator 1 signs two different proposals in its next 1000 turns\n"
-    wait_until(lambda: "   equivocates in " in tandem(running, "status").stdout, "the status says so")
+    wait_until(lambda: "   equivocates, turns left: " in tandem(running, "status").stdout, "the status says so")
     rpc.call("tandem_restartValidator", 1)
-    wait_until(lambda: "   equivocates in " not in tandem(running, "status").stdout, "a restart ends it")
+    wait_until(lambda: "   equivocates, turns left: " not in tandem(running, "status").stdout, "a restart ends it")
 
 
 @pytest.mark.parametrize(
