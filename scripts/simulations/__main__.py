@@ -1,5 +1,6 @@
 """The command line: `scripts/simulate`."""
 
+import contextlib
 import os
 import re
 import sys
@@ -54,16 +55,18 @@ def main(
 ) -> None:
     """Simulate consensus under faults, lies and partitions, and say what that covered.
 
-    Without options: the 2,000 seeds and 1,000 Twins scenarios of the tests. A scenario that breaks a promise is stored
-    in tests/simulation/regressions, where the tests replay it for ever, and the exit status is 1.
+    Without options: the 2,000 seeds and 1,000 Twins scenarios of the tests. A scenario that breaks a promise is told at
+    once and stored in tests/simulation/regressions, where the tests replay it for ever; the exit status is 1. Ctrl-C
+    ends the run with the report of what it covered.
     """
     started = time.monotonic()
     total = Tally()
-    for tally in _tallies(Plan(seeds, twins, first, minutes * 60, rules), processes, seed, twin, scenario):
-        total.add(tally)
+    with contextlib.suppress(KeyboardInterrupt):  # what was covered until then is worth telling
+        for tally in _tallies(Plan(seeds, twins, first, minutes * 60, rules), processes, seed, twin, scenario):
+            total.add(tally)
+            for failure in tally.failures:
+                click.echo(f"{failure}\nstored in {_store(failure)}")
     click.echo("\n".join(lines(total, time.monotonic() - started)))
-    for failure in total.failures:
-        click.echo(f"stored in {_store(failure)}")
     sys.exit(1 if total.failures else 0)
 
 

@@ -35,8 +35,6 @@ def lines(tally: Tally, seconds: float) -> Iterator[str]:
         yield from _table(title, named)
     yield from _shares("Rounds from one commit to the next", tally.rounds_between_commits)
     yield from _shares("Rounds from the repair to the next commit", tally.rounds_to_recover)
-    for failure in tally.failures:
-        yield f"\n{failure}"
 
 
 def _table(title: str, counts: dict[str, int]) -> Iterator[str]:
