@@ -24,6 +24,8 @@ class Catchup:
         self._owing: Counter[ValidatorIndex] = Counter()
         self.reached: Hash32 | None = None
         self._attempts = 0
+        self._requests = 0
+        self._last_request: dict[ValidatorIndex, int] = {}
 
     @property
     def timeout_ms(self) -> int:
@@ -49,15 +51,17 @@ class Catchup:
             self.orphan = orphan
 
     def next_peer(self) -> ValidatorIndex | None:
-        """Whom to ask after a silence: the signers of the certificate in turn."""
+        """Whom to ask instead: of the certificate's signers the one that was asked longest ago."""
         assert self.target is not None
         signers = [vote.validator for vote in self.target.votes if vote.validator != self._me]
         self._attempts += 1
-        return signers[self._attempts % len(signers)] if signers else None
+        return min(signers, key=lambda signer: (self._last_request.get(signer, 0), signer), default=None)
 
     def ask(self, peer: ValidatorIndex) -> None:
         self.asked = peer
         self._owing[peer] += 1
+        self._requests += 1
+        self._last_request[peer] = self._requests
 
     def answered(self, peer: ValidatorIndex) -> bool:
         """Whether the peer owed an answer: it may come late, when what was missing has come another way."""

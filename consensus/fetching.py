@@ -16,6 +16,8 @@ from consensus.wire import FetchProposals, ProposalMessage, Proposals
 
 MAX_FETCHED_PROPOSALS = 256
 """The most in one answer."""
+MAX_SERVED_BYTES = 1024 * 1024
+"""The size beyond which no further proposal goes into an answer."""
 
 
 class Fetching:
@@ -52,10 +54,17 @@ class Fetching:
             self._ask(self._catchup.next_peer())
 
     def peer_connected(self, peer: ValidatorIndex) -> None:
-        """What was asked of a peer before its link broke is lost, and silence before that says nothing of this one."""
-        if self._catchup.target is not None and (self._catchup.silent or self._catchup.asked in (None, peer)):
-            self._catchup.start_over()
-            self._ask(peer)
+        """What was asked of a peer before its link broke is lost, and silence before that says nothing of this one.
+
+        Whoever connects again and again puts off no timer that runs for it already: others must get their turn.
+        """
+        catchup = self._catchup
+        if catchup.target is not None and (catchup.silent or catchup.asked in (None, peer)):
+            put_off = catchup.silent or not self._outbox.is_running(Timer.FETCH)
+            catchup.start_over()
+            self._request(peer)
+            if put_off:
+                self._start_timer()
 
     def finish_if_complete(self) -> ProposalMessage | None:
         """When all that was missing is there: the proposal that had to wait for it."""
@@ -100,7 +109,7 @@ class Fetching:
             return  # it led nowhere; whoever answers like that is not asked again before another was
         self._catchup.progressed(reached.id)
         if self._still_missing():
-            self._ask(sender)
+            self._ask(sender if _is_full(answer) else self._catchup.next_peer())
 
     def _still_missing(self) -> bool:
         target = self._catchup.target
@@ -121,11 +130,16 @@ class Fetching:
         state.learn_certificate(certificate)
 
     def _ask(self, peer: ValidatorIndex | None) -> None:
-        if peer is None:
-            return
+        if peer is not None:
+            self._request(peer)
+            self._start_timer()
+
+    def _request(self, peer: ValidatorIndex) -> None:
         known = self._known()
         self._catchup.ask(peer)
         self._outbox.send((peer,), FetchProposals(known.id, known.height, self._state.tree.root.height))
+
+    def _start_timer(self) -> None:
         self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)
 
     def _known(self) -> Node:
@@ -133,6 +147,12 @@ class Fetching:
         tree = self._state.tree
         reached = None if self._catchup.reached is None else tree.get(self._catchup.reached)
         return reached or tree.root
+
+
+def _is_full(answer: Proposals) -> bool:
+    """Whether there may be more where that came from. One that gives little at a time is not asked on and on."""
+    size = sum(map(len, answer.proposals))
+    return len(answer.proposals) == MAX_FETCHED_PROPOSALS or size >= MAX_SERVED_BYTES
 
 
 def _decoded(encoded: bytes) -> Proposal:

@@ -16,7 +16,7 @@ from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Se
 from consensus.errors import ConsensusError, StoreIncomplete, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
 from consensus.executors import Executors
-from consensus.fetching import MAX_FETCHED_PROPOSALS
+from consensus.fetching import MAX_FETCHED_PROPOSALS, MAX_SERVED_BYTES
 from consensus.leaders import LeaderSchedule
 from consensus.mempool import DEFAULT_LIMITS, Mempool, MempoolChanges, MempoolLimits
 from consensus.registry import leader_schedule, rule_set
@@ -28,8 +28,6 @@ from consensus.signatures import Signer, Verifier
 from consensus.store import KeyValue, ValidatorStore
 from consensus.wire import FetchProposals, Proposals
 
-MAX_SERVED_BYTES = 1024 * 1024
-"""The size beyond which no further proposal goes into an answer."""
 FIRST_EXECUTOR = ExecutorIndex(0)
 
 

@@ -1,9 +1,9 @@
 """Catching up: what an answer may hold, and who is asked next."""
 
 from chain.proposals import Proposal, encode_proposal
-from chain.types import Hash32
-from consensus.commands import Command, Report, Send
-from consensus.events import Started, Timer
+from chain.types import Hash32, ValidatorIndex
+from consensus.commands import Command, Report, Send, SetTimer
+from consensus.events import PeerConnected, Started, Timer
 from consensus.fetching import MAX_FETCHED_PROPOSALS
 from consensus.recovered import Recovered, new_chain
 from consensus.wire import FetchProposals, Proposals, SyncInfo
@@ -41,26 +41,53 @@ def test_certified_proposals_are_taken_in_and_what_they_commit_is_committed() ->
     assert asked(commands) == []
 
 
-def test_a_batch_that_leads_further_is_followed_by_the_next_from_the_same_peer() -> None:
-    world, proposals = behind(6)
-    commands = world.receive(answer(world, proposals[:2]), sender=3)
-    assert asked(commands) == [proposals[1].id]
-    commands = world.receive(answer(world, proposals[2:]), sender=3)
+def receivers(commands: list[Command]) -> list[int]:
+    return [peer for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals) for peer in c.to]
+
+
+def test_a_full_batch_is_followed_by_the_next_from_the_same_peer() -> None:
+    world, proposals = behind(MAX_FETCHED_PROPOSALS + 4)
+    commands = world.receive(answer(world, proposals[:MAX_FETCHED_PROPOSALS]), sender=3)
+    assert asked(commands) == [proposals[MAX_FETCHED_PROPOSALS - 1].id]
+    assert receivers(commands) == [3]
+    commands = world.receive(answer(world, proposals[MAX_FETCHED_PROPOSALS:]), sender=3)
     assert asked(commands) == []
-    assert world.core.status().round == 7
+    assert world.core.status().round == MAX_FETCHED_PROPOSALS + 5
+
+
+def test_one_that_gives_little_at_a_time_is_left_for_the_others_in_turn() -> None:
+    """Else it could keep a replica behind for ever, one proposal for each wait."""
+    world, proposals = behind(8)
+    peers = [3]
+    for proposal in proposals[:3]:
+        peers += receivers(world.receive(answer(world, [proposal]), sender=peers[-1]))
+    assert len(peers) == 4
+    assert set(peers) == {1, 2, 3}
+    commands = world.receive(answer(world, proposals[3:]), sender=peers[-1])
+    assert asked(commands) == []
+    assert world.core.status().round == 9
+
+
+def test_a_peer_that_connects_again_and_again_does_not_put_off_the_others_turn() -> None:
+    world, _ = behind(4)
+    for _ in range(5):
+        commands = world.handle(PeerConnected(ValidatorIndex(3)))
+        assert receivers(commands) == [3], "what was asked over the old link is lost"
+        assert not [c for c in commands if isinstance(c, SetTimer) and c.timer is Timer.FETCH]
+    assert receivers(world.fire(Timer.FETCH)) != [3]
 
 
 def test_a_peer_that_repeats_itself_is_left_for_another_when_the_timer_fires() -> None:
     """Else it could keep a replica from catching up for ever, at the speed of the network."""
     world, proposals = behind(6)
-    world.receive(answer(world, proposals[:2]), sender=3)
-    commands = world.receive(answer(world, proposals[:2]), sender=3)
+    (second,) = receivers(world.receive(answer(world, proposals[:2]), sender=3))
+    commands = world.receive(answer(world, proposals[:2]), sender=second)
     assert asked(commands) == []
     commands = world.fire(Timer.FETCH)
     assert asked(commands) == [proposals[1].id]
-    (other,) = [command.to for command in commands if isinstance(command, Send)]
-    assert other != (3,)
-    world.receive(answer(world, proposals[2:]), sender=other[0])
+    (third,) = receivers(commands)
+    assert third not in (second, 3)
+    world.receive(answer(world, proposals[2:]), sender=third)
     assert reasons(world.commands) == []
     assert world.core.status().round == 7
 
