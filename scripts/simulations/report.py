@@ -10,6 +10,7 @@ HAPPENED = {
     "messages": "messages between replicas",
     "messages lost": "of them lost",
     "messages repeated": "repeated",
+    "messages out of order": "arriving before an earlier one",
     "messages corrupted": "corrupted",
     "messages between partitions": "kept back by a Twins partition",
     "proposals": "different proposals",

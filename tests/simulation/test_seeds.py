@@ -64,7 +64,11 @@ def test_every_reason_to_refuse_a_message_arises(tally: Tally, reason: str) -> N
 def test_branches_compete_and_replicas_come_back(tally: Tally) -> None:
     assert tally.counts["rivals of another proposal"] > SEEDS / 5
     assert tally.counts["restarts"] > SEEDS
-    assert tally.counts["messages corrupted"] > SEEDS
+
+
+@pytest.mark.parametrize("what", ["lost", "repeated", "out of order", "corrupted"])
+def test_the_network_does_its_worst_to_many_messages(tally: Tally, what: str) -> None:
+    assert tally.counts[f"messages {what}"] > SEEDS
 
 
 def test_a_scenario_survives_its_file() -> None:

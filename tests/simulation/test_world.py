@@ -155,7 +155,7 @@ def test_a_validator_that_equivocates_on_request_in_every_turn_harms_nobody(
     liar.watched = False
     world.start()
     liar.replica.equivocator.begin(1_000)
-    offered = offer_load(world, transactions=40, over_ms=400)
+    offered = offer_load(world, transactions=80, over_ms=800)
     world.run_until_quiet()
     check_all_included(world, offered)
     check_quiet_and_agreed(world)

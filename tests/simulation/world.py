@@ -70,6 +70,7 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self._last_in_order: dict[object, int] = {}
+        self._latest_us: dict[tuple[int, int], int] = {}
         self.nodes = self.make_nodes()
         self._slots = {index: [node for node in self.nodes if node.index == index] for index in range(chain.validators)}
 
@@ -151,7 +152,9 @@ class World:
         for node in self._slots[to]:
             if self.passes(sender, node, message):
                 for copy in self.network.copies(message):
-                    self.after(self.network.delay_us(), partial(self.arrive, sender, node, copy, node.lives))
+                    delay_us = self.network.delay_us()
+                    self._note_order(sender, node, self.now_us + delay_us)
+                    self.after(delay_us, partial(self.arrive, sender, node, copy, node.lives))
 
     def passes(self, sender: Node, to: Node, message: PeerMessage) -> bool:
         """Whether a message is let onto its way at all."""
@@ -177,6 +180,11 @@ class World:
         self.network.mend()
         for node in self.nodes:
             self.greet(node)
+
+    def _note_order(self, sender: Node, to: Node, at_us: int) -> None:
+        lane = (sender.slot, to.slot)
+        self.counts["messages out of order"] += at_us < self._latest_us.get(lane, 0)
+        self._latest_us[lane] = max(at_us, self._latest_us.get(lane, 0))
 
     def _note_branch(self, proposal: Proposal) -> None:
         known = self.branches.setdefault(proposal.parent, set())
