@@ -12,7 +12,7 @@ import click
 
 from node.command_options import for_running_chain
 from node.consensus_table import lines_of
-from node.running_chain import NoChain, ask
+from node.running_chain import ChainEnded, NoChain, address_in, ask
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 OTHER_SCREEN, FIRST_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
@@ -49,11 +49,11 @@ def _show_all(url: str, show: Callable[[Any], None]) -> None:
 
 
 def _pictures(url: str) -> Iterator[Any]:
-    """Each picture as it is pushed. Raises NoChain when nobody answers, or no more."""
-    from websockets.exceptions import WebSocketException
+    """Each picture as it is pushed. Raises NoChain when nobody answers, and ChainEnded after the last one."""
+    from websockets.exceptions import ConnectionClosed, WebSocketException
     from websockets.sync.client import connect
 
-    address = "ws://" + url.removeprefix("http://")
+    address = address_in(url)._replace(scheme="ws").geturl()
     request = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["tandemConsensus"]}
     try:
         with connect(address, max_size=MAX_PICTURE_BYTES) as socket:
@@ -62,9 +62,11 @@ def _pictures(url: str) -> Iterator[Any]:
                 raise NoChain(url, "it is not Tandem")
             for message in socket:
                 yield json.loads(message)["params"]["result"]
+    except ConnectionClosed as error:
+        raise ChainEnded(url) from error
     except (OSError, WebSocketException) as error:
         raise NoChain(url, error) from error
-    raise NoChain(url, "it closed the connection")
+    raise ChainEnded(url)
 
 
 @contextlib.contextmanager

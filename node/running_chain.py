@@ -4,7 +4,7 @@ import http.client
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from node.errors import NodeError
 
@@ -18,6 +18,13 @@ class NoChain(NodeError):
         )
 
 
+class ChainEnded(NodeError):
+    """It answered, and ended while more was expected from it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"the chain at {url} ended, or its rpc started again: if it runs, give the command again")
+
+
 class RefusedByChain(NodeError):
     """The chain does not do what it was asked; it said why."""
 
@@ -27,12 +34,10 @@ class RefusedByChain(NodeError):
 
 def ask(url: str, method: str, *params: Any) -> Any:
     """The result of a JSON-RPC method. Raises NoChain, and RefusedByChain when it answers with an error."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    parts = address_in(url)
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     try:
-        if parts.scheme != "http" or parts.hostname is None:
-            raise NoChain(url, "not an http:// address")
-        connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT_S)
         connection.request("POST", parts.path or "/", body, {"Content-Type": "application/json"})
         answer = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -42,3 +47,15 @@ def ask(url: str, method: str, *params: Any) -> Any:
     if "error" in answer:
         raise RefusedByChain(str(answer["error"].get("message")))
     return answer["result"]
+
+
+def address_in(url: str) -> SplitResult:
+    """The parts of a chain's RPC address; http:// may be left out. Raises NoChain if it is none."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        usable = parts.scheme == "http" and parts.hostname is not None and parts.port != 0
+    except ValueError as error:
+        raise NoChain(url, error) from error
+    if not usable:
+        raise NoChain(url, "not an http:// address")
+    return parts

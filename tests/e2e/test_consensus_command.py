@@ -153,3 +153,30 @@ def test_a_paused_validator_is_shown_as_not_answering_and_behind(running: ChainP
         os.kill(pid, signal.SIGCONT)
     with contextlib.closing(running.rpc()) as rpc:
         wait_until(lambda: rpc.call("tandem_consensus")["validators"][3].get("behind") == 0, "it has caught up")
+
+
+def test_when_the_chain_ends_the_one_who_watches_is_told_so() -> None:
+    with chain() as ending:
+        ending.ready()
+        live = subprocess.Popen(
+            command(ending, "--json"), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert live.stdout is not None
+        live.stdout.readline()
+        ending.end()
+    _, said = live.communicate(timeout=DEADLINE_S)
+    assert live.returncode == 1
+    assert said == (
+        f"tandem: the chain at http://127.0.0.1:{ending.port} ended, or its rpc started again: "
+        "if it runs, give the command again\n"
+    )
+
+
+def test_an_address_that_is_not_http_is_refused_as_by_the_other_commands() -> None:
+    for url in ("ws://127.0.0.1:8545", "https://127.0.0.1:8545", "http://127.0.0.1:x", "http://"):
+        said = [
+            run([sys.executable, "-m", "node", name, *options, "--url", url], status=1).stderr
+            for name, *options in (("status",), ("consensus", "--once"), ("consensus", "--json"))
+        ]
+        assert said[0].startswith(f"tandem: no chain answers at {url} (")
+        assert set(said) == {said[0]}
