@@ -22,7 +22,8 @@ class CommandGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
         place = next((place for place, word in enumerate(args) if word in self.commands), 0)
-        if place and args[0].startswith("--") and args[0].partition("=")[0] not in own:
+        misplaced = place and args[0].startswith("--") and args[0].partition("=")[0] not in own
+        if misplaced and not ctx.resilient_parsing:
             typed = " ".join([ctx.command_path, *args[place:], *args[:place]])
             raise click.UsageError(f"options stand after the command: {typed}", ctx)
         return super().parse_args(ctx, args)

@@ -27,12 +27,9 @@ class _ShownByDefault(CommandGroup):
     """A group that means `show` where no command is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = args and (
-            any(word in self.commands for word in args)
-            or not args[0].startswith("-")
-            or args[0] in ctx.help_option_names
-        )
-        return super().parse_args(ctx, args if named else ["show", *args])
+        named = any(word in self.commands for word in args) or (args[:1] and not args[0].startswith("-"))
+        own = ctx.resilient_parsing or (args[:1] and args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named or own else ["show", *args])
 
 
 @click.group(cls=_ShownByDefault, short_help="Break the network between the validators, or show what is broken.")

@@ -65,3 +65,18 @@ def test_net_without_a_command_shows_the_faults(asked: list[tuple[Any, ...]]) ->
 @pytest.mark.parametrize("typed", ["net --help", "net -h", "--help", "--version", "validator --help"])
 def test_a_group_keeps_its_own_options(typed: str) -> None:
     assert CliRunner().invoke(cli, typed.split()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "completions"),
+    [
+        ("tandem net ", ["delay", "drop", "heal", "partition", "show"]),
+        ("tandem net pa", ["partition"]),
+        ("tandem validator re", ["restart", "resume"]),
+        ("tandem --port 1 status --u", []),
+    ],
+)
+def test_the_shell_completes_what_can_be_broken(typed: str, completions: list[str]) -> None:
+    words = {"_TANDEM_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split(" ")) - 1)}
+    run = CliRunner().invoke(cli, [], prog_name="tandem", env=words)
+    assert run.output.split() == [f"plain,{completion}" for completion in completions]
