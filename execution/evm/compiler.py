@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 
 from eth.exceptions import InvalidJumpDestination
 
-from execution.evm import arithmetic, instructions
+from execution.evm import arithmetic
+from execution.evm.expressions import CONDITIONS, EXPRESSIONS, NAMES, STATEMENTS
 from execution.evm.program import (
     DUP,
     FALL_THROUGH,
@@ -41,7 +42,6 @@ MAX_INSTRUCTIONS = 600
 """Of one function."""
 TURNS_PER_RETURN = 64
 """A loop returns to the interpreter's so often, which looks at the clock."""
-_MAX, _SIGN = hex(arithmetic.WORD_MAX), hex(arithmetic.SIGN_BIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,53 +53,6 @@ class _Condition:
 
 _Word: TypeAlias = "int | str | _Condition"
 """A constant, the name of a local variable, or a condition."""
-
-_EXPRESSIONS: dict[Callable[..., None], tuple[int, str]] = {
-    arithmetic.add: (2, f"({{0}} + {{1}}) & {_MAX}"),
-    arithmetic.mul: (2, f"({{0}} * {{1}}) & {_MAX}"),
-    arithmetic.sub: (2, f"({{0}} - {{1}}) & {_MAX}"),
-    arithmetic.div: (2, "{0} // {1} if {1} else 0"),
-    arithmetic.mod: (2, "{0} % {1} if {1} else 0"),
-    arithmetic.and_: (2, "{0} & {1}"),
-    arithmetic.or_: (2, "{0} | {1}"),
-    arithmetic.xor: (2, "{0} ^ {1}"),
-    arithmetic.not_: (1, f"{{0}} ^ {_MAX}"),
-    arithmetic.byte: (2, "({1} >> 8 * (31 - {0})) & 0xFF if {0} < 32 else 0"),
-    arithmetic.shl: (2, f"({{1}} << {{0}}) & {_MAX} if {{0}} < 256 else 0"),
-    arithmetic.shr: (2, "{1} >> {0} if {0} < 256 else 0"),
-    arithmetic.clz: (1, "256 - ({0}).bit_length()"),
-    instructions.address: (0, "frame.address_word"),
-    instructions.caller: (0, "from_bytes(frame.msg.sender, 'big')"),
-    instructions.call_value: (0, "frame.msg.value"),
-    instructions.call_data_size: (0, "len(frame.msg.data)"),
-    instructions.return_data_size: (0, "len(frame.return_data)"),
-    instructions.gas: (0, "frame.gas"),
-    instructions.call_data_load: (1, "call_data_word(frame, {0})"),
-    instructions.keccak: (2, "hash_of_memory(frame, {0}, {1})"),
-    instructions.storage_load: (1, "load_slot(frame, {0})"),
-}
-"""How many words an instruction takes, the top of the stack first, and what it pushes."""
-
-_CONDITIONS: dict[Callable[..., None], tuple[int, str]] = {
-    arithmetic.lt: (2, "{0} < {1}"),
-    arithmetic.gt: (2, "{0} > {1}"),
-    arithmetic.slt: (2, f"({{0}} ^ {_SIGN}) < ({{1}} ^ {_SIGN})"),
-    arithmetic.sgt: (2, f"({{0}} ^ {_SIGN}) > ({{1}} ^ {_SIGN})"),
-    arithmetic.eq: (2, "{0} == {1}"),
-}
-
-_STATEMENTS: dict[Callable[..., None], tuple[int, str]] = {
-    instructions.storage_store: (2, "store_slot(frame, {0}, {1})"),
-}
-"""Likewise, of those that push nothing."""
-
-_NAMES: dict[str, Any] = {
-    "from_bytes": int.from_bytes,
-    "call_data_word": instructions.call_data_word,
-    "hash_of_memory": instructions.hash_of_memory,
-    "load_slot": instructions.load_slot,
-    "store_slot": instructions.store_slot,
-}
 
 
 @dataclass(slots=True)
@@ -135,7 +88,7 @@ class BlockCompiler:
         way = _Way(program, head, self._arity)
         way.write()
         source = way.source()
-        names = _NAMES | {"jump": program.jump} | way.names
+        names = NAMES | {"jump": program.jump} | way.names
         exec(compile(source, f"<block {head.start}>", "exec"), names)
         first = way.segments[0].costs()
         return CompiledWay(names["run_block"], first.gas, first.needs, first.max_height, way.size)
@@ -354,16 +307,16 @@ class _Way:
     def _operation(self, kind: int, argument: Any) -> None:
         if argument is arithmetic.iszero:
             self._push(_negated(self._pop(), self._text))
-        elif argument in _EXPRESSIONS:
-            self._expression(argument, *_EXPRESSIONS[argument])
-        elif argument in _CONDITIONS:
-            pops, template = _CONDITIONS[argument]
+        elif argument in EXPRESSIONS:
+            self._expression(argument, *EXPRESSIONS[argument])
+        elif argument in CONDITIONS:
+            pops, template = CONDITIONS[argument]
             words = [self._pop() for _ in range(pops)]
             folded = _folded(argument, words)
             texts = [self._text(word) for word in words]
             self._push(_Condition(template.format(*texts)) if folded is None else folded)
-        elif argument in _STATEMENTS:
-            pops, template = _STATEMENTS[argument]
+        elif argument in STATEMENTS:
+            pops, template = STATEMENTS[argument]
             texts = [self._text(word) for word in [self._pop() for _ in range(pops)]]
             self._lines.append(template.format(*texts))
         else:
