@@ -38,7 +38,7 @@ def rendered(status: dict[str, Any]) -> str:
         lines.append("storage     does not answer")
     else:
         lines.append(f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk")
-    lines += executor_lines(status["executors"])
+    lines += executor_lines(status["executors"], status["heights"]["executed"], status["validators"])
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
     lines += network_lines(status["network"])
     if status.get("processes"):
@@ -61,11 +61,16 @@ def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:
     return ["", *lines] if lines else []
 
 
-def executor_lines(executors: dict[str, Any]) -> list[str]:
-    """None for a lone executor, which nobody checks."""
+def executor_lines(executors: dict[str, Any], executed: int, validators: list[dict[str, Any]]) -> list[str]:
+    """None for a lone executor, which nobody checks. `executed` is the newest block of the one that rpc reads."""
     lines = []
     if executors["count"] > 1:
         lines.append(f"executors   {executors['count']}, more than half of which agree on each block")
+        agreed = max(
+            (validator["heights"]["executed"] for validator in validators if "heights" in validator), default=0
+        )
+        if agreed < executed and executors["disputed"] is None:
+            lines.append(f"            they agree up to block {agreed}; block {agreed + 1} waits for the slower ones")
     if executors["disputed"] is not None:
         lines.append(f"            they differ on block {executors['disputed']}: one more executes the chain to decide")
     for wrong in executors["wrong"]:
