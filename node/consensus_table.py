@@ -50,21 +50,21 @@ def _named(certificate: dict[str, Any] | None) -> str:
 
 def _columns(certificates: Sequence[dict[str, Any]]) -> str:
     rounds = f" {certificates[0]['round']}..{certificates[-1]['round']}" if certificates else ""
-    left = "validator    round  behind  timeouts  refused  "
-    return f"{left}{'signed' + rounds:<{SHOWN_ROUNDS}}  certified  committed  executed  verified  stake  peers"
+    left = "validator  round behind  committed  verified  "
+    return f"{left}{'signed' + rounds:<{SHOWN_ROUNDS}} timeouts  refused  certified  executed  stake  peers"
 
 
 def _row(validator: dict[str, Any], certificates: Sequence[dict[str, Any]]) -> str:
-    """What matters most is at the left: a narrow terminal cuts the rest."""
+    """What matters most is in the first 80 columns: a narrow terminal cuts the rest."""
     strip = "".join(_mark(validator["index"], certificate) for certificate in certificates).ljust(SHOWN_ROUNDS)
     if not validator["connected"] or "heights" not in validator:
-        return f"{validator['index']:<11}{'does not answer':<36}{strip}"
+        return f"{validator['index']:<11}{'does not answer':<35}{strip}"
     heights = validator["heights"]
     refused = sum(entry["times"] for entry in validator["rejections"])
     row = (
-        f"{validator['index']:<9}{validator['round']:>9}{validator['behind'] or '-':>8}{validator['timeouts']:>10}"
-        f"{refused or '-':>9}  {strip}{heights['certified']:>11}{heights['committed']:>11}{heights['executed']:>10}"
-        f"{heights['verified']:>10}{validator['stake']:>7}{validator['connectedPeers']:>7}"
+        f"{validator['index']:<9}{validator['round']:>7}{validator['behind'] or '-':>7}{heights['committed']:>11}"
+        f"{heights['verified']:>10}  {strip}{validator['timeouts']:>9}{refused or '-':>9}{heights['certified']:>11}"
+        f"{heights['executed']:>10}{validator['stake']:>7}{validator['connectedPeers']:>7}"
     )
     return row if validator["answers"] else f"{row}  does not answer"
 

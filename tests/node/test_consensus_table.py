@@ -69,11 +69,19 @@ def test_columns_stand_under_their_names() -> None:
         assert row[:end].split()[-1] == value, name
 
 
+def test_who_is_behind_the_heights_and_what_was_signed_fit_in_80_columns() -> None:
+    signed = [{"round": 1_000_000 - n, "kind": "votes", "number": n, "signers": [0]} for n in range(24)]
+    names, row = lines_of(picture(validator(0), certificates=signed))[3:5]
+    assert names[:80].rstrip().endswith(" timeouts")
+    assert {"behind", "committed", "verified"} <= set(names[:80].split())
+    assert row[:80].rstrip().endswith(VOTED * 24 + "        2")
+
+
 def test_a_validator_that_is_gone_and_one_that_is_stuck_are_told_apart() -> None:
     gone = {"index": 1, "stake": 1, "connected": False, "answers": False}
     lines = lines_of(picture(validator(0), gone, validator(2, answers=False, behind=5)))
     assert lines[5].startswith("1          does not answer")
-    assert lines[6].startswith("2               21       5")
+    assert lines[6].startswith("2             21      5")
     assert lines[6].endswith("does not answer")
 
 
