@@ -11,7 +11,7 @@ MAX_FETCH_TIMEOUT_MS = 5_000
 
 
 class Catchup:
-    """What is missing and whom it was asked of. One request is under way at a time.
+    """What is missing and whom it was asked of. A new request follows an answer, a silence or a new link.
 
     Whoever voted for a certified proposal has it, so when one peer does not answer, the certificate names the next.
     """
@@ -64,9 +64,11 @@ class Catchup:
         self._last_request[peer] = self._requests
 
     def answered(self, peer: ValidatorIndex) -> bool:
-        """Whether the peer owed an answer: it may come late, when what was missing has come another way."""
+        """Notes an answer. False if the peer owed none: one it owes may come late, when others were asked since."""
         owed = self._owing[peer] > 0
         self._owing[peer] -= owed
+        if peer == self.asked:
+            self.asked = None
         return owed
 
     def progressed(self, reached: Hash32) -> None:

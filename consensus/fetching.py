@@ -50,7 +50,7 @@ class Fetching:
 
     def ask_another(self) -> None:
         """The peer asked did not answer in time."""
-        if self._catchup.target is not None:
+        if self.active:
             self._ask(self._catchup.next_peer())
 
     def peer_connected(self, peer: ValidatorIndex) -> None:
@@ -59,7 +59,7 @@ class Fetching:
         Whoever connects again and again puts off no timer that runs for it already: others must get their turn.
         """
         catchup = self._catchup
-        if catchup.target is not None and (catchup.silent or catchup.asked in (None, peer)):
+        if self.active and (catchup.silent or catchup.asked in (None, peer)):
             put_off = catchup.silent or not self._outbox.is_running(Timer.FETCH)
             catchup.start_over()
             self._request(peer)
@@ -89,12 +89,15 @@ class Fetching:
             self._outbox.add(ServeProposals(asker, request, (), root.height, child.proposal.certificate))
 
     def take(self, sender: ValidatorIndex, answer: Proposals) -> None:
-        """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays."""
+        """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays.
+
+        An answer counts whichever question it is for: a peer may be asked twice, and over a slow link the answer comes
+        when another was asked.
+        """
         if not self._catchup.answered(sender):
             raise UnexpectedProposals(f"validator {sender} was not asked for proposals")
-        if sender != self._catchup.asked:
+        if not self.active:
             return
-        self._catchup.asked = None
         if len(answer.proposals) > MAX_FETCHED_PROPOSALS:
             raise UnexpectedProposals(f"{len(answer.proposals)} proposals where {MAX_FETCHED_PROPOSALS} are the most")
         proposals = [_decoded(encoded) for encoded in answer.proposals]

@@ -92,6 +92,25 @@ def test_a_peer_that_repeats_itself_is_left_for_another_when_the_timer_fires() -
     assert world.core.status().round == 7
 
 
+def test_an_answer_that_led_nowhere_does_not_spoil_the_next_one_of_the_same_peer() -> None:
+    """Asked twice because its link came back, the peer answers twice: before it had what is missing, and after."""
+    world, proposals = behind(4)
+    assert asked(world.handle(PeerConnected(ValidatorIndex(3)))) == [world.genesis_id]
+    world.receive(Proposals((), None), sender=3)
+    commands = world.receive(answer(world, proposals), sender=3)
+    assert committed(commands) == [p.id for p in proposals[:3]]
+
+
+def test_an_answer_counts_though_another_peer_was_asked_since() -> None:
+    """Over a link slower than the wait for an answer."""
+    world, proposals = behind(4)
+    (other,) = receivers(world.fire(Timer.FETCH))
+    assert other != 3
+    commands = world.receive(answer(world, proposals), sender=3)
+    assert committed(commands) == [p.id for p in proposals[:3]]
+    assert reasons(world.receive(answer(world, proposals), sender=other)) == []
+
+
 def test_a_proposal_without_the_certificate_of_its_own_is_refused() -> None:
     world, proposals = behind(4)
     forged = Proposals((encode_proposal(proposals[0]),), world.certificate(proposals[1]))
