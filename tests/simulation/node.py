@@ -16,7 +16,7 @@ from tests.simulation.network import Network
 from tests.simulation.oracles import Oracles, safety_of
 
 MAX_GROUP = 64
-"""As the validator process takes them (`consensus.process.MAX_GROUP`)."""
+"""As many as a validator process takes at once of its own (`consensus.inbox.MAX_OWN`)."""
 
 
 class Surroundings(Protocol):
