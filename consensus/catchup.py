@@ -25,6 +25,7 @@ class Catchup:
         self.reached: Hash32 | None = None
         self._attempts = 0
         self._requests = 0
+        self._requests_before_turn = 0
         self._last_request: dict[ValidatorIndex, int] = {}
 
     @property
@@ -52,9 +53,18 @@ class Catchup:
 
     def next_peer(self) -> ValidatorIndex | None:
         """Whom to ask instead: of the certificate's signers the one that was asked longest ago."""
+        self._attempts += 1
+        self._requests_before_turn = self._requests
+        return self._asked_longest_ago()
+
+    def next_unasked(self) -> ValidatorIndex | None:
+        """The same, unless it was asked since the last silence or progress: then nobody is left to ask."""
+        peer = self._asked_longest_ago()
+        return None if peer is None or self._last_request.get(peer, 0) > self._requests_before_turn else peer
+
+    def _asked_longest_ago(self) -> ValidatorIndex | None:
         assert self.target is not None
         signers = [vote.validator for vote in self.target.votes if vote.validator != self._me]
-        self._attempts += 1
         return min(signers, key=lambda signer: (self._last_request.get(signer, 0), signer), default=None)
 
     def ask(self, peer: ValidatorIndex) -> None:
@@ -74,10 +84,12 @@ class Catchup:
     def progressed(self, reached: Hash32) -> None:
         self.reached = reached
         self._attempts = 0
+        self._requests_before_turn = self._requests
 
     def finish(self) -> ProposalMessage | None:
         """Nothing is missing any more. Returns the orphan to look at again."""
         orphan, self.orphan = self.orphan, None
         self.target = self.asked = self.reached = None
         self._attempts = 0
+        self._requests_before_turn = self._requests
         return orphan

@@ -149,6 +149,7 @@ class Core:
             case SyncInfo(certificate, timeout_certificate):
                 self._synchronizer.learn(certificate, timeout_certificate)
             case FetchProposals():
+                self._synchronizer.learn(message.missing, None)
                 self._fetching.serve(sender, message)
             case Proposals():
                 self._fetching.take(sender, message)

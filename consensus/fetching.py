@@ -76,12 +76,18 @@ class Fetching:
         return self._catchup.finish()
 
     def serve(self, asker: ValidatorIndex, request: FetchProposals) -> None:
-        """Answers with the way from the committed chain to the tip, or to the root where the tip is missing here."""
-        state = self._state
-        tip = state.tip
-        if tip is not None:
-            path = tuple(Placed(n.height, n.proposal) for n in state.tree.path_to(tip.id) if n.proposal is not None)
-            self._outbox.add(ServeProposals(asker, request, path, tip.height, state.safety.highest))
+        """Answers with the way from the committed chain to the tip, to what the asker misses where that is on another
+        branch, or to the root where the tip is missing here.
+        """
+        state, wanted = self._state, request.missing
+        end, certificate = state.tip, state.safety.highest
+        path = [] if end is None else state.tree.path_to(end.id)
+        aside = state.tree.get(wanted.proposal)
+        if aside is not None and aside is not state.tree.root and aside not in path:
+            end, certificate, path = aside, wanted, state.tree.path_to(aside.id)
+        if end is not None:
+            placed = tuple(Placed(n.height, n.proposal) for n in path if n.proposal is not None)
+            self._outbox.add(ServeProposals(asker, request, placed, end.height, certificate))
             return
         root = state.tree.root
         child = next((n for n in state.tree.children(root.id) if n.proposal is not None), None)
@@ -98,20 +104,35 @@ class Fetching:
             raise UnexpectedProposals(f"validator {sender} was not asked for proposals")
         if not self.active:
             return
+        start, reached = self._known(), None
+        try:
+            reached = self._take_all(answer)
+        finally:
+            self._go_on(sender, answer, reached if reached is not None and reached.height > start.height else None)
+
+    def _take_all(self, answer: Proposals) -> Node | None:
+        """Takes in what an answer holds, and says how far it leads."""
         if len(answer.proposals) > MAX_FETCHED_PROPOSALS:
             raise UnexpectedProposals(f"{len(answer.proposals)} proposals where {MAX_FETCHED_PROPOSALS} are the most")
         proposals = [_decoded(encoded) for encoded in answer.proposals]
         if not proposals or answer.certificate is None:
-            return
-        start = self._known().height
+            return None
         certificates = [*(p.certificate for p in proposals[1:]), answer.certificate]
         for proposal, certificate in zip(proposals, certificates, strict=True):
             self._take_one(proposal, certificate)
-        reached = self._state.tree.get(proposals[-1].id)
-        if reached is None or reached.height <= start:
-            return  # it led nowhere; whoever answers like that is not asked again before another was
-        self._catchup.progressed(reached.id)
-        if self._still_missing():
+        return self._state.tree.get(proposals[-1].id)
+
+    def _go_on(self, sender: ValidatorIndex, answer: Proposals, reached: Node | None) -> None:
+        """Asks for the rest. After an answer that led nowhere (`reached` is None) only whoever was not asked since
+        something did, so that two of them cannot send the question to and fro; when all were, the timer asks again.
+        """
+        if reached is not None:
+            self._catchup.progressed(reached.id)
+        if not self._still_missing():
+            return
+        if reached is None:
+            self._ask(self._catchup.next_unasked())
+        else:
             self._ask(sender if _is_full(answer) else self._catchup.next_peer())
 
     def _still_missing(self) -> bool:
@@ -140,7 +161,9 @@ class Fetching:
     def _request(self, peer: ValidatorIndex) -> None:
         known = self._known()
         self._catchup.ask(peer)
-        self._outbox.send((peer,), FetchProposals(known.id, known.height, self._state.tree.root.height))
+        height, missing = self._state.tree.root.height, self._catchup.target
+        assert missing is not None
+        self._outbox.send((peer,), FetchProposals(known.id, known.height, height, missing))
 
     def _start_timer(self) -> None:
         self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)

@@ -25,7 +25,7 @@ from consensus.rules import Seat
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import SigningDomain
 from consensus.tree import GENESIS_EXECUTED
-from consensus.wire import ProposalMessage, Timeout, Vote
+from consensus.wire import FetchProposals, ProposalMessage, Timeout, Vote
 from tests.consensus.builders import GAS_LIMIT, START_MS, CheapSigner, CheapVerifier, beneficiary, make_genesis
 
 M = TypeVar("M")
@@ -168,6 +168,11 @@ class LoneCore:
 def sent(commands: Iterable[Command], kind: type[M]) -> list[M]:
     """The messages of that kind, once each however many they go to."""
     return [c.message for c in commands if isinstance(c, Send) and isinstance(c.message, kind)]
+
+
+def questioned(commands: Iterable[Command]) -> list[int]:
+    """Whom a replica that misses something asks for it."""
+    return [peer for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals) for peer in c.to]
 
 
 def persisted(commands: Iterable[Command]) -> list[Persist]:

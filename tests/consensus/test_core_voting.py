@@ -11,7 +11,7 @@ from consensus.events import MessageReceived, PeerConnected, ResultReceived, Sta
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import START_MS, CheapVerifier
-from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
+from tests.consensus.lone_core import LoneCore, committed, persisted, questioned, reasons, sent
 
 RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
 OTHER_RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"another header 1"))
@@ -160,7 +160,7 @@ def test_a_proposal_with_an_unknown_parent_makes_the_replica_fetch_it_and_then_v
     second = world.proposal(2, world.certificate(first), makes_block=False)
     commands = world.propose(second)
     assert not sent(commands, Vote)
-    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
+    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0, world.certificate(first))]
     commands = world.propose(first)
     assert sent(commands, Vote) == [world.vote(second, 0)]
 
@@ -176,9 +176,11 @@ def test_a_peer_whose_answers_lead_nowhere_is_not_asked_again_before_another_was
     known = Proposals((encode_proposal(first),), world.certificate(first))
     (second,) = [c for c in world.receive(known, sender=3) if isinstance(c, Send)]
     assert second.to != (ValidatorIndex(3),), "it may have led part of the way"
-    assert not sent(world.receive(known, sender=second.to[0]), FetchProposals)
-    (third,) = [c for c in world.fire(Timer.FETCH) if isinstance(c, Send)]
+    (third,) = [c for c in world.receive(known, sender=second.to[0]) if isinstance(c, Send)]
     assert third.to not in (second.to, (ValidatorIndex(3),))
+    assert questioned(world.receive(known, sender=third.to[0])) == [3]
+    assert questioned(world.receive(known, sender=3)) == [], "all were asked since it led anywhere"
+    assert len(sent(world.fire(Timer.FETCH), FetchProposals)) == 1
 
 
 def test_a_peer_that_connects_is_asked_at_once_for_what_nobody_answered() -> None:
@@ -188,7 +190,7 @@ def test_a_peer_that_connects_is_asked_at_once_for_what_nobody_answered() -> Non
     for _ in range(4):
         world.fire(Timer.FETCH)
     commands = world.handle(PeerConnected(ValidatorIndex(2)))
-    assert [c.to for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals)] == [(2,)]
+    assert questioned(commands) == [2]
     assert [c.delay_ms for c in commands if isinstance(c, SetTimer) and c.timer is Timer.FETCH] == [FETCH_TIMEOUT_MS]
     assert not sent(world.handle(PeerConnected(ValidatorIndex(1))), FetchProposals), "one question is under way"
     assert len(sent(world.handle(PeerConnected(ValidatorIndex(2))), FetchProposals)) == 1, "its link broke again"
@@ -198,9 +200,11 @@ def test_a_peer_that_connects_is_asked_when_the_last_answer_led_nowhere() -> Non
     world = LoneCore()
     first = world.proposal(1)
     world.receive(SyncInfo(world.certificate(first), None), sender=3)
-    assert not sent(world.receive(Proposals((), None), sender=3), FetchProposals)
+    for peer in (3, 1, 2):
+        commands = world.receive(Proposals((), None), sender=peer)
+    assert not sent(commands, FetchProposals), "all were asked"
     commands = world.handle(PeerConnected(ValidatorIndex(2)))
-    assert [c.to for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals)] == [(2,)]
+    assert questioned(commands) == [2]
 
 
 def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:

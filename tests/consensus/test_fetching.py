@@ -2,12 +2,12 @@
 
 from chain.proposals import Proposal, encode_proposal
 from chain.types import Hash32, ValidatorIndex
-from consensus.commands import Command, Report, Send, SetTimer
+from consensus.commands import Command, Report, ServeProposals, SetTimer
 from consensus.events import PeerConnected, Started, Timer
 from consensus.fetching import MAX_FETCHED_PROPOSALS
 from consensus.recovered import Recovered, new_chain
 from consensus.wire import FetchProposals, Proposals, SyncInfo
-from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
+from tests.consensus.lone_core import LoneCore, committed, persisted, questioned, reasons, sent
 
 
 def branch(world: LoneCore, length: int) -> list[Proposal]:
@@ -22,7 +22,7 @@ def behind(length: int) -> tuple[LoneCore, list[Proposal]]:
     world = LoneCore()
     proposals = branch(world, length)
     commands = world.receive(SyncInfo(world.certificate(proposals[-1]), None), sender=3)
-    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0)]
+    assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0, world.certificate(proposals[-1]))]
     return world, proposals
 
 
@@ -41,15 +41,11 @@ def test_certified_proposals_are_taken_in_and_what_they_commit_is_committed() ->
     assert asked(commands) == []
 
 
-def receivers(commands: list[Command]) -> list[int]:
-    return [peer for c in commands if isinstance(c, Send) and isinstance(c.message, FetchProposals) for peer in c.to]
-
-
 def test_a_full_batch_is_followed_by_the_next_from_the_same_peer() -> None:
     world, proposals = behind(MAX_FETCHED_PROPOSALS + 4)
     commands = world.receive(answer(world, proposals[:MAX_FETCHED_PROPOSALS]), sender=3)
     assert asked(commands) == [proposals[MAX_FETCHED_PROPOSALS - 1].id]
-    assert receivers(commands) == [3]
+    assert questioned(commands) == [3]
     commands = world.receive(answer(world, proposals[MAX_FETCHED_PROPOSALS:]), sender=3)
     assert asked(commands) == []
     assert world.core.status().round == MAX_FETCHED_PROPOSALS + 5
@@ -60,7 +56,7 @@ def test_one_that_gives_little_at_a_time_is_left_for_the_others_in_turn() -> Non
     world, proposals = behind(8)
     peers = [3]
     for proposal in proposals[:3]:
-        peers += receivers(world.receive(answer(world, [proposal]), sender=peers[-1]))
+        peers += questioned(world.receive(answer(world, [proposal]), sender=peers[-1]))
     assert len(peers) == 4
     assert set(peers) == {1, 2, 3}
     commands = world.receive(answer(world, proposals[3:]), sender=peers[-1])
@@ -72,24 +68,80 @@ def test_a_peer_that_connects_again_and_again_does_not_put_off_the_others_turn()
     world, _ = behind(4)
     for _ in range(5):
         commands = world.handle(PeerConnected(ValidatorIndex(3)))
-        assert receivers(commands) == [3], "what was asked over the old link is lost"
+        assert questioned(commands) == [3], "what was asked over the old link is lost"
         assert not [c for c in commands if isinstance(c, SetTimer) and c.timer is Timer.FETCH]
-    assert receivers(world.fire(Timer.FETCH)) != [3]
+    assert questioned(world.fire(Timer.FETCH)) != [3]
 
 
-def test_a_peer_that_repeats_itself_is_left_for_another_when_the_timer_fires() -> None:
+def test_a_peer_that_repeats_itself_is_left_for_another_at_once() -> None:
     """Else it could keep a replica from catching up for ever, at the speed of the network."""
     world, proposals = behind(6)
-    (second,) = receivers(world.receive(answer(world, proposals[:2]), sender=3))
+    (second,) = questioned(world.receive(answer(world, proposals[:2]), sender=3))
     commands = world.receive(answer(world, proposals[:2]), sender=second)
-    assert asked(commands) == []
-    commands = world.fire(Timer.FETCH)
     assert asked(commands) == [proposals[1].id]
-    (third,) = receivers(commands)
+    (third,) = questioned(commands)
     assert third not in (second, 3)
     world.receive(answer(world, proposals[2:]), sender=third)
     assert reasons(world.commands) == []
     assert world.core.status().round == 7
+
+
+def test_those_who_answer_nothing_are_asked_in_turn_once_and_then_the_timer_runs_its_course() -> None:
+    """Else two liars could send a question to and fro at the speed of the network, for ever."""
+    world, _ = behind(4)
+    peers = [3]
+    while following := questioned(world.receive(Proposals((), None), sender=peers[-1])):
+        peers += following
+    assert sorted(peers) == [1, 2, 3]
+    assert len(questioned(world.fire(Timer.FETCH))) == 1
+
+
+def test_who_lies_in_its_answer_is_refused_and_the_next_asked_at_once() -> None:
+    world, proposals = behind(4)
+    forged = Proposals((encode_proposal(proposals[0]),), world.certificate(proposals[1]))
+    commands = world.receive(forged, sender=3)
+    assert reasons(commands) == ["InvalidCertificate"]
+    (following,) = questioned(commands)
+    assert following != 3
+    assert committed(world.receive(answer(world, proposals), sender=following)) == [p.id for p in proposals[:3]]
+
+
+def test_who_has_what_is_asked_for_learns_from_the_question_that_it_is_certified() -> None:
+    """It voted, and the votes were counted elsewhere: without that it would have nothing to offer."""
+    world = LoneCore()
+    first, second = branch(world, 2)
+    world.propose(first)
+    world.propose(second)
+    certificate = world.certificate(second)
+    commands = world.receive(FetchProposals(world.genesis_id, 0, 0, certificate), sender=3)
+    (served,) = [c for c in commands if isinstance(c, ServeProposals)]
+    assert served.certificate == certificate
+    assert (committed(commands), [placed.proposal for placed in served.uncommitted]) == ([first.id], [second])
+
+
+def test_what_is_missing_on_another_branch_than_the_newest_is_served() -> None:
+    world = LoneCore(rules="hotstuff-3")
+    first = world.proposal(1)
+    world.propose(first)
+    aside = world.proposal(2, world.certificate(first), makes_block=False)
+    world.propose(aside)
+    timeouts = world.timeout_certificate(2, highest=(1, 1, 1))
+    newest = world.proposal(3, world.certificate(first), timeouts, makes_block=False)
+    world.propose(newest)
+    world.receive(SyncInfo(world.certificate(newest), None))
+    wanted = world.certificate(aside)
+    commands = world.receive(FetchProposals(world.genesis_id, 0, 0, wanted), sender=3)
+    (served,) = [c for c in commands if isinstance(c, ServeProposals)]
+    assert [placed.proposal for placed in served.uncommitted] == [first, aside]
+    assert served.certificate == wanted
+
+
+def test_a_question_with_a_forged_certificate_is_refused() -> None:
+    world = LoneCore()
+    forged = world.certificate(world.proposal(1), voters=(1, 2))
+    commands = world.receive(FetchProposals(world.genesis_id, 0, 0, forged), sender=3)
+    assert reasons(commands) == ["InvalidCertificate"]
+    assert not [c for c in commands if isinstance(c, ServeProposals)]
 
 
 def test_an_answer_that_led_nowhere_does_not_spoil_the_next_one_of_the_same_peer() -> None:
@@ -104,7 +156,7 @@ def test_an_answer_that_led_nowhere_does_not_spoil_the_next_one_of_the_same_peer
 def test_an_answer_counts_though_another_peer_was_asked_since() -> None:
     """Over a link slower than the wait for an answer."""
     world, proposals = behind(4)
-    (other,) = receivers(world.fire(Timer.FETCH))
+    (other,) = questioned(world.fire(Timer.FETCH))
     assert other != 3
     commands = world.receive(answer(world, proposals), sender=3)
     assert committed(commands) == [p.id for p in proposals[:3]]
@@ -128,8 +180,7 @@ def test_a_certificate_of_too_few_is_refused() -> None:
 def test_an_answer_with_too_many_proposals_is_refused_before_any_is_decoded() -> None:
     world, _ = behind(4)
     oversized = Proposals((b"nonsense",) * (MAX_FETCHED_PROPOSALS + 1), None)
-    (report,) = world.receive(oversized, sender=3)
-    assert isinstance(report, Report)
+    (report,) = [c for c in world.receive(oversized, sender=3) if isinstance(c, Report)]
     assert str(report.error) == "257 proposals where 256 are the most"
 
 

@@ -6,6 +6,7 @@ from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
 from chain.proposals import Proposal, decode_proposal
 from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, ValidatorIndex, Wei
+from consensus.authentication import genesis_certificate
 from consensus.errors import ConsensusError, WrongResult
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
 from consensus.replica import AdmitReceived, BlockResultReceived, Replica
@@ -107,6 +108,11 @@ def test_many_admissions_of_a_group_go_into_one_proposal() -> None:
     assert len(proposal.transactions) == 5
 
 
+def request(known: Hash32, height: int, root: int) -> FetchProposals:
+    """Of one that misses nothing this replica does not know."""
+    return FetchProposals(known, height, root, genesis_certificate(make_genesis().id()))
+
+
 def served(made: Replica, recorder: Recorder, request: FetchProposals) -> Proposals:
     recorder.happened.clear()
     made.handle([MessageReceived(ValidatorIndex(3), request)], START_MS)
@@ -121,7 +127,7 @@ def test_a_peer_that_asks_again_and_again_in_one_group_is_answered_once() -> Non
     made.handle([MessageReceived(first.proposer, world.signed(first))], START_MS)
     made.handle([MessageReceived(ValidatorIndex(1), SyncInfo(world.certificate(first), None))], START_MS)
     recorder.happened.clear()
-    asked = [FetchProposals(make_genesis().id(), 0, 0)] * 4 + [FetchProposals(first.id, 1, 0)]
+    asked = [request(make_genesis().id(), 0, 0)] * 4 + [request(first.id, 1, 0)]
     group = [MessageReceived(ValidatorIndex(peer), request) for request in asked for peer in (2, 3)]
     made.handle(group, START_MS)
     answers = [message for message in recorder.happened if isinstance(message, Proposals)]
@@ -137,20 +143,20 @@ def test_the_chain_is_served_from_the_height_that_both_have() -> None:
     for proposal in (first, second, third):
         made.handle([MessageReceived(proposal.proposer, world.signed(proposal))], START_MS)
     genesis_id = make_genesis().id()
-    everything = served(made, recorder, FetchProposals(genesis_id, 0, 0))
+    everything = served(made, recorder, request(genesis_id, 0, 0))
     assert [decode_proposal(encoded) for encoded in everything.proposals] == [first, second]
     assert everything.certificate == world.certificate(second)
-    rest = served(made, recorder, FetchProposals(first.id, 1, 0))
+    rest = served(made, recorder, request(first.id, 1, 0))
     assert [decode_proposal(encoded) for encoded in rest.proposals] == [second]
-    other_branch = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 2, 1))
+    other_branch = served(made, recorder, request(Hash32(b"x" * 32), 2, 1))
     assert other_branch == rest
-    nonsense = served(made, recorder, FetchProposals(Hash32(b"x" * 32), 10**9, -5))
+    nonsense = served(made, recorder, request(Hash32(b"x" * 32), 10**9, -5))
     assert nonsense == everything
-    assert served(made, recorder, FetchProposals(second.id, 2, 1)) == Proposals((), None)
+    assert served(made, recorder, request(second.id, 2, 1)) == Proposals((), None)
 
 
 def asked(proposal: Proposal, height: int, root: int = 0, by: int = 3) -> MessageReceived:
-    return MessageReceived(ValidatorIndex(by), FetchProposals(proposal.id, height, root))
+    return MessageReceived(ValidatorIndex(by), request(proposal.id, height, root))
 
 
 def test_what_is_committed_between_asking_and_answering_does_not_get_a_certificate_of_another_proposal() -> None:

@@ -49,7 +49,8 @@ def frames(folder: DataFolder) -> Iterator[list[bytes]]:
     forged = timeout(1, bytes(64))
     garbage = [head(Kind.NOTIFY), os.urandom(200)]
     malformed = [b"nonsense"]
-    costly = [head(Kind.NOTIFY), encode_message(FetchProposals(genesis.id(), 0, 0))]
+    everything = FetchProposals(genesis.id(), 0, 0, genesis_certificate(genesis.id()))
+    costly = [head(Kind.NOTIFY), encode_message(everything)]
     yield from cycle((garbage, old, forged, far, other_chain, malformed, costly))
 
 

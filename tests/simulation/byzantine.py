@@ -327,8 +327,8 @@ class Nonsense(Behaviour):
                 wrong = Proposals(self._rearranged(proposals), certificate)
                 said = self.liar.world.random.choice((wrong, self.answers[0]))
                 return [said, message] if self.chance(0.5) else [said]
-            case FetchProposals(known) if self.chance(0.5):
-                return [message, FetchProposals(known, self._number(), self._number())]
+            case FetchProposals(known, _, _, missing) if self.chance(0.5):
+                return [message, FetchProposals(known, self._number(), self._number(), missing)]
         return [message]
 
     def hear(self, message: PeerMessage) -> None:
@@ -342,7 +342,7 @@ class Nonsense(Behaviour):
             Vote(round, keccak256(b"nothing"), someone, b""),
             Timeout(round, certificate, TimeoutCertificate(round, ()), signed),
             SyncInfo(certificate, TimeoutCertificate(round, (signed,))),
-            FetchProposals(keccak256(b"nothing"), self._number(), self._number()),
+            FetchProposals(keccak256(b"nothing"), self._number(), self._number(), certificate),
             Proposals((b"",), None),
         )
         self.add(self.some_peers(), liar.world.random.choice(nonsense))
