@@ -5,7 +5,7 @@ a later read can be validated by its value. The merged state knows who wrote eac
 conflict, and what it held before the block, to tell storage what really changed.
 """
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
@@ -18,14 +18,26 @@ NONCE, BALANCE, CODE, SLOT = AccessKind.NONCE, AccessKind.BALANCE, AccessKind.CO
 _Written: TypeAlias = tuple[AccessKind, Address]
 
 
+class StateBefore(Protocol):
+    """The state before the block. Every method raises Missing for what is not known."""
+
+    def account(self, address: Address) -> Account: ...
+
+    def slot(self, key: Slot) -> int: ...
+
+    def code(self, code_hash: Hash32) -> bytes: ...
+
+    def block_hash(self, number: BlockNumber) -> Hash32: ...
+
+
 class MergedState:
     """The state after the transactions merged so far; the StateView of a run on the final prefix.
 
     Every method raises Missing for keys that are not known, having changed nothing; the caller reads them and repeats.
     """
 
-    def __init__(self, known: KnownState) -> None:
-        self._known = known
+    def __init__(self, before: StateBefore) -> None:
+        self._before = before
         self._accounts: dict[Address, Account] = {}
         self._slots: dict[Slot, int] = {}
         self._codes: dict[Hash32, bytes] = {}
@@ -35,21 +47,21 @@ class MergedState:
 
     def account(self, address: Address) -> Account:
         found = self._accounts.get(address)
-        return self._known.account(address) if found is None else found
+        return self._before.account(address) if found is None else found
 
     def slot(self, address: Address, number: int) -> int:
         key = (address, number)
         value = self._slots.get(key)
         if value is not None:
             return value
-        return 0 if address in self._cleared else self._known.slot(key)
+        return 0 if address in self._cleared else self._before.slot(key)
 
     def code(self, code_hash: Hash32) -> bytes:
         code = self._codes.get(code_hash)
-        return self._known.code(code_hash) if code is None else code
+        return self._before.code(code_hash) if code is None else code
 
     def block_hash(self, number: BlockNumber) -> Hash32:
-        return self._known.block_hash(number)
+        return self._before.block_hash(number)
 
     def merge(self, index: int, writes: Writes, beneficiary: Address, fee: Wei) -> None:
         """Take over the writes of the transaction at `index`, and pay its fee."""
@@ -88,17 +100,17 @@ class MergedState:
         """What really changed against the state before the block, for storage."""
         slots: dict[Address, dict[int, int]] = {}
         for key, value in self._slots.items():
-            before = 0 if key[0] in self._cleared else self._known.slot(key)
+            before = 0 if key[0] in self._cleared else self._before.slot(key)
             if value != before:
                 slots.setdefault(key[0], {})[key[1]] = value
         addresses = dict.fromkeys([*self._accounts, *slots, *self._cleared])
         return tuple(change for address in addresses if (change := self._change(address, slots.get(address, {}))))
 
-    def commit(self, position: int) -> None:
+    def commit(self, known: KnownState, position: int) -> None:
         """Make this block's result the newest known state."""
         for code_hash, code in self._codes.items():
-            self._known.learn_code(code_hash, code)
-        self._known.change(position, self._accounts, self._slots, self._cleared)
+            known.learn_code(code_hash, code)
+        known.change(position, self._accounts, self._slots, self._cleared)
 
     def _changed_accounts(self, writes: Writes, beneficiary: Address, fee: Wei) -> dict[Address, Account]:
         changed: dict[Address, Account] = {}
@@ -155,7 +167,7 @@ class MergedState:
             self._slot_writers.pop(key, None)
 
     def _change(self, address: Address, slots: dict[int, int]) -> AccountChange | None:
-        before, after = self._known.account(address), self.account(address)
+        before, after = self._before.account(address), self.account(address)
         cleared = address in self._cleared and not before.is_empty
         if after == before and not slots and not cleared:
             return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chain.accounts import AccountChange
+from chain.block_case import BlockCase, CaseMismatch, CaseTransaction
 from chain.forks import Fork
 from chain.headers import Header
 from chain.messages.storage import BlockApplied
@@ -18,17 +19,18 @@ from chain.proposals import Proposal
 from chain.transactions import Transaction
 from chain.types import Address
 from execution.assembly import ExecutedBlock, assemble, environment_of, sender_states
-from execution.block_run import BlockRun, Strategy, TransactionEngine
+from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
 from execution.change_log import ChangeLog
 from execution.errors import ExecutionError
 from execution.known import KnownState, Missing, MissingKeys
-from execution.merged import MergedState
+from execution.merged import MergedState, StateBefore
 from execution.outcome import Slot, Writes
 from execution.pool import Pool
+from execution.pre_state import WatchedState
 from execution.reader import StateReader
 from execution.record import record_of
 from execution.senders import Senders, SignedTransaction
-from execution.serial_check import SerialMismatch, differences_between, save_case
+from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
 from execution.strategies import strategy_named
 from execution.strategies.serial import Serial
@@ -98,8 +100,8 @@ class BlockProcessor:
         record = record_of(proposal.id, self._strategy.name, len(self._pool.workers), run, states)
         block = assemble(proposal, run, changes, states, record, self._changes.position)
         if self._cases is not None:
-            await self._check(proposal, run, changes)
-        run.merged.commit(self._changes.position)
+            await self._check(run, changes, self._cases)
+        run.merged.commit(self._known, self._changes.position)
         self._parent = block.apply.header
         self._parent_applied.clear()
         return block
@@ -136,14 +138,28 @@ class BlockProcessor:
         await run.end()
         return await self._with_values(run.merged.changes)
 
-    async def _check(self, proposal: Proposal, run: BlockRun, changes: Sequence[AccountChange]) -> None:
-        signed = [turn.signed for turn in run.turns]
-        serial = BlockRun(run.environment, signed, MergedState(self._known), self._engine, self)
-        serial_changes = await self._run(serial, Serial())
+    async def _check(self, run: BlockRun, changes: Sequence[AccountChange], cases: Path) -> None:
+        serial, serial_changes = await self._run_serially(run, self._known)
         differences = differences_between(run, changes, serial, serial_changes)
         if differences:
-            saved = None if self._cases is None else save_case(self._cases, proposal, run, serial, differences)
-            raise SerialMismatch(run.environment.number, differences, saved)
+            mismatch = mismatch_of(self._strategy.name, len(self._pool.workers), run, serial, differences)
+            case = await self._case(run, [*run.turns, *serial.turns], mismatch)
+            raise SerialMismatch(case.environment.number, differences, save_case(cases, case))
+
+    async def _run_serially(self, run: BlockRun, before: StateBefore) -> tuple[BlockRun, tuple[AccountChange, ...]]:
+        serial = BlockRun(run.environment, [turn.signed for turn in run.turns], MergedState(before), self._engine, self)
+        return serial, await self._run(serial, Serial())
+
+    async def _case(self, run: BlockRun, turns: Sequence[Turn], mismatch: CaseMismatch) -> BlockCase:
+        """The block with the state that the turns, and one more serial run, read."""
+        before = WatchedState(self._known)
+        await self._run_serially(run, before)
+        await self.parent_applied()
+        await self._with_values(lambda: before.block_hash(self._parent.number))
+        await self._with_values(lambda: before.ask_for(turn.outcome for turn in turns if turn.outcome is not None))
+        transactions = tuple([CaseTransaction(turn.signed.raw, turn.signed.sender) for turn in run.turns])
+        accounts = await self._with_values(before.accounts)
+        return BlockCase(run.environment, transactions, accounts, before.block_hashes, mismatch=mismatch)
 
     async def _with_values(self, get: Callable[[], Result]) -> Result:
         while True:

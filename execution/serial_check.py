@@ -1,14 +1,13 @@
 """--check-serial: every block is run a second time, serially and on its own, and must come out the same."""
 
-import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from chain.accounts import AccountChange
-from chain.proposals import Proposal, encode_proposal
+from chain.block_case import BlockCase, CaseMismatch, DifferingTransaction
+from chain.block_case_json import write_case
 from execution.block_run import BlockRun, Turn
 from execution.errors import ExecutionError
 
@@ -18,10 +17,9 @@ log = logging.getLogger("tandem.execution")
 class SerialMismatch(ExecutionError):
     """The strategy gave something else than serial execution."""
 
-    def __init__(self, number: int, differences: Sequence[str], saved: Path | None) -> None:
-        where = "" if saved is None else f"; the case is saved in {saved}"
-        super().__init__(f"block {number} differs from its serial execution in {'; '.join(differences)}{where}")
-        self.differences = tuple(differences)
+    def __init__(self, number: int, differences: Sequence[str], saved: Path) -> None:
+        found = "; ".join(differences)
+        super().__init__(f"block {number} differs from its serial execution in {found}; the case is saved in {saved}")
 
 
 def differences_between(
@@ -46,18 +44,23 @@ def differences_between(
     return found + [f"account 0x{a.hex()}" for a in touched if ours.get(a) != theirs_by_address.get(a)]
 
 
-def save_case(folder: Path, proposal: Proposal, run: BlockRun, serial: BlockRun, differences: Sequence[str]) -> Path:
-    """Write what is needed to look into a mismatch; gives the file."""
+def mismatch_of(
+    strategy: str, workers: int, run: BlockRun, serial: BlockRun, differences: Sequence[str]
+) -> CaseMismatch:
+    """Both runs, where they differ, in words."""
+    rows = [
+        DifferingTransaction(position, _story(turn), _story(other))
+        for position, (turn, other) in enumerate(zip(run.turns, serial.turns, strict=True))
+        if _reason(turn) != _reason(other) or turn.outcome != other.outcome
+    ]
+    return CaseMismatch(strategy, workers, tuple(differences), tuple(rows))
+
+
+def save_case(folder: Path, case: BlockCase) -> Path:
+    """Write the case of a mismatch; gives the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"serial-mismatch-{run.environment.number}.json"
-    case = {
-        "differences": list(differences),
-        "environment": asdict(run.environment),
-        "proposal": encode_proposal(proposal),
-        "turns": [_turn_case(turn) for turn in run.turns],
-        "serial": [_turn_case(turn) for turn in serial.turns],
-    }
-    path.write_text(json.dumps(case, default=_as_text, indent=1))
+    path = folder / f"serial-mismatch-{case.environment.number}.json"
+    write_case(path, case)
     return path
 
 
@@ -74,18 +77,7 @@ def _reason(turn: Turn) -> tuple[str, bool] | None:
     return None if turn.left_out is None else (str(turn.left_out), turn.left_out.retry)
 
 
-def _turn_case(turn: Turn) -> dict[str, Any]:
-    return {
-        "hash": turn.signed.hash,
-        "raw": turn.signed.raw,
-        "sender": turn.signed.sender,
-        "worker": turn.worker,
-        "attempts": turn.attempts,
-        "outcome": repr(turn.outcome),
-        "left_out": _reason(turn),
-        "conflict": repr(turn.conflict),
-    }
-
-
-def _as_text(value: Any) -> Any:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+def _story(turn: Turn) -> str:
+    where = turn.worker or "execution"
+    what = f"left out: {turn.left_out}" if turn.outcome is None else repr(turn.outcome)
+    return f"attempts {turn.attempts}, the last in {where}, conflict {turn.conflict}: {what}"

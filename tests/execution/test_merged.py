@@ -144,7 +144,7 @@ def test_merging_with_an_unknown_account_changes_nothing(known: KnownState) -> N
 def test_a_committed_block_is_what_the_next_one_starts_from(known: KnownState) -> None:
     state = MergedState(known)
     merge(state, 0, nonces={C: 1}, codes={C: CODE}, slots={(A, 1): 0})
-    state.commit(1)
+    state.commit(known, 1)
     following = MergedState(known)
     assert following.code(following.account(C).code_hash) == CODE
     assert following.slot(A, 1) == 0
