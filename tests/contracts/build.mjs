@@ -36,7 +36,7 @@ function compile(names) {
 
 // solc numbers AST nodes in every type name and entry; those numbers say nothing to a reader and change with any edit.
 function readableLayout(layout) {
-  const plain = (type) => type.replace(/(\(\w+\))\d+/g, "$1");
+  const plain = (type) => type.replace(/(t_(?:contract|enum|struct|userDefinedValueType)\(\w+\))\d+/g, "$1");
   const readableEntry = ({ label, offset, slot, type }) => ({ label, offset, slot, type: plain(type) });
   const types = Object.entries(layout.types ?? {}).map(([name, type]) => [
     plain(name),
