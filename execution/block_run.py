@@ -91,6 +91,8 @@ class BlockRun:
         engine: TransactionEngine,
         missing: MissingValues,
         changes: ChangeLog | None = None,
+        *,
+        parent_beacon_root: Hash32 = PARENT_BEACON_ROOT,
     ) -> None:
         self.environment = environment
         self.merged = merged
@@ -101,6 +103,7 @@ class BlockRun:
         self.serial_from = -1
         self.parent_hash_slot: Slot | None = None
         self.requests_hash: Hash32 | None = None
+        self._parent_beacon_root = parent_beacon_root
         self._missing = missing
         self._changes = changes
         self._started = self._yielded = time.perf_counter()
@@ -108,7 +111,7 @@ class BlockRun:
     async def start(self) -> None:
         """The system calls before the first transaction."""
         writes, slot = await self._with_values(
-            lambda: self.engine.block_start(self.environment, PARENT_BEACON_ROOT, self.merged)
+            lambda: self.engine.block_start(self.environment, self._parent_beacon_root, self.merged)
         )
         if slot is not None:
             writes.slots.pop(slot, None)

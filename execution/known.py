@@ -173,6 +173,13 @@ class KnownState:
             if block_hash:
                 self._hashes[BlockNumber(-stand_in)] = Hash32(block_hash)
 
+    def forget(self) -> None:
+        """Know nothing any more but codes: what comes next is another state."""
+        self._accounts, self._slots, self._cleared = {}, {}, {}
+        self._promises, self._hashes = {}, {}
+        self._pinned.clear()
+        self.applied = BlockNumber(0)
+
     def shrink(self) -> bool:
         """Forget what is not pinned, if there is too much of it. True if something was forgotten.
 

@@ -88,6 +88,11 @@ class Pool:
     def waiting(self) -> int:
         return self._core.waiting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a worker still has a task, be it one that nobody waits for any more."""
+        return self._core.is_busy
+
     def follow(self, peer: Peer) -> None:
         """A process asked for tasks (FollowTasks)."""
         name = self._name(peer)

@@ -58,6 +58,11 @@ class PoolCore(Generic[Job]):
         """Jobs that no worker holds a lease for."""
         return len(self._shared) + sum(len(worker.queue) for worker in self._workers.values())
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a worker still has a task, be it one that nobody waits for any more."""
+        return any(worker.leases for worker in self._workers.values())
+
     def add_worker(self, name: str) -> list[Job]:
         """A worker came, or came anew without what it held. Gives the jobs lost for good with its former life."""
         given_up = self.remove_worker(name)

@@ -1,0 +1,69 @@
+"""Storage's answers from a state in memory: what a block case is run on outside a chain."""
+
+from chain.accounts import EMPTY_ACCOUNT, Account
+from chain.keccak import EMPTY_HASH, keccak256
+from chain.links import Peer
+from chain.messages import Message
+from chain.messages.link import Done
+from chain.messages.storage import BlockHashes, ReadHashes, ReadState, StateValues
+from chain.messages.workbench import HoldState
+from chain.types import ZERO_HASH, Address, BlockNumber, Hash32, Version
+from execution.errors import ExecutionError
+from execution.outcome import Slot
+
+
+class NoSuchState(ExecutionError):
+    """A read of something that is not held."""
+
+
+class HeldState:
+    """One state at a time, at one version (implements chain.links.Service). Keys that it lacks are empty."""
+
+    def __init__(self) -> None:
+        self._version = Version(0)
+        self._accounts: dict[Address, Account] = {}
+        self._slots: dict[Slot, int] = {}
+        self._codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
+        self._hashes: dict[BlockNumber, Hash32] = {}
+
+    def hold(self, state: HoldState) -> None:
+        """Take this state in place of the one before."""
+        codes = {address: keccak256(row.code) for address, row in state.accounts.items()}
+        self._version = state.version
+        self._accounts = {
+            address: Account(row.nonce, row.balance, codes[address]) for address, row in state.accounts.items()
+        }
+        self._slots = {(a, number): value for a, row in state.accounts.items() for number, value in row.slots.items()}
+        self._codes = {EMPTY_HASH: b""} | {codes[address]: row.code for address, row in state.accounts.items()}
+        self._hashes = state.block_hashes
+
+    async def request(self, message: Message) -> Message:
+        """The answer to HoldState, ReadState or ReadHashes. Raises NoSuchState."""
+        if isinstance(message, HoldState):
+            self.hold(message)
+            return Done()
+        if not isinstance(message, ReadState | ReadHashes) or message.version != self._version:
+            raise NoSuchState(f"state {self._version} is held, which does not answer {message}")
+        if isinstance(message, ReadHashes):
+            return BlockHashes(tuple([self._hashes.get(number, ZERO_HASH) for number in message.numbers]))
+        return self._read(message)
+
+    async def answer(self, message: Message, peer: Peer) -> Message:
+        return await self.request(message)
+
+    def joined(self, peer: Peer) -> None:
+        """Anybody may read."""
+
+    def left(self, peer: Peer) -> None:
+        """Nothing is kept for those who read."""
+
+    def _read(self, read: ReadState) -> StateValues:
+        unknown = [code_hash for code_hash in read.codes if code_hash not in self._codes]
+        if unknown:
+            raise NoSuchState(f"the code with hash 0x{unknown[0].hex()} is not part of the state")
+        return StateValues(
+            self._version,
+            tuple([self._accounts.get(address, EMPTY_ACCOUNT) for address in read.accounts]),
+            tuple([self._slots.get(key, 0) for key in read.slots]),
+            tuple([self._codes[code_hash] for code_hash in read.codes]),
+        )
