@@ -9,15 +9,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from chain.fees import BLOB_GAS_PER_BLOB, max_blob_gas
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
-from chain.records import Conflict
+from chain.records import AttemptResult
 from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Address, Gas, Hash32, Wei
+from execution.attempts import Ran, StaleRead, Waited
 from execution.change_log import ChangeLog
 from execution.errors import BlobGasLimitReached, CannotInclude, EngineFailure, GasLimitReached
 from execution.known import Missing, MissingKeys
@@ -67,17 +68,16 @@ class MissingValues(Protocol):
 
 @dataclass(slots=True)
 class Turn:
-    """One transaction of the proposal and what became of it: an outcome, or why it was left out."""
+    """One transaction of the proposal and what became of it: an outcome, or why it was left out.
+
+    `runs` are all its runs so far, in order, and `waits` what a strategy let it wait for.
+    """
 
     signed: SignedTransaction
     outcome: Outcome | None = None
     left_out: CannotInclude | None = None
-    attempts: int = 0
-    worker: str = ""
-    thread_us: int = 0
-    start_us: int = 0
-    end_us: int = 0
-    conflict: Conflict | None = None
+    runs: list[Ran] = field(default_factory=list)
+    waits: list[Waited] = field(default_factory=list)
 
 
 class BlockRun:
@@ -101,6 +101,7 @@ class BlockRun:
         self.gas_used = 0
         self.blob_gas_used = 0
         self.serial_from = -1
+        self.execution_us = 0
         self.parent_hash_slot: Slot | None = None
         self.requests_hash: Hash32 | None = None
         self._parent_beacon_root = parent_beacon_root
@@ -125,6 +126,7 @@ class BlockRun:
             lambda: self.engine.block_end(self.environment, logs, self.merged)
         )
         await self._merge(len(self.turns), writes, Wei(0))
+        self.execution_us = self.elapsed_us()
 
     def has_room(self, index: int) -> bool:
         """Whether the transaction can still be included; if not, it is left out."""
@@ -149,16 +151,18 @@ class BlockRun:
         if not self.has_room(index):
             return
         turn = self.turns[index]
-        turn.attempts += 1
-        turn.worker = ""
-        turn.start_us, thread_start = self.elapsed_us(), time.thread_time_ns()
+        start_us, thread_start = self.elapsed_us(), time.thread_time_ns()
+        result = AttemptResult.ACCEPTED
         try:
             outcome = await self._with_values(lambda: self._execute(turn))
         except CannotInclude as reason:
             turn.left_out = reason
+            failed = isinstance(reason, EngineFailure)
+            result = AttemptResult.ENGINE_FAILED if failed else AttemptResult.NOT_INCLUDABLE
         else:
             await self.accept(index, outcome)
-        turn.end_us, turn.thread_us = self.elapsed_us(), (time.thread_time_ns() - thread_start) // 1000
+        thread_us = (time.thread_time_ns() - thread_start) // 1000
+        turn.runs.append(Ran(result, "", start_us, self.elapsed_us(), thread_us))
         await self.give_way()
 
     async def accept(self, index: int, outcome: Outcome) -> None:
@@ -174,9 +178,9 @@ class BlockRun:
         if outcome.reads.slots:
             self._missing.touched(transaction, sender, outcome.reads.slots)
 
-    async def validate(self, outcome: Outcome) -> Conflict | None:
-        """The first read of the outcome that is stale on the final prefix."""
-        return await self._with_values(lambda: self.merged.validate(outcome.reads))
+    async def stale_reads(self, outcome: Outcome) -> tuple[StaleRead, ...]:
+        """The reads of the outcome that are stale on the final prefix; none if it is what serial execution gives."""
+        return await self._with_values(lambda: tuple(self.merged.stale_reads(outcome.reads)))
 
     async def parent_applied(self) -> None:
         """Wait until the parent's hash is known."""

@@ -115,7 +115,9 @@ class History:
         if not isinstance(stored, StoredRecordMessage):
             raise UnexpectedAnswer("StoredRecord", stored)
         record = decode_record(stored.record)
-        left_out = tuple(LeftOut(t.hash, t.left_out, t.retry) for t in record.transactions if t.left_out)
+        left_out = tuple(
+            LeftOut(t.hash, t.left_out.reason, t.left_out.retry) for t in record.transactions if t.left_out
+        )
         applied = BlockApplied(number, block.version, record.proposal, block.hash, block.header)
         senders = await self._states(record.senders, block.version)
         return _announcement(applied, block.hashes, left_out, senders, record, self.newest)

@@ -5,12 +5,14 @@ a later read can be validated by its value. The merged state knows who wrote eac
 conflict, and what it held before the block, to tell storage what really changed.
 """
 
+from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
 from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
-from chain.records import BEFORE_TRANSACTIONS, AccessKind, Conflict
+from chain.records import BEFORE_TRANSACTIONS, AccessKind
 from chain.types import Address, BlockNumber, Hash32, Wei
+from execution.attempts import StaleRead
 from execution.known import KnownState
 from execution.outcome import Reads, Slot, Writes
 
@@ -84,17 +86,26 @@ class MergedState:
             self._slots[key] = value
             self._slot_writers[key] = index
 
-    def validate(self, reads: Reads) -> Conflict | None:
-        """The first read whose value is another one now; None if the run would do the same again."""
+    def stale_reads(self, reads: Reads) -> Iterator[StaleRead]:
+        """Every read whose value is another one now. If none is, the run would do the same again."""
         for address, nonce in reads.nonces.items():
             found = self.account(address).nonce
             if found != nonce:
-                return self._conflict(NONCE, address, nonce, found, (NONCE,))
+                yield self._stale(NONCE, address, nonce, found, (NONCE,))
         for address, code_hash in reads.code_hashes.items():
             found_hash = self.account(address).code_hash
             if found_hash != code_hash:
-                return self._conflict(CODE, address, _number(code_hash), _number(found_hash), (CODE,))
-        return self._validate_balances(reads) or self._validate_slots(reads)
+                yield self._stale(CODE, address, _number(code_hash), _number(found_hash), (CODE,))
+        yield from self._stale_balances(reads)
+        for key, value in reads.slots.items():
+            found = self.slot(*key)
+            if found != value:
+                cleared_by = self._cleared.get(key[0], BEFORE_TRANSACTIONS)
+                yield StaleRead(SLOT, key[0], key[1], value, found, self._slot_writers.get(key, cleared_by))
+
+    def before(self, address: Address) -> Account:
+        """The account as the block found it."""
+        return self._before.account(address)
 
     def changes(self) -> tuple[AccountChange, ...]:
         """What really changed against the state before the block, for storage."""
@@ -131,34 +142,25 @@ class MergedState:
             changed[beneficiary] = Account(account.nonce, Wei(account.balance + fee), account.code_hash)
         return changed
 
-    def _validate_balances(self, reads: Reads) -> Conflict | None:
+    def _stale_balances(self, reads: Reads) -> Iterator[StaleRead]:
         for address, balance in reads.balances.items():
             found = self.account(address).balance
             if found != balance:
-                return self._conflict(BALANCE, address, balance, found, (BALANCE,))
+                yield self._stale(BALANCE, address, balance, found, (BALANCE,))
         for address, minimum in reads.minimums.items():
             found = self.account(address).balance
             if found < minimum:
-                return self._conflict(AccessKind.BALANCE_AT_LEAST, address, minimum, found, (BALANCE,))
+                yield self._stale(AccessKind.BALANCE_AT_LEAST, address, minimum, found, (BALANCE,))
         for address, empty in reads.empty.items():
             now_empty = self.account(address).is_empty
             if now_empty != empty:
-                return self._conflict(AccessKind.EMPTINESS, address, int(empty), int(now_empty), (NONCE, BALANCE, CODE))
-        return None
+                yield self._stale(AccessKind.EMPTINESS, address, int(empty), int(now_empty), (NONCE, BALANCE, CODE))
 
-    def _validate_slots(self, reads: Reads) -> Conflict | None:
-        for key, value in reads.slots.items():
-            found = self.slot(*key)
-            if found != value:
-                cleared_by = self._cleared.get(key[0], BEFORE_TRANSACTIONS)
-                return Conflict(SLOT, key[0], key[1], value, found, self._slot_writers.get(key, cleared_by))
-        return None
-
-    def _conflict(
+    def _stale(
         self, kind: AccessKind, address: Address, seen: int, found: int, written: tuple[AccessKind, ...]
-    ) -> Conflict:
+    ) -> StaleRead:
         writer = max(self._writers.get((key, address), BEFORE_TRANSACTIONS) for key in written)
-        return Conflict(kind, address, 0, seen, found, writer)
+        return StaleRead(kind, address, 0, seen, found, writer)
 
     def _clear(self, address: Address, index: int) -> None:
         self._cleared[address] = index

@@ -53,6 +53,10 @@ class PoolJob:
         self.worker = ""
         self.started_us = 0
 
+    @property
+    def has_answer(self) -> bool:
+        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+
 
 class Pool:
     """Workers by the name of their peer, told apart by a number where two processes have one name.

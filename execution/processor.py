@@ -28,7 +28,7 @@ from execution.outcome import Slot, Writes
 from execution.pool import Pool
 from execution.pre_state import WatchedState
 from execution.reader import StateReader
-from execution.record import record_of
+from execution.record import Execution, record_of
 from execution.senders import Senders, SignedTransaction
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
@@ -93,14 +93,14 @@ class BlockProcessor:
             self._tasks.forget_all()
         environment = environment_of(self._chain_id, self._fork, self._parent, proposal.inputs)
         signed = self._senders.all_signed(proposal.transactions)
-        run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
         await self._reader.prefetch(_with_senders(signed), environment)
+        run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
         changes = await self._run(run, self._strategy)
         states = await self._with_values(lambda: sender_states(run, changes))
-        record = record_of(proposal.id, self._strategy.name, len(self._pool.workers), run, states)
+        serial_us = 0 if self._cases is None else await self._check(run, changes, self._cases)
+        how = Execution(proposal.id, self._strategy.name, len(self._pool.workers), serial_us)
+        record = await self._with_values(lambda: record_of(how, run, states))
         block = assemble(proposal, run, changes, states, record, self._changes.position)
-        if self._cases is not None:
-            await self._check(run, changes, self._cases)
         run.merged.commit(self._known, self._changes.position)
         self._parent = block.apply.header
         self._parent_applied.clear()
@@ -138,13 +138,15 @@ class BlockProcessor:
         await run.end()
         return await self._with_values(run.merged.changes)
 
-    async def _check(self, run: BlockRun, changes: Sequence[AccountChange], cases: Path) -> None:
+    async def _check(self, run: BlockRun, changes: Sequence[AccountChange], cases: Path) -> int:
+        """The time that the serial run took, in microseconds. Raises SerialMismatch."""
         serial, serial_changes = await self._run_serially(run, self._known)
         differences = differences_between(run, changes, serial, serial_changes)
         if differences:
             mismatch = mismatch_of(self._strategy.name, len(self._pool.workers), run, serial, differences)
             case = await self._case(run, [*run.turns, *serial.turns], mismatch)
             raise SerialMismatch(case.environment.number, differences, save_case(cases, case))
+        return serial.execution_us
 
     async def _run_serially(self, run: BlockRun, before: StateBefore) -> tuple[BlockRun, tuple[AccountChange, ...]]:
         serial = BlockRun(run.environment, [turn.signed for turn in run.turns], MergedState(before), self._engine, self)

@@ -1,37 +1,92 @@
 """The execution record of a block, from its run. Its vocabulary is chain.records, because rpc shows it."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from chain.messages.mempool import SenderState
-from chain.records import BlockRecord, TransactionRecord
-from chain.types import Hash32
+from chain.records import (
+    AttemptRecord,
+    BlockRecord,
+    Conflict,
+    Dependency,
+    LeftOutRecord,
+    TransactionRecord,
+    WaitRecord,
+)
+from chain.types import Gas, Hash32
+from execution.attempts import Ran, StaleRead
 from execution.block_run import BlockRun, Turn
+from execution.dependencies import Dependencies
+
+SELECTOR_BYTES = 4
 
 
-def record_of(
-    proposal: Hash32, strategy: str, workers: int, run: BlockRun, senders: Sequence[SenderState]
-) -> BlockRecord:
-    """Every decision of the run, in the order of the proposal."""
+class Execution(NamedTuple):
+    """How a block was executed, apart from its run. `serial_us` is 0 where no serial run was made."""
+
+    proposal: Hash32
+    strategy: str
+    workers: int
+    serial_us: int
+
+
+def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> BlockRecord:
+    """Every decision of the run, in the order of the proposal. Raises Missing."""
+    dependencies = None
+    if any(turn.waits or any(ran.stale for ran in turn.runs) for turn in run.turns):
+        dependencies = Dependencies(run.turns, run.environment.beneficiary, run.merged.before)
     return BlockRecord(
-        proposal=proposal,
-        strategy=strategy,
-        workers=workers,
+        proposal=how.proposal,
+        strategy=how.strategy,
+        workers=how.workers,
         serial_from=run.serial_from,
-        execution_us=run.elapsed_us(),
-        transactions=tuple([_transaction_record(turn) for turn in run.turns]),
+        execution_us=run.execution_us,
+        serial_us=how.serial_us,
+        transactions=tuple([_transaction_record(i, turn, dependencies) for i, turn in enumerate(run.turns)]),
         senders=tuple([state.address for state in senders]),
     )
 
 
-def _transaction_record(turn: Turn) -> TransactionRecord:
+def _transaction_record(index: int, turn: Turn, dependencies: Dependencies | None) -> TransactionRecord:
     return TransactionRecord(
         hash=turn.signed.hash,
-        attempts=turn.attempts,
-        worker=turn.worker,
-        thread_us=turn.thread_us,
-        start_us=turn.start_us,
-        end_us=turn.end_us,
-        conflict=turn.conflict,
-        left_out="" if turn.left_out is None else str(turn.left_out),
-        retry=turn.left_out is not None and turn.left_out.retry,
+        gas_used=Gas(0) if turn.outcome is None else turn.outcome.gas_used,
+        attempts=tuple([_attempt_record(index, ran, dependencies) for ran in turn.runs]),
+        waits=() if dependencies is None else _wait_records(index, turn, dependencies),
+        left_out=None if turn.left_out is None else _left_out_record(turn),
+    )
+
+
+def _attempt_record(index: int, ran: Ran, dependencies: Dependencies | None) -> AttemptRecord:
+    result, worker, start_us, end_us, thread_us, stale = ran
+    conflict = None if dependencies is None or not stale else _conflict(index, stale, dependencies)
+    return AttemptRecord(result, worker, start_us, end_us, thread_us, conflict)
+
+
+def _conflict(index: int, stale: Sequence[StaleRead], dependencies: Dependencies) -> Conflict:
+    """The first stale read that is a real dependency, or else the first of all."""
+    for read in stale:
+        if dependencies.of(index, read.kind, read.address, read.slot) == Dependency.REAL:
+            return Conflict(*read, dependency=Dependency.REAL)
+    return Conflict(*stale[0], dependency=Dependency.ARTEFACT)
+
+
+def _wait_records(index: int, turn: Turn, dependencies: Dependencies) -> tuple[WaitRecord, ...]:
+    return tuple(
+        [
+            WaitRecord(*waited, dependency=dependencies.of(index, waited.kind, waited.address, waited.slot))
+            for waited in turn.waits
+        ]
+    )
+
+
+def _left_out_record(turn: Turn) -> LeftOutRecord:
+    assert turn.left_out is not None
+    transaction, sender = turn.signed.transaction, turn.signed.sender
+    return LeftOutRecord(
+        reason=str(turn.left_out),
+        retry=turn.left_out.retry,
+        sender=sender or b"",
+        to=b"" if transaction is None else transaction.to or b"",
+        selector=b"" if transaction is None or transaction.to is None else transaction.data[:SELECTOR_BYTES],
     )

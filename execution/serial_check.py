@@ -78,6 +78,5 @@ def _reason(turn: Turn) -> tuple[str, bool] | None:
 
 
 def _story(turn: Turn) -> str:
-    where = turn.worker or "execution"
     what = f"left out: {turn.left_out}" if turn.outcome is None else repr(turn.outcome)
-    return f"attempts {turn.attempts}, the last in {where}, conflict {turn.conflict}: {what}"
+    return f"runs {turn.runs}: {what}"

@@ -56,6 +56,17 @@ def run_transfer(
     return _transfer(transaction, sender, to, price, environment.base_fee)
 
 
+def reads_of_transfer(transaction: Transaction, sender: Address) -> Reads:
+    """What a plain transfer depends on, for who asks after the block. Crediting an account depends on its code only."""
+    to = transaction.to
+    assert to is not None
+    return Reads(
+        nonces={sender: transaction.nonce},
+        code_hashes={sender: EMPTY_HASH, to: EMPTY_HASH},
+        minimums={sender: Wei(transaction.value + transaction.gas * transaction.max_fee)},
+    )
+
+
 def _transfer(transaction: Transaction, sender: Address, to: Address, price: Wei, base_fee: Wei) -> Outcome:
     balances = {sender: -TX_GAS * price}
     if transaction.value:

@@ -27,7 +27,7 @@ from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.settings import Settings, stake_text
 
-FORMAT = 2
+FORMAT = 3
 KEY_BYTES = 32
 LOCK = "lock"
 _HALF_MADE = re.compile(r"genesis|validator-\d+|.*\.partial")

@@ -7,12 +7,15 @@ because sending it to a worker takes longer.
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from chain.keccak import EMPTY_HASH
 from chain.messages import Message
 from chain.messages.tasks import Attempt, AttemptStatus, TransactionsRun
+from chain.records import AttemptResult
 from chain.types import Address
+from execution.attempts import Ran, StaleRead
 from execution.block_run import BlockRun
 from execution.errors import ExecutionError
 from execution.known import KnownState, Missing
@@ -31,6 +34,13 @@ WINDOW = 16
 TASK_LIMIT_S, TASK_LIMIT_GAS = 10.0, 30_000_000
 """A worker that takes longer is taken for stuck. A task may be a full block, which takes a few seconds for so much gas;
 blocks of a higher limit have more time."""
+
+
+FAILURES = {
+    AttemptStatus.CANNOT_INCLUDE: AttemptResult.NOT_INCLUDABLE,
+    AttemptStatus.PARENT_HASH_PENDING: AttemptResult.PARENT_HASH_PENDING,
+    AttemptStatus.ENGINE_FAILED: AttemptResult.ENGINE_FAILED,
+}
 
 
 class WrongAnswer(ExecutionError):
@@ -77,30 +87,32 @@ class Optimistic:
                 await block.run_here(index)
             speculation.merged = index + 1
 
-    async def _take_turn(self, block: BlockRun, index: int, attempt: Attempt | None) -> bool | None:
+    async def _take_turn(self, block: BlockRun, index: int, run: "_SpeculativeRun | None") -> bool | None:
         """Whether the speculative run lost; None if there was none to speak of."""
-        turn = block.turns[index]
-        if attempt is None or attempt.outcome is None:
-            if attempt is not None and attempt.status != AttemptStatus.PARENT_HASH_PENDING:
-                turn.attempts = 1
+        runs = block.turns[index].runs
+        if run is None:
             await block.run_here(index)
             return None
-        outcome = unpack_outcome(attempt.outcome)
-        turn.attempts = 1
-        turn.conflict = await block.validate(outcome)
-        if turn.conflict is None:
+        if run.attempt.outcome is None:
+            runs.append(run.ended(FAILURES[run.attempt.status]))
+            await block.run_here(index)
+            return None
+        outcome = unpack_outcome(run.attempt.outcome)
+        stale = await block.stale_reads(outcome)
+        if stale:
+            runs.append(run.ended(AttemptResult.CONFLICT, stale))
+            await block.run_here(index)
+        else:
+            runs.append(run.ended(AttemptResult.ACCEPTED))
             await block.accept(index, outcome)
             await block.give_way()
-        else:
-            await block.run_here(index)
-        self._judge(block, index)
-        return turn.conflict is not None
+        self._judge(block, index, stale)
+        return bool(stale)
 
-    def _judge(self, block: BlockRun, index: int) -> None:
-        turn = block.turns[index]
-        writer = turn.conflict.writer if turn.conflict is not None else -1
+    def _judge(self, block: BlockRun, index: int, stale: Sequence[StaleRead]) -> None:
+        writer = stale[0].writer if stale else -1
         in_block = 0 <= writer < len(block.turns)
-        self._contention.ran(_called(block, index), _called(block, writer) if in_block else None, bool(turn.conflict))
+        self._contention.ran(_called(block, index), _called(block, writer) if in_block else None, bool(stale))
 
     def _candidates(self, block: BlockRun) -> list[Candidate]:
         """The transactions that need the engine, as far as one can tell before the block."""
@@ -117,7 +129,7 @@ class Optimistic:
     def _remember_times(self, block: BlockRun) -> None:
         for turn in block.turns:
             if turn.outcome is not None and turn.signed.transaction is not None and turn.signed.transaction.data:
-                self._run_times.took(turn.signed.transaction, turn.thread_us)
+                self._run_times.took(turn.signed.transaction, turn.runs[-1].thread_us)
 
     def _has_workers(self) -> bool:
         if self._pool.workers:
@@ -129,6 +141,19 @@ class Optimistic:
         return False
 
 
+class _SpeculativeRun(NamedTuple):
+    """A worker's attempt and when it took up the task, in microseconds of the block."""
+
+    attempt: Attempt
+    worker: str
+    started_us: int
+
+    def ended(self, result: AttemptResult, stale: tuple[StaleRead, ...] = ()) -> Ran:
+        attempt, started_us = self.attempt, self.started_us
+        start_us, end_us = started_us + attempt.start_us, started_us + attempt.end_us
+        return Ran(result, self.worker, start_us, end_us, attempt.thread_us, stale)
+
+
 class _Speculation:
     """The tasks of a block that are under way, by the positions they cover."""
 
@@ -138,7 +163,7 @@ class _Speculation:
         self._tasks = tasks
         self._known = known
         self._jobs: dict[int, PoolJob] = {}
-        self._attempts: dict[int, Attempt] = {}
+        self._answered: dict[int, _SpeculativeRun] = {}
         self._limit_s = TASK_LIMIT_S * max(1.0, block.environment.gas_limit / TASK_LIMIT_GAS)
         self.merged = 0
 
@@ -154,44 +179,64 @@ class _Speculation:
     def covers(self, index: int) -> bool:
         return index in self._jobs
 
-    async def attempt(self, index: int) -> Attempt | None:
+    async def attempt(self, index: int) -> _SpeculativeRun | None:
         """The speculative run of the transaction; None if its worker was lost."""
         job = self._jobs.pop(index)
-        if index not in self._attempts:
+        if index not in self._answered:
             try:
                 answer = await self._pool.wait(job)
             except (NoWorkers, WorkerLost, JobTimeout) as reason:
-                self._jobs = {other: its for other, its in self._jobs.items() if its is not job}
                 log.warning("execution runs transaction %d of the block itself: %s", index, reason)
+                self._give_up(job, index, reason)
                 return None
-            self._take(answer)
-        attempt = self._attempts.pop(index, None)
-        if attempt is not None:
-            turn = self._block.turns[index]
-            turn.worker, turn.thread_us = job.worker, attempt.thread_us
-            turn.start_us, turn.end_us = job.started_us + attempt.start_us, job.started_us + attempt.end_us
-        return attempt
+            self._take(job, answer)
+        return self._answered.pop(index, None)
 
     def stop(self) -> None:
         """Wait for nothing more: the turns left are taken in this process."""
+        for index, job in self._jobs.items():
+            if index not in self._answered and job.has_answer:
+                self._take(job, job.answer.result())
+            if index in self._answered:
+                self._block.turns[index].runs.append(self._answered[index].ended(AttemptResult.ABORTED))
         self._pool.withdraw(dict.fromkeys(self._jobs.values()))
         self._jobs.clear()
+        self._answered.clear()
+
+    def _give_up(self, job: PoolJob, index: int, reason: Exception) -> None:
+        """The job's transactions, of which `index` is the next, have no speculative run."""
+        lost = (index, *(other for other, its in self._jobs.items() if its is job))
+        self._jobs = {other: its for other, its in self._jobs.items() if its is not job}
+        if job.worker:
+            result = AttemptResult.TIMED_OUT if isinstance(reason, JobTimeout) else AttemptResult.WORKER_LOST
+            self._note_lost(lost, Ran(result, job.worker, job.started_us, self._block.elapsed_us(), 0))
+
+    def _note_lost(self, indices: Iterable[int], ran: Ran) -> None:
+        for index in indices:
+            self._block.turns[index].runs.append(ran)
 
     def _submit(self, task: PlannedTask) -> PoolJob:
+        sent_to: list[str] = []
+
         def message_for(worker: str, lease: int) -> Message:
-            job.started_us = self._block.elapsed_us()
+            now_us = self._block.elapsed_us()
+            if sent_to:
+                self._note_lost(task.indices, Ran(AttemptResult.WORKER_LOST, sent_to[-1], job.started_us, now_us, 0))
+            sent_to.append(worker)
+            job.started_us = now_us
             return self._tasks.message(worker, lease, self._block, self.merged, task.indices)
 
         job = PoolJob(message_for, self._limit_s)
         self._pool.submit_job(job, task.worker)
         return job
 
-    def _take(self, answer: Message) -> None:
+    def _take(self, job: PoolJob, answer: Message) -> None:
         if not isinstance(answer, TransactionsRun):
             raise WrongAnswer(f"a worker answered {type(answer).__name__} to a task")
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
-        self._attempts.update((attempt.index, attempt) for attempt in answer.attempts)
+        for attempt in answer.attempts:
+            self._answered[attempt.index] = _SpeculativeRun(attempt, job.worker, job.started_us)
 
 
 def _are_worth_it(candidates: Sequence[Candidate]) -> bool:

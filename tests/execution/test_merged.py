@@ -4,8 +4,9 @@ import pytest
 
 from chain.accounts import Account, AccountChange
 from chain.keccak import EMPTY_HASH, keccak256
-from chain.records import AccessKind, Conflict
+from chain.records import AccessKind
 from chain.types import Address, BlockNumber, Hash32, Wei
+from execution.attempts import StaleRead
 from execution.known import KnownState, Missing, MissingKeys
 from execution.merged import MergedState
 from execution.outcome import ParentHashPending, Reads, Writes
@@ -38,11 +39,11 @@ def test_reads_that_still_hold_are_valid(known: KnownState) -> None:
         empty={A: False, C: True},
         slots={(A, 1): 11},
     )
-    assert state.validate(reads) is None
+    assert not list(state.stale_reads(reads))
 
 
 @pytest.mark.parametrize(
-    ("reads", "conflict"),
+    ("reads", "stale"),
     [
         (Reads(nonces={A: 1}), (AccessKind.NONCE, A, 0, 1, 2, 4)),
         (Reads(balances={A: Wei(100)}), (AccessKind.BALANCE, A, 0, 100, 70, 5)),
@@ -54,29 +55,39 @@ def test_reads_that_still_hold_are_valid(known: KnownState) -> None:
     ],
 )
 def test_a_stale_read_names_what_was_seen_what_is_there_and_who_wrote_it(
-    known: KnownState, reads: Reads, conflict: tuple[AccessKind, Address, int, int, int, int]
+    known: KnownState, reads: Reads, stale: tuple[AccessKind, Address, int, int, int, int]
 ) -> None:
     state = MergedState(known)
     merge(state, 4, fee=3, nonces={A: 2})
     merge(state, 5, balances={A: -30, B: 30})
     merge(state, 6, balances={C: 1})
     merge(state, 7, slots={(A, 1): 12})
-    assert state.validate(reads) == Conflict(*conflict)
+    assert list(state.stale_reads(reads)) == [StaleRead(*stale)]
+
+
+def test_every_stale_read_is_told(known: KnownState) -> None:
+    state = MergedState(known)
+    merge(state, 0, nonces={A: 2}, slots={(A, 1): 12, (A, 2): 1})
+    stale = list(state.stale_reads(Reads(nonces={A: 1, B: 1}, slots={(A, 1): 11, (A, 2): 0})))
+    assert [(read.kind, read.slot) for read in stale] == [
+        (AccessKind.NONCE, 0),
+        (AccessKind.SLOT, 1),
+        (AccessKind.SLOT, 2),
+    ]
 
 
 def test_new_code_conflicts_with_a_read_of_its_absence(known: KnownState) -> None:
     state = MergedState(known)
     merge(state, 2, nonces={C: 1}, codes={C: CODE})
-    conflict = state.validate(Reads(code_hashes={C: EMPTY_HASH}))
-    assert conflict is not None
-    assert (conflict.kind, conflict.writer) == (AccessKind.CODE, 2)
+    (stale,) = state.stale_reads(Reads(code_hashes={C: EMPTY_HASH}))
+    assert (stale.kind, stale.writer) == (AccessKind.CODE, 2)
     assert state.code(keccak256(CODE)) == CODE
 
 
 def test_two_credits_to_one_account_do_not_conflict(known: KnownState) -> None:
     state = MergedState(known)
     merge(state, 0, balances={B: 1})
-    assert state.validate(Reads(code_hashes={B: EMPTY_HASH}, empty={B: False})) is None
+    assert not list(state.stale_reads(Reads(code_hashes={B: EMPTY_HASH}, empty={B: False})))
     merge(state, 1, balances={B: 2})
     assert state.account(B).balance == 103
 
@@ -85,7 +96,7 @@ def test_a_value_that_changed_back_is_no_conflict_and_no_change(known: KnownStat
     state = MergedState(known)
     merge(state, 0, balances={A: -1}, slots={(A, 1): 12})
     merge(state, 1, balances={A: 1}, slots={(A, 1): 11})
-    assert state.validate(Reads(balances={A: Wei(100)}, slots={(A, 1): 11})) is None
+    assert not list(state.stale_reads(Reads(balances={A: Wei(100)}, slots={(A, 1): 11})))
     assert state.changes() == ()
 
 

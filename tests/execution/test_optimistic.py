@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chain.messages.execution import BlockEnvironment
-from chain.records import AccessKind
+from chain.records import AccessKind, AttemptRecord, AttemptResult, BlockRecord, Dependency
 from chain.transactions import Transaction
 from chain.types import Address, Gas, Wei
 from execution.outcome import Outcome, StateView
@@ -44,28 +44,42 @@ def increments(count: int, nonce: int = 0) -> list[Transaction]:
     return [to_contract(n, nonce, COUNTER, call("increment()")) for n in range(count)]
 
 
+def accepted(record: BlockRecord) -> list[AttemptRecord]:
+    """The run that counted of each transaction."""
+    runs = [transaction.attempts[-1] for transaction in record.transactions]
+    assert {run.result for run in runs} == {AttemptResult.ACCEPTED}
+    return runs
+
+
 async def test_independent_transactions_run_once_each_on_all_workers(tmp_path: Path) -> None:
     chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
     block = await chain.run(token_transfers(20))
-    records = block.record.transactions
-    assert [record.attempts for record in records] == [1] * 20
-    assert {record.worker for record in records} == {"worker-0", "worker-1"}
-    assert all(0 <= r.start_us <= r.end_us <= block.record.execution_us and r.thread_us > 0 for r in records)
+    assert [len(record.attempts) for record in block.record.transactions] == [1] * 20
+    runs = accepted(block.record)
+    assert {run.worker for run in runs} == {"worker-0", "worker-1"}
+    assert all(0 <= r.start_us <= r.end_us <= block.record.execution_us and r.thread_us > 0 for r in runs)
+    gas = [receipt.gas_used for receipt in block.apply.receipts]
+    assert [record.gas_used for record in block.record.transactions] == gas
     await chain.stop()
 
 
 async def test_a_loser_runs_once_more_and_the_record_names_slot_values_and_writer(tmp_path: Path) -> None:
     chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
     block = await chain.run(increments(4))
-    losers = [record for record in block.record.transactions if record.attempts == 2]
+    losers = [record for record in block.record.transactions if len(record.attempts) == 2]
     assert losers
     for record in losers:
-        conflict = record.conflict
+        lost, counted = record.attempts
+        assert (lost.result, counted.result) == (AttemptResult.CONFLICT, AttemptResult.ACCEPTED)
+        conflict = lost.conflict
         assert conflict is not None
         assert (conflict.kind, conflict.address, conflict.slot) == (AccessKind.SLOT, COUNTER, 0)
         assert conflict.found == conflict.writer + 1
         assert conflict.seen < conflict.found
-        assert record.worker == ""
+        assert conflict.dependency == Dependency.REAL
+        assert lost.worker.startswith("worker-")
+        assert counted.worker == ""
+        assert lost.start_us <= lost.end_us <= counted.start_us <= counted.end_us
     assert block.record.retries == len(losers)
     assert all(receipt.succeeded for receipt in block.apply.receipts)
     assert chain.storage.slots[(COUNTER, 0)] == 4
@@ -77,10 +91,10 @@ async def test_when_most_lose_the_rest_runs_serially_and_the_record_says_from_wh
     lookers = [to_contract(n % 24, n // 24, BALANCE_READER, b"") for n in range(48)]
     payers = [transaction(KEYS[n % 24], 2 + n // 24, to=EMPTY[0], value=Wei(1)) for n in range(48)]
     block = await chain.run([tx for pair in zip(lookers[:24], lookers[24:], strict=True) for tx in pair] + payers)
-    records = block.record.transactions
     assert 0 < block.record.serial_from < 48
-    assert all(record.worker == "" for record in records[block.record.serial_from :])
-    assert all(record.attempts == 1 for record in records[block.record.serial_from :])
+    assert all(run.worker == "" for run in accepted(block.record)[block.record.serial_from :])
+    rest = block.record.transactions[block.record.serial_from :]
+    assert {run.result for record in rest for run in record.attempts[:-1]} <= {AttemptResult.ABORTED}
     await chain.stop()
 
 
@@ -90,7 +104,7 @@ async def test_a_hot_contract_goes_to_one_worker_from_the_next_block_on(tmp_path
     second = await chain.run(increments(20, nonce=1))
     assert first.record.retries > 0
     assert second.record.retries == 0
-    assert len({record.worker for record in second.record.transactions}) == 1
+    assert len({run.worker for run in accepted(second.record)}) == 1
     await chain.stop()
 
 
@@ -135,7 +149,11 @@ async def test_a_worker_lost_in_the_middle_of_a_block_costs_nothing_but_time(tmp
     chain = Chain(world_genesis(), "optimistic", 1 + survivors, tmp_path)
     chain.workers[0].dies_at = 2
     block = [*token_transfers(24), *increments(24, nonce=1)]
-    assert_same(await chain.run(block), await serial.run(block), 0)
+    found = await chain.run(block)
+    assert_same(found, await serial.run(block), 0)
+    lost = [run for record in found.record.transactions for run in record.attempts if run.worker == "worker-0"]
+    assert AttemptResult.WORKER_LOST in {run.result for run in lost}
+    accepted(found.record)
     assert len(chain.pool.workers) == survivors
     await chain.stop()
 
@@ -196,7 +214,7 @@ async def test_workers_run_code_that_storage_does_not_have_yet(tmp_path: Path) -
     first = await chain.execute(deploys)
     places = [created_address(ADDRESSES[n], 1) for n in range(8)]
     second = await chain.execute([to_contract(n, 2, places[n], call("increment()")) for n in range(8)])
-    assert {record.worker for record in second.record.transactions} == {"worker-0", "worker-1"}
+    assert {run.worker for run in accepted(second.record)} == {"worker-0", "worker-1"}
     for block in (first, second):
         await chain.apply(block)
     assert [chain.storage.slots[(place, 0)] for place in places] == [1] * 8
