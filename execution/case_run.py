@@ -23,7 +23,7 @@ from execution.merged import MergedState
 from execution.outcome import Slot
 from execution.pool import Pool
 from execution.reader import StateReader
-from execution.record import record_of
+from execution.record import Execution, record_of
 from execution.senders import Senders, SignedTransaction
 from execution.storage_requests import StorageRequests
 from execution.strategies import strategy_named
@@ -61,6 +61,8 @@ class CaseRunner:
         await self._hold(case, version)
         signed = _signed(case)
         engine = self._engine_for(case.environment.fork)
+        senders = ((s.transaction, s.sender) for s in signed if s.transaction is not None and s.sender is not None)
+        await self._reader.prefetch(senders, case.environment)
         block = BlockRun(
             case.environment,
             signed,
@@ -70,8 +72,6 @@ class CaseRunner:
             self._changes,
             parent_beacon_root=case.parent_beacon_root,
         )
-        senders = ((s.transaction, s.sender) for s in signed if s.transaction is not None and s.sender is not None)
-        await self._reader.prefetch(senders, case.environment)
         await block.start()
         if block.parent_hash_slot is not None:
             self._known.promise(block.parent_hash_slot, self._known.applied)
@@ -79,7 +79,8 @@ class CaseRunner:
         await block.end()
         changes = await self._with_values(block.merged.changes)
         self._changes.settle(self._changes.position)
-        record = record_of(ZERO_HASH, self._strategy.name, len(self._pool.workers), block, ())
+        how = Execution(ZERO_HASH, self._strategy.name, len(self._pool.workers), serial_us=0)
+        record = await self._with_values(lambda: record_of(how, block, ()))
         return CaseRun(block, changes, record)
 
     async def fetch(self, keys: MissingKeys) -> None:

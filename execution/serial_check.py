@@ -79,4 +79,5 @@ def _reason(turn: Turn) -> tuple[str, bool] | None:
 
 def _story(turn: Turn) -> str:
     what = f"left out: {turn.left_out}" if turn.outcome is None else repr(turn.outcome)
-    return f"runs {turn.runs}: {what}"
+    runs = [f"{run.result.name} in {run.worker or 'execution'} {list(run.stale) or ''}".rstrip() for run in turn.runs]
+    return f"{', '.join(runs)}: {what}"

@@ -61,7 +61,7 @@ def hashing(count: int) -> list[Transaction]:
 
 
 def workers_of(run: CaseRun) -> set[str]:
-    return {turn.worker for turn in run.block.turns}
+    return {turn.runs[-1].worker for turn in run.block.turns}
 
 
 @pytest.mark.parametrize("strategy", ["serial", "optimistic"])
