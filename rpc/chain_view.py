@@ -22,11 +22,14 @@ from chain.messages.storage import (
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadRecord,
     ReadTransaction,
     StoredBlock,
     StoredHeaders,
+    StoredRecord,
     StoredTransaction,
 )
+from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, ValidatorIndex, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
@@ -166,6 +169,11 @@ class ChainView:
             return answer
         # While storage said no, the transaction may have moved from the pool into the head.
         return self._recent.transaction(transaction_hash)
+
+    async def record(self, number: BlockNumber) -> BlockRecord | None:
+        """How the block was executed; None for genesis."""
+        answer = await self._read(ReadRecord(number))
+        return decode_record(answer.record) if isinstance(answer, StoredRecord) else None
 
     async def logs(self, query: ReadLogs) -> tuple[FoundLog, ...]:
         """Raises RequestFailed with error TooManyLogs when more match than the query's limit."""

@@ -30,6 +30,7 @@ from chain.messages.storage import (
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadRecord,
     ReadState,
     ReadStorageStatus,
     ReadTransaction,
@@ -37,10 +38,12 @@ from chain.messages.storage import (
     StorageStatus,
     StoredBlock,
     StoredHeaders,
+    StoredRecord,
 )
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.network_faults import WHOLE_NETWORK
 from chain.receipts import Log, Receipt, bloom_of
+from chain.records import BlockRecord, encode_record
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
@@ -139,6 +142,7 @@ class FakeChain:
         self.validators = {ValidatorIndex(i): FakeLink(self._answer_as_validator) for i in range(VALIDATORS)}
         self.callers = FakeCallers()
         self.consensus_view = ConsensusView((), ())
+        self.records: dict[int, BlockRecord] = {}
         self.faults = MemoryFaults()
         self.processes = FakeProcesses()
 
@@ -257,6 +261,9 @@ class FakeChain:
                 return StoredHeaders(tuple(b.header for b in self.blocks[first : last + 1]))
             case ReadLogs():
                 return FoundLogs(self._find_logs(message))
+            case ReadRecord(number):
+                record = self.records.get(number)
+                return NotThere() if record is None else StoredRecord(encode_record(record))
             case ReadStorageStatus():
                 return StorageStatus(self.head.header.number, self.head.version, BlockNumber(0), 1, {"reads": 1})
         raise AssertionError(f"storage was asked {message}")
