@@ -80,7 +80,10 @@ def _use_settings_file(context: click.Context, path: Path | None) -> None:
     """Takes the command's defaults from the settings file, before the command line is read. Raises BadSetting."""
     root = context.find_root().command
     assert isinstance(root, click.Group)
-    known = {parameter.name for parameter in root.commands["up"].params if parameter.name}
-    settings = read_settings_file(path, known)
+    options = {parameter.name: parameter for parameter in root.commands["up"].params if parameter.name}
+    settings: dict[str, str | list[str]] = dict(read_settings_file(path, options.keys()))
+    for name, value in settings.items():
+        if isinstance(value, str) and getattr(options[name], "multiple", False):
+            settings[name] = value.split(",")
     wanted = {parameter.name for parameter in context.command.params}
     context.default_map = {name: value for name, value in settings.items() if name in wanted}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from node import folder as data
+from node.contracts_file import artifact_folders
 from node.endpoints import NamedEndpoints
 from node.errors import BadSetting
 from node.output import Output, account_facts, account_lines
@@ -36,7 +37,8 @@ def run_one(name: str, settings: Settings) -> int:
     folder = data.open_folder(_data_dir(settings), settings)
     if role.kind == Kind.VALIDATOR and role.index >= len(folder.genesis.validators):
         raise BadSetting(f"there is no {name}: this chain has {len(folder.genesis.validators)} validators, from 0")
-    settings = replace(settings, validators=len(folder.genesis.validators))
+    artifacts = artifact_folders(settings.artifacts) if role.kind == Kind.RPC else ()
+    settings = replace(settings, validators=len(folder.genesis.validators), artifacts=artifacts)
     listening = listen(settings.host, settings.port) if role.kind == Kind.RPC else None
     faults = str(folder.path / "faults")
     return run_role(Plan(settings, folder, NamedEndpoints(), listening, None, None, None, faults), name)

@@ -6,6 +6,7 @@ lock                     held by the supervisor that runs this chain
 validator-N/key          32 secret bytes, readable by the owner only
 validator-N/db           the validator's safety data, proposals and mempool
 storage-N                state, blocks and receipts of executor N
+contracts.json           contracts registered by tandem_registerContract
 executors.json           executors found wrong, whose storage is not used any more
 """
 

@@ -74,6 +74,13 @@ _CHAIN_OPTIONS = [
     option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
     option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
     option(
+        "--artifacts",
+        type=PATH,
+        multiple=True,
+        show_default=False,
+        help="Folder that Foundry (out) or Hardhat (artifacts) writes to; repeat it for several.",
+    ),
+    option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default=DEFAULTS.log_level,

@@ -8,11 +8,14 @@ from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
 from execution.pool import PoolBusy, WorkerLost
 from node.chain_processes import chain_processes
+from node.contracts_file import ContractsFile, damaged
 from node.faults_file import FaultsFile
 from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
 from rpc.errors import LimitExceeded, ServerError
+from rpc.naming.contract import BadContract
+from rpc.naming.registry import Registry
 from rpc.process import RpcProcess
 
 
@@ -52,6 +55,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             FaultsFile(plan.faults_file),
             chain_processes(plan),
             plan.settings.executors,
+            _contracts(plan),
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))
@@ -63,3 +67,12 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
         finally:
             process.stop()
             await serving
+
+
+def _contracts(plan: Plan) -> Registry:
+    """Raises BadDataFolder."""
+    file = ContractsFile(plan.folder.path)
+    try:
+        return Registry(plan.settings.artifacts, file)
+    except BadContract as error:
+        raise damaged(file.path, error) from error

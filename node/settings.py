@@ -20,7 +20,8 @@ MAX_STAKE = 10**18
 class Settings:
     """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work.
 
-    `stake` has one number for each validator, or none for a stake of 1 each.
+    `stake` has one number for each validator, or none for a stake of 1 each. `artifacts` are folders that compilers
+    write to.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +45,7 @@ class Settings:
     evm: str = "compiled"
     max_lag: int = 3
     check_serial: bool = False
+    artifacts: tuple[Path, ...] = ()
     log_level: str = "warning"
     json: bool = False
     quiet: bool = False

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rpc.consensus import ConsensusObserver
     from rpc.executor_watch import ExecutorWatch
     from rpc.filters import Filters
+    from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
     from rpc.wallet import Wallet
@@ -88,6 +89,7 @@ class Node:
     validators: Mapping[ValidatorIndex, Link]
     processes: Processes
     executors: "ExecutorWatch"
+    naming: "Naming"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from rpc.consensus import ConsensusObserver
 from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
 from rpc.methods import Callers, Node, Processes
+from rpc.naming.names import Naming
+from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.server import Server
@@ -47,6 +49,7 @@ class RpcProcess:
         faults: FaultsStore,
         processes: Processes,
         executors: int = 1,
+        contracts: Registry | None = None,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -57,6 +60,7 @@ class RpcProcess:
         self._faults = faults
         self._processes = processes
         self._executors = executors
+        self._contracts = contracts or Registry()
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -87,6 +91,8 @@ class RpcProcess:
         for index, link in self._validators.items():
             link.follow(self._joining(index), self._validator_news(index))
         await self.node.admission.mempool_known()
+        if self._contracts.has_folders:
+            self._tasks.start(self._contracts.open())
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Answer requests on listening or bound sockets until `stop`; they are closed then."""
@@ -125,6 +131,7 @@ class RpcProcess:
             validators=self._validators,
             processes=self._processes,
             executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
+            naming=Naming(chain.state, self._contracts),
         )
 
     async def _block_executed(self, news: Message) -> None:

@@ -17,7 +17,7 @@ function compile(names) {
       // No metadata trailer: the bytecode then depends on the code alone, not on comments or paths.
       metadata: { appendCBOR: false, bytecodeHash: "none" },
       outputSelection: {
-        "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"] },
+        "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "storageLayout"] },
       },
     },
   };
@@ -50,6 +50,12 @@ function readableLayout(layout) {
   return { storage: layout.storage.map(readableEntry), types: Object.fromEntries(types) };
 }
 
+// By position instead of solc's AST numbers, for the same reason; most contracts have none.
+function immutables(references) {
+  const places = Object.values(references ?? {});
+  return places.length === 0 ? {} : { immutableReferences: { ...places } };
+}
+
 const sources = readdirSync(join(here, "src")).filter((name) => name.endsWith(".sol")).sort();
 const contracts = compile(sources);
 const stale = [];
@@ -61,6 +67,7 @@ for (const source of sources) {
       abi: contract.abi,
       bytecode: `0x${contract.evm.bytecode.object}`,
       deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
+      ...immutables(contract.evm.deployedBytecode.immutableReferences),
       storageLayout: readableLayout(contract.storageLayout),
     };
     const text = `${JSON.stringify(artifact, null, 1)}\n`;

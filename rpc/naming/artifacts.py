@@ -1,0 +1,67 @@
+"""The contracts in a file that Foundry or Hardhat wrote.
+
+Foundry writes `out/Token.sol/Token.json`; Hardhat 2 and 3 write `artifacts/contracts/Token.sol/Token.json`, and to
+`artifacts/build-info/*.json` (Hardhat 3: `*.output.json`) all that solc said, where the storage layouts are. A file
+that is none of these gives no contracts.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from rpc.naming.contract import BadContract, Contract, contract_from
+
+
+class BadArtifact(Exception):
+    """A file that is no JSON, or describes a contract in a way that no compiler does."""
+
+
+def contracts_in(file: Path) -> list[Contract]:
+    """Raises BadArtifact."""
+    try:
+        content = orjson.loads(file.read_bytes())
+    except OSError as error:
+        raise BadArtifact(str(error.strerror)) from error
+    except orjson.JSONDecodeError as error:
+        raise BadArtifact(f"it is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        return []
+    try:
+        return list(_contracts(content, file))
+    except BadContract as error:
+        raise BadArtifact(str(error)) from error
+
+
+def _contracts(content: Mapping[str, Any], file: Path) -> Iterator[Contract]:
+    output = content.get("output")
+    if isinstance(output, dict):
+        yield from _compiled(output.get("contracts"))
+    elif isinstance(content.get("abi"), list) and "deployedBytecode" in content:
+        yield contract_from(
+            content.get("contractName") or _foundry_name(content, file),
+            content["abi"],
+            content.get("storageLayout"),
+            content["deployedBytecode"],
+            content.get("immutableReferences"),
+        )
+
+
+def _compiled(sources: Any) -> Iterator[Contract]:
+    """All contracts of solc's standard JSON output."""
+    for contracts in sources.values() if isinstance(sources, dict) else ():
+        for name, contract in contracts.items() if isinstance(contracts, dict) else ():
+            if isinstance(contract, dict):
+                code = (contract.get("evm") or {}).get("deployedBytecode")
+                yield contract_from(name, contract.get("abi"), contract.get("storageLayout"), code)
+
+
+def _foundry_name(content: Mapping[str, Any], file: Path) -> str:
+    """Foundry's files have the name of their contract, with the compiler's version behind it if there are several."""
+    metadata = content.get("metadata")
+    settings = metadata.get("settings") if isinstance(metadata, dict) else None
+    target = settings.get("compilationTarget") if isinstance(settings, dict) else None
+    if isinstance(target, dict) and len(target) == 1:
+        return str(next(iter(target.values())))
+    return file.name.split(".")[0]
