@@ -7,6 +7,7 @@ from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.link import Done
 from chain.messages.tasks import FollowTasks
+from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
 from execution.errors import ExecutionError
 from execution.pool import Pool
 
@@ -23,7 +24,7 @@ class UnexpectedCallMessage(ExecutionError):
 
 
 class CallPool:
-    """rpc's side of the readers: serves their socket (chain.links.Service) and runs calls on them."""
+    """rpc's side of the readers: serves their socket (chain.links.Service), runs calls and traces on them."""
 
     def __init__(self, max_waiting: int = MAX_WAITING_CALLS) -> None:
         self._pool = Pool(wait_for_workers=True, max_waiting=max_waiting)
@@ -50,11 +51,21 @@ class CallPool:
             raise UnexpectedCallMessage(answer)
         return answer
 
+    async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
+        """Trace a block, whatever `trace_id` the request carries. Raises as `call` does."""
+        limit_s = request.time_limit_ms / 1000 + GRACE_S
+        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s)
+        if not isinstance(answer, BlockTrace | TraceFailed):
+            raise UnexpectedCallMessage(answer)
+        return answer
+
     async def answer(self, message: Message, peer: Peer) -> Message:
         if isinstance(message, FollowTasks):
             self._pool.follow(peer)
         elif isinstance(message, CallOutcome):
             self._pool.finished(peer, message.call_id, message)
+        elif isinstance(message, BlockTrace | TraceFailed):
+            self._pool.finished(peer, message.trace_id, message)
         else:
             raise UnexpectedCallMessage(message)
         return Done()

@@ -1,11 +1,11 @@
-"""The reader process: eth_call and eth_estimateGas at a pinned version, with gas and time limits.
+"""The reader process: eth_call and eth_estimateGas at a pinned version, with gas and time limits, and traces of blocks.
 
 What was read at a version stays true for ever, so the newest few versions keep their values between calls.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from chain.forks import Fork
@@ -13,9 +13,12 @@ from chain.links import Link, RequestFailed
 from chain.messages import Message
 from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
+from chain.messages.traces import TraceBlock
 from chain.types import BlockNumber, Gas, Version
+from execution.block_trace import trace_block
 from execution.calls import CallResult
 from execution.errors import CallTimeout
+from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import StateView
 from execution.reader import BlockingReads
@@ -81,17 +84,27 @@ class CallRunner:
 
 
 class CallWorkerProcess:
-    """Runs the calls that rpc's pool pushes."""
+    """Runs what rpc's pool pushes: calls at once, traces a transaction at a time, so that calls come between."""
 
-    def __init__(self, pool: Link, reads: BlockingReads, engine_for: Callable[[Fork], CallEngine]) -> None:
+    def __init__(
+        self,
+        pool: Link,
+        reads: BlockingReads,
+        engine_for: Callable[[Fork], CallEngine],
+        tracer_for: Callable[[Fork], TracingEngine],
+    ) -> None:
         self._pool = pool
+        self._reads = reads
         self._runner = CallRunner(engine_for, reads)
+        self._tracer_for = tracer_for
 
     async def run(self) -> None:
         """Until cancelled."""
         await TaskLoop(self._pool, self._carry_out).run()
 
-    def _carry_out(self, task: Message) -> Message:
+    def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
+        if isinstance(task, TraceBlock):
+            return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
         if not isinstance(task, RunCall):
             raise UnexpectedTask(task)
         return self._runner.run(task)

@@ -68,7 +68,7 @@ class Speculator:
         self._own = [(index, outcome) for index, outcome in self._own if index >= task.merged]
         view = SpeculativeView(known, self._reads, task.base, task.environment.beneficiary)
         for index, outcome in self._own:
-            view.merge(index, outcome)
+            view.merge(index, outcome.writes, outcome.fee)
         return view
 
     def _attempt(
@@ -93,7 +93,7 @@ class Speculator:
             log.exception("the engine failed on transaction 0x%s", transaction.hash.hex())
             status = AttemptStatus.ENGINE_FAILED
         else:
-            view.merge(proposed.index, outcome)
+            view.merge(proposed.index, outcome.writes, outcome.fee)
             self._own.append((proposed.index, outcome))
             packed = pack_outcome(outcome)
         thread_us = (time.thread_time_ns() - thread_start) // 1000

@@ -7,10 +7,10 @@ from chain.accounts import Account
 from chain.keccak import EMPTY_HASH
 from chain.messages.storage import ReadHashes
 from chain.transactions import AccessListEntry
-from chain.types import Address, BlockNumber, Hash32, Version
+from chain.types import Address, BlockNumber, Hash32, Version, Wei
 from execution.known import KnownState, Missing, MissingKeys
-from execution.merged import MergedState
-from execution.outcome import Outcome, Slot
+from execution.merged import MergedState, StateBefore
+from execution.outcome import Slot, Writes
 from execution.reader import BlockingReads, learn_hashes, learn_state, read_request
 
 Value = TypeVar("Value")
@@ -20,15 +20,23 @@ class SpeculativeView:
     """The StateView of runs that may block on storage.
 
     The sender's nonce is taken to be the transaction's (Monad's rule): if it is not when its turn comes, validation
-    says so.
+    says so. `before` is where values come from once they are known, by default `known` itself.
     """
 
-    def __init__(self, known: KnownState, reads: BlockingReads, base: Version, beneficiary: Address) -> None:
+    def __init__(
+        self,
+        known: KnownState,
+        reads: BlockingReads,
+        base: Version,
+        beneficiary: Address,
+        before: StateBefore | None = None,
+    ) -> None:
         self._known = known
         self._reads = reads
         self._base = base
         self._beneficiary = beneficiary
-        self._merged = MergedState(known)
+        self._before = known if before is None else before
+        self._merged = MergedState(self._before)
         self._sender = Address(b"")
         self._nonce = 0
         self.read_accounts: list[tuple[Address, Account]] = []
@@ -42,7 +50,7 @@ class SpeculativeView:
         try:
             account = self._merged.account(address)
         except Missing:
-            account = self._with_values(lambda: self._merged.account(address))
+            account = self.with_values(lambda: self._merged.account(address))
         if address == self._sender and account.nonce != self._nonce:
             return Account(self._nonce, account.balance, account.code_hash)
         return account
@@ -51,18 +59,17 @@ class SpeculativeView:
         try:
             return self._merged.slot(address, number)
         except Missing:
-            return self._with_values(lambda: self._merged.slot(address, number))
+            return self.with_values(lambda: self._merged.slot(address, number))
 
     def code(self, code_hash: Hash32) -> bytes:
-        return self._with_values(lambda: self._merged.code(code_hash))
+        return self.with_values(lambda: self._merged.code(code_hash))
 
     def block_hash(self, number: BlockNumber) -> Hash32:
-        return self._with_values(lambda: self._known.block_hash(number))
+        return self.with_values(lambda: self._before.block_hash(number))
 
-    def merge(self, index: int, outcome: Outcome) -> None:
+    def merge(self, index: int, writes: Writes, fee: Wei) -> None:
         """Show a run's writes to the runs after it."""
-        writes, fee = outcome.writes, outcome.fee
-        self._with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+        self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
 
     def read_named(self, named: Iterable[tuple[Address, Address | None, Sequence[AccessListEntry]]]) -> None:
         """Read in one request what transactions name: (sender, recipient, access list); then the recipients' codes."""
@@ -82,7 +89,8 @@ class SpeculativeView:
         hashes = dict.fromkeys(known.account(address).code_hash for address in recipients)
         self._read(MissingKeys(codes=tuple(h for h in hashes if h != EMPTY_HASH and not known.knows_code(h))))
 
-    def _with_values(self, get: Callable[[], Value]) -> Value:
+    def with_values(self, get: Callable[[], Value]) -> Value:
+        """What `get` gives once all that it misses is read."""
         while True:
             try:
                 return get()

@@ -4,7 +4,8 @@ While a run holds the process, tasks queue in the link, whose other end bounds t
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 
 from chain.forks import Fork
 from chain.links import Link
@@ -25,9 +26,12 @@ class UnexpectedTask(ExecutionError):
 
 
 class TaskLoop:
-    """Takes tasks one after the other and sends each answer without waiting for its receipt."""
+    """Takes tasks one after the other and sends each answer without waiting for its receipt.
 
-    def __init__(self, pool: Link, carry_out: Callable[[Message], Message]) -> None:
+    A task whose answer takes long may give an awaitable: other tasks are taken up while that waits for something.
+    """
+
+    def __init__(self, pool: Link, carry_out: Callable[[Message], Message | Awaitable[Message]]) -> None:
         self._pool = pool
         self._carry_out = carry_out
         self._tasks: asyncio.Queue[Message] = asyncio.Queue(2 * MAX_IN_FLIGHT)
@@ -50,9 +54,9 @@ class TaskLoop:
             self._tasks.get_nowait()
         return FollowTasks()
 
-    async def _answer(self, answer: Message, room: asyncio.Semaphore) -> None:
+    async def _answer(self, answer: Message | Awaitable[Message], room: asyncio.Semaphore) -> None:
         try:
-            await self._pool.request(answer)
+            await self._pool.request(await answer if isawaitable(answer) else answer)
         finally:
             room.release()
 

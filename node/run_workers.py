@@ -6,6 +6,7 @@ from collections.abc import Callable
 from chain.forks import Fork
 from execution.call_worker import CallWorkerProcess
 from execution.engine import Engine
+from execution.evm.tracing import TracingEngine
 from execution.worker import WorkerProcess
 from node.output import Output
 from node.plan import Plan, Role
@@ -22,10 +23,11 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
 
 
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:
-    """Runs calls for rpc, until cancelled."""
+    """Runs calls and traces for rpc, until cancelled."""
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, plan.executors.first(), sockets)
-        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, _engines(plan)).run()
+        tracers = functools.cache(lambda fork: TracingEngine(fork, plan.settings.evm))
+        await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, _engines(plan), tracers).run()
 
 
 def _engines(plan: Plan) -> Callable[[Fork], Engine]:

@@ -7,6 +7,7 @@ from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
 from chain.types import Address, Hash32
 from execution.evm import instruction_sets, precompiles
+from execution.evm.account_db import AccountDB
 from execution.evm.compiler import BlockCompiler
 from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
 from execution.evm.interpreter import check_clock, run
@@ -46,6 +47,7 @@ class Computation(PragueRules):
     programs: ClassVar[ProgramCache] = _programs(instruction_sets.PRAGUE)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
+    account_db: ClassVar[type[AccountDB]] = AccountDB
 
     output: bytes = b""
     error: VMError | None = None

@@ -32,7 +32,6 @@ from execution.errors import (
     TipAboveFeeCap,
     TooManyBlobs,
 )
-from execution.evm.account_db import AccountDB
 from execution.evm.call_instructions import DELEGATION_PREFIX, MAX_NONCE, contract_address, delegate_of
 from execution.evm.computation import Computation, TransactionContext
 from execution.evm.failures import words
@@ -70,7 +69,7 @@ class Executor:
     ) -> None:
         self._computation = computation
         self._environment = environment
-        self.db = AccountDB(view, (*computation.precompiled, environment.beneficiary))
+        self.db = computation.account_db(view, (*computation.precompiled, environment.beneficiary))
         self.state = State(self.db, view, environment, deadline)
 
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:

@@ -1,0 +1,83 @@
+"""Traces of stored blocks: rpc asks a reader worker what every transaction read and wrote."""
+
+from dataclasses import dataclass
+
+from chain.block_case import BlockCase, CaseTransaction, ExpectedBlock
+from chain.codec import message
+from chain.messages.execution import BlockEnvironment
+from chain.records import AccessKind
+from chain.types import Address, Gas, Hash32, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One read or write of one key.
+
+    `slot` is 0 unless `kind` is SLOT. The value read is the one there was before the transaction (of BALANCE_AT_LEAST
+    the least that would do, of EMPTINESS 0 or 1), the value written the one there is after it. A code is given by its
+    hash, as a number.
+    """
+
+    kind: AccessKind
+    address: Address
+    slot: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionTrace:
+    """What one transaction, or the system calls at one end of a block, did with the state.
+
+    `accounts` and `slots` are all that was looked at, whether or not anything depended on it. `writes` holds only what
+    is another value after it, balances with the fees that the transaction paid. `preimages` are those of the hashes
+    that slots lie at or after.
+    """
+
+    reads: tuple[Access, ...]
+    writes: tuple[Access, ...]
+    accounts: tuple[Address, ...]
+    slots: tuple[tuple[Address, int], ...]
+    preimages: dict[Hash32, bytes]
+    thread_us: int
+    gas_used: Gas
+
+
+@message(110)
+@dataclass(frozen=True, slots=True)
+class TraceBlock:
+    """rpc → reader: run the block again on the state at `base`, the version before it. Answer: BlockTrace, TraceFailed.
+
+    Calls are run between two of its transactions. It is given up after `time_limit_ms`.
+    """
+
+    trace_id: int
+    base: Version
+    environment: BlockEnvironment
+    parent_hash: Hash32
+    parent_beacon_root: Hash32
+    transactions: tuple[CaseTransaction, ...]
+    expected: ExpectedBlock
+    time_limit_ms: int
+
+
+@message(111)
+@dataclass(frozen=True, slots=True)
+class BlockTrace:
+    """`start` and `end` are the system calls before and after the transactions, `codes` those that were written, by
+    hash. `case` is the block with the state that was read."""
+
+    trace_id: int
+    start: TransactionTrace
+    transactions: tuple[TransactionTrace, ...]
+    end: TransactionTrace
+    codes: dict[Hash32, bytes]
+    case: BlockCase
+
+
+@message(112)
+@dataclass(frozen=True, slots=True)
+class TraceFailed:
+    """Why there is no trace."""
+
+    trace_id: int
+    reason: str
