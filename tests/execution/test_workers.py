@@ -19,6 +19,7 @@ from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Version, Wei
 from execution.call_worker import CallRunner, CallWorkerProcess
 from execution.calls import CallResult
 from execution.errors import CallTimeout
+from execution.evm.tracing import TracingEngine
 from execution.outcome import Outcome, Reads, StateView, Writes
 from execution.task_messages import pack_outcome, unpack_outcome
 from execution.worker import UnexpectedTask, WorkerProcess
@@ -244,7 +245,9 @@ async def test_a_call_at_a_version_that_is_gone_fails_with_storages_words() -> N
 async def test_a_reader_process_answers_calls() -> None:
     link = PoolLink()
     storage = MemoryStorage(world_genesis())
-    running = asyncio.ensure_future(CallWorkerProcess(link, BlockingStorage(storage), lambda _: ENGINE).run())
+    tracers = {fork: TracingEngine(fork) for fork in (Fork.PRAGUE,)}
+    worker = CallWorkerProcess(link, BlockingStorage(storage), lambda _: ENGINE, tracers.__getitem__)
+    running = asyncio.ensure_future(worker.run())
     await asyncio.sleep(0)
     assert link.take is not None
     await link.take(balance_of(1, ADDRESSES[0]))
