@@ -23,8 +23,11 @@ from consensus.commands import Command, Report
 from consensus.errors import (
     Equivocation,
     ExecutionConflict,
+    KnownProposal,
+    LateProposal,
     OutOfWindow,
     Rejected,
+    SecondHand,
     WrongLeader,
     WrongParent,
 )
@@ -41,7 +44,7 @@ from consensus.events import (
 )
 from consensus.fetching import Fetching
 from consensus.outbox import Outbox
-from consensus.pacemaker import VERIFICATION_DELAY_MS, Pacemaker
+from consensus.pacemaker import UNHURRIED_DELAY_MS, Pacemaker
 from consensus.production import Work, block_allowed, wanted
 from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
 from consensus.proposer import Proposer
@@ -139,6 +142,9 @@ class Core:
                 pass
 
     def _receive(self, sender: ValidatorIndex, message: PeerMessage) -> None:
+        signer = _signer_of(message)
+        if signer is not None and signer != sender:
+            raise SecondHand(type(message).__name__, signer, sender)
         match message:
             case ProposalMessage():
                 self._on_proposal(message)
@@ -146,8 +152,8 @@ class Core:
                 self._voting.take_vote(message)
             case Timeout():
                 self._synchronizer.take_timeout(sender, message)
-            case SyncInfo(certificate, timeout_certificate):
-                self._synchronizer.learn(certificate, timeout_certificate)
+            case SyncInfo():
+                self._synchronizer.take_news(message)
             case FetchProposals():
                 self._synchronizer.learn(message.missing, None)
                 self._fetching.serve(sender, message)
@@ -161,10 +167,10 @@ class Core:
         if proposal.round <= state.tree.root.round:
             if proposal.round < state.round - ROUND_WINDOW:
                 raise OutOfWindow(proposal.round, state.round)
-            return
+            raise LateProposal(proposal.round, state.tree.root.round)
         if proposal.id in state.tree:
             self._voting.repeat(proposal)
-            return
+            raise KnownProposal(proposal.round)
         leader = self._pacemaker.leader_of(proposal.round)
         if proposal.proposer != leader:
             raise WrongLeader(proposal.proposer, leader, proposal.round)
@@ -230,7 +236,7 @@ class Core:
         work = self._work()
         if work is Work.NOTHING or (timeouts is None and state.safety.highest.round != round - 1):
             return False
-        if work is Work.VERIFY and self._waited_in != round:
+        if work is Work.UNHURRIED and self._waited_in != round:
             return False
         proposal = self._proposer.make(work, round, state, timeouts, self._now_ms)
         self._voting.formed()
@@ -259,7 +265,7 @@ class Core:
         view = self._state.view(tip, due=self._due_in_ms() == 0)
         work = wanted(view, self._payload.pending(), self._chain_rules.max_lag)
         if work is Work.NOTHING and self._synchronizer.someone_gave_up:
-            return Work.EMPTY
+            return Work.UNHURRIED
         return work
 
     def _announce(self) -> None:
@@ -286,7 +292,7 @@ class Core:
                 self._fetching.ask_another()
             case Timer.BLOCK_INTERVAL:
                 self._interval_passed_for = self._interval_runs_for
-            case Timer.VERIFICATION:
+            case Timer.UNHURRIED:
                 self._waited_in = self._state.round
 
     def _set_timers(self) -> None:
@@ -297,10 +303,10 @@ class Core:
             self._outbox.stop_timer(Timer.ROUND)
         elif not self._outbox.is_running(Timer.ROUND):
             self._outbox.start_timer(Timer.ROUND, self._pacemaker.begin_wait(this_round.attempts))
-        if work is not Work.VERIFY or self._pacemaker.leader != self.me or this_round.proposal is not None:
-            self._outbox.stop_timer(Timer.VERIFICATION)
-        elif not self._outbox.is_running(Timer.VERIFICATION):
-            self._outbox.start_timer(Timer.VERIFICATION, VERIFICATION_DELAY_MS)
+        if work is not Work.UNHURRIED or self._pacemaker.leader != self.me or this_round.proposal is not None:
+            self._outbox.stop_timer(Timer.UNHURRIED)
+        elif not self._outbox.is_running(Timer.UNHURRIED):
+            self._outbox.start_timer(Timer.UNHURRIED, UNHURRIED_DELAY_MS)
         due_in_ms = self._due_in_ms()
         if not due_in_ms:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)
@@ -321,3 +327,16 @@ class Core:
         if tip.id == self._interval_passed_for:
             return 0
         return min(interval, max(0, tip.timestamp_ms + interval - self._now_ms))
+
+
+def _signer_of(message: PeerMessage) -> ValidatorIndex | None:
+    """Who says it. None for what proves itself, whoever sends it."""
+    match message:
+        case ProposalMessage():
+            return message.proposal.proposer
+        case Vote():
+            return message.validator
+        case Timeout():
+            return message.timeout.validator
+        case _:
+            return None

@@ -165,6 +165,55 @@ class AlreadyCounted(Rejected):
         super().__init__(f"validator {validator}'s vote of round {round} came again")
 
 
+class SecondHand(Rejected):
+    """Validators pass on nothing signed of each other: who says what another said replays it."""
+
+    def __init__(self, kind: str, validator: ValidatorIndex, sender: ValidatorIndex) -> None:
+        super().__init__(f"validator {sender} sent a {kind} of validator {validator}")
+
+
+class Late(Rejected):
+    """What honest peers too say late or twice. Only how often it comes can tell that somebody replays."""
+
+
+class LateVote(Late):
+    """The first time: after that it is `AlreadyCounted`."""
+
+    def __init__(self, validator: ValidatorIndex, round: Round, certified: Round) -> None:
+        super().__init__(f"validator {validator}'s vote of round {round}, where round {certified} has a certificate")
+
+
+class LateTimeout(Late):
+    def __init__(self, validator: ValidatorIndex, round: Round, current: Round) -> None:
+        super().__init__(f"validator {validator} gives up round {round}, and the current one is {current}")
+
+
+class RepeatedTimeout(Late):
+    """Said again, as everyone does while a round leads nowhere."""
+
+    def __init__(self, validator: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"validator {validator} gives up round {round} once more")
+
+
+class LateProposal(Late):
+    def __init__(self, round: Round, committed: Round) -> None:
+        super().__init__(f"a proposal of round {round}, where round {committed} is committed")
+
+
+class KnownProposal(Late):
+    def __init__(self, round: Round) -> None:
+        super().__init__(f"the proposal of round {round} once more")
+
+
+class OldNews(Late):
+    def __init__(self, round: Round, known: Round) -> None:
+        super().__init__(f"a certificate of round {round}, where that of round {known} is known")
+
+
+class RepeatedQuestion(Late):
+    """A request for proposals that a newer one of the same peer came with."""
+
+
 class UnexpectedProposals(Rejected):
     """Proposals that were not asked for, or that do not link to what is known."""
 

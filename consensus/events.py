@@ -18,8 +18,8 @@ class Timer(Enum):
     ROUND = auto()
     BLOCK_INTERVAL = auto()
     FETCH = auto()
-    VERIFICATION = auto()
-    """A leader waits for a block that could carry the newest result."""
+    UNHURRIED = auto()
+    """A leader waits for a block that could carry the newest result, or for a reason to believe who gave up."""
 
 
 @dataclass(frozen=True, slots=True)

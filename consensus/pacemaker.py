@@ -26,8 +26,8 @@ GROWTH = 1.5
 MAX_REPEAT_MS = 1_000
 """The longest pause before a timeout is said again: a peer that comes back unnoticed must not wait for long."""
 MEASURED_ROUNDS = 8
-VERIFICATION_DELAY_MS = 20
-"""How long a leader holds back a proposal that would only carry a result. Shorter than any wait for a proposal."""
+UNHURRIED_DELAY_MS = 20
+"""How long a leader holds back a proposal that nobody waits for (`production.Work`). Shorter than any wait for one."""
 
 
 class Pacemaker:

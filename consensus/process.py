@@ -150,6 +150,7 @@ class ValidatorProcess:
             queued_bytes=peers.queued_bytes,
             dropped_frames=peers.dropped_frames + self.dropped_messages,
             rejections=self._replica.rejections.listed(),
+            late=self._replica.late.listed(),
             equivocating_turns=self._replica.equivocator.turns,
         )
 

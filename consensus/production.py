@@ -16,8 +16,9 @@ class Work(Enum):
     NOTHING = auto()
     EMPTY = auto()
     """A proposal without a block: it carries certificates and results further."""
-    VERIFY = auto()
-    """An empty proposal only to carry a result: it can wait a bit, for a block would carry that as well."""
+    UNHURRIED = auto()
+    """An empty proposal that can wait a bit: one that only carries a result, which a block would carry as well, or one
+    that only helps along whoever gave the round up, who may lie and have no reason to."""
     BLOCK = auto()
 
 
@@ -51,5 +52,5 @@ def wanted(view: View, pending: Pending, max_lag: int) -> Work:
         return Work.EMPTY
     verified = view.committed.executed.number
     if min(view.result, view.tip.number) > view.tip.executed.number:
-        return Work.VERIFY
+        return Work.UNHURRIED
     return Work.EMPTY if view.tip.executed.number > verified else Work.NOTHING

@@ -13,7 +13,7 @@ from chain.types import ExecutorIndex, Hash32, ValidatorIndex
 from consensus import equivocation
 from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
-from consensus.errors import ConsensusError, StoreIncomplete, WrongResult
+from consensus.errors import ConsensusError, Late, RepeatedQuestion, StoreIncomplete, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
 from consensus.executors import Executors
 from consensus.fetching import MAX_FETCHED_PROPOSALS, MAX_SERVED_BYTES
@@ -100,7 +100,7 @@ class Replica:
         self.core = self.rules.core(seat)
         self.stages = BlockStages(self.store, self.core.status().verified, recovered.uncommitted)
         self.certificates = SeenCertificates()
-        self.rejections = Rejections()
+        self.rejections, self.late = Rejections(), Rejections()
         self.equivocator = equivocation.Equivocator(me, genesis, signer)
         self._environment = environment
 
@@ -122,7 +122,7 @@ class Replica:
         self.store.apply([command for command in commands if isinstance(command, Persist)])
         for ticket, answer in admitted:
             self._environment.admitted(ticket, answer)
-        for command in without_repeated_services(commands):
+        for command in with_one_answer_each(commands):
             self._carry_out(command)
             self.stages.carried_out(command, now_ms)
             self.certificates.carried_out(command)
@@ -166,11 +166,17 @@ class Replica:
             case ServeProposals():
                 self._environment.send(command.to, self._served(command))
             case Report(peer, error):
-                culprit = peer if error.culprit is None else error.culprit
-                self.rejections.count(culprit, type(error).__name__)
-                self._environment.report(culprit, error)
+                self._count(peer if error.culprit is None else error.culprit, error)
             case Persist():
                 pass
+
+    def _count(self, culprit: ValidatorIndex | None, error: ConsensusError) -> None:
+        """What honest peers do too is counted apart, and nobody is told."""
+        if isinstance(error, Late):
+            self.late.count(culprit, type(error).__name__)
+        else:
+            self.rejections.count(culprit, type(error).__name__)
+            self._environment.report(culprit, error)
 
     def _served(self, command: ServeProposals) -> Proposals:
         """The committed chain after what the asker has, then the uncommitted path, cut to a bounded batch."""
@@ -208,7 +214,10 @@ class Replica:
         return min(max(request.committed_height, 0), self.store.committed_height)
 
 
-def without_repeated_services(commands: Sequence[Command]) -> list[Command]:
-    """Of what one peer asked for in this group, the last: one chain for each is enough, and costly enough."""
+def with_one_answer_each(commands: Sequence[Command]) -> list[Command]:
+    """Of what one peer asked for in this group only the last is answered: one chain for each is costly enough."""
     last = {command.to: command for command in commands if isinstance(command, ServeProposals)}
-    return [c for c in commands if not isinstance(c, ServeProposals) or last[c.to] is c]
+    return [
+        Report(c.to, RepeatedQuestion()) if isinstance(c, ServeProposals) and c is not last[c.to] else c
+        for c in commands
+    ]

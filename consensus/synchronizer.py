@@ -6,7 +6,7 @@ from chain.proposals import Certificate, SignedTimeout, TimeoutCertificate
 from chain.types import Round, ValidatorIndex
 from consensus.authentication import Authenticator
 from consensus.chain_state import ROUND_WINDOW, ChainState
-from consensus.errors import InvalidCertificate, OutOfWindow
+from consensus.errors import InvalidCertificate, LateTimeout, OldNews, OutOfWindow, RepeatedTimeout
 from consensus.outbox import Outbox
 from consensus.signatures import Signer, SigningDomain
 from consensus.votes import TimeoutCollector
@@ -63,6 +63,13 @@ class Synchronizer:
         if timeout_certificate is not None:
             self._state.learn_timeout_certificate(timeout_certificate)
 
+    def take_news(self, news: SyncInfo) -> None:
+        """A peer tells where it stands. Raises `Rejected` subclasses."""
+        before = self._state.safety
+        self.learn(news.certificate, news.timeout_certificate)
+        if self._state.safety is before:
+            raise OldNews(news.certificate.round, before.highest.round)
+
     def take_timeout(self, sender: ValidatorIndex, message: Timeout) -> None:
         """A peer gave a round up. Raises `Rejected` subclasses."""
         state, timeout = self._state, message.timeout
@@ -74,12 +81,14 @@ class Synchronizer:
         self.learn(message.certificate, message.timeout_certificate)
         if message.round < state.round:
             self._outbox.send((sender,), self.sync_info())
-            return
+            raise LateTimeout(timeout.validator, message.round, state.round)
         if message.round > state.round + ROUND_WINDOW:
             raise OutOfWindow(message.round, state.round)
         self._timeouts.forget_up_to(Round(state.round - 1))
-        self._timeouts.add(message.round, timeout)
+        known = not self._timeouts.add(message.round, timeout)
         self._join()
+        if known:
+            raise RepeatedTimeout(timeout.validator, message.round)
 
     def give_up(self) -> None:
         """Says, or says again, that this round leads nowhere. From now on it cannot get this replica's vote."""

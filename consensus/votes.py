@@ -13,10 +13,18 @@ class VoteCollector:
     def __init__(self, validators: ValidatorSet) -> None:
         self._validators = validators
         self._rounds: dict[Round, dict[ValidatorIndex, Vote]] = {}
+        self._late: dict[Round, set[ValidatorIndex]] = {}
 
     def has(self, vote: Vote) -> bool:
         """Whether this very vote was counted."""
         return self._rounds.get(vote.round, {}).get(vote.validator) == vote
+
+    def late_again(self, vote: Vote) -> bool:
+        """Notes a vote that is too late to count: whether its signer sent one for that round before."""
+        signers = self._late.setdefault(vote.round, set())
+        again = vote.validator in signers
+        signers.add(vote.validator)
+        return again
 
     def add(self, vote: Vote) -> Certificate | None:
         """The certificate that this vote completes, once. Raises Equivocation for a second, different vote."""
@@ -34,8 +42,9 @@ class VoteCollector:
         return Certificate(vote.proposal, vote.round, tuple(SignedVote(v, votes[v].signature) for v in signers))
 
     def forget_up_to(self, round: Round) -> None:
-        for old in [r for r in self._rounds if r <= round]:
-            del self._rounds[old]
+        for rounds in (self._rounds, self._late):
+            for old in [r for r in rounds if r <= round]:
+                del rounds[old]
 
 
 class TimeoutCollector:
@@ -45,11 +54,14 @@ class TimeoutCollector:
         self._validators = validators
         self._rounds: dict[Round, dict[ValidatorIndex, SignedTimeout]] = {}
 
-    def add(self, round: Round, timeout: SignedTimeout) -> None:
+    def add(self, round: Round, timeout: SignedTimeout) -> bool:
+        """False if it says nothing new."""
         timeouts = self._rounds.setdefault(round, {})
         earlier = timeouts.get(timeout.validator)
-        if earlier is None or earlier.highest_certificate_round < timeout.highest_certificate_round:
-            timeouts[timeout.validator] = timeout
+        if earlier is not None and earlier.highest_certificate_round >= timeout.highest_certificate_round:
+            return False
+        timeouts[timeout.validator] = timeout
+        return True
 
     def any_in(self, round: Round) -> bool:
         return bool(self._rounds.get(round))

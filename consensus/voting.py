@@ -6,7 +6,7 @@ from chain.proposals import Certificate, Proposal
 from chain.types import Round, ValidatorIndex
 from consensus.authentication import Authenticator
 from consensus.chain_state import ROUND_WINDOW, ChainState
-from consensus.errors import AlreadyCounted, ExecutionConflict, OutOfWindow
+from consensus.errors import AlreadyCounted, ExecutionConflict, LateVote, OutOfWindow
 from consensus.outbox import Outbox
 from consensus.results import Agreement
 from consensus.safety import SafetyRules
@@ -83,10 +83,12 @@ class Voting:
         state = self._state
         if abs(vote.round - state.round) > ROUND_WINDOW:
             raise OutOfWindow(vote.round, state.round)
-        if vote.round <= state.safety.highest.round:
-            return
-        if self._votes.has(vote):
+        self._votes.forget_up_to(Round(state.round - ROUND_WINDOW - 1))
+        certified = state.safety.highest.round
+        if self._votes.has(vote) or (vote.round <= certified and self._votes.late_again(vote)):
             raise AlreadyCounted(vote.validator, vote.round)
+        if vote.round <= certified:
+            raise LateVote(vote.validator, vote.round, certified)
         self._authenticator.check_vote(vote)
         self._count(vote)
 
@@ -115,9 +117,7 @@ class Voting:
             self._count(vote)
 
     def _count(self, vote: Vote) -> None:
-        state = self._state
-        self._votes.forget_up_to(Round(max(state.safety.highest.round, state.round - ROUND_WINDOW - 1)))
         certificate = self._votes.add(vote)
         if certificate is not None:
             self._formed = certificate
-            state.learn_certificate(certificate)
+            self._state.learn_certificate(certificate)

@@ -90,6 +90,7 @@ def consensus_json(news: ConsensusNews) -> JsonObject:
         "queuedBytes": news.queued_bytes,
         "droppedFrames": news.dropped_frames,
         "rejections": [rejection_json(rejection) for rejection in news.rejections],
+        "late": [rejection_json(rejection) for rejection in news.late],
         "equivocatingTurns": news.equivocating_turns,
     }
 

@@ -106,7 +106,8 @@ class ConsensusNews:
     `executed` is the newest block whose hash the executors agree on. The hashes are header hashes; those of block 0
     are no header's. `committed_proposal` is the id of the newest committed proposal, whether it makes a block or not,
     and `committed_height` how many there are from genesis (0): where two validators have the same, their chains are
-    one. `equivocating_turns` is in how many more turns it lies on request.
+    one. `late` counts, apart from `rejections`, what honest peers too say late or twice. `equivocating_turns` is in how
+    many more turns it lies on request.
     """
 
     validator: ValidatorIndex
@@ -129,6 +130,7 @@ class ConsensusNews:
     queued_bytes: int
     dropped_frames: int
     rejections: tuple[Rejection, ...]
+    late: tuple[Rejection, ...]
     equivocating_turns: int
 
 

@@ -15,7 +15,7 @@ from chain.proposals import (
 from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
 from consensus.authentication import genesis_certificate
 from consensus.commands import Command, Commit, Persist, Report, Send, SetTimer
-from consensus.core import Core
+from consensus.core import Core, _signer_of
 from consensus.events import Event, MessageReceived, PeerMessage, Timer, TimerFired
 from consensus.payload import Pending
 from consensus.proposal_checks import randomness
@@ -95,7 +95,11 @@ class LoneCore:
         self.commands += commands
         return commands
 
-    def receive(self, message: PeerMessage, sender: int = 3) -> list[Command]:
+    def receive(self, message: PeerMessage, sender: int | None = None) -> list[Command]:
+        """From the validator that signed it if no sender is given, from validator 3 if none signed it."""
+        signer = _signer_of(message)
+        if sender is None:
+            sender = 3 if signer is None or signer not in range(self.validators) else signer
         return self.handle(MessageReceived(ValidatorIndex(sender), message))
 
     def fire(self, timer: Timer) -> list[Command]:

@@ -5,7 +5,7 @@ from chain.proposals import ExecutedBlock
 from chain.types import BlockNumber
 from consensus.commands import SetTimer
 from consensus.events import PayloadChanged, ResultReceived, Timer
-from consensus.pacemaker import BASE_TIMEOUT_MS, SUSPECTED_TIMEOUT_MS
+from consensus.pacemaker import BASE_TIMEOUT_MS, SUSPECTED_TIMEOUT_MS, UNHURRIED_DELAY_MS
 from consensus.settings import ConsensusSettings
 from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.consensus.builders import START_MS
@@ -128,9 +128,9 @@ def test_a_timeout_certificate_with_an_invented_claim_does_not_cost_the_next_lea
     world.payload.waiting = (b"a transaction",)
     poisoned = world.timeout_certificate(6, (5, 1, 1))
     liars_own = Timeout(poisoned.round, known, poisoned, world.signed_timeout(6, by=1, highest=1))
-    liars_proposal = world.proposal(7, known, poisoned, makes_block=False)
+    liars_proposal = world.proposal(9, known, world.timeout_certificate(8, (7, 1, 1)), makes_block=False)
     for message in (SyncInfo(known, poisoned), liars_own, world.signed(liars_proposal)):
-        assert reasons(world.receive(message, sender=1)) == ["InvalidCertificate"]
+        assert reasons(world.receive(message)) == ["InvalidCertificate"]
     assert world.core.status().round == 6
     (proposed,) = sent(world.receive(SyncInfo(known, world.timeout_certificate(6, (1, 1, 1)))), ProposalMessage)
     assert proposed.proposal.round == 7
@@ -235,7 +235,7 @@ def test_when_the_block_is_committed_the_leader_is_silent_until_its_result_comes
     assert not sent(world.commands, ProposalMessage)
     assert running_timers(world) == set()
     assert not sent(world.handle(ResultReceived(RESULT)), ProposalMessage), "a block that comes soon could carry it"
-    (message,) = sent(world.fire(Timer.VERIFICATION), ProposalMessage)
+    (message,) = sent(world.fire(Timer.UNHURRIED), ProposalMessage)
     assert message.proposal.executed == RESULT
     assert not message.proposal.makes_block
 
@@ -247,7 +247,7 @@ def test_a_block_that_comes_soon_carries_the_result() -> None:
     (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
     assert message.proposal.executed == RESULT
     assert message.proposal.makes_block
-    assert Timer.VERIFICATION not in running_timers(world)
+    assert Timer.UNHURRIED not in running_timers(world)
 
 
 def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:
@@ -274,8 +274,19 @@ def test_waiting_transactions_wait_for_the_result_unless_they_fill_a_block() -> 
 
 def test_a_leader_that_learns_from_a_timeout_that_others_see_work_helps_the_round_along() -> None:
     world = LoneCore(me=1)
-    (message,) = sent(world.receive(world.timeout(1, by=3)), ProposalMessage)
+    assert sent(world.receive(world.timeout(1, by=3)), ProposalMessage) == [], "who gives up may lie: no hurry"
+    (message,) = sent(world.fire(Timer.UNHURRIED), ProposalMessage)
     assert not message.proposal.makes_block
+
+
+def test_a_liar_that_gives_every_round_up_costs_an_idle_chain_a_bounded_number_of_rounds_a_second() -> None:
+    """Each round that an honest validator leads for it takes the time that it may wait."""
+    world = LoneCore(me=1)
+    for round in range(1, 40, 4):
+        commands = world.receive(world.timeout(round, by=3))
+        assert sent(commands, ProposalMessage) == []
+        assert SetTimer(Timer.UNHURRIED, (round + 3) // 4, UNHURRIED_DELAY_MS) in commands
+        world.receive(SyncInfo(world.genesis_certificate(), world.timeout_certificate(round + 3)))
 
 
 def test_a_block_interval_makes_empty_blocks_when_due() -> None:
@@ -337,6 +348,6 @@ def test_a_lone_validator_certifies_itself_and_goes_on_until_all_is_verified() -
     assert len(committed(commands)) == 1
     world.handle(ResultReceived(RESULT))
     assert world.core.status().verified == 0
-    world.fire(Timer.VERIFICATION)
+    world.fire(Timer.UNHURRIED)
     assert world.core.status().verified == 1
     assert running_timers(world) == set()

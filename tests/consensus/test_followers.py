@@ -50,6 +50,7 @@ def look() -> ConsensusNews:
         queued_bytes=0,
         dropped_frames=0,
         rejections=(),
+        late=(),
         equivocating_turns=0,
     )
 

@@ -30,14 +30,14 @@ from chain.messages.mempool import (
     SenderState,
 )
 from chain.messages.watching import BlockStage, BlockStages, ConsensusView, ReadConsensus, WatchBlocks
-from chain.proposals import decode_proposal
+from chain.proposals import Certificate, SignedVote, decode_proposal
 from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
 from consensus.errors import NotAValidator, UnknownRequest
 from consensus.executors import WINDOW
 from consensus.process import ValidatorProcess
 from consensus.settings import ConsensusSettings
 from consensus.signatures import Ed25519Signer
-from consensus.wire import Vote
+from consensus.wire import SyncInfo, Vote
 from tests.consensus.builders import ETHER, GWEI, CrashableDatabase, make_genesis, transfer
 
 KEYS = [bytes((i + 1,)) * 32 for i in range(4)]
@@ -301,21 +301,26 @@ async def test_bad_messages_are_dropped_and_counted_by_peer_and_reason(
     chain: Callable[[int], list[ValidatorProcess]], caplog: pytest.LogCaptureFixture
 ) -> None:
     (process, *_) = chain(4)
-    vote = Vote(Round(1), Hash32(b"p" * 32), ValidatorIndex(2), bytes(64))
-    bad: dict[str, bytes] = {
-        "MalformedMessage": b"\xc1",
-        "NotAPeerMessage": encode_message(Done()),
-        "WrongSignature": encode_message(vote),
-        "OutOfWindow": encode_message(replace(vote, round=Round(10**6))),
-        "UnknownValidator": encode_message(replace(vote, validator=ValidatorIndex(9))),
-    }
-    for payload in bad.values():
-        for _ in range(20):
-            process.receive(ValidatorIndex(3), payload)
-            process.receive(ValidatorIndex(2), payload)
+
+    def bad(peer: int) -> dict[str, bytes]:
+        vote = Vote(Round(1), Hash32(b"p" * 32), ValidatorIndex(peer), bytes(64))
+        nobodys = Certificate(Hash32(b"p" * 32), Round(1), (SignedVote(ValidatorIndex(9), bytes(64)),))
+        return {
+            "MalformedMessage": b"\xc1",
+            "NotAPeerMessage": encode_message(Done()),
+            "WrongSignature": encode_message(vote),
+            "OutOfWindow": encode_message(replace(vote, round=Round(10**6))),
+            "SecondHand": encode_message(replace(vote, validator=ValidatorIndex(1))),
+            "UnknownValidator": encode_message(SyncInfo(nobodys, None)),
+        }
+
+    for peer in (2, 3):
+        for payload in bad(peer).values():
+            for _ in range(20):
+                process.receive(ValidatorIndex(peer), payload)
     await turns_end(process)
-    assert process.rejections() == {(peer, reason): 20 for peer in (2, 3) for reason in bad}
-    assert len(caplog.messages) == 2 * 2 * len(bad), "the first and the tenth are logged"
+    assert process.rejections() == {(peer, reason): 20 for peer in (2, 3) for reason in bad(peer)}
+    assert len(caplog.messages) == 2 * 2 * len(bad(2)), "the first and the tenth are logged"
     told = {(r.peer, r.reason): r.times for r in process.status().rejections}
     assert told == process.rejections()
 

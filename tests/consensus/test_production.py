@@ -28,7 +28,7 @@ def node(number: int, executed: int) -> Node:
         (node(5, 4), node(4, 4), 4, SOME, Work.EMPTY),
         (node(5, 4), node(4, 4), 4, FULL, Work.BLOCK),
         (node(5, 4), node(5, 4), 4, SOME, Work.NOTHING),
-        (node(5, 4), node(5, 4), 5, NOTHING, Work.VERIFY),
+        (node(5, 4), node(5, 4), 5, NOTHING, Work.UNHURRIED),
         (node(5, 5), node(5, 4), 5, NOTHING, Work.EMPTY),
         (node(5, 5), node(5, 4), 5, SOME, Work.BLOCK),
         (node(5, 5), node(5, 4), 4, FULL, Work.EMPTY),

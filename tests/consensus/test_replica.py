@@ -132,6 +132,8 @@ def test_a_peer_that_asks_again_and_again_in_one_group_is_answered_once() -> Non
     made.handle(group, START_MS)
     answers = [message for message in recorder.happened if isinstance(message, Proposals)]
     assert answers == [Proposals((), None)] * 2, "one for each peer, to what it asked last"
+    assert [made.late.of(ValidatorIndex(peer), "RepeatedQuestion") for peer in (2, 3)] == [4, 4]
+    assert made.rejections.as_dict() == {}
 
 
 def test_the_chain_is_served_from_the_height_that_both_have() -> None:

@@ -359,6 +359,7 @@ def consensus_news(validator: int, verified: int, verified_hash: Hash32 = ZERO_H
         committed_height=verified + 1,
         committed_proposal=keccak256(b"proposal %d" % (verified + 1)),
         rejections=(),
+        late=(),
     )
 
 

@@ -290,11 +290,15 @@ class ConflictingTimeouts(Behaviour):
 
 
 class Replay(Behaviour):
-    """Says again what anyone said before, however old."""
+    """Says again what anyone said before, itself included, however old."""
 
     def __init__(self, liar: Liar) -> None:
         super().__init__(liar)
         self.heard: list[PeerMessage] = []
+
+    def say(self, to: ValidatorIndex, message: PeerMessage) -> list[PeerMessage]:
+        self.heard.append(message)
+        return [message]
 
     def hear(self, message: PeerMessage) -> None:
         self.heard.append(message)
