@@ -7,8 +7,9 @@ from chain.messages.storage import StoredBlock
 from chain.records import AccessKind, AttemptRecord, AttemptResult, Conflict, Dependency, WaitRecord
 from chain.types import Hash32
 from rpc.block_execution import BlockExecution, ProposedTransaction, block_execution
-from rpc.explanations import Explanation, Names, explanation_of
+from rpc.explanations import Explanation, explanation_of
 from rpc.methods import Node, method
+from rpc.naming.names import Names
 from rpc.params import BlockReference, block_reference, hash32
 from rpc.render import JsonObject, address_json, data_json, word_json
 
@@ -43,7 +44,7 @@ async def get_block_execution(node: Node, reference: BlockReference) -> JsonObje
     execution = None if block is None else await execution_of(node, block)
     if execution is None:
         return None
-    return block_execution_json(execution, await explanation_of(node, execution.block))
+    return block_execution_json(execution, await explanation_of(node, execution))
 
 
 @method("tandem_getTransactionExecution", hash32)
@@ -56,7 +57,7 @@ async def get_transaction_execution(node: Node, transaction_hash: Hash32) -> Jso
         return None
     for transaction in execution.transactions:
         if transaction.record.hash == transaction_hash and transaction.index is not None:
-            explanation = await explanation_of(node, execution.block)
+            explanation = await explanation_of(node, execution)
             return {
                 "blockNumber": execution.block.header.number,
                 "blockHash": data_json(execution.block.hash),

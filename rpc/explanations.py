@@ -1,40 +1,11 @@
 """What re-executing a block adds to its record: names for what its transactions touched, and the critical path."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
-from chain.messages.storage import StoredBlock
 from chain.types import Address
+from rpc.block_execution import BlockExecution
 from rpc.methods import Node
-
-
-class Names(Protocol):
-    """How a developer calls what is an address, a slot or a selector to the chain; None where nobody can tell."""
-
-    def contract(self, address: Address) -> str | None:
-        """`Token`."""
-        ...
-
-    def function(self, address: Address, selector: bytes) -> str | None:
-        """`transfer(address,uint256)`."""
-        ...
-
-    def variable(self, address: Address, slot: int, before: int | None, after: int | None) -> str | None:
-        """`Token.balanceOf[0x…]`; of several that share the slot, those that differ between the two values."""
-        ...
-
-
-class NoNames:
-    """Nothing is known of any contract."""
-
-    def contract(self, address: Address) -> str | None:
-        return None
-
-    def function(self, address: Address, selector: bytes) -> str | None:
-        return None
-
-    def variable(self, address: Address, slot: int, before: int | None, after: int | None) -> str | None:
-        return None
+from rpc.naming.names import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +17,15 @@ class Explanation:
     critical_path_us: int | None
 
 
-async def explanation_of(node: Node, block: StoredBlock) -> Explanation:
-    return Explanation(NoNames(), None, None)
+async def explanation_of(node: Node, execution: BlockExecution) -> Explanation:
+    names = await node.naming.names(execution.block.version, addresses_in(execution))
+    return Explanation(names, None, None)
+
+
+def addresses_in(execution: BlockExecution) -> set[Address]:
+    """The accounts that the record speaks of."""
+    found = {each.to for each in execution.transactions if each.to is not None}
+    for each in execution.transactions:
+        found |= {wait.address for wait in each.record.waits}
+        found |= {run.conflict.address for run in each.record.attempts if run.conflict is not None}
+    return found

@@ -49,7 +49,7 @@ async def test_a_block_s_execution_tells_times_attempts_and_the_speed_up(client:
         "from": data_json(BOB),
         "to": data_json(TOKEN),
         "contract": None,
-        "function": None,
+        "function": "transfer(address,uint256)",
         "gasUsed": 21_000,
         "leftOut": None,
         "attempts": [
@@ -90,12 +90,30 @@ async def test_a_conflict_tells_the_key_what_was_read_and_found_and_who_wrote_it
         "kind": "slot",
         "address": data_json(TOKEN),
         "slot": word_json(7),
-        "variable": None,
+        "variable": "slot 7",
         "read": "0x5",
         "found": "0x6",
         "writer": {"position": 0, "hash": data_json(first.hash)},
         "dependency": "real",
     }
+
+
+async def test_a_registered_contract_has_its_names_in_what_is_told(client: Client, chain: FakeChain) -> None:
+    layout = {
+        "storage": [
+            {"label": "low", "slot": "7", "offset": 0, "type": "t_uint64"},
+            {"label": "high", "slot": "7", "offset": 8, "type": "t_uint64"},
+        ],
+        "types": {"t_uint64": {"encoding": "inplace", "label": "uint64", "numberOfBytes": "8"}},
+    }
+    await client.result("tandem_registerContract", data_json(TOKEN), {"name": "Pool", "storageLayout": layout})
+    only = call(0, KEYS[0])
+    runs = lost(-1, slot=7, seen=1, found=1 + 2**64), ran("")
+    await append(chain, (only, transaction_record(only.hash, *runs, waits=[waited(-1, slot=7)])))
+    told = await client.result("tandem_getTransactionExecution", data_json(only.hash))
+    assert told["contract"] == "Pool"
+    assert told["attempts"][0]["conflict"]["variable"] == "Pool.high"
+    assert told["waits"][0]["variable"] == "Pool.low, Pool.high"
 
 
 async def test_a_conflict_over_an_account_has_no_slot_and_may_have_no_writer(client: Client, chain: FakeChain) -> None:
