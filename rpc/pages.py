@@ -1,35 +1,31 @@
-"""What a browser or a health check gets from the RPC port: plain HTTP, with FastAPI."""
+"""What a browser or a health check gets from the RPC port: the page and plain HTTP, with FastAPI."""
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
 
 from rpc.methods import Node
 from rpc.network import client_version
-
-HINT = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Tandem</title>
-<body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto; padding: 0 1rem">
-<h1>Tandem is running</h1>
-<p>This is the JSON-RPC address of a local Ethereum chain: chain id {chain_id}, block {number}.</p>
-<p>Add it to your wallet as a network, or try</p>
-<pre>curl -H 'content-type: application/json' {url} \\
-  -d '{{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}}'</pre>
-<p>The same address takes WebSocket connections for subscriptions.</p>
-</body></html>
-"""
+from rpc.page_files import answer, page_files
 
 
 def build_pages(node: Node) -> FastAPI:
     """The FastAPI application behind the RPC endpoint."""
     pages = FastAPI(title="Tandem", docs_url=None, redoc_url=None, openapi_url=None)
+    files = page_files()
 
-    @pages.get("/")
-    async def hint(request: Request) -> Response:
-        facts = {"chainId": node.genesis.chain_id, "block": node.chain.number}
-        if "text/html" not in request.headers.get("accept", ""):
-            return JSONResponse({"client": client_version(), **facts, "hint": "POST JSON-RPC 2.0 to this address"})
-        page = HINT.format(chain_id=node.genesis.chain_id, number=node.chain.number, url=request.base_url)
-        return HTMLResponse(page)
+    @pages.api_route("/", methods=["GET", "HEAD"])
+    async def page(request: Request) -> Response:
+        """The page for browsers, a few facts for whoever asks for no HTML."""
+        if "text/html" in request.headers.get("accept", ""):
+            return answer(files["index.html"], request)
+        facts = {"client": client_version(), "chainId": node.genesis.chain_id, "block": node.chain.number}
+        return JSONResponse(facts | {"hint": "POST JSON-RPC 2.0 to this address"}, headers={"Vary": "Accept"})
+
+    @pages.api_route("/page/{name}", methods=["GET", "HEAD"])
+    async def page_file(name: str, request: Request) -> Response:
+        if name not in files:
+            raise HTTPException(404)
+        return answer(files[name], request)
 
     @pages.get("/health")
     async def health() -> Response:

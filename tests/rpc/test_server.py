@@ -147,15 +147,6 @@ async def test_other_methods_and_paths_are_refused(http: aiohttp.ClientSession, 
         assert answer.status == 404
 
 
-async def test_a_browser_gets_a_hint_and_a_script_gets_json(http: aiohttp.ClientSession, address: str) -> None:
-    async with http.get(f"http://{address}/", headers={"Accept": "text/html"}) as answer:
-        page = await answer.text()
-        assert "chain id 31337" in page
-        assert address in page
-    async with http.get(f"http://{address}/") as answer:
-        assert (await answer.json())["chainId"] == 31337
-
-
 async def test_health_tells_what_is_missing(http: aiohttp.ClientSession, address: str, chain: FakeChain) -> None:
     async with http.get(f"http://{address}/health") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok", "block": 0})

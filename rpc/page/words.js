@@ -1,0 +1,105 @@
+// What happened to a transaction, in words.
+
+import { count, duration, shortened, word } from "./format.js";
+import { html } from "./dom.js";
+
+const RESULTS = { accepted: "accepted", conflict: "lost by a conflict" };
+const KINDS = {
+  nonce: "nonce",
+  balance: "balance",
+  code: "code",
+  slot: "slot",
+  balanceAtLeast: "balance (at least)",
+  emptiness: "existence",
+  account: "account",
+};
+const DEPENDENCIES = {
+  real: "a real dependency: it reads what an earlier transaction of the block writes",
+  artefact: "an artefact of the strategy: run one after the other they would not have met",
+};
+
+export const resultInWords = (result) => RESULTS[result] ?? result;
+
+/** The variable where its name is known, else which part of which account. */
+export function variableOf({ variable, kind, address, slot }) {
+  if (variable) return variable;
+  const account = address ? shortened(address) : "an account";
+  if (slot) return `slot ${word(slot)} of ${account}`;
+  return `${KINDS[kind] ?? kind ?? "account"} of ${account}`;
+}
+
+/** What a transaction calls: "Token.transfer", "0x1234…abcd", or that it creates. */
+export function callOf({ to, contract, function: called }) {
+  if (!to) return "creates a contract";
+  const target = contract ?? shortened(to);
+  return called ? `${target}.${called.split("(")[0]}` : target;
+}
+
+/** One line for a bar, for those who hear it. */
+export function attemptInWords({ transaction, attempt, index }, lane) {
+  const when = `from ${duration(attempt.startUs)} to ${duration(attempt.endUs)}`;
+  const why = attempt.conflict ? ` on ${variableOf(attempt.conflict)}` : "";
+  return `transaction ${transaction.position}, attempt ${index + 1} on ${lane}, ${when}: ${resultInWords(attempt.result)}${why}`;
+}
+
+/** All that is known of one transaction, as elements. `choose` is called with the position of another one. */
+export function transactionInWords(transaction, choose) {
+  const { hash, position, from, gasUsed, leftOut } = transaction;
+  const facts = [
+    html("b", {}, `#${position}`),
+    html("bdi", { class: "call" }, callOf(transaction)),
+    html("code", { title: hash }, shortened(hash, 8, 6)),
+  ];
+  if (from) facts.push(html("span", {}, "from ", html("code", { title: from }, shortened(from))));
+  if (gasUsed) facts.push(html("span", {}, `${count(gasUsed)} gas`));
+  if (leftOut) facts.push(html("span", { class: "badge bad" }, "left out: ", html("bdi", {}, leftOut)));
+  const attempts = transaction.attempts.map((attempt, index) => attemptItem(attempt, index, choose));
+  const waits = transaction.waits.map((wait) => waitItem(wait, choose));
+  return [html("p", { class: "facts" }, facts), html("ol", { class: "attempts" }, waits, attempts)];
+}
+
+function attemptItem({ worker, startUs, endUs, threadUs, result, conflict }, index, choose) {
+  const thread = threadUs ? `, ${duration(threadUs)} of thread time` : "";
+  const look = result === "accepted" ? "good" : "bad";
+  const head = [
+    html("span", { class: `badge ${look}` }, resultInWords(result)),
+    ` attempt ${index + 1} on `,
+    html("bdi", {}, worker),
+    `, ${duration(startUs)} to ${duration(endUs)}${thread}`,
+  ];
+  return html("li", {}, head, conflict ? conflictIn(conflict, choose) : null);
+}
+
+function conflictIn(conflict, choose) {
+  const { read, found, writer, dependency } = conflict;
+  return html(
+    "div",
+    { class: "why" },
+    "read ",
+    html("bdi", { class: "variable" }, variableOf(conflict)),
+    " = ",
+    html("code", { title: read }, word(read)),
+    ", but ",
+    html("code", { title: found }, word(found)),
+    " was there when its turn came",
+    writer ? [", written by ", link(writer, choose)] : ", written before the block's transactions",
+    ` — ${DEPENDENCIES[dependency] ?? dependency}`,
+  );
+}
+
+function waitItem(wait, choose) {
+  const behind = wait.for ? [" for ", link(wait.for, choose)] : [];
+  return html(
+    "li",
+    {},
+    html("span", { class: "badge wait" }, "waited"),
+    ` ${duration(wait.waitedUs)}`,
+    behind,
+    " because of ",
+    html("bdi", { class: "variable" }, variableOf(wait)),
+    ` — ${DEPENDENCIES[wait.dependency] ?? wait.dependency}`,
+  );
+}
+
+const link = ({ position, hash }, choose) =>
+  html("button", { type: "button", class: "link", title: hash, onclick: () => choose(position) }, `#${position}`);

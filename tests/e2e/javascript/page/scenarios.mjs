@@ -1,0 +1,184 @@
+// What a person does with the page; each gives what there is to see then. `node scenarios.mjs NAME ARGUMENT…` prints it.
+
+import { look } from "./browser.mjs";
+import { execution, hotspots } from "./fixture.mjs";
+
+const text = (page, selector) => page.locator(selector).innerText();
+const texts = (page, selector) => page.locator(selector).allInnerTexts();
+
+async function rpc(url, method, ...params) {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+  const answer = await (await fetch(url, { method: "POST", body })).json();
+  if (answer.error) throw new Error(answer.error.message);
+  return answer.result;
+}
+
+async function transfer(url) {
+  const [from, to] = await rpc(url, "eth_accounts");
+  const hash = await rpc(url, "eth_sendTransaction", { from, to, value: "0x1" });
+  const receipt = await rpc(url, "eth_getTransactionReceipt", hash);
+  return { hash, number: Number(receipt.blockNumber) };
+}
+
+const row = (page, number) => page.locator("#pipeline tbody tr", { hasText: `#${number}` }).first();
+const verified = (page, number) => row(page, number).locator(".state.verified.passed");
+const stated = (name) => ({
+  tandem_getBlockExecution: { result: execution(name) },
+  tandem_getHotspots: { result: hotspots(name) },
+});
+
+/** On a chain without a transaction, then with some. */
+async function follows(url) {
+  return look(url, { answers: stated("Token") }, async (page) => {
+    const before = { head: await text(page, "#head"), hint: await text(page, "#no-blocks") };
+    const { number, hash } = await transfer(url);
+    await verified(page, number).waitFor();
+    await page.locator("#finalized", { hasText: String(number) }).waitFor();
+    await page.locator("#block-title", { hasText: `Block ${number}` }).waitFor();
+    const states = await row(page, number).locator(".state").allInnerTexts();
+    const after = { head: await text(page, "#head"), states, opened: await text(page, "#block-title") };
+    await page.fill("#search", hash);
+    await page.press("#search", "Enter");
+    await page.waitForURL(/#block/);
+    const found = { address: new URL(page.url()).hash };
+    await page.fill("#search", "0x" + "12".repeat(32));
+    await page.press("#search", "Enter");
+    await page.locator("#search-problem", { hasText: "hash" }).waitFor();
+    return {
+      number,
+      hash,
+      before,
+      after,
+      found,
+      unknown: await text(page, "#search-problem"),
+      validators: await text(page, "#validators"),
+    };
+  });
+}
+
+/** A block with conflicts, waits, a lost worker and a transaction left out. */
+async function shows_conflicts(url) {
+  await transfer(url);
+  return look(url, { answers: stated("Token") }, async (page) => {
+    await page.goto(`${url}/#block/1`);
+    const bars = page.locator("#timeline .bar");
+    await bars.first().waitFor();
+    const lost = page.locator("#timeline .bar.conflict").first();
+    await lost.hover();
+    const arrow = await page.locator("#timeline .arrow.active").getAttribute("class");
+    await lost.click();
+    const explanation = await text(page, "#explanation");
+    await page.keyboard.press("ArrowDown");
+    const below = await page.locator(":focus").getAttribute("aria-label");
+    await page.selectOption("#kind", "left-out");
+    await page.locator("#found", { hasText: "1 of 5" }).waitFor();
+    return {
+      bars: await bars.evaluateAll((all) => all.map((bar) => bar.getAttribute("class").split(" ")[1])),
+      labels: await bars.evaluateAll((all) => all.map((bar) => bar.getAttribute("aria-label"))),
+      lanes: await page.locator(".lane-name").allTextContents(),
+      critical: await page.locator(".bar.critical").count(),
+      waits: await page.locator("#timeline rect.wait").count(),
+      arrow,
+      explanation,
+      below,
+      facts: await texts(page, "#block-facts .fact"),
+      notice: await text(page, "#serial-from"),
+      leftOut: await texts(page, "#transactions tbody tr"),
+      hot: await texts(page, "#hotspots li"),
+      advice: await texts(page, "#advice li"),
+    };
+  });
+}
+
+/** Names and reasons that would be markup, if anything were. */
+async function shows_markup_as_text(url) {
+  const name = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
+  await transfer(url);
+  const problem = { tandem_getTransactionStatus: { result: { status: "evicted", reason: name, block: null } } };
+  return look(url, { answers: { ...stated(name), ...problem } }, async (page) => {
+    await page.goto(`${url}/#block/1`);
+    await page.locator("#timeline .bar.conflict").first().click();
+    await page.fill("#search", "0x" + "12".repeat(32));
+    await page.press("#search", "Enter");
+    await page.locator("#search-problem", { hasText: "given up" }).waitFor();
+    return {
+      name,
+      shown: [
+        await text(page, "#explanation"),
+        await text(page, "#search-problem"),
+        (await texts(page, "#transactions tbody tr")).join(" "),
+        (await texts(page, "#hotspots li")).join(" "),
+        await text(page, "#advice"),
+      ],
+      images: await page.locator("main img").count(),
+      scripts: await page.locator("main script").count(),
+    };
+  });
+}
+
+/** rpc, whose process is given, is killed while the page is open. */
+async function survives_a_restart(url, pid) {
+  return look(url, {}, async (page) => {
+    process.kill(Number(pid), "SIGKILL");
+    await page.locator("html[data-connected=false]").waitFor();
+    await page.locator("html[data-connected=true]").waitFor();
+    const { number } = await transfer(url);
+    await verified(page, number).waitFor();
+    return { number, head: await text(page, "#head") };
+  });
+}
+
+/** What the system's colours and the button make of it. */
+async function has_two_themes(url) {
+  const colours = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const seen = async (page) => {
+    const system = await colours(page);
+    await page.click("#theme");
+    const chosen = await colours(page);
+    await page.reload();
+    const kept = await colours(page);
+    await page.click("#theme");
+    return { system, chosen, kept, back: await colours(page) };
+  };
+  const light = await look(url, { colorScheme: "light" }, seen);
+  return { light, dark: await look(url, { colorScheme: "dark" }, seen) };
+}
+
+/** On a telephone nothing is wider than the screen. */
+async function fits_a_telephone(url) {
+  return look(url, { answers: stated("Token"), viewport: { width: 360, height: 740 } }, async (page) => {
+    await page.goto(`${url}/#block/1`);
+    await page.locator("#timeline .bar").first().waitFor();
+    return { width: await page.evaluate(() => document.documentElement.scrollWidth) };
+  });
+}
+
+/** How many messages come and go while nothing happens on the chain, once the page is drawn. */
+async function rests(url) {
+  return look(url, {}, async (page) => {
+    const messages = [];
+    page.on("websocket", (socket) => {
+      socket.on("framesent", () => messages.push("sent"));
+      socket.on("framereceived", () => messages.push("received"));
+    });
+    await page.reload();
+    await page.locator("#connection", { hasText: "live" }).waitFor();
+    await page.locator("#validators", { hasText: "up" }).waitFor();
+    const at_first = messages.length;
+    await page.waitForTimeout(1500);
+    return { at_first, later: messages.length - at_first };
+  });
+}
+
+const SCENARIOS = {
+  follows,
+  shows_conflicts,
+  shows_markup_as_text,
+  survives_a_restart,
+  has_two_themes,
+  fits_a_telephone,
+  rests,
+};
+
+const [name, ...values] = process.argv.slice(2);
+console.log(JSON.stringify(await SCENARIOS[name](...values)));
