@@ -3,12 +3,21 @@
 `retry` says that the same transaction may fit later.
 """
 
+from collections.abc import Sequence
+
 from chain.addresses import checksummed
 from chain.types import Address, Gas, Wei
 
 
 class ExecutionError(Exception):
     """Something execution cannot do as asked."""
+
+
+class UnknownStrategy(ExecutionError):
+    """A strategy name this project does not know."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown strategy {name!r}: choose one of {', '.join(known)}")
 
 
 class CannotInclude(ExecutionError):

@@ -5,6 +5,7 @@ The pure part of a worker. Reading from storage is a call that blocks; everythin
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from chain.forks import Fork
@@ -17,8 +18,8 @@ from execution.errors import CannotInclude
 from execution.known import KnownState
 from execution.outcome import Outcome, ParentHashPending
 from execution.reader import BlockingReads
-from execution.speculative_view import SpeculativeView
-from execution.task_messages import pack_outcome
+from execution.speculative_view import EstimateRead, SpeculativeView
+from execution.task_messages import pack_outcome, unpack_outcome
 
 log = logging.getLogger("tandem.worker")
 
@@ -26,31 +27,33 @@ log = logging.getLogger("tandem.worker")
 class Speculator:
     """A worker's state and its runs.
 
-    What its own transactions left stays visible to its later ones, until execution has merged them (or something else
-    in their place): a sender's chain goes on while its beginning is still being validated.
+    Runs that execution has not merged, its own and those it was told, stay visible to the transactions after them: a
+    sender's chain goes on while its beginning is still being validated.
     """
 
     def __init__(self, engine_for: Callable[[Fork], TransactionEngine], reads: BlockingReads) -> None:
         self._engine_for = engine_for
         self._reads = reads
         self._known = KnownState()
-        self._own: list[tuple[int, Outcome]] = []
+        self._unmerged: dict[int, Outcome] = {}
         self._block = BlockNumber(0)
 
     def run(self, task: RunTransactions) -> TransactionsRun:
         """Run the task's transactions in order."""
         started = time.perf_counter()
         decoded = [(proposed, decode_transaction(proposed.raw)) for proposed in task.transactions]
-        view = self._view_for(task)
+        self._learn(task)
+        view = SpeculativeView(self._known, self._reads, task.base, task.environment.beneficiary)
         view.read_named((proposed.sender, tx.to, tx.access_list) for proposed, tx in decoded)
+        prefix = _Prefix(view, self._unmerged, set(task.estimates))
         engine = self._engine_for(task.environment.fork)
         attempts = tuple(
-            self._attempt(engine, task, view, proposed, transaction, started) for proposed, transaction in decoded
+            self._attempt(engine, task, prefix, proposed, transaction, started) for proposed, transaction in decoded
         )
         return TransactionsRun(task.task_id, attempts, tuple(view.read_accounts), tuple(view.read_slots))
 
-    def _view_for(self, task: RunTransactions) -> SpeculativeView:
-        """The state the task runs on: what execution told, and above it this worker's runs not merged yet."""
+    def _learn(self, task: RunTransactions) -> None:
+        """Take over the state the task runs on: merged changes, and unmerged runs above them."""
         if task.reset:
             self._known = KnownState()
         known = self._known
@@ -63,25 +66,23 @@ class Speculator:
         known.set_promises(task.promises)
         known.applied = task.applied
         if task.environment.number != self._block or task.reset:
-            self._own = []
+            self._unmerged = {}
             self._block = task.environment.number
-        self._own = [(index, outcome) for index, outcome in self._own if index >= task.merged]
-        view = SpeculativeView(known, self._reads, task.base, task.environment.beneficiary)
-        for index, outcome in self._own:
-            view.merge(index, outcome.writes, outcome.fee)
-        return view
+        self._unmerged = {index: outcome for index, outcome in self._unmerged.items() if index >= task.merged}
+        self._unmerged.update((run.index, unpack_outcome(run.outcome)) for run in task.unmerged)
 
     def _attempt(
         self,
         engine: TransactionEngine,
         task: RunTransactions,
-        view: SpeculativeView,
+        prefix: "_Prefix",
         proposed: ProposedTransaction,
         transaction: Transaction,
         started: float,
     ) -> Attempt:
         start_us, thread_start = int((time.perf_counter() - started) * 1_000_000), time.thread_time_ns()
-        status, packed = AttemptStatus.RAN, None
+        status, packed, estimate = AttemptStatus.RAN, None, None
+        view = prefix.before(proposed.index)
         view.speak_for(proposed.sender, transaction.nonce)
         try:
             outcome = engine.execute(transaction, proposed.sender, task.environment, view)
@@ -89,14 +90,47 @@ class Speculator:
             status = AttemptStatus.CANNOT_INCLUDE
         except ParentHashPending:
             status = AttemptStatus.PARENT_HASH_PENDING
+        except EstimateRead as read:
+            status, estimate = AttemptStatus.READ_ESTIMATE, read.estimate
         except Exception:
             log.exception("the engine failed on transaction 0x%s", transaction.hash.hex())
             status = AttemptStatus.ENGINE_FAILED
         else:
-            view.merge(proposed.index, outcome.writes, outcome.fee)
-            self._own.append((proposed.index, outcome))
+            prefix.ran(proposed.index, outcome)
             packed = pack_outcome(outcome)
         thread_us = (time.thread_time_ns() - thread_start) // 1000
-        return Attempt(
-            proposed.index, status, packed, thread_us, start_us, int((time.perf_counter() - started) * 1_000_000)
-        )
+        end_us = int((time.perf_counter() - started) * 1_000_000)
+        return Attempt(proposed.index, status, packed, thread_us, start_us, end_us, estimate)
+
+
+class _Prefix:
+    """The unmerged runs as the transaction at a position sees them: those before it, in order."""
+
+    def __init__(self, view: SpeculativeView, unmerged: dict[int, Outcome], estimates: set[int]) -> None:
+        self._view = view
+        self._unmerged = unmerged
+        self._estimates = estimates
+        self._hidden: deque[int] = deque(sorted(unmerged))
+        self._shown_up_to = 0
+
+    def before(self, position: int) -> SpeculativeView:
+        """The view on which the transaction at `position` runs next."""
+        if position < self._shown_up_to:
+            self._view.rewind()
+            self._hidden = deque(sorted(self._unmerged))
+        while self._hidden and self._hidden[0] < position:
+            index = self._hidden.popleft()
+            outcome = self._unmerged[index]
+            if index in self._estimates:
+                self._view.estimate(index, outcome.writes)
+            elif self._view.can_pay(outcome.writes):  # else it cannot count
+                self._view.merge(index, outcome.writes, outcome.fee)
+        self._shown_up_to = position
+        return self._view
+
+    def ran(self, position: int, outcome: Outcome) -> None:
+        """A run of the transaction at the position last asked for, which later ones see."""
+        self._unmerged[position] = outcome
+        self._estimates.discard(position)
+        if not self._hidden or self._hidden[0] != position:
+            self._hidden.appendleft(position)

@@ -1,11 +1,13 @@
-"""The state as a worker's runs see it: known values, the worker's own runs above them, storage below."""
+"""The state as a worker's runs see it: known values, the runs not merged yet above them, storage below."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from chain.accounts import Account
 from chain.keccak import EMPTY_HASH
 from chain.messages.storage import ReadHashes
+from chain.messages.tasks import Estimate
+from chain.records import AccessKind
 from chain.transactions import AccessListEntry
 from chain.types import Address, BlockNumber, Hash32, Version, Wei
 from execution.known import KnownState, Missing, MissingKeys
@@ -14,6 +16,14 @@ from execution.outcome import Slot, Writes
 from execution.reader import BlockingReads, learn_hashes, learn_state, read_request
 
 Value = TypeVar("Value")
+
+
+class EstimateRead(Exception):
+    """A run read an estimate: whoever wrote it must run again first."""
+
+    def __init__(self, estimate: Estimate) -> None:
+        super().__init__(f"transaction {estimate.writer} will write this again")
+        self.estimate = estimate
 
 
 class SpeculativeView:
@@ -37,6 +47,7 @@ class SpeculativeView:
         self._beneficiary = beneficiary
         self._before = known if before is None else before
         self._merged = MergedState(self._before)
+        self._estimates: dict[Slot | Address, int] = {}
         self._sender = Address(b"")
         self._nonce = 0
         self.read_accounts: list[tuple[Address, Account]] = []
@@ -46,7 +57,14 @@ class SpeculativeView:
         """The next run is a transaction of this sender with this nonce."""
         self._sender, self._nonce = sender, nonce
 
+    def rewind(self) -> None:
+        """Show no run of the block that is not merged."""
+        self._merged = MergedState(self._before)
+        self._estimates = {}
+
     def account(self, address: Address) -> Account:
+        if address in self._estimates:
+            raise EstimateRead(Estimate(AccessKind.CODE, address, 0, self._estimates[address]))
         try:
             account = self._merged.account(address)
         except Missing:
@@ -56,6 +74,8 @@ class SpeculativeView:
         return account
 
     def slot(self, address: Address, number: int) -> int:
+        if self._estimates and (address, number) in self._estimates:
+            raise EstimateRead(Estimate(AccessKind.SLOT, address, number, self._estimates[address, number]))
         try:
             return self._merged.slot(address, number)
         except Missing:
@@ -67,9 +87,25 @@ class SpeculativeView:
     def block_hash(self, number: BlockNumber) -> Hash32:
         return self.with_values(lambda: self._before.block_hash(number))
 
+    def can_pay(self, writes: Writes) -> bool:
+        """Whether what a run paid with is still there: another one may have taken it since."""
+        return all(delta >= 0 or self._balance(address) + delta >= 0 for address, delta in writes.balances.items())
+
     def merge(self, index: int, writes: Writes, fee: Wei) -> None:
         """Show a run's writes to the runs after it."""
+        if self._estimates:
+            for key in _estimable(writes):
+                self._estimates.pop(key, None)
         self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+
+    def estimate(self, index: int, writes: Writes) -> None:
+        """Nobody knows what the transaction at `index` will write where this run of it wrote: slots and codes.
+
+        Its balances and nonces are left out: they are written as differences or taken for granted, and most runs read
+        them.
+        """
+        for key in _estimable(writes):
+            self._estimates[key] = index
 
     def read_named(self, named: Iterable[tuple[Address, Address | None, Sequence[AccessListEntry]]]) -> None:
         """Read in one request what transactions name: (sender, recipient, access list); then the recipients' codes."""
@@ -89,6 +125,9 @@ class SpeculativeView:
         hashes = dict.fromkeys(known.account(address).code_hash for address in recipients)
         self._read(MissingKeys(codes=tuple(h for h in hashes if h != EMPTY_HASH and not known.knows_code(h))))
 
+    def _balance(self, address: Address) -> int:
+        return self.with_values(lambda: self._merged.account(address)).balance
+
     def with_values(self, get: Callable[[], Value]) -> Value:
         """What `get` gives once all that it misses is read."""
         while True:
@@ -106,3 +145,8 @@ class SpeculativeView:
             ]
         if keys.hashes:
             learn_hashes(self._known, keys.hashes, self._reads.request(ReadHashes(self._base, keys.hashes)))
+
+
+def _estimable(writes: Writes) -> Iterator[Slot | Address]:
+    yield from writes.slots
+    yield from writes.codes

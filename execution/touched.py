@@ -60,9 +60,9 @@ class TouchedSlots:
         touched = self._kinds.get(kind)
         if touched is None or not touched.shapes:
             return []
-        words = _words(transaction, sender)
+        words = words_of(transaction, sender)
         return [
-            (contract, _entry(base, [words[key] for key in keys]))
+            (contract, mapping_entry(base, [words[key] for key in keys]))
             for contract, base, keys in touched.shapes
             if max(keys) < len(words)
         ]
@@ -83,7 +83,7 @@ class TouchedSlots:
         unexplained = [key for key in slots if key not in guessed and key not in touched.fixed]
         if unexplained and touched.searched < LEARNING_RUNS and len(touched.shapes) < MAX_SHAPES:
             touched.searched += 1
-            found = _find_shapes(_words(transaction, sender), unexplained)
+            found = find_shapes(words_of(transaction, sender), unexplained)
             touched.shapes.update(dict.fromkeys(found.values()))
             unexplained = [key for key in unexplained if key not in found]
         touched.fixed.update(dict.fromkeys(unexplained))
@@ -96,27 +96,29 @@ def kind_of(transaction: Transaction) -> Kind | None:
     return None if transaction.to is None else (transaction.to, transaction.data[:SELECTOR_SIZE])
 
 
-def _words(transaction: Transaction, sender: Address) -> list[bytes]:
+def words_of(transaction: Transaction, sender: Address) -> list[bytes]:
+    """The sender, then the arguments: what the keys of mappings are made of."""
     arguments = transaction.data[SELECTOR_SIZE : SELECTOR_SIZE + MAX_ARGUMENTS * WORD]
     whole = len(arguments) // WORD
     return [sender.rjust(WORD, b"\0"), *(arguments[at * WORD : (at + 1) * WORD] for at in range(whole))]
 
 
-def _entry(base: int, keys: Sequence[bytes]) -> int:
+def mapping_entry(base: int, keys: Sequence[bytes]) -> int:
+    """The slot of `m[key]`, `m[a][b]` and so on, where the mapping stands at `base`."""
     place = base.to_bytes(WORD, "big")
     for key in keys:
         place = keccak256(key + place)
     return int.from_bytes(place, "big")
 
 
-def _find_shapes(words: Sequence[bytes], slots: Sequence[Slot]) -> dict[Slot, Shape]:
+def find_shapes(words: Sequence[bytes], slots: Sequence[Slot]) -> dict[Slot, Shape]:
     """The slots that are mapping entries under these words, each with its shape."""
     contracts: dict[int, list[Address]] = {}
     for contract, number in slots:
         contracts.setdefault(number, []).append(contract)
     found: dict[Slot, Shape] = {}
     for base, keys in _possible_shapes(len(words)):
-        number = _entry(base, [words[key] for key in keys])
+        number = mapping_entry(base, [words[key] for key in keys])
         for contract in contracts.get(number, ()):
             found.setdefault((contract, number), (contract, base, keys))
         if len(found) == len(slots):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chain.accounts import Account
-from chain.messages.tasks import ProposedTransaction, RunTransactions, SlotRow
+from chain.messages.tasks import ProposedTransaction, RunTransactions, SlotRow, UnmergedRun
 from chain.types import Address
 from execution.block_run import BlockRun
 from execution.change_log import ChangeLog
@@ -18,10 +18,31 @@ MAX_TOLD = 100_000
 
 @dataclass(slots=True)
 class _Told:
-    """Accounts and slots whose newest values a worker has."""
+    """Accounts and slots whose newest values a worker has, and the unmerged runs it was told by position."""
 
     accounts: set[Address] = field(default_factory=set)
     slots: set[Slot] = field(default_factory=set)
+    runs: dict[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Unmerged:
+    """The newest runs of a block that are not merged, by position: packed outcome and worker.
+
+    Those at `estimates` do not count and will be replaced.
+    """
+
+    runs: dict[int, tuple[bytes, str]]
+    estimates: set[int]
+
+    def add(self, index: int, packed: bytes, worker: str) -> None:
+        self.runs[index] = packed, worker
+        self.estimates.discard(index)
+
+    def forget(self, index: int) -> None:
+        """Something is merged in its place."""
+        self.runs.pop(index, None)
+        self.estimates.discard(index)
 
 
 class WorkerTasks:
@@ -44,8 +65,19 @@ class WorkerTasks:
         self._positions.clear()
         self._told.clear()
 
-    def message(self, worker: str, lease: int, block: BlockRun, merged: int, indices: Sequence[int]) -> RunTransactions:
-        """The task of running these positions of the block, of which the first `merged` are merged."""
+    def message(
+        self,
+        worker: str,
+        lease: int,
+        block: BlockRun,
+        merged: int,
+        indices: Sequence[int],
+        unmerged: Unmerged | None = None,
+    ) -> RunTransactions:
+        """The task of running these positions of the block, of which the first `merged` are merged.
+
+        With `unmerged` the worker is told of the runs before them as well.
+        """
         position = self._positions.get(worker)
         reset = position is None or not self._changes.reaches(position)
         new = self._changes.since(self._changes.settled if position is None or reset else position, block.merged)
@@ -69,6 +101,8 @@ class WorkerTasks:
             slots=new.slots + self._probable_reads(block, indices, told),
             codes=new.codes,
             merged=merged,
+            unmerged=() if unmerged is None else _untold(unmerged, indices[-1], worker, told, reset),
+            estimates=() if unmerged is None else tuple(sorted(at for at in unmerged.estimates if at < indices[-1])),
             transactions=transactions,
         )
 
@@ -111,3 +145,13 @@ class WorkerTasks:
                         continue
                     told.slots.add((address, number))
         return tuple(rows)
+
+
+def _untold(unmerged: Unmerged, before: int, worker: str, told: _Told, reset: bool) -> tuple[UnmergedRun, ...]:
+    """The runs that the worker neither made nor was told."""
+    rows = []
+    for index, (packed, made_by) in sorted(unmerged.runs.items()):
+        if index < before and told.runs.get(index) is not packed and (made_by != worker or reset):
+            told.runs[index] = packed
+            rows.append(UnmergedRun(index, packed))
+    return tuple(rows)

@@ -9,11 +9,12 @@ import click
 
 from chain.forks import Fork
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
+from execution.strategies import STRATEGIES
 from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_option, for_running_chain, option
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
-from node.settings import DEFAULT_MNEMONIC, EVMS, STRATEGIES, Settings, block_time_from
+from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
 
 VERSION = "0.1.0"
 ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")

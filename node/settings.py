@@ -7,11 +7,11 @@ from pathlib import Path
 from chain.forks import UnknownFork, fork_named
 from consensus.leaders import MAX_TURNS, turns_of
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
+from execution.strategies import STRATEGIES
 from node.errors import BadSetting
 
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
 MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
-STRATEGIES = ("optimistic", "serial")
 EVMS = ("compiled", "interpreter")
 MAX_STAKE = 10**18
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from chain.accounts import Account
 from chain.codec import message
 from chain.messages.execution import BlockEnvironment
+from chain.records import AccessKind
 from chain.types import Address, BlockNumber, Version
 
 AccountRow: TypeAlias = tuple[Address, Account]
@@ -28,6 +29,14 @@ class ProposedTransaction:
     sender: Address
 
 
+@dataclass(frozen=True, slots=True)
+class UnmergedRun:
+    """A run of the transaction at a position, as its worker packed it, before anybody knows whether it counts."""
+
+    index: int
+    outcome: bytes
+
+
 @message(81)
 @dataclass(frozen=True, slots=True)
 class RunTransactions:
@@ -38,6 +47,10 @@ class RunTransactions:
     counts the changes told so far and `settled` those that `base` contains. `merged` transactions of the block are in
     them. `applied` is the newest block whose hash storage knows, and `promises` are the slots that hold a block's hash,
     with an empty hash where it is not known yet.
+
+    `unmerged` are runs of earlier transactions by other workers which this worker has not been told: they lie above the
+    merged changes, each in its place. Where one at a position of `estimates` wrote, nobody knows yet what is right; a
+    run that reads it stops.
     """
 
     task_id: int
@@ -53,6 +66,8 @@ class RunTransactions:
     slots: tuple[SlotRow, ...]
     codes: tuple[bytes, ...]
     merged: int
+    unmerged: tuple[UnmergedRun, ...]
+    estimates: tuple[int, ...]
     transactions: tuple[ProposedTransaction, ...]
 
 
@@ -63,6 +78,17 @@ class AttemptStatus(IntEnum):
     CANNOT_INCLUDE = 2
     PARENT_HASH_PENDING = 3
     ENGINE_FAILED = 4
+    READ_ESTIMATE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the transaction at `writer` wrote in a run that does not count. `slot` is 0 unless `kind` is SLOT."""
+
+    kind: AccessKind
+    address: Address
+    slot: int
+    writer: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +96,8 @@ class Attempt:
     """One speculative run. Offsets count from when the worker took up the task.
 
     `outcome` is there if it RAN: execution's own packing of what it read, wrote and gave, because checking each of its
-    many small fields would take longer than running a token transfer (32 of 73 microseconds).
+    many small fields would take longer than running a token transfer (32 of 73 microseconds). A run that read an
+    `estimate` names it.
     """
 
     index: int
@@ -79,6 +106,7 @@ class Attempt:
     thread_us: int
     start_us: int
     end_us: int
+    estimate: Estimate | None = None
 
 
 @message(82)

@@ -1,24 +1,39 @@
-"""How the transactions of a block are scheduled: each strategy is one file, and one line in `strategy_named`."""
+"""How the transactions of a block are scheduled: each strategy is one file, and one line in `RULES`.
 
-from execution.block_run import Strategy
-from execution.errors import ExecutionError
-from execution.known import KnownState
-from execution.pool import Pool
-from execution.strategies.optimistic import Optimistic
-from execution.strategies.serial import Serial
-from execution.worker_tasks import WorkerTasks
+A rule stands here as its module and its class, and is imported when it is asked for, so that the command line can offer
+the names without loading any of them.
+"""
 
-STRATEGIES = ("serial", "optimistic")
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from execution.errors import UnknownStrategy
+
+if TYPE_CHECKING:
+    from execution.block_run import Strategy
+    from execution.known import KnownState
+    from execution.pool import Pool
+    from execution.worker_tasks import WorkerTasks
+
+SERIAL = "serial"
+RULES: dict[str, tuple[str, str]] = {
+    "optimistic": ("execution.strategies.optimistic", "Optimistic"),
+    "block-stm": ("execution.strategies.block_stm", "BlockStm"),
+    "accounts": ("execution.strategies.accounts", "Accounts"),
+    "dag": ("execution.strategies.dag", "Dag"),
+}
+STRATEGIES = (SERIAL, *RULES)
 
 
-class UnknownStrategy(ExecutionError):
-    """A strategy name this project does not know."""
-
-
-def strategy_named(name: str, pool: Pool, tasks: WorkerTasks, known: KnownState) -> Strategy:
+def strategy_named(name: str, pool: "Pool", tasks: "WorkerTasks", known: "KnownState") -> "Strategy":
     """The strategy a user means by `name`. Raises UnknownStrategy with the names there are."""
-    if name == "serial":
+    if name not in STRATEGIES:
+        raise UnknownStrategy(name, STRATEGIES)
+    if name == SERIAL:
+        from execution.strategies.serial import Serial
+
         return Serial()
-    if name == "optimistic":
-        return Optimistic(pool, tasks, known)
-    raise UnknownStrategy(f"unknown strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    from execution.speculative_strategy import SpeculativeStrategy
+
+    module, rule = RULES[name]
+    return SpeculativeStrategy(getattr(import_module(module), rule)(), pool, tasks, known)

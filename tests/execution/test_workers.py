@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chain.accounts import Account
 from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
@@ -13,7 +14,16 @@ from chain.messages import Message
 from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.messages.link import Done
-from chain.messages.tasks import AttemptStatus, FollowTasks, ProposedTransaction, RunTransactions, TransactionsRun
+from chain.messages.tasks import (
+    AttemptStatus,
+    Estimate,
+    FollowTasks,
+    ProposedTransaction,
+    RunTransactions,
+    TransactionsRun,
+    UnmergedRun,
+)
+from chain.records import AccessKind
 from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Version, Wei
 from execution.call_worker import CallRunner, CallWorkerProcess
@@ -83,6 +93,8 @@ def task(task_id: int, *transactions: Transaction, **fields: object) -> RunTrans
         "slots": (),
         "codes": (),
         "merged": 0,
+        "unmerged": (),
+        "estimates": (),
         "transactions": proposed,
     }
     return RunTransactions(task_id=task_id, **(values | fields))  # type: ignore[arg-type]
@@ -138,6 +150,66 @@ async def test_the_next_task_sees_the_workers_own_runs_until_execution_has_merge
     answers = await run_worker(first, unmerged, merged)
     seen = [unpack_outcome(answer.attempts[-1].outcome or b"").reads.slots[(COUNTER, 0)] for answer in answers]
     assert seen == [1, 2, 41]
+
+
+def at(index: int, given: RunTransactions) -> RunTransactions:
+    """The task with its first transaction standing at `index`."""
+    return replace(given, transactions=(replace(given.transactions[0], index=index), *given.transactions[1:]))
+
+
+def counts(answers: list[TransactionsRun]) -> list[int]:
+    """What the last transaction of each task read in the counter."""
+    return [unpack_outcome(answer.attempts[-1].outcome or b"").reads.slots[(COUNTER, 0)] for answer in answers]
+
+
+def counter_set(index: int, value: int) -> UnmergedRun:
+    """A run of another worker that left this in the counter."""
+    writes = Writes(slots={(COUNTER, 0): value})
+    outcome = Outcome(True, Gas(21_000), Wei(1), Wei(0), (), b"", "", None, Reads(), writes)
+    return UnmergedRun(index, pack_outcome(outcome))
+
+
+async def test_a_run_sees_the_runs_before_it_and_none_after_it() -> None:
+    later = at(5, task(1, increment(0)))
+    earlier = at(2, task(2, increment(1), reset=False))
+    between = at(4, task(3, increment(2), reset=False))
+    again = at(6, task(4, increment(3), reset=False))
+    answers = await run_worker(later, earlier, between, again)
+    assert counts(answers) == [0, 0, 1, 1]
+
+
+async def test_a_worker_is_told_the_runs_of_others_and_keeps_them_in_their_place() -> None:
+    first = at(3, task(1, increment(0), unmerged=(counter_set(1, 10), counter_set(5, 50))))
+    second = at(6, task(2, increment(1), reset=False))
+    replaced = at(6, task(3, increment(1), reset=False, unmerged=(counter_set(5, 70),)))
+    assert counts(await run_worker(first, second, replaced)) == [10, 50, 70]
+
+
+async def test_who_reads_an_estimate_stops_and_says_whose_it_is() -> None:
+    given = at(3, task(1, increment(0), unmerged=(counter_set(1, 10), counter_set(2, 20)), estimates=(1, 2)))
+    (answer,) = await run_worker(given)
+    (attempt,) = answer.attempts
+    assert (attempt.status, attempt.outcome) == (AttemptStatus.READ_ESTIMATE, None)
+    assert attempt.estimate == Estimate(AccessKind.SLOT, COUNTER, 0, 2)
+
+
+async def test_an_estimate_hides_behind_a_newer_run_that_counts() -> None:
+    given = at(3, task(1, increment(0), unmerged=(counter_set(1, 10), counter_set(2, 20)), estimates=(1,)))
+    assert counts(await run_worker(given)) == [20]
+
+
+async def test_a_transaction_that_ran_again_is_no_estimate_any_more() -> None:
+    given = at(1, task(1, increment(0), increment(2), unmerged=(counter_set(1, 10),), estimates=(1,)))
+    given = replace(given, transactions=(given.transactions[0], replace(given.transactions[1], index=2)))
+    assert counts(await run_worker(given)) == [1]
+
+
+async def test_a_run_whose_money_is_gone_is_not_shown_to_those_after_it() -> None:
+    spender = transaction(KEYS[0], 0, to=COUNTER, data=call("increment()"), gas=Gas(100_000))
+    broke = ((ADDRESSES[0], Account(balance=Wei(1))),)
+    after = at(1, task(2, increment(1), reset=False, accounts=broke, position=1))
+    answers = await run_worker(task(1, spender), after)
+    assert counts(answers) == [0, 0]
 
 
 async def test_the_senders_nonce_is_taken_to_be_the_transactions() -> None:

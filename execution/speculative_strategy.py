@@ -1,0 +1,137 @@
+"""What all strategies share that use the workers: whom they send, how turns are taken, and when they give up.
+
+Runs are validated by value in the order of the block; a loser runs once more here, on the final prefix. Where most runs
+of a window lose, the rest of the block goes serially (Sei's rule). Plain transfers never leave this process, and a
+block with next to nothing else is run here at once, because sending it to a worker takes longer.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+from chain.keccak import EMPTY_HASH
+from chain.records import AttemptResult
+from chain.types import Address
+from execution.block_run import BlockRun
+from execution.known import KnownState, Missing
+from execution.pool import Pool
+from execution.run_times import RunTimes
+from execution.schedule import Candidate
+from execution.scheduler import SchedulingRule
+from execution.speculative_runs import FAILURES, SpeculativeRun, SpeculativeRuns
+from execution.transfers import may_be_plain
+from execution.worker_tasks import WorkerTasks
+
+log = logging.getLogger("tandem.execution")
+
+DISPATCH_WORTH_US = 1_000
+"""What a block's runs must be expected to take together before sending them to workers pays."""
+WINDOW = 16
+
+
+class SpeculativeStrategy:
+    """Parallel over the pool, as the rule schedules it; serial in this process while no worker is there."""
+
+    def __init__(self, rule: SchedulingRule, pool: Pool, tasks: WorkerTasks, known: KnownState) -> None:
+        self._rule = rule
+        self._pool = pool
+        self._tasks = tasks
+        self._known = known
+        self._run_times = RunTimes()
+        self._warned = False
+        pool.on_worker = tasks.forget_worker
+
+    @property
+    def name(self) -> str:
+        return self._rule.name
+
+    async def run(self, block: BlockRun) -> None:
+        candidates = self._candidates(block)
+        if _are_worth_it(candidates) and self._has_workers():
+            scheduler = self._rule.scheduler(block, candidates, self._pool.workers)
+            tells = self._rule.tells_unmerged
+            runs = SpeculativeRuns(block, self._pool, self._tasks, self._known, scheduler, tells=tells)
+            try:
+                runs.start()
+                await self._take_turns(block, runs)
+            finally:
+                runs.stop()
+        else:
+            for index in range(len(block.turns)):
+                await block.run_here(index)
+        self._rule.learn(block)
+        self._remember_times(block)
+
+    async def _take_turns(self, block: BlockRun, runs: SpeculativeRuns) -> None:
+        window: deque[bool] = deque(maxlen=WINDOW)
+        for index in range(len(block.turns)):
+            if runs.covers(index) and block.has_room(index):
+                lost = await self._take_turn(block, index, await runs.newest(index))
+                if lost is not None:
+                    window.append(lost)
+            else:
+                await block.run_here(index)
+            runs.took_turn(index)
+            if sum(window) * 2 > WINDOW and block.serial_from < 0:
+                block.serial_from = index + 1
+                runs.stop()
+
+    async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | None) -> bool | None:
+        """Whether the speculative run lost; None if there was none to speak of."""
+        turn = block.turns[index]
+        if run is None:
+            await block.run_here(index)
+            return None
+        outcome = run.outcome
+        if outcome is None:
+            turn.runs.append(run.ended(FAILURES[run.status]))
+            await block.run_here(index)
+            return None
+        stale = await block.stale_reads(outcome)
+        if stale:
+            turn.runs.append(run.ended(AttemptResult.CONFLICT, stale))
+            await block.run_here(index)
+        else:
+            turn.runs.append(run.ended(AttemptResult.ACCEPTED))
+            await block.accept(index, outcome)
+            await block.give_way()
+        return bool(stale)
+
+    def _candidates(self, block: BlockRun) -> list[Candidate]:
+        """The transactions that need the engine, as far as one can tell before the block."""
+        candidates = []
+        for index, turn in enumerate(block.turns):
+            transaction, sender = turn.signed.transaction, turn.signed.sender
+            if transaction is None or sender is None:
+                continue
+            if not may_be_plain(transaction) or _has_code(block, transaction.to):
+                expected_us = self._run_times.expected_us(transaction)
+                candidates.append(Candidate(index, sender, transaction.to, expected_us))
+        return candidates
+
+    def _remember_times(self, block: BlockRun) -> None:
+        for turn in block.turns:
+            if turn.outcome is not None and turn.signed.transaction is not None and turn.signed.transaction.data:
+                self._run_times.took(turn.signed.transaction, turn.runs[-1].thread_us)
+
+    def _has_workers(self) -> bool:
+        if self._pool.workers:
+            self._warned = False
+            return True
+        if not self._warned:
+            self._warned = True
+            log.warning("no worker is connected: execution runs all transactions itself")
+        return False
+
+
+def _are_worth_it(candidates: Sequence[Candidate]) -> bool:
+    return len(candidates) > 1 and sum(candidate.expected_us for candidate in candidates) >= DISPATCH_WORTH_US
+
+
+def _has_code(block: BlockRun, address: Address | None) -> bool:
+    if address is None:
+        return False
+    try:
+        return block.merged.account(address).code_hash != EMPTY_HASH
+    except Missing:
+        return False
