@@ -13,6 +13,7 @@ from chain.transactions import ACCESS_LIST, LEGACY, AccessListEntry, Transaction
 from chain.types import Address, Gas, Wei
 from execution.assembly import ExecutedBlock
 from execution.reader import created_address
+from execution.strategies import RULES
 from tests.contracts import artifact
 from tests.execution.world import (
     ADDRESSES,
@@ -168,14 +169,14 @@ class Generator:
 
 
 async def both(
-    seed: int, blocks: int, size: int, workers: int, cases: Path, known_values: int | None = None
+    seed: int, blocks: int, size: int, strategy: str, cases: Path, known_values: int | None = None
 ) -> tuple[Chain, Chain]:
     of = world_genesis()
     serial = Chain(of)
     with pytest.MonkeyPatch.context() as patch:
         if known_values is not None:
             patch.setattr("execution.known.KnownState.__init__.__defaults__", (known_values,))
-        parallel = Chain(of, "optimistic", workers, cases)
+        parallel = Chain(of, strategy, 2, cases)
     generator = Generator(seed)
     for _ in range(blocks):
         block = generator.block(size)
@@ -198,11 +199,13 @@ def by_address(rows: Sequence[Any]) -> dict[Address, Any]:
     return {row.address: row for row in rows}
 
 
-@pytest.mark.parametrize("seed", range(8))
-async def test_random_blocks_come_out_as_serial_execution_makes_them(seed: int, tmp_path: Path) -> None:
-    await both(seed, blocks=4, size=40, workers=2, cases=tmp_path)
+@pytest.mark.parametrize("strategy", RULES)
+@pytest.mark.parametrize("seed", range(5))
+async def test_random_blocks_come_out_as_serial_execution_makes_them(seed: int, strategy: str, tmp_path: Path) -> None:
+    await both(seed, blocks=4, size=40, strategy=strategy, cases=tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(20, 23))
-async def test_forgetting_all_that_storage_has_changes_nothing(seed: int, tmp_path: Path) -> None:
-    await both(seed, blocks=4, size=30, workers=2, cases=tmp_path, known_values=3)
+@pytest.mark.parametrize("strategy", RULES)
+@pytest.mark.parametrize("seed", range(20, 22))
+async def test_forgetting_all_that_storage_has_changes_nothing(seed: int, strategy: str, tmp_path: Path) -> None:
+    await both(seed, blocks=4, size=30, strategy=strategy, cases=tmp_path, known_values=3)
