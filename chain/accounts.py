@@ -28,12 +28,19 @@ class Account:
                 rlp.encode_int(self.nonce),
                 rlp.encode_int(self.balance),
                 b"\xa0" + storage_root,
-                b"\xa0" + self.code_hash,
+                b"\xa0" + (EMPTY_HASH if self.code_hash == THERE_WITHOUT_CODE else self.code_hash),
             ]
         )
 
 
 EMPTY_ACCOUNT = Account()
+
+THERE_WITHOUT_CODE = Hash32(bytes(32))
+"""The code hash of an account that is there although it is empty, which no rules since EIP-161 make: so it differs from
+one that is not there, and counts as not empty. In a trie it stands as the hash of no code."""
+
+WITHOUT_CODE = frozenset((EMPTY_HASH, THERE_WITHOUT_CODE))
+"""The code hashes of accounts that have no code."""
 
 
 @dataclass(frozen=True, slots=True)

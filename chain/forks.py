@@ -1,5 +1,6 @@
 """Ethereum's forks by name, in order."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 from chain.errors import ChainError
@@ -10,8 +11,24 @@ class UnknownFork(ChainError):
 
 
 class Fork(IntEnum):
-    """A set of protocol rules; later forks compare greater."""
+    """A set of protocol rules; later forks compare greater.
 
+    Forks that only put off the difficulty bomb are not told apart from the one before. The numbers stand in the genesis
+    of every chain, so they stay.
+    """
+
+    FRONTIER = -11
+    HOMESTEAD = -10
+    TANGERINE_WHISTLE = -9
+    SPURIOUS_DRAGON = -8
+    BYZANTIUM = -7
+    CONSTANTINOPLE = -6
+    PETERSBURG = -5
+    ISTANBUL = -4
+    BERLIN = -3
+    LONDON = -2
+    PARIS = -1
+    SHANGHAI = 0
     CANCUN = 1
     PRAGUE = 2
     OSAKA = 3
@@ -19,13 +36,16 @@ class Fork(IntEnum):
     @property
     def label(self) -> str:
         """The name as users type it."""
-        return self.name.lower()
+        return self.name.lower().replace("_", "-")
 
 
-def fork_named(name: str) -> Fork:
+CHAIN_FORKS = (Fork.CANCUN, Fork.PRAGUE, Fork.OSAKA)
+"""The forks that a chain of ours can have. The ones before are for running blocks of mainnet and official tests."""
+
+
+def fork_named(name: str, among: Sequence[Fork] = tuple(Fork)) -> Fork:
     """The fork a user means by `name`. Raises UnknownFork with the names there are."""
-    try:
-        return Fork[name.upper()]
-    except KeyError:
-        known = ", ".join(fork.label for fork in Fork)
-        raise UnknownFork(f"unknown hardfork {name!r}: choose one of {known}") from None
+    found = {fork.label: fork for fork in among}.get(name.lower())
+    if found is None:
+        raise UnknownFork(f"unknown hardfork {name!r}: choose one of {', '.join(fork.label for fork in among)}")
+    return found

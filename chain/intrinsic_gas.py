@@ -7,7 +7,8 @@ from chain.types import Gas
 TX_GAS = 21_000
 CREATION_GAS = 32_000
 ZERO_BYTE_GAS = 4
-NONZERO_BYTE_GAS = 16
+NONZERO_BYTE_GAS = 16  # EIP-2028
+NONZERO_BYTE_GAS_BEFORE_ISTANBUL = 68
 INIT_CODE_WORD_GAS = 2  # EIP-3860
 ACCESS_LIST_ADDRESS_GAS = 2_400  # EIP-2930
 ACCESS_LIST_SLOT_GAS = 1_900
@@ -17,12 +18,14 @@ MAX_INIT_CODE_SIZE = 49_152  # EIP-3860
 MAX_TRANSACTION_GAS = Gas(2**24)  # EIP-7825
 
 
-def intrinsic_gas(transaction: Transaction) -> Gas:
-    """Base cost, calldata, creation, access list and authorizations (EIP-2028, 2930, 3860, 7702)."""
+def intrinsic_gas(transaction: Transaction, fork: Fork) -> Gas:
+    """Base cost, calldata, creation, access list and authorizations (EIP-2, 2028, 2930, 3860, 7702)."""
+    nonzero_byte_gas = NONZERO_BYTE_GAS if fork >= Fork.ISTANBUL else NONZERO_BYTE_GAS_BEFORE_ISTANBUL
     zeros = transaction.data.count(0)
-    gas = TX_GAS + zeros * ZERO_BYTE_GAS + (len(transaction.data) - zeros) * NONZERO_BYTE_GAS
+    gas = TX_GAS + zeros * ZERO_BYTE_GAS + (len(transaction.data) - zeros) * nonzero_byte_gas
     if transaction.to is None:
-        gas += CREATION_GAS + INIT_CODE_WORD_GAS * ((len(transaction.data) + 31) // 32)
+        gas += CREATION_GAS if fork >= Fork.HOMESTEAD else 0
+        gas += INIT_CODE_WORD_GAS * ((len(transaction.data) + 31) // 32) if fork >= Fork.SHANGHAI else 0
     for entry in transaction.access_list:
         gas += ACCESS_LIST_ADDRESS_GAS + ACCESS_LIST_SLOT_GAS * len(entry.slots)
     return Gas(gas + AUTHORIZATION_GAS * len(transaction.authorizations))
@@ -35,6 +38,11 @@ def floor_gas(transaction: Transaction, fork: Fork) -> Gas:
     zeros = transaction.data.count(0)
     tokens = zeros + 4 * (len(transaction.data) - zeros)
     return Gas(TX_GAS + FLOOR_TOKEN_GAS * tokens)
+
+
+def max_init_code_size(fork: Fork) -> int | None:
+    """How long the data of a creation may be; None before Shanghai, where only its gas bounds it (EIP-3860)."""
+    return MAX_INIT_CODE_SIZE if fork >= Fork.SHANGHAI else None
 
 
 def max_gas(fork: Fork) -> Gas | None:

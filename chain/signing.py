@@ -13,9 +13,13 @@ class InvalidSignature(ChainError):
     """A signature that no key can have made, or whose s is in the upper half (EIP-2)."""
 
 
-def check_signature_values(y_parity: int, r: int, s: int) -> None:
-    """Raises InvalidSignature unless 0 < r < n, 0 < s <= n/2 and y_parity is 0 or 1."""
-    if y_parity not in (0, 1) or not 0 < r < SECP256K1_ORDER or not 0 < s <= SECP256K1_ORDER // 2:
+def check_signature_values(y_parity: int, r: int, s: int, *, any_s: bool = False) -> None:
+    """Raises InvalidSignature unless 0 < r < n, 0 < s <= n/2 and y_parity is 0 or 1.
+
+    With `any_s`, as Frontier had it, s may be up to n.
+    """
+    highest_s = SECP256K1_ORDER - 1 if any_s else SECP256K1_ORDER // 2
+    if y_parity not in (0, 1) or not 0 < r < SECP256K1_ORDER or not 0 < s <= highest_s:
         raise InvalidSignature("invalid transaction v, r, s values")
 
 
@@ -29,9 +33,9 @@ def address_of_private_key(private_key: bytes) -> Address:
     return address_of_public_key(PrivateKey(private_key).public_key.format(compressed=False))
 
 
-def recover(digest: Hash32, y_parity: int, r: int, s: int) -> Address:
-    """The address whose key signed `digest`. Raises InvalidSignature."""
-    check_signature_values(y_parity, r, s)
+def recover(digest: Hash32, y_parity: int, r: int, s: int, *, any_s: bool = False) -> Address:
+    """The address whose key signed `digest`; `any_s` as in Frontier. Raises InvalidSignature."""
+    check_signature_values(y_parity, r, s, any_s=any_s)
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((y_parity,))
     try:
         key = PublicKey.from_signature_and_message(signature, digest, hasher=None)

@@ -11,6 +11,7 @@ from typing import NewType
 
 from chain import rlp
 from chain.errors import DecodeError
+from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.signing import check_signature_values, recover, sign
 from chain.types import Address, Gas, Hash32, Wei
@@ -21,6 +22,15 @@ ACCESS_LIST = TransactionType(1)
 DYNAMIC_FEE = TransactionType(2)
 BLOB = TransactionType(3)
 SET_CODE = TransactionType(4)
+
+FIRST_FORKS = {
+    LEGACY: Fork.FRONTIER,
+    ACCESS_LIST: Fork.BERLIN,
+    DYNAMIC_FEE: Fork.LONDON,
+    BLOB: Fork.CANCUN,
+    SET_CODE: Fork.PRAGUE,
+}
+"""The forks that brought the types of transactions."""
 
 SET_CODE_MAGIC = b"\x05"
 UINT64_LIMIT = 2**64
@@ -93,9 +103,9 @@ class Transaction:
             return self.y_parity
         return self.y_parity + (27 if self.chain_id is None else 35 + 2 * self.chain_id)
 
-    def sender(self) -> Address:
-        """The account that signed. Raises InvalidSignature."""
-        return recover(self.signing_hash(), self.y_parity, self.r, self.s)
+    def sender(self, *, any_s: bool = False) -> Address:
+        """The account that signed; `any_s` as in Frontier. Raises InvalidSignature."""
+        return recover(self.signing_hash(), self.y_parity, self.r, self.s, any_s=any_s)
 
     def signing_hash(self) -> Hash32:
         """The digest that the sender signs."""
@@ -129,11 +139,12 @@ def sealed(transaction: Transaction) -> Transaction:
     return replace(transaction, raw=raw, hash=keccak256(raw))
 
 
-def decode_transaction(raw: bytes) -> Transaction:
+def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
     """The transaction in a signed envelope.
 
     Raises InvalidTransactionEncoding for unknown types, malformed RLP, trailing bytes or fields out of range, and
-    InvalidSignature for signature values that no key can produce. The sender is not recovered here.
+    InvalidSignature for signature values that no key can produce (in Frontier `any_s` was good). The sender is not
+    recovered here.
     """
     if not raw:
         raise InvalidTransactionEncoding("typed transaction too short")
@@ -147,7 +158,7 @@ def decode_transaction(raw: bytes) -> Transaction:
             raise InvalidTransactionEncoding("transaction type not supported")
     except rlp.RLPError as error:
         raise InvalidTransactionEncoding(f"rlp: {error}") from error
-    check_signature_values(transaction.y_parity, transaction.r, transaction.s)
+    check_signature_values(transaction.y_parity, transaction.r, transaction.s, any_s=any_s)
     return transaction
 
 

@@ -94,7 +94,7 @@ class CaseRunner:
 
     async def _hold(self, case: BlockCase, version: Version) -> None:
         """Forget the state before, here and in the workers, and take up the case's."""
-        await self._storage.request(HoldState(version, case.accounts, case.block_hashes))
+        await self._storage.request(HoldState(version, case.environment.fork, case.accounts, case.block_hashes))
         self._known.forget()
         self._tasks.forget_all()
         self._pool.on_worker = self._tasks.forget_worker

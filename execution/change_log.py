@@ -66,6 +66,7 @@ class ChangeLog:
                 addresses.update(dict.fromkeys(changed))
             if beneficiary is not None:
                 addresses[beneficiary] = None
+            addresses.update(dict.fromkeys(writes.touched))
             cleared.update(dict.fromkeys(writes.cleared))
             slots.update(dict.fromkeys(writes.slots))
             codes.update(dict.fromkeys(writes.codes.values()))

@@ -22,11 +22,20 @@ from execution.outcome import Outcome, Slot, StateView, Writes
 COMPILED, INTERPRETER = EVMS = ("compiled", "interpreter")
 """How bytecode runs: hot blocks compiled to Python functions, or every instruction interpreted. The same in effect."""
 
-COMPUTATIONS: dict[Fork, type[Computation]] = {
+_COMPUTATIONS: dict[Fork, type[Computation]] = {
     Fork.CANCUN: CancunComputation,
     Fork.PRAGUE: Computation,
     Fork.OSAKA: OsakaComputation,
 }
+
+
+def rules_of(fork: Fork) -> type[Computation]:
+    """The frames of a fork."""
+    if fork in _COMPUTATIONS:
+        return _COMPUTATIONS[fork]
+    from execution.evm.earlier_forks import COMPUTATIONS  # no process of a chain needs them
+
+    return COMPUTATIONS[fork]
 
 
 class Engine:
@@ -34,7 +43,7 @@ class Engine:
 
     def __init__(self, fork: Fork, evm: str = COMPILED) -> None:
         self.fork = fork
-        self._computation = COMPUTATIONS[fork]
+        self._computation = rules_of(fork)
         if evm == INTERPRETER:
             self.use(ProgramCache(self._computation.programs.instruction_set))
 

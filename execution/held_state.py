@@ -1,7 +1,9 @@
 """Storage's answers from a state in memory: what a block case is run on outside a chain."""
 
-from chain.accounts import EMPTY_ACCOUNT, Account
-from chain.keccak import EMPTY_HASH, keccak256
+from chain.accounts import EMPTY_ACCOUNT, THERE_WITHOUT_CODE, Account
+from chain.block_case import CaseAccount
+from chain.forks import Fork
+from chain.keccak import keccak256
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.link import Done
@@ -9,6 +11,7 @@ from chain.messages.storage import BlockHashes, ReadHashes, ReadState, StateValu
 from chain.messages.workbench import HoldState
 from chain.types import ZERO_HASH, Address, BlockNumber, Hash32, Version
 from execution.errors import ExecutionError
+from execution.known import NO_CODE
 from execution.outcome import Slot
 
 
@@ -23,18 +26,15 @@ class HeldState:
         self._version = Version(0)
         self._accounts: dict[Address, Account] = {}
         self._slots: dict[Slot, int] = {}
-        self._codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
+        self._codes: dict[Hash32, bytes] = dict(NO_CODE)
         self._hashes: dict[BlockNumber, Hash32] = {}
 
     def hold(self, state: HoldState) -> None:
         """Take this state in place of the one before."""
-        codes = {address: keccak256(row.code) for address, row in state.accounts.items()}
         self._version = state.version
-        self._accounts = {
-            address: Account(row.nonce, row.balance, codes[address]) for address, row in state.accounts.items()
-        }
+        self._accounts = {address: _account(row, state.fork) for address, row in state.accounts.items()}
         self._slots = {(a, number): value for a, row in state.accounts.items() for number, value in row.slots.items()}
-        self._codes = {EMPTY_HASH: b""} | {codes[address]: row.code for address, row in state.accounts.items()}
+        self._codes = NO_CODE | {self._accounts[address].code_hash: row.code for address, row in state.accounts.items()}
         self._hashes = state.block_hashes
 
     async def request(self, message: Message) -> Message:
@@ -67,3 +67,9 @@ class HeldState:
             tuple([self._slots.get(key, 0) for key in read.slots]),
             tuple([self._codes[code_hash] for code_hash in read.codes]),
         )
+
+
+def _account(row: CaseAccount, fork: Fork) -> Account:
+    """The account as the fork's rules see it: before EIP-161 an empty one differs from one that is not there."""
+    account = Account(row.nonce, row.balance, keccak256(row.code))
+    return Account(code_hash=THERE_WITHOUT_CODE) if account.is_empty and fork < Fork.SPURIOUS_DRAGON else account

@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chain.accounts import Account
-from chain.keccak import EMPTY_HASH
+from chain.accounts import WITHOUT_CODE, Account
 from chain.types import Address, BlockNumber, Hash32
 from execution.outcome import ParentHashPending, Slot
 
 MAX_VALUES = 400_000
 MAX_CODE_BYTES = 32 * 1024 * 1024
 MAX_HASHES = 1024
+NO_CODE = dict.fromkeys(WITHOUT_CODE, b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class KnownState:
         self._accounts: dict[Address, Account] = {}
         self._slots: dict[Slot, int] = {}
         self._cleared: dict[Address, int] = {}
-        self._codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
+        self._codes: dict[Hash32, bytes] = dict(NO_CODE)
         self._code_bytes = 0
         self._pinned: deque[_Pinned] = deque()
         self._settled = 0
@@ -190,7 +190,7 @@ class KnownState:
         if len(self._accounts) + len(self._slots) <= self._max_values and self._code_bytes <= MAX_CODE_BYTES:
             return False
         kept_codes = {self._accounts[a].code_hash for pinned in self._pinned for a in pinned.accounts}
-        self._codes = {h: code for h, code in self._codes.items() if h in kept_codes or h == EMPTY_HASH}
+        self._codes = NO_CODE | {h: code for h, code in self._codes.items() if h in kept_codes}
         self._code_bytes = sum(map(len, self._codes.values()))
         self._accounts = {a: self._accounts[a] for pinned in self._pinned for a in pinned.accounts}
         self._slots = {k: self._slots[k] for pinned in self._pinned for k in pinned.slots if k in self._slots}

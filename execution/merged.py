@@ -8,7 +8,7 @@ conflict, and what it held before the block, to tell storage what really changed
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
-from chain.accounts import Account, AccountChange
+from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
 from chain.keccak import keccak256
 from chain.records import BEFORE_TRANSACTIONS, AccessKind
 from chain.types import Address, BlockNumber, Hash32, Wei
@@ -80,6 +80,8 @@ class MergedState:
         for address, code in writes.codes.items():
             writers[(CODE, address)] = index
             self._codes[accounts[address].code_hash] = code
+        for address in writes.touched:
+            writers[(CODE, address)] = index
         for address in writes.cleared:
             self._clear(address, index)
         for key, value in writes.slots.items():
@@ -140,6 +142,10 @@ class MergedState:
         if fee:
             account = changed.get(beneficiary) or self.account(beneficiary)
             changed[beneficiary] = Account(account.nonce, Wei(account.balance + fee), account.code_hash)
+        for address in writes.touched:
+            account = changed.get(address) or self.account(address)
+            if account.is_empty:
+                changed[address] = Account(code_hash=THERE_WITHOUT_CODE)
         return changed
 
     def _stale_balances(self, reads: Reads) -> Iterator[StaleRead]:

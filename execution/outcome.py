@@ -53,13 +53,17 @@ class Reads:
 
 @dataclass(slots=True)
 class Writes:
-    """What a run changes. `balances` are signed differences in wei. `cleared` accounts lose their storage first."""
+    """What a run changes. `balances` are signed differences in wei. `cleared` accounts lose their storage first.
+
+    `touched` accounts are there afterwards even if they are empty, as the rules before EIP-161 had it.
+    """
 
     nonces: dict[Address, int] = field(default_factory=dict)
     balances: dict[Address, int] = field(default_factory=dict)
     codes: dict[Address, bytes] = field(default_factory=dict)
     slots: dict[Slot, int] = field(default_factory=dict)
     cleared: tuple[Address, ...] = ()
+    touched: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

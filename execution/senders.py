@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chain.errors import ChainError
 from chain.forks import Fork
 from chain.keccak import keccak256
-from chain.transactions import SET_CODE, Transaction, decode_transaction
+from chain.transactions import FIRST_FORKS, Transaction, decode_transaction
 from chain.types import Address, Hash32
 from execution.errors import MalformedTransaction
 
@@ -34,6 +34,7 @@ class Senders:
     def __init__(self, chain_id: int, fork: Fork, max_hints: int = MAX_HINTS) -> None:
         self._chain_id = chain_id
         self._fork = fork
+        self._any_s = fork < Fork.HOMESTEAD
         self._max_hints = max_hints
         self._hints: dict[Hash32, Address] = {}
         self.recovered = 0
@@ -47,12 +48,12 @@ class Senders:
     def signed(self, raw: bytes) -> SignedTransaction:
         """The transaction in a raw envelope, or why there is none that this chain could run."""
         try:
-            transaction = decode_transaction(raw)
+            transaction = decode_transaction(raw, any_s=self._any_s)
             self._check(transaction)
             sender = self._hints.get(transaction.hash)
             if sender is None:
                 self.recovered += 1
-                sender = transaction.sender()
+                sender = transaction.sender(any_s=self._any_s)
         except (ChainError, MalformedTransaction) as error:
             return SignedTransaction(keccak256(raw), raw, None, None, MalformedTransaction(str(error)))
         return SignedTransaction(transaction.hash, raw, transaction, sender)
@@ -63,5 +64,5 @@ class Senders:
     def _check(self, transaction: Transaction) -> None:
         if transaction.chain_id is not None and transaction.chain_id != self._chain_id:
             raise MalformedTransaction(f"invalid chain id: have {transaction.chain_id}, want {self._chain_id}")
-        if transaction.type == SET_CODE and self._fork < Fork.PRAGUE:
+        if self._fork < FIRST_FORKS[transaction.type]:
             raise MalformedTransaction("transaction type not supported")

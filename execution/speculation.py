@@ -41,7 +41,7 @@ class Speculator:
     def run(self, task: RunTransactions) -> TransactionsRun:
         """Run the task's transactions in order."""
         started = time.perf_counter()
-        decoded = [(proposed, decode_transaction(proposed.raw)) for proposed in task.transactions]
+        decoded = [(proposed, decode_transaction(proposed.raw, any_s=True)) for proposed in task.transactions]
         self._learn(task)
         view = SpeculativeView(self._known, self._reads, task.base, task.environment.beneficiary)
         view.read_named((proposed.sender, tx.to, tx.access_list) for proposed, tx in decoded)

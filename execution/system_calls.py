@@ -37,7 +37,7 @@ def block_start(
 ) -> tuple[Writes, Slot | None]:
     """The beacon root is stored (EIP-4788); the parent's hash gets its slot (EIP-2935), but its value from storage."""
     executor = Executor(computation, environment, view)
-    if executor.db.get_code(BEACON_ROOTS.address):
+    if environment.fork >= Fork.CANCUN and executor.db.get_code(BEACON_ROOTS.address):
         _call(executor, computation, BEACON_ROOTS, parent_beacon_root)  # if this fails, nothing is stored
     if environment.fork < Fork.PRAGUE or not executor.db.get_code(HISTORY_STORAGE.address):
         return executor.db.writes(), None

@@ -39,6 +39,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
             {address: delta.to_bytes(SIGNED_WORD, "big", signed=True) for address, delta in writes.balances.items()},
             _flat(writes.slots),
             writes.cleared,
+            writes.touched,
         ]
     )
 
@@ -70,6 +71,7 @@ def _outcome(
     balances: dict[Address, bytes],
     slots: list[Any],
     cleared: list[Address],
+    touched: list[Address],
 ) -> Outcome:
     number = int.from_bytes
     return Outcome(
@@ -95,6 +97,7 @@ def _outcome(
             codes=codes,
             slots=_slots(slots),
             cleared=tuple(cleared),
+            touched=tuple(touched),
         ),
     )
 

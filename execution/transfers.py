@@ -4,6 +4,7 @@ They are half of what people send and gain nothing from a worker. Only the sure 
 and anything that could run code, is the engine's, so that there is one place that decides and words a refusal.
 """
 
+from chain.forks import Fork
 from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.keccak import EMPTY_HASH
 from chain.messages.execution import BlockEnvironment
@@ -37,7 +38,7 @@ def run_transfer(
     It runs on the final prefix, so that it records no reads. Raises Missing.
     """
     to = transaction.to
-    if to is None or not may_be_plain(transaction):
+    if to is None or not may_be_plain(transaction) or environment.fork < Fork.SPURIOUS_DRAGON:
         return None
     account, recipient = view.account(sender), view.account(to)
     price = transaction.effective_gas_price(environment.base_fee)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from chain.forks import Fork
+from chain.forks import CHAIN_FORKS
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from execution.strategies import STRATEGIES
 from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_option, for_running_chain, option
@@ -64,7 +64,7 @@ _CHAIN_OPTIONS = [
     option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
     option(
         "--hardfork",
-        type=click.Choice([fork.label for fork in Fork]),
+        type=click.Choice([fork.label for fork in CHAIN_FORKS]),
         default=DEFAULTS.hardfork,
         help="Ethereum rules.",
     ),

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from chain.forks import UnknownFork, fork_named
+from chain.forks import CHAIN_FORKS, UnknownFork, fork_named
 from consensus.leaders import MAX_TURNS, turns_of
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from execution.strategies import STRATEGIES
@@ -53,7 +53,7 @@ class Settings:
     def checked(self) -> "Settings":
         """Itself. Raises BadSetting for the first value out of range."""
         try:
-            fork_named(self.hardfork)
+            fork_named(self.hardfork, CHAIN_FORKS)
         except UnknownFork as error:
             raise BadSetting(str(error)) from error
         for name, low, high in (

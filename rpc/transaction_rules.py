@@ -114,7 +114,7 @@ def _sender(transaction: Transaction, chain_id: int) -> Address:
 
 
 def _check_gas(transaction: Transaction, fork: Fork) -> None:
-    needed = intrinsic_gas(transaction)
+    needed = intrinsic_gas(transaction, fork)
     if transaction.gas < needed:
         raise IntrinsicGasTooLow(transaction.gas, needed)
     floor = floor_gas(transaction, fork)

@@ -10,7 +10,7 @@ Takes the place of py-evm's AccountDB, which works on tries. Three things happen
 from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
-from chain.accounts import Account
+from chain.accounts import WITHOUT_CODE, Account
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.receipts import Log
 from chain.types import Address, Hash32, Wei
@@ -42,6 +42,7 @@ class AccountDB:
         self.warm: dict[Address | Slot, bool] = dict.fromkeys(warm, True)
         self.created: dict[Address, bool] = {}
         self._destroyed: dict[Address, bool] = {}
+        self._touched: dict[Address, bool] = {}
         self._accounts: dict[Address, Account] = {}
         self._nonces: dict[Address, int] = {}
         self._codes: dict[Address, bytes] = {}
@@ -142,7 +143,7 @@ class AccountDB:
         if code is not None:
             return code
         code_hash = self.reads.code_hashes[address] = self._account(address).code_hash
-        return b"" if code_hash == EMPTY_HASH else self._view.code(code_hash)
+        return b"" if code_hash in WITHOUT_CODE else self._view.code(code_hash)
 
     def set_code(self, address: Address, code: bytes) -> None:
         self._set(self._codes, address, code)
@@ -152,7 +153,7 @@ class AccountDB:
     def account_is_empty(self, address: Address) -> bool:
         """No nonce, no balance, no code (EIP-161). Depends on as little of the account as decides it."""
         delta = self._deltas.get(address, 0)
-        if delta > 0 or self._nonces.get(address) or self._codes.get(address):
+        if delta > 0 or self._nonces.get(address) or self._codes.get(address) or address in self._touched:
             return False
         if delta == 0 and address not in self._nonces and address not in self._codes:
             empty = self.reads.empty[address] = self._account(address).is_empty
@@ -166,18 +167,25 @@ class AccountDB:
 
     def is_taken(self, address: Address) -> bool:
         """Whether no contract can be created here: there is a nonce, code or storage (EIP-684, EIP-7610)."""
-        if self.get_nonce(address) or self.get_code_hash(address) != EMPTY_HASH:
+        if self.get_nonce(address) or self.get_code_hash(address) not in WITHOUT_CODE:
             return True
         return isinstance(self._view, KnowsStorage) and self._view.has_storage(address)
 
-    def create_account(self, address: Address) -> None:
-        """Begins a contract: nonce 1 (EIP-161), empty storage."""
+    def create_account(self, address: Address, nonce: int = 1) -> None:
+        """Begins a contract: nonce 1 since EIP-161, empty storage."""
         self._set(self.created, address, True)
-        self.set_nonce(address, 1)
+        self.set_nonce(address, nonce)
+
+    def touch(self, address: Address) -> None:
+        """Brings an account into existence, be it empty, as every message did before EIP-161."""
+        self._set(self._touched, address, True)
 
     def destroy_account(self, address: Address) -> None:
-        """Marks an account that the transaction created: at its end nothing of it is left (EIP-6780)."""
+        """Marks an account of which nothing is left at the transaction's end."""
         self._set(self._destroyed, address, True)
+
+    def is_destroyed(self, address: Address) -> bool:
+        return address in self._destroyed
 
     @property
     def destroyed(self) -> tuple[Address, ...]:
@@ -237,8 +245,14 @@ class AccountDB:
 
     def writes(self) -> Writes:
         """What the transaction changed, compared with the view; destroyed accounts leave only what they lost."""
-        writes = Writes(cleared=tuple(self.created))
         gone = self._destroyed
+        older = [address for address in gone if address not in self.created]
+        writes = Writes(
+            nonces=dict.fromkeys(older, 0),
+            codes=dict.fromkeys(older, b""),
+            cleared=(*self.created, *older),
+            touched=tuple([address for address in self._touched if address not in gone]),
+        )
         for address, nonce in self._nonces.items():
             if address not in gone and nonce != self._account(address).nonce:
                 writes.nonces[address] = nonce

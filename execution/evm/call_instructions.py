@@ -38,7 +38,7 @@ def delegate_of(code: bytes) -> Address | None:
     return Address(code[3:]) if len(code) == 23 and code.startswith(DELEGATION_PREFIX) else None
 
 
-def _code_to_run(frame: "Computation", source: Address) -> tuple[bytes, Address, bool]:
+def code_to_run(frame: "Computation", source: Address) -> tuple[bytes, Address, bool]:
     """The code of an account, charging for the access; whose it is, and whether by delegation."""
     access_account(frame, source)
     code = frame.state.db.get_code(source)
@@ -49,12 +49,12 @@ def _code_to_run(frame: "Computation", source: Address) -> tuple[bytes, Address,
     return frame.state.db.get_code(delegate), delegate, True
 
 
-def _all_but_a_64th(gas: int) -> int:
+def all_but_a_64th(gas: int) -> int:
     return gas - gas // 64
 
 
-def _value_gas(frame: "Computation", value: int, recipient: Address | None) -> int:
-    """What sending value costs besides, more if it brings the recipient (None for oneself) into existence."""
+def value_gas(frame: "Computation", value: int, recipient: Address | None) -> int:
+    """What sending value costs besides, more if it brings the recipient (None for oneself) into existence (EIP-161)."""
     if not value:
         return 0
     if recipient is not None and frame.state.db.account_is_empty(recipient):
@@ -67,8 +67,8 @@ def call(frame: "Computation") -> None:
     if value and frame.msg.is_static:
         raise WriteProtection("a static call cannot send value")
     data, output_at, output_size = _call_memory(frame)
-    code, code_address, delegated = _code_to_run(frame, to)
-    child_gas = _pass_gas(frame, gas, value, _value_gas(frame, value, to))
+    code, code_address, delegated = frame.code_to_run(to)
+    child_gas = frame.pass_gas(gas, value, frame.value_gas(value, to))
     message = Message(
         gas=child_gas,
         sender=frame.address,
@@ -87,8 +87,8 @@ def call(frame: "Computation") -> None:
 def call_code(frame: "Computation") -> None:
     gas, source, value = frame.stack.pop(), pop_address(frame), frame.stack.pop()
     data, output_at, output_size = _call_memory(frame)
-    code, code_address, delegated = _code_to_run(frame, source)
-    child_gas = _pass_gas(frame, gas, value, _value_gas(frame, value, None))
+    code, code_address, delegated = frame.code_to_run(source)
+    child_gas = frame.pass_gas(gas, value, frame.value_gas(value, None))
     message = Message(
         gas=child_gas,
         sender=frame.address,
@@ -107,8 +107,8 @@ def call_code(frame: "Computation") -> None:
 def delegate_call(frame: "Computation") -> None:
     gas, source = frame.stack.pop(), pop_address(frame)
     data, output_at, output_size = _call_memory(frame)
-    code, code_address, delegated = _code_to_run(frame, source)
-    child_gas = _pass_gas(frame, gas, 0, 0)
+    code, code_address, delegated = frame.code_to_run(source)
+    child_gas = frame.pass_gas(gas, 0, 0)
     message = Message(
         gas=child_gas,
         sender=frame.msg.sender,
@@ -128,8 +128,8 @@ def delegate_call(frame: "Computation") -> None:
 def static_call(frame: "Computation") -> None:
     gas, to = frame.stack.pop(), pop_address(frame)
     data, output_at, output_size = _call_memory(frame)
-    code, code_address, delegated = _code_to_run(frame, to)
-    child_gas = _pass_gas(frame, gas, 0, 0)
+    code, code_address, delegated = frame.code_to_run(to)
+    child_gas = frame.pass_gas(gas, 0, 0)
     message = Message(
         gas=child_gas,
         sender=frame.address,
@@ -154,12 +154,12 @@ def _call_memory(frame: "Computation") -> tuple[bytes, int, int]:
     return bytes(frame.memory[data_at : data_at + data_size]), output_at, output_size
 
 
-def _pass_gas(frame: "Computation", requested: int, value: int, extra: int) -> int:
+def pass_gas(frame: "Computation", requested: int, value: int, extra: int) -> int:
     """Charges `extra` and takes the child's gas out of the frame: at most all but a 64th (EIP-150), and the stipend."""
     available = frame.gas - extra
     if available < 0:
         raise OutOfGas("out of gas")
-    child_gas = min(requested, _all_but_a_64th(available))
+    child_gas = min(requested, all_but_a_64th(available))
     frame.gas = available - child_gas
     return child_gas + CALL_STIPEND_GAS if value else child_gas
 
@@ -181,6 +181,11 @@ def _call_child(frame: "Computation", message: Message, output_at: int, output_s
     frame.stack.append(0 if child.error else 1)
 
 
+def gas_for_creation(frame: "Computation") -> int:
+    """What a creation is given of the gas left (EIP-150)."""
+    return all_but_a_64th(frame.gas)
+
+
 def create(frame: "Computation") -> None:
     _create(frame, salted=False)
 
@@ -194,16 +199,19 @@ def _create(frame: "Computation", *, salted: bool) -> None:
     stack, db, creator = frame.stack, frame.state.db, frame.address
     value, start, size = stack.pop(), stack.pop(), stack.pop()
     salt = stack.pop() if salted else None
-    if size > MAX_INIT_CODE_SIZE:
-        raise InitCodeTooLarge(f"init code of {size} bytes")
-    frame.charge((size + 31) // 32 * (INIT_CODE_WORD_GAS + (HASH_WORD_GAS if salted else 0)))
+    words = (size + 31) // 32
+    if frame.limits_init_code:
+        if size > MAX_INIT_CODE_SIZE:
+            raise InitCodeTooLarge(f"init code of {size} bytes")
+        frame.charge(words * INIT_CODE_WORD_GAS)
+    frame.charge(words * HASH_WORD_GAS if salted else 0)
     frame.extend_memory(start, size)
     frame.return_data = b""
     if frame.msg.depth >= MAX_DEPTH or not db.can_pay(creator, value) or db.get_nonce(creator) >= MAX_NONCE:
         stack.append(0)
         return
     init_code = bytes(frame.memory[start : start + size])
-    child_gas = _all_but_a_64th(frame.gas)
+    child_gas = frame.gas_for_creation()
     frame.gas -= child_gas
     created = _created_address(creator, db.get_nonce(creator), init_code, salt)
     db.increment_nonce(creator)

@@ -6,7 +6,7 @@ from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
 from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
 from chain.types import Address, Hash32
-from execution.evm import instruction_sets, precompiles
+from execution.evm import call_instructions, instruction_sets, precompiles
 from execution.evm.account_db import AccountDB
 from execution.evm.compiler import BlockCompiler
 from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
@@ -21,7 +21,7 @@ MEMORY_WORD_GAS = 3
 MEMORY_QUADRATIC_DIVISOR = 512
 
 
-def _programs(instruction_set: InstructionSet) -> ProgramCache:
+def programs_of(instruction_set: InstructionSet) -> ProgramCache:
     return ProgramCache(instruction_set, Compilation(BlockCompiler(instruction_set)))
 
 
@@ -44,10 +44,27 @@ class TransactionContext:
 class Computation(PragueRules):
     """A frame under Prague's rules."""
 
-    programs: ClassVar[ProgramCache] = _programs(instruction_sets.PRAGUE)
+    programs: ClassVar[ProgramCache] = programs_of(instruction_sets.PRAGUE)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
     account_db: ClassVar[type[AccountDB]] = AccountDB
+    limits_init_code: ClassVar[bool] = True
+    """EIP-3860: its size, and a price for its words."""
+    refuses_ef_code: ClassVar[bool] = True
+    """EIP-3541."""
+    limits_code: ClassVar[bool] = True
+    """EIP-170."""
+    warms_beneficiary: ClassVar[bool] = True
+    """EIP-3651."""
+    refund_quotient: ClassVar[int] = 5
+    """At most this part of the gas used is given back (EIP-3529)."""
+    first_nonce: ClassVar[int] = 1
+    """Of a contract (EIP-161)."""
+
+    code_to_run = call_instructions.code_to_run
+    value_gas = call_instructions.value_gas
+    pass_gas = call_instructions.pass_gas
+    gas_for_creation = call_instructions.gas_for_creation
 
     output: bytes = b""
     error: VMError | None = None
@@ -91,7 +108,7 @@ class Computation(PragueRules):
     ) -> "Computation":
         """Creates a contract at an address that is free, with the code that the init code returns."""
         checkpoint = state.db.record()
-        state.db.create_account(message.storage_address)
+        state.db.create_account(message.storage_address, cls.first_nonce)
         frame = cls.apply_message(state, message, transaction_context)
         if frame.error is None:
             try:
@@ -124,11 +141,11 @@ class Computation(PragueRules):
             self.output = b""
 
     def _store_code(self) -> None:
-        """Pays for and sets the code of a new contract (EIP-170, EIP-3541)."""
+        """Pays for and sets the code of a new contract."""
         code = self.output
-        if len(code) > MAX_CODE_SIZE:
+        if len(code) > MAX_CODE_SIZE and self.limits_code:
             raise CodeTooLarge(f"code of {len(code)} bytes")
-        if code[:1] == b"\xef":
+        if code[:1] == b"\xef" and self.refuses_ef_code:
             raise ReservedBytesInCode("code that begins with 0xef")
         if self.gas < CODE_BYTE_GAS * len(code):
             raise CodeStoreOutOfGas("the code cannot be paid for")
@@ -195,7 +212,7 @@ class Computation(PragueRules):
 class CancunComputation(Computation):
     """A frame under Cancun's rules."""
 
-    programs: ClassVar[ProgramCache] = _programs(instruction_sets.CANCUN)
+    programs: ClassVar[ProgramCache] = programs_of(instruction_sets.CANCUN)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.CANCUN
     follows_delegations: ClassVar[bool] = False
 
@@ -203,5 +220,5 @@ class CancunComputation(Computation):
 class OsakaComputation(Computation):
     """A frame under Osaka's rules. py-evm has no such fork; what it changes is in the tables."""
 
-    programs: ClassVar[ProgramCache] = _programs(instruction_sets.OSAKA)
+    programs: ClassVar[ProgramCache] = programs_of(instruction_sets.OSAKA)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.OSAKA

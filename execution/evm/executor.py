@@ -11,10 +11,10 @@ from eth.exceptions import ContractCreationCollision
 
 from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee, max_transaction_blobs
 from chain.forks import Fork
-from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas, max_gas
+from chain.intrinsic_gas import floor_gas, intrinsic_gas, max_gas, max_init_code_size
 from chain.messages.execution import BlockEnvironment
 from chain.signing import InvalidSignature
-from chain.transactions import BLOB, SET_CODE, Authorization, Transaction
+from chain.transactions import BLOB, FIRST_FORKS, SET_CODE, Authorization, Transaction
 from chain.types import Address, Gas, Wei
 from execution.errors import (
     BlobFeeCapTooLow,
@@ -39,7 +39,6 @@ from execution.evm.message import Message
 from execution.evm.state import State
 from execution.outcome import Outcome, StateView
 
-MAX_REFUND_QUOTIENT = 5  # EIP-3529
 BLOB_HASH_VERSION = 1
 EXISTING_AUTHORITY_REFUND = 12_500  # EIP-7702
 
@@ -69,7 +68,8 @@ class Executor:
     ) -> None:
         self._computation = computation
         self._environment = environment
-        self.db = computation.account_db(view, (*computation.precompiled, environment.beneficiary))
+        warm = (environment.beneficiary,) if computation.warms_beneficiary else ()
+        self.db = computation.account_db(view, (*computation.precompiled, *warm))
         self.state = State(self.db, view, environment, deadline)
 
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:
@@ -80,6 +80,8 @@ class Executor:
             raise GasLimitTooHigh(transaction.gas, limit)
         result = self.run(transaction, sender)
         frame, environment = result.frame, self._environment
+        if environment.fork < Fork.SPURIOUS_DRAGON:
+            self.db.touch(environment.beneficiary)
         gas_price = transaction.effective_gas_price(environment.base_fee)
         destroyed = environment.beneficiary in self.db.destroyed
         return Outcome(
@@ -109,7 +111,7 @@ class Executor:
         context = TransactionContext(sender, gas_price, transaction.blob_hashes)
         frame = self._run_message(transaction, sender, nonce, Gas(transaction.gas - intrinsic), context)
         peak = transaction.gas - frame.gas
-        used = max(peak - min(db.refund, peak // MAX_REFUND_QUOTIENT), floor)
+        used = max(peak - min(db.refund, peak // self._computation.refund_quotient), floor)
         db.delta_balance(sender, (transaction.gas - used) * gas_price)
         return Result(frame, Gas(used), Gas(max(peak, floor)))
 
@@ -137,13 +139,14 @@ class Executor:
         cost = Wei(transaction.gas * transaction.max_fee + transaction.value + blob_gas * transaction.max_blob_fee)
         if not self.db.can_pay(sender, cost):
             raise InsufficientFunds(sender, Wei(self.db.get_balance(sender)), cost)
-        intrinsic, floor = intrinsic_gas(transaction), floor_gas(transaction, environment.fork)
+        intrinsic, floor = intrinsic_gas(transaction, environment.fork), floor_gas(transaction, environment.fork)
         if transaction.gas < intrinsic:
             raise IntrinsicGasTooLow(transaction.gas, intrinsic)
         if transaction.gas < floor:
             raise FloorGasTooLow(transaction.gas, floor)
-        if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:
-            raise InitCodeTooLarge(len(transaction.data), MAX_INIT_CODE_SIZE)
+        limit = max_init_code_size(environment.fork)
+        if transaction.to is None and limit is not None and len(transaction.data) > limit:
+            raise InitCodeTooLarge(len(transaction.data), limit)
         return intrinsic, floor
 
     def _blob_fee(self, transaction: Transaction) -> Wei:
@@ -219,7 +222,7 @@ class Executor:
 
 def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction for what this fork or this project does not run."""
-    if transaction.type == SET_CODE and environment.fork < Fork.PRAGUE:
+    if environment.fork < FIRST_FORKS[transaction.type]:
         raise MalformedTransaction("transaction type not supported")
     if transaction.type == BLOB:
         check_blobs(transaction, environment)
@@ -227,6 +230,8 @@ def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
         raise MalformedTransaction("EIP-7702 transaction with empty auth list")
     if transaction.type == SET_CODE and transaction.to is None:
         raise MalformedTransaction("EIP-7702 transaction cannot be used to create contract")
+    if transaction.chain_id is not None and environment.fork < Fork.SPURIOUS_DRAGON:
+        raise MalformedTransaction("a signature with a chain id (EIP-155), which no fork before Spurious Dragon has")
     if transaction.chain_id is not None and transaction.chain_id != environment.chain_id:
         raise MalformedTransaction(
             f"invalid chain id for signer: have {transaction.chain_id} want {environment.chain_id}"

@@ -1,11 +1,13 @@
 """What each opcode costs, takes and does, by fork: py-evm's tables with our faster instructions put in."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from eth.vm.forks.cancun.opcodes import CANCUN_OPCODES
 from eth.vm.forks.prague.opcodes import PRAGUE_OPCODES
 
 from execution.evm import arithmetic, call_instructions, instructions
+from execution.evm.instructions import FrameFunction
 from execution.evm.program import (
     DUP,
     MLOAD,
@@ -88,16 +90,21 @@ def _step(opcode: int, py_evm: Any) -> tuple[int, Any]:
 _OWN_KINDS = {0x50: POP, 0x51: MLOAD, 0x52: MSTORE}
 
 
-def _instruction(opcode: int, py_evm: Any) -> Instruction:
+def _instruction(opcode: int, py_evm: Any, own: FrameFunction | None) -> Instruction:
     pops, pushes = _stack_effect(opcode)
-    gas = SELF_DESTRUCT_GAS if opcode == 0xFF else py_evm.gas_cost
-    return Instruction(gas, pops, pushes, _step(opcode, py_evm), opcode in OBSERVES_GAS)
+    step = _step(opcode, py_evm) if own is None else (ON_FRAME, own)
+    gas = getattr(py_evm, "gas_cost", SELF_DESTRUCT_GAS)  # from Shanghai on py-evm charges that while carrying it out
+    return Instruction(gas, pops, pushes, step, opcode in OBSERVES_GAS)
 
 
-def _instruction_set(py_evm_opcodes: dict[int, Any]) -> dict[int, Instruction]:
-    return {opcode: _instruction(opcode, py_evm) for opcode, py_evm in py_evm_opcodes.items()}
+def instruction_set(
+    py_evm_opcodes: dict[int, Any], own: Mapping[int, FrameFunction] | None = None
+) -> dict[int, Instruction]:
+    """The instructions of a fork as py-evm prices them; `own` take the place of those that the newest forks have."""
+    own = own or {}
+    return {opcode: _instruction(opcode, py_evm, own.get(opcode)) for opcode, py_evm in py_evm_opcodes.items()}
 
 
-CANCUN: InstructionSet = _instruction_set(CANCUN_OPCODES)
-PRAGUE: InstructionSet = _instruction_set(PRAGUE_OPCODES)
+CANCUN: InstructionSet = instruction_set(CANCUN_OPCODES)
+PRAGUE: InstructionSet = instruction_set(PRAGUE_OPCODES)
 OSAKA: InstructionSet = {**PRAGUE, CLZ: Instruction(CLZ_GAS, 1, 1, (ON_STACK, arithmetic.clz))}

@@ -47,6 +47,11 @@ class State:
         self.mark_address_warm = db.mark_address_warm
 
     @property
+    def difficulty(self) -> int:
+        """What stood in the place of prevRandao before the merge (EIP-4399)."""
+        return int.from_bytes(self.mix_hash, "big")
+
+    @property
     def blob_base_fee(self) -> int:
         return blob_base_fee(self._environment.excess_blob_gas, self._environment.fork)
 

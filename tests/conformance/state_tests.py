@@ -17,13 +17,13 @@ from trie import HexaryTrie
 
 from chain.accounts import Account
 from chain.errors import ChainError
-from chain.forks import Fork, fork_named
+from chain.forks import CHAIN_FORKS, Fork, fork_named
 from chain.keccak import keccak256
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import decode_transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
-from execution.engine import COMPUTATIONS, Engine
+from execution.engine import Engine, rules_of
 from execution.errors import CannotInclude, GasLimitReached
 from execution.evm.compiler import BlockCompiler
 from execution.evm.program import Compilation, ProgramCache
@@ -32,14 +32,14 @@ from execution.outcome import Outcome, Writes
 
 def compiling_at_once(fork: Fork) -> Engine:
     """An engine that compiles every block before it first runs."""
-    engine, instruction_set = Engine(fork), COMPUTATIONS[fork].programs.instruction_set
+    engine, instruction_set = Engine(fork), rules_of(fork).programs.instruction_set
     engine.use(ProgramCache(instruction_set, Compilation(BlockCompiler(instruction_set), hot=1)))
     return engine
 
 
 ENGINES = {
-    "interpreter": {fork: Engine(fork, "interpreter") for fork in Fork},
-    "compiled": {fork: compiling_at_once(fork) for fork in Fork},
+    "interpreter": {fork: Engine(fork, "interpreter") for fork in CHAIN_FORKS},
+    "compiled": {fork: compiling_at_once(fork) for fork in CHAIN_FORKS},
 }
 
 

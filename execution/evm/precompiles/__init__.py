@@ -11,7 +11,11 @@ from eth.vm.forks.cancun.computation import CancunComputation as CancunRules
 
 from chain.types import Address
 from execution.evm.precompiles import bls12_381, bn254
-from execution.evm.precompiles.modular_power import modular_power_of_berlin, modular_power_of_osaka
+from execution.evm.precompiles.modular_power import (
+    modular_power_of_berlin,
+    modular_power_of_byzantium,
+    modular_power_of_osaka,
+)
 from execution.evm.precompiles.point_evaluation import point_evaluation
 from execution.evm.precompiles.signatures import recover_signer, verify_p256
 
@@ -22,14 +26,30 @@ def _address(number: int) -> Address:
     return Address(number.to_bytes(20, "big"))
 
 
-CANCUN: dict[Address, Precompile] = CancunRules.get_precompiles() | {
+def _bn254(prices: bn254.Prices) -> dict[Address, Precompile]:
+    return {_address(0x06 + index): operation for index, operation in enumerate(bn254.operations(prices))}
+
+
+_PY_EVM = CancunRules.get_precompiles()
+
+FRONTIER: dict[Address, Precompile] = {
     _address(0x01): recover_signer,
-    _address(0x05): modular_power_of_berlin,
-    _address(0x06): bn254.add,
-    _address(0x07): bn254.multiply,
-    _address(0x08): bn254.pairing,
-    _address(0x0A): point_evaluation,
+    **{_address(number): _PY_EVM[_address(number)] for number in (0x02, 0x03, 0x04)},
 }
+
+BYZANTIUM: dict[Address, Precompile] = FRONTIER | {
+    _address(0x05): modular_power_of_byzantium,
+    **_bn254(bn254.BYZANTIUM_PRICES),
+}
+
+ISTANBUL: dict[Address, Precompile] = BYZANTIUM | {
+    **_bn254(bn254.ISTANBUL_PRICES),
+    _address(0x09): _PY_EVM[_address(0x09)],
+}
+
+BERLIN: dict[Address, Precompile] = ISTANBUL | {_address(0x05): modular_power_of_berlin}
+
+CANCUN: dict[Address, Precompile] = BERLIN | {_address(0x0A): point_evaluation}
 
 PRAGUE: dict[Address, Precompile] = CANCUN | {
     _address(0x0B): bls12_381.add_g1,

@@ -3,38 +3,56 @@
 Points are checked here, because the library takes a point that is not on the curve for a programming error.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from eth.exceptions import VMError
 
 if TYPE_CHECKING:
     from execution.evm.computation import Computation
 
-ADDITION_GAS = 150  # EIP-1108
-MULTIPLICATION_GAS = 6_000
-PAIRING_GAS = 45_000
-PAIR_GAS = 34_000
+
+Operation: TypeAlias = Callable[[Any], None]
 PAIR_SIZE = 192
 FIELD_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 
 
-def add(frame: "Computation") -> None:
-    frame.charge(ADDITION_GAS)
+class Prices(NamedTuple):
+    """What the operations cost; a pairing costs so much for each pair besides."""
+
+    addition: int
+    multiplication: int
+    pairing: int
+    pair: int
+
+
+ISTANBUL_PRICES = Prices(addition=150, multiplication=6_000, pairing=45_000, pair=34_000)  # EIP-1108
+BYZANTIUM_PRICES = Prices(addition=500, multiplication=40_000, pairing=100_000, pair=80_000)
+
+
+def operations(prices: Prices) -> "tuple[Operation, Operation, Operation]":
+    """Addition, multiplication and pairing at these prices."""
+    return partial(_add, prices), partial(_multiply, prices), partial(_pairing, prices)
+
+
+def _add(prices: Prices, frame: "Computation") -> None:
+    frame.charge(prices.addition)
     data = frame.msg.data[:128].ljust(128, b"\0")
     frame.output = _bytes_of(_g1(data[:64]) + _g1(data[64:]))
 
 
-def multiply(frame: "Computation") -> None:
-    frame.charge(MULTIPLICATION_GAS)
+def _multiply(prices: Prices, frame: "Computation") -> None:
+    frame.charge(prices.multiplication)
     data = frame.msg.data[:96].ljust(96, b"\0")
     frame.output = _bytes_of(_g1(data[:64]) * int.from_bytes(data[64:], "big"))
 
 
-def pairing(frame: "Computation") -> None:
+def _pairing(prices: Prices, frame: "Computation") -> None:
     """Whether the product of the pairings is one."""
     data = frame.msg.data
     count, rest = divmod(len(data), PAIR_SIZE)
-    frame.charge(PAIRING_GAS + PAIR_GAS * count)
+    frame.charge(prices.pairing + prices.pair * count)
     if rest:
         raise VMError("bad elliptic curve pairing size")
     pairs = [(_g1(data[at : at + 64]), _g2(data[at + 64 : at + PAIR_SIZE])) for at in range(0, len(data), PAIR_SIZE)]

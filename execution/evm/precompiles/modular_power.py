@@ -20,6 +20,11 @@ class Sizes(NamedTuple):
     modulus: int
 
 
+def modular_power_of_byzantium(frame: "Computation") -> None:
+    """At the price of EIP-198."""
+    _run(frame, _price_of_byzantium)
+
+
 def modular_power_of_berlin(frame: "Computation") -> None:
     """At the price of EIP-2565."""
     _run(frame, _price_of_berlin)
@@ -55,6 +60,17 @@ def _sizes(data: bytes) -> Sizes:
 def _int(data: bytes, at: int, size: int) -> int:
     """The number at a place of the input, which has zeros without end behind it."""
     return int.from_bytes(data[at : at + size].ljust(size, b"\0"), "big")
+
+
+def _price_of_byzantium(sizes: Sizes, head: int) -> int:
+    longest = max(sizes.base, sizes.modulus)
+    if longest <= 64:
+        complexity = longest * longest
+    elif longest <= 1_024:
+        complexity = longest * longest // 4 + 96 * longest - 3_072
+    else:
+        complexity = longest * longest // 16 + 480 * longest - 199_680
+    return complexity * _iterations(sizes.exponent, head, per_byte=8) // 20
 
 
 def _price_of_berlin(sizes: Sizes, head: int) -> int:
