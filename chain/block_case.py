@@ -4,7 +4,7 @@ What --check-serial saves when a block differs, what tandem_getBlockCase gives, 
 compare` run. `chain.block_case_json` is its form in files and over JSON-RPC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chain.messages.execution import BlockEnvironment
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
@@ -30,10 +30,13 @@ class CaseAccount:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedBlock:
-    """What the header of the block says that execution alone decides."""
+    """What the header of the block says that execution alone decides.
+
+    No receipts root before Byzantium, when receipts held state roots, which nobody knows from a part of the state.
+    """
 
     gas_used: Gas
-    receipts_root: Hash32
+    receipts_root: Hash32 | None
     logs_bloom: bytes
 
 
@@ -61,7 +64,8 @@ class BlockCase:
     """One block to run: its inputs, its transactions in order, and the state before it as far as it is read.
 
     An account that is not in `accounts` does not exist. `block_hashes` has the parent's hash and those that the block
-    asks for. `expected` and `mismatch` are there if known.
+    asks for. `credits` are what the rules pay after the last transaction, such as withdrawals (EIP-4895). `expected`
+    and `mismatch` are there if known.
     """
 
     environment: BlockEnvironment
@@ -69,5 +73,6 @@ class BlockCase:
     accounts: dict[Address, CaseAccount]
     block_hashes: dict[BlockNumber, Hash32]
     parent_beacon_root: Hash32 = ZERO_HASH
+    credits: dict[Address, Wei] = field(default_factory=dict)
     expected: ExpectedBlock | None = None
     mismatch: CaseMismatch | None = None

@@ -23,6 +23,7 @@ from chain.json_fields import Fields, WrongField, data, word
 from chain.messages.execution import BlockEnvironment
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
+_RESULTS = ("expected", "mismatch")
 FORMAT, VERSION = "tandem-block-case", 1
 
 
@@ -41,6 +42,7 @@ def case_to_json(case: BlockCase) -> dict[str, Any]:
         ],
         "preState": {_hex(address): _account_to_json(account) for address, account in case.accounts.items()},
         "blockHashes": {str(number): _hex(block_hash) for number, block_hash in case.block_hashes.items()},
+        "credits": {_hex(address): hex(amount) for address, amount in case.credits.items()},
         "expected": None if case.expected is None else _expected_to_json(case.expected),
         "mismatch": None if case.mismatch is None else _mismatch_to_json(case.mismatch),
     }
@@ -59,6 +61,7 @@ def case_from_json(value: Any) -> BlockCase:
             accounts=_accounts(fields.object("preState")),
             block_hashes=_hashes(fields.object("blockHashes")),
             parent_beacon_root=beacon_root,
+            credits=_credits(fields.optional("credits")),
             expected=None if expected is None else _expected(expected),
             mismatch=None if mismatch is None else _mismatch(mismatch),
         )
@@ -115,7 +118,7 @@ def _account_to_json(account: CaseAccount) -> dict[str, Any]:
 def _expected_to_json(expected: ExpectedBlock) -> dict[str, Any]:
     return {
         "gasUsed": expected.gas_used,
-        "receiptsRoot": _hex(expected.receipts_root),
+        "receiptsRoot": None if expected.receipts_root is None else _hex(expected.receipts_root),
         "logsBloom": _hex(expected.logs_bloom),
     }
 
@@ -135,7 +138,12 @@ def _check_format(fields: Fields) -> None:
         raise WrongField("format", repr(FORMAT), fields.get("format"))
     if fields.get("version") != VERSION:
         raise WrongField("version", str(VERSION), fields.get("version"))
-    fields.only("format", "version", "environment", "transactions", "preState", "blockHashes", "expected", "mismatch")
+    fields.only("format", "version", "environment", "transactions", "preState", "blockHashes", "credits", *_RESULTS)
+
+
+def _credits(fields: Fields | None) -> dict[Address, Wei]:
+    names = () if fields is None else fields.names()
+    return {Address(data(name, fields.place(name), 20)): Wei(fields.word(name)) for name in names if fields is not None}
 
 
 def _environment(fields: Fields) -> tuple[BlockEnvironment, Hash32]:
@@ -192,7 +200,7 @@ def _expected(fields: Fields) -> ExpectedBlock:
     fields.only("gasUsed", "receiptsRoot", "logsBloom")
     return ExpectedBlock(
         gas_used=Gas(fields.integer("gasUsed")),
-        receipts_root=Hash32(fields.data("receiptsRoot", 32)),
+        receipts_root=None if fields.get("receiptsRoot") is None else Hash32(fields.data("receiptsRoot", 32)),
         logs_bloom=fields.data("logsBloom", len(EMPTY_BLOOM)),
     )
 

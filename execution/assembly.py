@@ -129,6 +129,11 @@ def _can_send(change: AccountChange, merged: MergedState) -> bool:
     return code_hash == EMPTY_HASH or is_delegation(merged.code(code_hash))
 
 
+def receipts_of(run: BlockRun) -> list[Receipt]:
+    """The receipts of the transactions that are in the block."""
+    return _included(run)[0]
+
+
 def _included(run: BlockRun) -> tuple[list[Receipt], list[bytes], list[Address], list[Hash32]]:
     receipts: list[Receipt] = []
     raws: list[bytes] = []

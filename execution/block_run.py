@@ -119,6 +119,10 @@ class BlockRun:
         self.parent_hash_slot = slot
         await self._merge(-1, writes, Wei(0))
 
+    async def credit(self, amounts: dict[Address, Wei]) -> None:
+        """Pay what the rules pay after the last transaction."""
+        await self._merge(len(self.turns), Writes(balances=dict(amounts)), Wei(0))
+
     async def end(self) -> None:
         """The system calls after the last transaction."""
         logs = [entry for turn in self.turns if turn.outcome is not None for entry in turn.outcome.logs]

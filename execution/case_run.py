@@ -76,6 +76,7 @@ class CaseRunner:
         if block.parent_hash_slot is not None:
             self._known.promise(block.parent_hash_slot, self._known.applied)
         await self._strategy.run(block)
+        await block.credit(case.credits)
         await block.end()
         changes = await self._with_values(block.merged.changes)
         self._changes.settle(self._changes.position)

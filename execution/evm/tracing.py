@@ -13,7 +13,7 @@ from chain.receipts import Log
 from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from execution import system_calls
-from execution.engine import COMPILED, COMPUTATIONS
+from execution.engine import COMPILED, rules_of
 from execution.evm.account_db import AccountDB
 from execution.evm.compiler import BlockCompiler
 from execution.evm.executor import Executor
@@ -70,7 +70,7 @@ class TracingEngine:
     """One fork's rules, as execution.engine.Engine has them, over a view that is told."""
 
     def __init__(self, fork: Fork, evm: str = COMPILED) -> None:
-        rules = COMPUTATIONS[fork]
+        rules = rules_of(fork)
         instructions = _with_traced_keccak(rules.programs.instruction_set)
         compilation = Compilation(BlockCompiler(instructions)) if evm == COMPILED else None
         members = {"programs": ProgramCache(instructions, compilation), "account_db": TracedAccountDB}
