@@ -1,0 +1,165 @@
+"""Advice in words, for who wrote the contracts: what held up whom, what it cost, and what to change. Pure.
+
+Each piece says what was seen and no more: what is not in the records is not guessed.
+"""
+
+from collections.abc import Sequence
+from math import gcd
+
+from chain.records import AccessKind, Dependency
+from rpc.hotspots import Function, Hotspot, Tally, senders
+from rpc.naming.names import Names
+
+MAX_ADVICE = 5
+FEW_WRITERS = 4
+"""Writers are few when there are so many times more transactions that they held up."""
+BALANCES = (AccessKind.BALANCE, AccessKind.BALANCE_AT_LEAST)
+
+
+def advice(tally: Tally, spots: Sequence[Hotspot], names: Names) -> list[str]:
+    """What to change, what costs most first. `spots` are the hottest."""
+    words = [about_spot(tally, spot, names) for spot in spots[:MAX_ADVICE]]
+    if tally.serial_blocks:
+        words.append(
+            f"In {tally.serial_blocks} of {tally.blocks} blocks more than half of the speculative runs lost, so that "
+            "the rest of the block ran serially: what is said above costs all of the parallelism there."
+        )
+    if tally.transactions and not tally.sent_to_workers:
+        words.append(_nothing_was_sent(tally))
+    return words
+
+
+def about_spot(tally: Tally, spot: Hotspot, names: Names) -> str:
+    """One hotspot: who was held up by what, and what to do about it."""
+    functions = spot.functions
+    total = sum(tally.calls[function] for function in functions)
+    verb = "waited for" if not spot.conflicts else "ran again because of" if not spot.waits else "were held up by"
+    return (
+        f"{len(spot.losers)} of {total} {_calls(list(functions), names)} {verb} {key_in_words(spot, names)} "
+        f"({spot.lost_us / 1000:.1f} ms lost): {_remedy(spot, names)}"
+    )
+
+
+def key_in_words(spot: Hotspot, names: Names) -> str:
+    """`Token.totalSupply`, the balance of Token, ..."""
+    if spot.kind == AccessKind.SLOT:
+        variable = names.variable(spot.address, spot.slot) or f"slot {hex(spot.slot)}"
+        return f"`{variable}`" if names.contract(spot.address) else f"{variable} of {_account(spot, names)}"
+    part = {
+        AccessKind.NONCE: "the nonce of",
+        AccessKind.CODE: "the code of",
+        AccessKind.EMPTINESS: "the existence of",
+        AccessKind.ACCOUNT: "the lock on",
+    }
+    return f"{part.get(spot.kind, 'the balance of')} {_account(spot, names)}"
+
+
+def _account(spot: Hotspot, names: Names) -> str:
+    return names.contract(spot.address) or f"0x{spot.address.hex()}"
+
+
+def _calls(functions: Sequence[Function], names: Names) -> str:
+    """`transfer` calls; transactions where there are several kinds."""
+    if len(functions) > 1:
+        return "transactions"
+    ((to, selector),) = functions
+    if to is None:
+        return "deployments"
+    if not selector:
+        return "plain transfers"
+    name = names.function(to, selector)
+    return f"`{name.partition('(')[0]}` calls" if name else f"calls of 0x{selector.hex()}"
+
+
+def _remedy(spot: Hotspot, names: Names) -> str:
+    if spot.dependency == Dependency.ARTEFACT:
+        return _of_artefact(spot)
+    if len(senders(spot.losers.values())) == 1 and len(spot.losers) > 1:
+        return "one account sent them all, one after the other. Send from several accounts."
+    if spot.kind == AccessKind.SLOT:
+        return _of_slot(spot, names)
+    if spot.kind in BALANCES:
+        return _of_balance(spot)
+    if spot.kind == AccessKind.NONCE:
+        return "transactions of one account follow one another. Send from several accounts."
+    return "they use an account that the same block creates or destroys. Do that in an earlier block."
+
+
+def _of_artefact(spot: Hotspot) -> str:
+    if spot.kind == AccessKind.ACCOUNT:
+        return (
+            "they share no variable, it is the strategy that locks whole accounts. `--strategy optimistic` and `dag` "
+            "look at each slot; where accounts are locked, give each user a contract or account of its own."
+        )
+    return (
+        "serial execution has no such dependency; it comes from speculative runs that were rejected themselves. It "
+        "goes when the conflicts before it go."
+    )
+
+
+def _of_slot(spot: Hotspot, names: Names) -> str:
+    if len(spot.writers) * FEW_WRITERS <= len(spot.losers):
+        writers = sorted({_calls([(each.to, each.selector)], names) for each in spot.writers.values()})
+        return (
+            f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
+            "changes in one transaction, or read a copy that is brought up to date less often."
+        )
+    step = _counted_by(spot)
+    if step is not None:
+        return (
+            f"each changes it by {step}. If it hands out numbers, derive them from the sender and a counter of its "
+            "own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
+        )
+    if _is_entry(spot, names):
+        return (
+            "it is one entry of a mapping that they all change. If many pay one account, let it receive on "
+            "several, or book what is due under each sender and let the owner collect it (pull payments)."
+        )
+    if _goes_one_way(spot):
+        return (
+            "each adds its share to one number. Keep it in several slots, one for each group of senders (uint256[16], "
+            "chosen by the sender's address), and add them up where it is read, or leave the sum to events."
+        )
+    return (
+        "they all read and change it. Split it by user (mapping(address => ...)), by market or by order, so that "
+        "transactions which have nothing to do with each other share no slot."
+    )
+
+
+def _goes_one_way(spot: Hotspot) -> bool:
+    return bool(spot.steps) and (min(spot.steps) > 0 or max(spot.steps) < 0)
+
+
+def _counted_by(spot: Hotspot) -> int | None:
+    """By how much each transaction changes the number, if it is the same for all: several may lie between two reads."""
+    if not _goes_one_way(spot):
+        return None
+    step = gcd(*spot.steps)
+    most = max(map(abs, spot.steps)) // step
+    return (step if max(spot.steps) > 0 else -step) if most <= len(spot.losers) + len(spot.writers) else None
+
+
+def _is_entry(spot: Hotspot, names: Names) -> bool:
+    variable = names.variable(spot.address, spot.slot)
+    return variable is not None and ("[" in variable or "mapping at" in variable)
+
+
+def _of_balance(spot: Hotspot) -> str:
+    if spot.kind == AccessKind.BALANCE:
+        return (
+            "they read its exact balance (address(this).balance, BALANCE) while others change it. Keep an account of "
+            "what came in by user instead; ether that is only received or sent holds nobody up."
+        )
+    return (
+        "what they pay comes from ether that other transactions of the same block bring or take. Keep enough ether "
+        "there, or let everybody collect their own (pull payments)."
+    )
+
+
+def _nothing_was_sent(tally: Tally) -> str:
+    if tally.strategies == {"serial"}:
+        return "The strategy is serial: every transaction runs in the execution process, one after the other."
+    return (
+        "No transaction was sent to a worker: plain transfers never are, and a block with little other work runs in "
+        "the execution process at once. Fuller blocks, as `--block-time 500ms` makes them, give workers work."
+    )

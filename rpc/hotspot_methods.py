@@ -1,0 +1,91 @@
+"""tandem_getHotspots: what transactions of a range of blocks conflicted over and waited for, and advice."""
+
+from collections.abc import Sequence
+
+from chain.records import AccessKind
+from chain.types import BlockNumber
+from rpc.advice import advice
+from rpc.blocks import NumberOrTag
+from rpc.errors import InvalidParams, LimitExceeded
+from rpc.executions import DEPENDENCIES, KINDS, execution_of
+from rpc.explanations import explanation_of
+from rpc.hotspots import Hotspot, Tally
+from rpc.methods import Node, method
+from rpc.naming.names import Names
+from rpc.params import block_number
+from rpc.render import JsonObject, address_json, data_json, word_json
+
+MAX_BLOCKS = 256
+MAX_HOTSPOTS = 50
+MAX_EXPLAINED = 8
+"""So many blocks are run again for what they hash: it gives the names of slots, in all blocks."""
+
+
+@method("tandem_getHotspots", block_number, block_number)
+async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> JsonObject:
+    begin, end = _range(node, first, last)
+    tally = Tally()
+    for number in range(begin, end + 1):
+        block = await node.chain.block(BlockNumber(number))
+        execution = None if block is None else await execution_of(node, block)
+        if execution is not None:
+            tally.add(execution)
+    spots = tally.hottest(MAX_HOTSPOTS)
+    names = await _names(node, BlockNumber(end), spots)
+    return {
+        "from": begin,
+        "to": end,
+        "blocks": tally.blocks,
+        "transactions": tally.transactions,
+        "attempts": tally.attempts,
+        "conflicts": tally.conflicts,
+        "lostUs": tally.lost_us,
+        "hotspots": [_hotspot_json(spot, names) for spot in spots],
+        "advice": advice(tally, spots, names),
+    }
+
+
+def _range(node: Node, first: NumberOrTag, last: NumberOrTag) -> tuple[BlockNumber, BlockNumber]:
+    """Raises InvalidParams and LimitExceeded."""
+    begin, end = node.chain.resolve(first), node.chain.resolve(last)
+    if begin > end:
+        raise InvalidParams(f"invalid block range: {begin} is after {end}")
+    if end > node.chain.number:
+        raise InvalidParams(f"block range extends beyond current head block: {end}, the head is {node.chain.number}")
+    if end - begin >= MAX_BLOCKS:
+        raise LimitExceeded(f"{end - begin + 1} blocks are too many at once: ask for at most {MAX_BLOCKS}")
+    return begin, end
+
+
+async def _names(node: Node, end: BlockNumber, spots: Sequence[Hotspot]) -> Names:
+    """Names as of the end of the range."""
+    for number in list(dict.fromkeys(spot.newest for spot in spots))[:MAX_EXPLAINED]:
+        execution = await execution_of(node, await node.chain.existing_block(number))
+        if execution is not None:
+            await explanation_of(node, execution)
+    called = {to for spot in spots for to, _ in spot.functions if to is not None}
+    return await node.naming.names(await node.chain.version(end), called | {spot.address for spot in spots})
+
+
+def _hotspot_json(spot: Hotspot, names: Names) -> JsonObject:
+    is_slot = spot.kind == AccessKind.SLOT
+    return {
+        "address": address_json(spot.address),
+        "contract": names.contract(spot.address),
+        "kind": KINDS[spot.kind],
+        "slot": word_json(spot.slot) if is_slot else None,
+        "variable": names.variable(spot.address, spot.slot) if is_slot else None,
+        "transactions": len(spot.losers),
+        "conflicts": spot.conflicts,
+        "waits": spot.waits,
+        "lostUs": spot.lost_us,
+        "functions": [
+            {
+                "function": None if to is None or not selector else names.function(to, selector),
+                "selector": data_json(selector) if selector else None,
+                "count": count,
+            }
+            for (to, selector), count in spot.functions.most_common()
+        ],
+        "dependency": DEPENDENCIES[spot.dependency],
+    }

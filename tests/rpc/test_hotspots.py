@@ -1,0 +1,252 @@
+"""tandem_getHotspots: what held transactions up, added up over blocks, and the advice that follows from it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from chain.keccak import keccak256
+from chain.records import AccessKind, AttemptRecord, WaitRecord
+from rpc import hotspot_methods
+from rpc.naming.contract import contract_from
+from rpc.naming.names import Names
+from rpc.naming.preimages import Preimages
+from rpc.process import RpcProcess
+from rpc.render import data_json, word_json
+from tests.rpc.client import Client
+from tests.rpc.executions_world import ARTEFACT, append, lost, ran, transaction_record, waited
+from tests.rpc.fake_chain import ALICE, KEYS, TOKEN, FakeChain
+from tests.rpc.test_executions import TRANSFER, call
+
+SET_PRICE = keccak256(b"setPrice(uint256)")[:4]
+
+
+ENTRY = bytes(31) + b"\x77" + (1).to_bytes(32, "big")
+"""What Token hashes for the slot of balanceOf[0x77]."""
+BALANCE = int.from_bytes(keccak256(ENTRY), "big")
+LAYOUT = {
+    "storage": [
+        {"label": "totalSupply", "slot": "0", "offset": 0, "type": "t_uint256"},
+        {"label": "balanceOf", "slot": "1", "offset": 0, "type": "t_mapping"},
+    ],
+    "types": {
+        "t_uint256": {"label": "uint256", "encoding": "inplace", "numberOfBytes": "32"},
+        "t_mapping": {
+            "label": "mapping(uint256 => uint256)",
+            "encoding": "mapping",
+            "key": "t_uint256",
+            "value": "t_uint256",
+            "numberOfBytes": "32",
+        },
+    },
+}
+ABI = [{"type": "function", "name": "setPrice", "inputs": [{"type": "uint256"}]}]
+
+
+@pytest.fixture
+def named(process: RpcProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One contract that somebody registered."""
+    names = Names({TOKEN: (contract_from("Token", ABI, LAYOUT, None),)}, Preimages({keccak256(ENTRY): ENTRY}))
+
+    async def all_names(*_: object) -> Names:
+        return names
+
+    monkeypatch.setattr(process.node.naming, "names", all_names)
+
+
+class Blocks:
+    """Calls of the token, each with the runs and waits it is said to have had."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+        self._nonces: dict[bytes, int] = dict.fromkeys(KEYS, 0)
+
+    async def add(
+        self,
+        *stories: Sequence[AttemptRecord | WaitRecord],
+        data: bytes = TRANSFER,
+        first: bytes = TRANSFER,
+        keys: Sequence[bytes] = KEYS,
+        **fields: object,
+    ) -> None:
+        rows = []
+        for position, story in enumerate(stories):
+            key = keys[position % len(keys)]
+            made = call(self._nonces[key], key, data if position else first)
+            self._nonces[key] += 1
+            runs = [each for each in story if isinstance(each, AttemptRecord)]
+            waits = [each for each in story if isinstance(each, WaitRecord)]
+            rows.append((made, transaction_record(made.hash, *runs, ran(), waits=waits)))
+        await append(self._chain, *rows, **fields)
+
+
+@pytest.fixture
+def blocks(chain: FakeChain) -> Blocks:
+    return Blocks(chain)
+
+
+async def advice_on(client: Client) -> str:
+    """The first piece of advice."""
+    return str((await client.result("tandem_getHotspots", "earliest", "latest"))["advice"][0])
+
+
+@pytest.mark.usefixtures("named")
+async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [lost(0, thread_us=60)], [waited(0, waited_us=50)])
+    await blocks.add([], [lost(0, thread_us=70), lost(0, slot=BALANCE, thread_us=5)], [])
+    told = await client.result("tandem_getHotspots", "0x0", "0x2")
+    told.pop("advice")
+    first, second = told.pop("hotspots")
+    assert told == {
+        "from": 0,
+        "to": 2,
+        "blocks": 2,
+        "transactions": 6,
+        "attempts": 9,
+        "conflicts": 3,
+        "lostUs": 185,
+    }
+    assert first == {
+        "address": data_json(TOKEN),
+        "contract": "Token",
+        "kind": "slot",
+        "slot": word_json(0),
+        "variable": "Token.totalSupply",
+        "transactions": 3,
+        "conflicts": 2,
+        "waits": 1,
+        "lostUs": 180,
+        "functions": [{"function": "transfer(address,uint256)", "selector": data_json(TRANSFER), "count": 3}],
+        "dependency": "real",
+    }
+    assert (second["variable"], second["transactions"], second["lostUs"]) == ("Token.balanceOf[119]", 1, 5)
+
+
+@pytest.mark.usefixtures("named")
+async def test_advice_names_variable_and_function_and_counts_who_was_held_up(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [lost(0)], [lost(1, seen=1, found=3)], [])
+    assert (await advice_on(client)).startswith(
+        "2 of 4 `transfer` calls ran again because of `Token.totalSupply` (0.1 ms lost): each changes it by 1."
+    )
+
+
+async def test_without_names_advice_tells_slot_address_and_selector(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [waited(0)], [waited(1)], data=SET_PRICE)
+    words = await advice_on(client)
+    assert words.startswith(f"2 of 2 calls of {data_json(SET_PRICE)} waited for slot 0 of {data_json(TOKEN)}")
+
+
+CASES: dict[str, tuple[str, list[list[Any]]]] = {
+    "each adds its share": (
+        "several slots, one for each group of senders",
+        [[], [lost(0, seen=10, found=10**18 + 7)], [lost(1, seen=10, found=10**19 + 5)]],
+    ),
+    "one entry that many change": (
+        "one entry of a mapping",
+        [[], [lost(0, BALANCE, seen=10, found=10**18 + 7)], [lost(1, BALANCE, seen=10, found=10**19 + 5)]],
+    ),
+    "a value that goes up and down": (
+        "Split it by user",
+        [[], [lost(0, seen=10, found=10**18)], [lost(1, seen=10**19, found=3)]],
+    ),
+    "an exact balance": (
+        "address(this).balance",
+        [[], [lost(0, kind=AccessKind.BALANCE)], [lost(0, kind=AccessKind.BALANCE)]],
+    ),
+    "a payment out of what came in": (
+        "collect their own",
+        [[], [lost(0, kind=AccessKind.BALANCE_AT_LEAST)], [lost(0, kind=AccessKind.BALANCE_AT_LEAST)]],
+    ),
+    "code of the same block": (
+        "earlier block",
+        [[], [lost(0, kind=AccessKind.CODE)], [lost(0, kind=AccessKind.CODE)]],
+    ),
+    "a nonce": (
+        "Send from several accounts",
+        [[], [waited(0, kind=AccessKind.NONCE, address=ALICE)], [waited(0, kind=AccessKind.NONCE, address=ALICE)]],
+    ),
+    "a lock": (
+        "it is the strategy that locks whole accounts",
+        [[], [waited(0, kind=AccessKind.ACCOUNT, dependency=ARTEFACT)]],
+    ),
+    "what a rejected run left": (
+        "speculative runs that were rejected themselves",
+        [[], [lost(0, dependency=ARTEFACT)]],
+    ),
+}
+
+
+@pytest.mark.usefixtures("named")
+@pytest.mark.parametrize("case", CASES)
+async def test_each_pattern_has_its_own_remedy(client: Client, blocks: Blocks, case: str) -> None:
+    expected, stories = CASES[case]
+    await blocks.add(*stories)
+    words = await advice_on(client)
+    assert expected in words
+    others = {remedy for remedy, _ in CASES.values()} - {expected}
+    assert not any(other in words for other in others)
+
+
+@pytest.mark.usefixtures("named")
+async def test_few_writers_and_many_readers_are_told_from_a_number_that_all_change(
+    client: Client, blocks: Blocks
+) -> None:
+    await blocks.add([], *[[lost(0)]] * 8, first=SET_PRICE)
+    words = await advice_on(client)
+    assert words.startswith("8 of 8 `transfer` calls ran again because of `Token.totalSupply`")
+    assert "few transactions change it (`setPrice` calls) and many read it" in words
+
+
+async def test_one_sender_in_its_own_way_is_told_to_use_several_accounts(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [waited(0)], [waited(1)], keys=KEYS[:1])
+    assert "one account sent them all" in await advice_on(client)
+
+
+async def test_a_block_that_went_on_serially_and_one_that_no_worker_saw_are_told(
+    client: Client, blocks: Blocks, chain: FakeChain
+) -> None:
+    await blocks.add([], [], serial_from=1)
+    told = await client.result("tandem_getHotspots", "latest", "latest")
+    assert "In 1 of 1 blocks more than half of the speculative runs lost" in told["advice"][0]
+    made = call(1, KEYS[0])
+    await append(chain, (made, transaction_record(made.hash, ran(""))))
+    told = await client.result("tandem_getHotspots", "latest", "latest")
+    assert told["advice"][0].startswith("No transaction was sent to a worker")
+    await append(chain, (made, transaction_record(made.hash, ran(""))), strategy="serial")
+    told = await client.result("tandem_getHotspots", "latest", "latest")
+    assert told["advice"][0].startswith("The strategy is serial")
+
+
+async def test_where_nothing_went_wrong_there_is_nothing_to_say(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [])
+    told = await client.result("tandem_getHotspots", "earliest", "latest")
+    assert (told["hotspots"], told["advice"], told["lostUs"]) == ([], [], 0)
+
+
+async def test_the_hottest_comes_first_and_there_is_a_limit(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], *[[lost(0, slot=n, thread_us=n)] for n in range(1, 60)])
+    spots = (await client.result("tandem_getHotspots", "0x1", "0x1"))["hotspots"]
+    assert [spot["lostUs"] for spot in spots] == list(range(59, 9, -1))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "code", "words"),
+    [
+        ("0x2", "0x1", -32602, "invalid block range: 2 is after 1"),
+        ("0x0", "0x9", -32602, "block range extends beyond current head block: 9, the head is 1"),
+    ],
+)
+async def test_a_range_that_makes_no_sense_is_refused(
+    client: Client, blocks: Blocks, first: str, last: str, code: int, words: str
+) -> None:
+    await blocks.add([])
+    assert await client.error("tandem_getHotspots", first, last) == (code, words)
+
+
+async def test_a_range_has_a_limit(client: Client, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hotspot_methods, "MAX_BLOCKS", 2)
+    await blocks.add([])
+    await blocks.add([])
+    code, words = await client.error("tandem_getHotspots", "0x0", "latest")
+    assert (code, words) == (-32005, "3 blocks are too many at once: ask for at most 2")
+    assert (await client.result("tandem_getHotspots", "0x1", "latest"))["blocks"] == 2
