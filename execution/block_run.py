@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 PARENT_BEACON_ROOT = ZERO_HASH
 """There is no beacon chain; header and system call agree on this root (EIP-4788)."""
-LONGEST_HOLD_S = 0.005
+LONGEST_HOLD_S = 0.001
 """How long a block may keep the event loop from other work, a single run aside."""
 
 

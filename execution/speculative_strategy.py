@@ -106,7 +106,7 @@ class SpeculativeStrategy:
                 continue
             if not may_be_plain(transaction) or _has_code(block, transaction.to):
                 expected_us = self._run_times.expected_us(transaction)
-                candidates.append(Candidate(index, sender, transaction.to, expected_us))
+                candidates.append(Candidate(index, sender, expected_us))
         return candidates
 
     def _remember_times(self, block: BlockRun) -> None:

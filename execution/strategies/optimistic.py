@@ -1,22 +1,22 @@
 """Monad's scheduling: everything is sent to the workers at once, and a transaction runs at most twice.
 
-Only what surely belongs together is kept on one worker: a sender's transactions, and calls to contracts that conflicted
-with each other lately. A loser runs a second time when its turn comes, on the final prefix.
+Only what belongs together is kept on one worker: a sender's transactions, and calls that will probably meet where calls
+like them did. A loser runs a second time when its turn comes, on the final prefix.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from chain.records import BEFORE_TRANSACTIONS, AttemptResult
-from chain.types import Address
-from execution.attempts import Waited
+from chain.records import AccessKind, AttemptResult
+from execution.attempts import StaleRead, Waited
 from execution.block_run import BlockRun, Turn
+from execution.contention import WHOLE_ACCOUNT, Call, Contention
 from execution.outcome import Outcome
-from execution.schedule import Candidate, Contention, PlannedTask, plan
+from execution.schedule import Candidate, PlannedTask, plan
 from execution.scheduler import Command, Send, WorkerRun
 
 
 class Optimistic:
-    """The SchedulingRule. It remembers for some blocks which contracts conflicted."""
+    """The SchedulingRule. It remembers for some blocks where calls met."""
 
     name = "optimistic"
     tells_unmerged = False
@@ -25,17 +25,23 @@ class Optimistic:
         self._contention = Contention()
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> "AllAtOnce":
-        return AllAtOnce(plan(candidates, workers, self._contention))
+        meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
+        return AllAtOnce(plan(candidates, workers, meets_at))
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:
             for ran in turn.runs:
                 if ran.worker and ran.result in (AttemptResult.ACCEPTED, AttemptResult.CONFLICT):
-                    writer = ran.stale[0].writer if ran.stale else BEFORE_TRANSACTIONS
-                    in_block = 0 <= writer < len(block.turns)
-                    lost_to = _called(block.turns[writer]) if in_block else None
-                    self._contention.ran(_called(turn), lost_to, bool(ran.stale))
+                    self._contention.ran(_call(turn))
+                    if ran.stale:
+                        self._lost(block, turn, ran.stale[0])
         self._contention.end_block()
+
+    def _lost(self, block: BlockRun, loser: Turn, read: StaleRead) -> None:
+        in_block = 0 <= read.writer < len(block.turns)
+        writer = _call(block.turns[read.writer]) if in_block else None
+        slot = read.slot if read.kind == AccessKind.SLOT else WHOLE_ACCOUNT
+        self._contention.lost(_call(loser), writer, (read.address, slot))
 
 
 class AllAtOnce:
@@ -57,5 +63,9 @@ class AllAtOnce:
         return iter(())
 
 
-def _called(turn: Turn) -> Address | None:
-    return None if turn.signed.transaction is None else turn.signed.transaction.to
+def _call(turn: Turn) -> Call:
+    """The transaction of a turn that came to run."""
+    transaction, sender = turn.signed.transaction, turn.signed.sender
+    assert transaction is not None
+    assert sender is not None
+    return Call(transaction, sender)

@@ -1,10 +1,10 @@
 """Which transactions run together, and where."""
 
 from chain.types import Address
-from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, Contention, PlannedTask, plan
+from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, plan
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
-X, Y, Z = (Address(bytes([n]) * 20) for n in (201, 202, 203))
+HERE, THERE = (S[50], 0), (S[51], 7)
 
 
 def worker_of(index: int, tasks: list[PlannedTask]) -> str:
@@ -12,18 +12,18 @@ def worker_of(index: int, tasks: list[PlannedTask]) -> str:
     return worker
 
 
-def candidates(*pairs: tuple[int, Address], us: int = 100) -> list[Candidate]:
-    return [Candidate(index, S[sender], to, us) for index, (sender, to) in enumerate(pairs)]
+def candidates(*senders: int, us: int = 100) -> list[Candidate]:
+    return [Candidate(index, S[sender], us) for index, sender in enumerate(senders)]
 
 
 def test_every_candidate_runs_exactly_once() -> None:
-    given = candidates(*[(n % 7, X) for n in range(50)])
-    tasks = plan(given, ["w0", "w1"], Contention())
+    given = candidates(*[n % 7 for n in range(50)])
+    tasks = plan(given, ["w0", "w1"], {})
     assert sorted(i for task in tasks for i in task.indices) == list(range(50))
 
 
 def test_a_senders_transactions_form_one_chain_in_order() -> None:
-    tasks = plan(candidates(*[(n % 2, X) for n in range(60)]), ["w0", "w1"], Contention())
+    tasks = plan(candidates(*[n % 2 for n in range(60)]), ["w0", "w1"], {})
     assert {worker_of(n, tasks) for n in range(0, 60, 2)} != {worker_of(n, tasks) for n in range(1, 60, 2)}
     for task in tasks:
         assert list(task.indices) == sorted(task.indices)
@@ -31,43 +31,25 @@ def test_a_senders_transactions_form_one_chain_in_order() -> None:
 
 
 def test_workers_are_loaded_by_expected_time() -> None:
-    heavy = Candidate(0, S[0], X, 5_000)
-    light = [Candidate(n, S[n], Y, 500) for n in range(1, 11)]
-    tasks = plan([heavy, *light], ["w0", "w1"], Contention())
+    heavy = Candidate(0, S[0], 5_000)
+    light = [Candidate(n, S[n], 500) for n in range(1, 11)]
+    tasks = plan([heavy, *light], ["w0", "w1"], {})
     assert {worker_of(n, tasks) for n in range(1, 11)} == {"w0", "w1"} - {worker_of(0, tasks)}
 
 
-def test_calls_to_a_contended_contract_go_to_one_worker() -> None:
-    contention = Contention()
-    given = candidates(*[(n, X) for n in range(20)], *[(20 + n, Y) for n in range(20)])
-    assert len({worker_of(n, plan(given, ["w0", "w1"], contention)) for n in range(20)}) == 2
-    for n in range(10):
-        contention.ran(X, X, lost=n % 2 == 0)
-    contention.end_block()
-    assert len({worker_of(n, plan(given, ["w0", "w1"], contention)) for n in range(20)}) == 1
+def test_transactions_that_meet_at_a_key_go_to_one_worker() -> None:
+    meets_at = {n: (HERE,) if n % 2 else (HERE, THERE) for n in range(20, 40)}
+    tasks = plan(candidates(*range(40)), ["w0", "w1"], meets_at)
+    assert {worker_of(n, tasks) for n in range(20, 40)} != {worker_of(n, tasks) for n in range(20)}
 
 
-def test_contracts_that_conflict_with_each_other_go_together() -> None:
-    contention = Contention()
-    contention.ran(X, Y, lost=True)
-    contention.end_block()
-    contention.ran(Z, X, lost=True)
-    contention.end_block()
-    assert contention.group(X) == contention.group(Y) == contention.group(Z) is not None
+def test_keys_that_one_transaction_touches_both_join_those_that_touch_either() -> None:
+    meets_at = {n: ((HERE,), (THERE,), (HERE, THERE))[n % 3] for n in range(30)}
+    assert len({task.worker for task in plan(candidates(*range(30)), ["w0", "w1"], meets_at)}) == 1
 
 
-def test_a_contract_with_few_losses_is_not_contended() -> None:
-    contention = Contention()
-    for n in range(20):
-        contention.ran(X, X, lost=n == 0)
-    contention.end_block()
-    assert contention.group(X) is None
-
-
-def test_contention_is_forgotten_after_a_while() -> None:
-    contention = Contention()
-    contention.ran(X, X, lost=True)
-    contention.end_block()
-    for _ in range(300):
-        contention.end_block()
-    assert contention.group(X) is None
+def test_a_workers_tasks_get_shorter() -> None:
+    lengths = [len(task.indices) for task in plan(candidates(*[0] * 30, us=1_000), ["w0"], {})]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] == 15
+    assert all(length * 1_000 >= TASK_US for length in lengths[:-1])

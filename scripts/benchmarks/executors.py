@@ -1,0 +1,180 @@
+"""Executors for a benchmark: the real code of execution with real worker processes over real queues, and nothing else.
+
+Storage is in memory, in this process. What workers ask it costs this process time; warm workers ask nothing.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from chain.genesis import Genesis
+from chain.links import Peer
+from chain.messages import Message
+from chain.messages.link import Done
+from chain.messages.storage import BlockApplied
+from chain.messages.tasks import FollowTasks, TransactionsRun
+from execution.assembly import ExecutedBlock
+from execution.engine import Engine
+from execution.pool import Pool
+from execution.processor import BlockProcessor
+from execution.senders import Senders
+from node.endpoints import LocalEndpoints
+from node.folder import DataFolder
+from node.lifeline import die_with_parent
+from node.plan import Kind, Plan, Role
+from node.roles import run_role
+from node.settings import Settings
+from node.sockets import Sockets
+from scripts.benchmarks.execution_blocks import Block
+from tests.execution.world import MemoryStorage, inputs_at, proposal
+
+START_SECONDS = 30.0
+EXIT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One block's execution: seconds by the clock, and of the CPU in this process and in the workers."""
+
+    wall: float
+    cpu: float
+    workers_cpu: float
+
+
+class Executor:
+    """Blocks one after the other through a BlockProcessor; its workers connect to `service`."""
+
+    def __init__(self, genesis: Genesis, strategy: str, evm: str) -> None:
+        self.strategy = strategy
+        self.storage = MemoryStorage(genesis)
+        self.pool = Pool()
+        self.pids: list[int] = []
+        self.has_workers = asyncio.Event()
+        self._senders = Senders(genesis.chain_id, genesis.fork)
+        self._parent = genesis.id()
+        self._number = 0
+        engine = Engine(genesis.fork, evm)
+        self.processor = BlockProcessor(
+            genesis.chain_id, genesis.fork, self.storage.head, self.storage, engine, strategy, self.pool, self._senders
+        )
+
+    async def run(self, block: Block) -> tuple[ExecutedBlock, Timing]:
+        """Execute the block, which is what is measured, and apply it."""
+        self._number += 1
+        proposed = proposal(self._number, self._parent, [t.raw for t in block], inputs_at(self._number))
+        self._parent = proposed.id
+        self._senders.hint((t.hash, t.sender()) for t in block)
+        workers = sum(map(_cpu_seconds, self.pids))
+        wall, cpu = time.perf_counter(), time.thread_time()
+        executed = await self.processor.execute(proposed)
+        timing = Timing(
+            time.perf_counter() - wall, time.thread_time() - cpu, sum(map(_cpu_seconds, self.pids)) - workers
+        )
+        applied = await self.storage.request(executed.apply)
+        assert isinstance(applied, BlockApplied)
+        self.processor.applied(executed, applied)
+        return executed, timing
+
+
+class _Tasks:
+    """What execution offers its workers (implements chain.links.Service)."""
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        self._executor = executor
+        self._pool = executor.pool
+        self._workers = workers
+
+    async def answer(self, message: Message, peer: Peer) -> Message:
+        if isinstance(message, TransactionsRun):
+            self._pool.finished(peer, message.task_id, message)
+        else:
+            assert isinstance(message, FollowTasks)
+            self._pool.follow(peer)
+            if len(self._pool.workers) == self._workers:
+                self._executor.has_workers.set()
+        return Done()
+
+    def joined(self, peer: Peer) -> None: ...
+
+    def left(self, peer: Peer) -> None:
+        self._pool.left(peer)
+
+
+class _State:
+    """What storage offers the workers (implements chain.links.Service)."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        self._storage = storage
+
+    async def answer(self, message: Message, peer: Peer) -> Message:
+        return self._storage.answer(message)
+
+    def joined(self, peer: Peer) -> None: ...
+
+    def left(self, peer: Peer) -> None: ...
+
+
+@contextlib.asynccontextmanager
+async def running_executors(
+    genesis: Genesis, strategies: Sequence[str], evm: str, workers: int
+) -> AsyncIterator[list[Executor]]:
+    """One executor for each strategy, each with workers of its own."""
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as path, contextlib.ExitStack() as stack:
+        plan = _plan(genesis, evm, Path(path))
+        executors = [Executor(genesis, strategy, evm) for strategy in strategies]
+        sockets = Sockets(Role(Kind.EXECUTION))
+        try:
+            for number, executor in enumerate(executors):
+                sockets.serve(plan.endpoints.execution(number), _Tasks(executor, workers))
+                sockets.serve(plan.endpoints.storage(number), _State(executor.storage))
+                if executor.strategy == "serial":
+                    executor.has_workers.set()
+                    continue
+                for index in range(workers):
+                    executor.pids.append(_start(plan, Role(Kind.WORKER, index, number), stack))
+            async with asyncio.timeout(START_SECONDS):
+                for executor in executors:
+                    await executor.has_workers.wait()
+            yield executors
+        finally:
+            await sockets.close()
+
+
+def _plan(genesis: Genesis, evm: str, path: Path) -> Plan:
+    folder = DataFolder(path, genesis, "", (), durable=False)
+    settings = Settings(evm=evm, log_level="warning", quiet=True)
+    return Plan(settings, folder, LocalEndpoints(path), None, None, None, None, faults_file=str(path / "faults"))
+
+
+def _start(plan: Plan, role: Role, stack: contextlib.ExitStack) -> int:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_be_worker, name=role.name, args=(plan, role.name, os.getpid()), daemon=True
+    )
+    process.start()
+    stack.callback(_end, process)
+    return process.pid or 0
+
+
+def _be_worker(plan: Plan, name: str, parent: int) -> None:
+    die_with_parent(parent)
+    raise SystemExit(run_role(plan, name))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU time of a process's main thread, to the nanosecond."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def _end(process: BaseProcess) -> None:
+    process.terminate()
+    process.join(EXIT_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
