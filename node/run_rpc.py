@@ -1,9 +1,12 @@
 """The rpc process: JSON-RPC on the listening socket, and the pool that reader processes join."""
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 
 from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
 from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
 from execution.pool import PoolBusy, WorkerLost
@@ -20,19 +23,30 @@ from rpc.process import RpcProcess
 
 
 class Readers:
-    """rpc's calls on the reader pool, whose errors become JSON-RPC's (implements rpc.methods.Callers)."""
+    """rpc's calls and traces on the reader pool, whose errors become JSON-RPC's (implements rpc.process.Readers)."""
 
     def __init__(self, pool: CallPool) -> None:
         self._pool = pool
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Raises TimeoutError when a reader is stuck, LimitExceeded or ServerError when none takes the call."""
-        try:
+        with _as_rpc_errors():
             return await self._pool.call(request)
-        except PoolBusy as busy:
-            raise LimitExceeded(str(busy)) from busy
-        except WorkerLost as lost:
-            raise ServerError(str(lost)) from lost
+
+    async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
+        """Raises as `call` does."""
+        with _as_rpc_errors():
+            return await self._pool.trace(request)
+
+
+@contextlib.contextmanager
+def _as_rpc_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolBusy as busy:
+        raise LimitExceeded(str(busy)) from busy
+    except WorkerLost as lost:
+        raise ServerError(str(lost)) from lost
 
 
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
+    from rpc.traces import Traces
     from rpc.wallet import Wallet
 
 Json: TypeAlias = Any
@@ -90,6 +91,7 @@ class Node:
     processes: Processes
     executors: "ExecutorWatch"
     naming: "Naming"
+    traces: "Traces"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """All modules that register methods. Importing this one fills the registry."""
 
 from rpc import (
+    block_traces,
     blocks,
     calls,
     consensus,
@@ -21,6 +22,7 @@ from rpc import (
 )
 
 __all__ = [
+    "block_traces",
     "blocks",
     "calls",
     "consensus",

@@ -3,6 +3,7 @@
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import rpc.namespaces  # noqa: F401  (importing registers the methods)
 from chain.genesis import Genesis
@@ -27,9 +28,14 @@ from rpc.news import Follower
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
 from rpc.tasks import Tasks
+from rpc.traces import Tracers, Traces
 from rpc.wallet import Wallet
 
 log = logging.getLogger("tandem.rpc")
+
+
+class Readers(Callers, Tracers, Protocol):
+    """The reader workers."""
 
 
 class RpcProcess:
@@ -44,7 +50,7 @@ class RpcProcess:
         storage: Link,
         execution: Link,
         validators: Mapping[ValidatorIndex, Link],
-        callers: Callers,
+        readers: Readers,
         private_keys: Sequence[bytes],
         faults: FaultsStore,
         processes: Processes,
@@ -55,7 +61,7 @@ class RpcProcess:
         self._storage = storage
         self._execution = execution
         self._validators = validators
-        self._callers = callers
+        self._readers = readers
         self._private_keys = private_keys
         self._faults = faults
         self._processes = processes
@@ -103,6 +109,7 @@ class RpcProcess:
             await self.node.consensus.close()
             await self._tasks.close()
             await self.node.network.close()
+            await self.node.traces.close()
             await self.node.executors.close()
 
     def stop(self) -> None:
@@ -115,6 +122,7 @@ class RpcProcess:
         stakes = [identity.stake for identity in self._genesis.validators]
         self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
         admission = Admission(self._genesis, chain, self._execution, self._validators)
+        naming = Naming(chain.state, self._contracts)
         observer = ConsensusObserver(self._genesis, chain, self._validators)
         return Node(
             genesis=self._genesis,
@@ -125,13 +133,14 @@ class RpcProcess:
             consensus=observer,
             filters=Filters(chain, admission),
             network=NetworkControl(self._validators, self._faults),
-            callers=self._callers,
+            callers=self._readers,
             storage=self._storage,
             execution=self._execution,
             validators=self._validators,
             processes=self._processes,
             executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
-            naming=Naming(chain.state, self._contracts),
+            naming=naming,
+            traces=Traces(self._genesis, self._readers, naming),
         )
 
     async def _block_executed(self, news: Message) -> None:

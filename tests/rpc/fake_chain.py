@@ -40,6 +40,7 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredRecord,
 )
+from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.network_faults import WHOLE_NETWORK
 from chain.receipts import Log, Receipt, bloom_of
@@ -404,12 +405,22 @@ class FakeProcesses:
 
 
 class FakeCallers:
-    """Reader workers that answer every call with `outcome`."""
+    """Reader workers that answer every call with `outcome`, and every trace by `tracer`."""
 
     def __init__(self) -> None:
         self.calls: list[RunCall] = []
         self.outcome = CallOutcome(0, b"", "", Gas(21_000))
+        self.traces: list[TraceBlock] = []
+        self.tracer: Callable[[TraceBlock], Awaitable[BlockTrace | TraceFailed]] = _no_trace
 
     async def call(self, request: RunCall) -> CallOutcome:
         self.calls.append(request)
         return replace(self.outcome, call_id=request.call_id)
+
+    async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
+        self.traces.append(request)
+        return await self.tracer(request)
+
+
+async def _no_trace(request: TraceBlock) -> TraceFailed:
+    return TraceFailed(request.trace_id, "nothing is executed here")

@@ -1,0 +1,109 @@
+"""Traces of stored blocks: made by reader workers when somebody asks, and kept for a while.
+
+One block is traced at a time, so that most of the readers' time stays with calls.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Protocol
+
+from chain.block_case import CaseTransaction, ExpectedBlock
+from chain.genesis import Genesis
+from chain.messages.storage import StoredBlock
+from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
+from chain.types import Hash32, Version
+from rpc.bounded_cache import BoundedCache
+from rpc.environments import environment_of
+from rpc.errors import LimitExceeded, ServerError
+
+KEPT_TRACES = 16
+MAX_WAITING = 32
+TIME_LIMIT_MS = 10_000
+"""A full block takes a few seconds."""
+
+
+class NoTrace(ServerError):
+    """A block that could not be run again; the message says why."""
+
+
+class Tracers(Protocol):
+    """Runs stored blocks again, in reader workers."""
+
+    async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
+        """Raises TimeoutError when no worker answers in time, and RpcError when none can take the block."""
+        ...
+
+
+class Learner(Protocol):
+    """Is told what transactions hashed."""
+
+    def learn(self, preimages: Mapping[Hash32, bytes]) -> None: ...
+
+
+class Traces:
+    """The newest traces by their blocks' hashes."""
+
+    def __init__(self, genesis: Genesis, tracers: Tracers, learner: Learner) -> None:
+        self._genesis = genesis
+        self._tracers = tracers
+        self._learner = learner
+        self._kept: BoundedCache[Hash32, BlockTrace] = BoundedCache(KEPT_TRACES)
+        self._running: dict[Hash32, asyncio.Future[BlockTrace]] = {}
+        self._turn = asyncio.Lock()
+
+    async def of(self, block: StoredBlock) -> BlockTrace:
+        """The trace of a block that is not genesis. Raises NoTrace and LimitExceeded."""
+        known = self._kept.get(block.hash)
+        if known is not None:
+            return known
+        running = self._running.get(block.hash)
+        if running is None:
+            if len(self._running) >= MAX_WAITING:
+                raise LimitExceeded(f"server busy: {MAX_WAITING} blocks wait to be traced, try again")
+            running = self._running[block.hash] = asyncio.ensure_future(self._trace(block))
+            running.add_done_callback(partial(self._ended, block.hash))
+        return await asyncio.shield(running)
+
+    async def close(self) -> None:
+        """Give up what runs."""
+        running = tuple(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _trace(self, block: StoredBlock) -> BlockTrace:
+        number = block.header.number
+        if number == 0:
+            raise NoTrace("block 0 is genesis: nothing was executed in it")
+        async with self._turn:
+            try:
+                trace = await self._tracers.trace(request_for(block, self._genesis))
+            except TimeoutError:
+                raise NoTrace(f"block {number} could not be run again within {TIME_LIMIT_MS // 1000} s") from None
+        if isinstance(trace, TraceFailed):
+            raise NoTrace(trace.reason)
+        for transaction in trace.transactions:
+            self._learner.learn(transaction.preimages)
+        self._kept.put(block.hash, trace)
+        return trace
+
+    def _ended(self, block_hash: Hash32, task: "asyncio.Future[BlockTrace]") -> None:
+        del self._running[block_hash]
+        if not task.cancelled():
+            task.exception()  # marks it as seen, should everybody who waited be gone
+
+
+def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
+    """What to ask a reader. A block is one batch of changes, so the version before its own is the state it ran on."""
+    header = block.header
+    return TraceBlock(
+        trace_id=0,
+        base=Version(block.version - 1),
+        environment=environment_of(header, genesis),
+        parent_hash=header.parent_hash,
+        parent_beacon_root=header.parent_beacon_root,
+        transactions=tuple(map(CaseTransaction, block.transactions, block.senders)),
+        expected=ExpectedBlock(header.gas_used, header.receipts_root, header.logs_bloom),
+        time_limit_ms=TIME_LIMIT_MS,
+    )
