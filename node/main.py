@@ -14,6 +14,7 @@ from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_opt
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
+from node.report_command import report
 from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
 
 VERSION = "0.1.0"
@@ -25,7 +26,7 @@ class _Group(CommandGroup):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "consensus", "net", "validator", "init", "run", "completion"]
+        return ["up", "status", "report", "consensus", "net", "validator", "init", "run", "completion"]
 
 
 _CHAIN_OPTIONS = [
@@ -165,6 +166,7 @@ def status(url: str, as_json: bool) -> None:
 
 cli.add_command(consensus)
 cli.add_command(net)
+cli.add_command(report)
 cli.add_command(validator)
 
 

@@ -32,12 +32,12 @@ class RefusedByChain(NodeError):
         super().__init__(re.sub(r"^invalid argument \d+: ", "", message))
 
 
-def ask(url: str, method: str, *params: Any) -> Any:
+def ask(url: str, method: str, *params: Any, timeout_s: float = TIMEOUT_S) -> Any:
     """The result of a JSON-RPC method. Raises NoChain, and RefusedByChain when it answers with an error."""
     parts = address_in(url)
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     try:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout_s)
         connection.request("POST", parts.path or "/", body, {"Content-Type": "application/json"})
         answer = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -66,13 +66,6 @@ class BlockExecution:
         """What serial execution takes: measured, or else estimated as the thread time of the runs that counted."""
         return self.record.serial_us or self.counted_us
 
-    @property
-    def speedup(self) -> float | None:
-        """Over serial execution; None for a block that nothing ran in."""
-        if not self.attempts or not self.record.execution_us:
-            return None
-        return self.serial_us / self.record.execution_us
-
 
 def block_execution(block: StoredBlock, record: BlockRecord) -> BlockExecution:
     """The record with what the block knows of its transactions."""

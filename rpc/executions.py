@@ -33,6 +33,7 @@ RESULTS = {
     AttemptResult.WORKER_LOST: "workerLost",
     AttemptResult.TIMED_OUT: "timedOut",
 }
+SERIAL_TIMES = {True: "measured", False: "estimated"}
 IN_EXECUTION = "execution"
 """The worker of what execution ran in its own process."""
 
@@ -75,7 +76,6 @@ async def execution_of(node: Node, block: StoredBlock) -> BlockExecution | None:
 
 def block_execution_json(execution: BlockExecution, explanation: Explanation) -> JsonObject:
     record = execution.record
-    speedup = execution.speedup
     return {
         "number": execution.block.header.number,
         "hash": data_json(execution.block.hash),
@@ -84,8 +84,8 @@ def block_execution_json(execution: BlockExecution, explanation: Explanation) ->
         "executionUs": record.execution_us,
         "threadUs": execution.thread_us,
         "serialUs": execution.serial_us,
-        "serialTime": "measured" if execution.is_measured else "estimated",
-        "speedup": None if speedup is None else round(speedup, 3),
+        "serialTime": SERIAL_TIMES[execution.is_measured],
+        "speedup": speedup_json(execution.serial_us, record.execution_us),
         "criticalPathUs": explanation.critical_path_us,
         "criticalPath": _positions(execution, explanation.critical_path),
         "attempts": execution.attempts,
@@ -94,6 +94,11 @@ def block_execution_json(execution: BlockExecution, explanation: Explanation) ->
         "leftOut": execution.left_out,
         "transactions": [transaction_json(execution, each, explanation.names) for each in execution.transactions],
     }
+
+
+def speedup_json(serial_us: int, execution_us: int) -> float | None:
+    """None where nothing ran."""
+    return round(serial_us / execution_us, 3) if serial_us and execution_us else None
 
 
 def transaction_json(execution: BlockExecution, transaction: ProposedTransaction, names: Names) -> JsonObject:
@@ -164,6 +169,7 @@ def _key_json(key: Conflict | WaitRecord, names: Names, before: int | None, afte
     return {
         "kind": KINDS[key.kind],
         "address": address_json(key.address),
+        "contract": names.contract(key.address),
         "slot": word_json(key.slot) if is_slot else None,
         "variable": names.variable(key.address, key.slot, before, after) if is_slot else None,
     }

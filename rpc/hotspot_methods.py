@@ -7,7 +7,7 @@ from chain.types import BlockNumber
 from rpc.advice import advice
 from rpc.blocks import NumberOrTag
 from rpc.errors import InvalidParams, LimitExceeded
-from rpc.executions import DEPENDENCIES, KINDS, execution_of
+from rpc.executions import DEPENDENCIES, KINDS, SERIAL_TIMES, execution_of, speedup_json
 from rpc.explanations import explanation_of
 from rpc.hotspots import Hotspot, Tally
 from rpc.methods import Node, method
@@ -36,9 +36,18 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         "from": begin,
         "to": end,
         "blocks": tally.blocks,
+        "busiest": tally.busiest,
         "transactions": tally.transactions,
+        "leftOut": tally.left_out,
+        "gasUsed": tally.gas_used,
+        "executionUs": tally.execution_us,
+        "threadUs": tally.thread_us,
+        "serialUs": tally.serial_us,
+        "serialTime": SERIAL_TIMES[tally.is_measured],
+        "speedup": speedup_json(tally.serial_us, tally.execution_us),
         "attempts": tally.attempts,
         "conflicts": tally.conflicts,
+        "waits": tally.waits,
         "lostUs": tally.lost_us,
         "hotspots": [_hotspot_json(spot, names) for spot in spots],
         "advice": advice(tally, spots, names),

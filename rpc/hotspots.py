@@ -55,13 +55,26 @@ class Hotspot:
 
 @dataclass(slots=True)
 class Tally:
-    """A range of blocks, added up."""
+    """A range of blocks, added up. `measured_us` is the serial time of the blocks that were also run serially.
+
+    `busiest` is the block whose runs took longest, None where nothing ran.
+    """
 
     blocks: int = 0
     transactions: int = 0
+    left_out: int = 0
+    gas_used: int = 0
     attempts: int = 0
     conflicts: int = 0
+    waits: int = 0
     lost_us: int = 0
+    execution_us: int = 0
+    thread_us: int = 0
+    counted_us: int = 0
+    measured_us: int = 0
+    measured_blocks: int = 0
+    busiest: BlockNumber | None = None
+    busiest_us: int = 0
     sent_to_workers: int = 0
     serial_blocks: int = 0
     strategies: set[str] = field(default_factory=set)
@@ -71,6 +84,9 @@ class Tally:
     def add(self, execution: BlockExecution) -> None:
         self.blocks += 1
         self.transactions += len(execution.transactions)
+        self.left_out += execution.left_out
+        self.gas_used += execution.block.header.gas_used
+        self._add_times(execution)
         self.attempts += execution.attempts
         self.conflicts += execution.conflicts
         self.strategies.add(execution.record.strategy)
@@ -81,8 +97,28 @@ class Tally:
             self.sent_to_workers += any(run.worker for run in record.attempts)
             self.lost_us += sum(run.thread_us for run in record.attempts if run.result in FAILED)
             self.lost_us += sum(wait.waited_us for wait in record.waits)
+            self.waits += len(record.waits)
             self._add_conflicts(execution, transaction)
             self._add_waits(execution, transaction)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether every block was also run serially, by --check-serial."""
+        return self.measured_blocks == self.blocks > 0
+
+    @property
+    def serial_us(self) -> int:
+        """What serial execution takes: measured, or else estimated as the thread time of the runs that counted."""
+        return self.measured_us if self.is_measured else self.counted_us
+
+    def _add_times(self, execution: BlockExecution) -> None:
+        self.execution_us += execution.record.execution_us
+        self.thread_us += execution.thread_us
+        self.counted_us += execution.counted_us
+        self.measured_us += execution.record.serial_us
+        self.measured_blocks += execution.is_measured
+        if execution.thread_us > self.busiest_us:
+            self.busiest, self.busiest_us = execution.block.header.number, execution.thread_us
 
     def hottest(self, limit: int) -> list[Hotspot]:
         """Those that cost most first."""

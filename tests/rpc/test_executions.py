@@ -89,6 +89,7 @@ async def test_a_conflict_tells_the_key_what_was_read_and_found_and_who_wrote_it
     assert attempts[0]["conflict"] == {
         "kind": "slot",
         "address": data_json(TOKEN),
+        "contract": None,
         "slot": word_json(7),
         "variable": "slot 7",
         "read": "0x5",
@@ -135,6 +136,7 @@ async def test_a_wait_tells_for_whom_how_long_and_over_what(client: Client, chai
         {
             "kind": "account",
             "address": data_json(TOKEN),
+            "contract": None,
             "slot": None,
             "variable": None,
             "for": {"position": 0, "hash": data_json(first.hash)},

@@ -101,9 +101,18 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
         "from": 0,
         "to": 2,
         "blocks": 2,
+        "busiest": 2,
         "transactions": 6,
+        "leftOut": 0,
+        "gasUsed": 6 * 21_000,
+        "executionUs": 200,
+        "threadUs": 735,
+        "serialUs": 600,
+        "serialTime": "estimated",
+        "speedup": 3.0,
         "attempts": 9,
         "conflicts": 3,
+        "waits": 1,
         "lostUs": 185,
     }
     assert first == {
@@ -221,6 +230,16 @@ async def test_where_nothing_went_wrong_there_is_nothing_to_say(client: Client, 
     await blocks.add([], [])
     told = await client.result("tandem_getHotspots", "earliest", "latest")
     assert (told["hotspots"], told["advice"], told["lostUs"]) == ([], [], 0)
+
+
+async def test_the_serial_time_is_measured_only_if_it_was_in_every_block(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], serial_us=50)
+    await blocks.add([], serial_us=70)
+    told = await client.result("tandem_getHotspots", "0x1", "0x2")
+    assert (told["serialUs"], told["serialTime"], told["speedup"]) == (120, "measured", 0.6)
+    await blocks.add([])
+    told = await client.result("tandem_getHotspots", "0x1", "0x3")
+    assert (told["serialUs"], told["serialTime"], told["speedup"]) == (300, "estimated", 1.0)
 
 
 async def test_the_hottest_comes_first_and_there_is_a_limit(client: Client, blocks: Blocks) -> None:

@@ -1,0 +1,159 @@
+"""What `tandem report` prints: how blocks were executed, what that cost, and what to change. Pure formatting.
+
+`block` is what tandem_getBlockExecution answers, `spots` what tandem_getHotspots does.
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from node.timeline import timeline
+
+SHOWN_CONFLICTS = 10
+SHOWN_HOTSPOTS = 10
+WIDTH = 100
+Told = Mapping[str, Any]
+
+
+def metrics(spots: Told, block: Told | None) -> dict[str, float | None]:
+    """The named numbers of a report; None where one has no meaning. With `block` the report is of that block alone."""
+    transactions, critical_us = spots["transactions"], None if block is None else block["criticalPathUs"]
+    return {
+        "speedup": spots["speedup"],
+        "transactions": transactions,
+        "left_out": spots["leftOut"],
+        "attempts": spots["attempts"],
+        "conflicts": spots["conflicts"],
+        "conflict_rate": round(spots["conflicts"] / transactions, 4) if transactions else None,
+        "waits": spots["waits"],
+        "lost_ms": spots["lostUs"] / 1000,
+        "gas": spots["gasUsed"],
+        "execution_ms": spots["executionUs"] / 1000,
+        "serial_ms": spots["serialUs"] / 1000,
+        "critical_path_ms": None if critical_us is None else critical_us / 1000,
+        "critical_path_share": _share(critical_us, spots["serialUs"]),
+    }
+
+
+def _share(part_us: int | None, whole_us: int) -> float | None:
+    return round(part_us / whole_us, 4) if part_us is not None and whole_us else None
+
+
+def lines_of(spots: Told, block: Told | None) -> Iterator[str]:
+    """The whole report; `block` is the one to draw, None where nothing ran."""
+    yield _head(spots)
+    if block is None:
+        yield "no transaction ran there"
+        return
+    yield _totals(spots)
+    yield from ("", _block_line(block), *_path_lines(block), "", *timeline(block))
+    yield from _conflict_lines(block)
+    yield from _hotspot_lines(spots)
+    yield from _advice_lines(spots)
+
+
+def _head(spots: Told) -> str:
+    first, last = spots["from"], spots["to"]
+    where = f"block {first}" if first == last else f"blocks {first} to {last}"
+    return f"{where}: {spots['transactions']} transactions, {spots['gasUsed']:,} gas"
+
+
+def _totals(spots: Told) -> str:
+    speedup = "" if spots["speedup"] is None else f": {spots['speedup']:.2f} times as fast"
+    return (
+        f"executed in {_ms(spots['executionUs'])}, serially {_ms(spots['serialUs'])} ({spots['serialTime']}){speedup}\n"
+        f"{spots['attempts']} runs, {spots['conflicts']} lost by conflicts, {spots['waits']} waits, "
+        f"{spots['leftOut']} left out; {_ms(spots['lostUs'])} lost"
+    )
+
+
+def _block_line(block: Told) -> str:
+    serial = "" if block["serialFrom"] is None else f", serial from transaction {block['serialFrom']}"
+    return (
+        f"block {block['number']}: strategy {block['strategy']}, {block['workers']} workers, "
+        f"{len(block['transactions'])} transactions in {_ms(block['executionUs'])}{serial}"
+    )
+
+
+def _path_lines(block: Told) -> Iterator[str]:
+    if block["criticalPath"]:
+        yield (
+            f"critical path: {len(block['criticalPath'])} transactions that each need the one before, "
+            f"{_ms(block['criticalPathUs'])}; no number of workers is faster"
+        )
+
+
+def _conflict_lines(block: Told) -> Iterator[str]:
+    rows = [
+        (transaction, run)
+        for transaction in block["transactions"]
+        for run in transaction["attempts"]
+        if run["conflict"] is not None
+    ]
+    if rows:
+        yield from ("", "conflicts in this block")
+        for transaction, run in rows[:SHOWN_CONFLICTS]:
+            yield from _conflict_line(transaction, run)
+        if len(rows) > SHOWN_CONFLICTS:
+            yield f"  and {len(rows) - SHOWN_CONFLICTS} more"
+
+
+def _conflict_line(transaction: Told, run: Told) -> Iterator[str]:
+    conflict = run["conflict"]
+    writer = conflict["writer"]
+    by = "before the first transaction" if writer is None else f"by transaction {writer['position']}"
+    yield (
+        f"  transaction {transaction['position']} ({called(transaction)}) on {run['worker']}: {key_of(conflict)} was "
+        f"{_shortened(conflict['read'])}, {by} {_shortened(conflict['found'])}{_doubt(conflict)}"
+    )
+
+
+def _doubt(conflict: Told) -> str:
+    return "" if conflict["dependency"] == "real" else "; an artefact of the strategy"
+
+
+def called(transaction: Told) -> str:
+    """Token.transfer, what is known of it."""
+    if transaction["to"] is None:
+        return "deployment"
+    contract = transaction["contract"] or _shortened(transaction["to"])
+    function = transaction["function"]
+    return f"{contract}.{function.partition('(')[0]}" if function else f"to {contract}"
+
+
+def key_of(key: Told) -> str:
+    """The variable by name, or what is known of it."""
+    if key["variable"] is not None:
+        return str(key["variable"])
+    where = key.get("contract") or _shortened(key["address"])
+    if key["slot"] is not None:
+        return f"slot {_shortened(hex(int(key['slot'], 16)))} of {where}"
+    words = {"balanceAtLeast": "balance", "emptiness": "existence", "account": "lock"}
+    return f"{words.get(key['kind'], key['kind'])} of {where}"
+
+
+def _shortened(value: str) -> str:
+    """A long hex value by its ends."""
+    return value if len(value) <= 20 else f"{value[:10]}…{value[-6:]}"
+
+
+def _hotspot_lines(spots: Told) -> Iterator[str]:
+    found = spots["hotspots"]
+    if found:
+        yield from ("", "held up  conflicts  waits     lost  dependency  by")
+        for spot in found[:SHOWN_HOTSPOTS]:
+            yield (
+                f"{spot['transactions']:>7}{spot['conflicts']:>11}{spot['waits']:>7}{_ms(spot['lostUs']):>11}"
+                f"  {spot['dependency']:<10}{key_of(spot)}"
+            )
+        if len(found) > SHOWN_HOTSPOTS:
+            yield f"and {len(found) - SHOWN_HOTSPOTS} more"
+
+
+def _advice_lines(spots: Told) -> Iterator[str]:
+    for words in spots["advice"]:
+        yield from ("", *textwrap.wrap(words, WIDTH, initial_indent="- ", subsequent_indent="  "))
+
+
+def _ms(microseconds: int) -> str:
+    return f"{microseconds / 1000:.1f} ms"
