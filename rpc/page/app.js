@@ -96,6 +96,10 @@ async function showNewest() {
 async function openBlock(number, hash) {
   try {
     const record = await connection.call("tandem_getBlockExecution", hex(number));
+    if (record === null) {
+      panel.showProblem(`Block ${number}`, "This chain has no such block, or nothing ran in it.");
+      return;
+    }
     if (hash === null && followed && number < panel.number) return;
     panel.show(record);
     if (hash) panel.selectHash(hash);
@@ -114,6 +118,7 @@ async function showHotspots() {
     );
   } catch (error) {
     if (error instanceof Disconnected) throw error;
+    byId("no-hotspots").hidden = true;
     setText(byId("hot-range"), error.message);
   }
 }

@@ -2,6 +2,7 @@
 
 import { Timeline } from "./timeline.js";
 import { Transactions } from "./transactions.js";
+import { EXECUTION } from "./timeline_layout.js";
 import { transactionInWords } from "./words.js";
 import { count, counted, duration, times } from "./format.js";
 import { byId, html, setText } from "./dom.js";
@@ -97,16 +98,27 @@ function facts(record) {
   const included = transactions.length - (leftOut ?? 0);
   return [
     fact("transactions", count(included), leftOut ? `${count(leftOut)} left out` : `gas ${count(gasOf(transactions))}`),
-    fact("strategy", strategy, `${counted(workers, "worker")}`),
+    fact("strategy", strategy, workersOf(transactions, workers)),
     fact("execution", duration(executionUs), serialUs ? `serial ${duration(serialUs)}, ${serialTime}` : ""),
     fact("speed-up", speedup ? times(speedup) : "–", speedup ? serialTime : "not known", speedup >= 1.05 ? "good" : ""),
     fact(
       "critical path",
       criticalPathUs ? duration(criticalPathUs) : "–",
-      criticalPath?.length ? counted(criticalPath.length, "transaction") : "no dependencies",
+      criticalPath === null
+        ? "not known"
+        : criticalPath.length
+          ? counted(criticalPath.length, "transaction")
+          : "no dependencies",
     ),
     fact("conflicts", count(conflicts), counted(attempts, "attempt"), conflicts ? "bad" : ""),
   ];
+}
+
+/** How many workers there were and, where some had nothing to run, how many took part. */
+function workersOf(transactions, workers) {
+  const names = transactions.flatMap(({ attempts }) => attempts.map(({ worker }) => worker));
+  const active = new Set(names.filter((name) => name !== EXECUTION)).size;
+  return active < workers ? `${active} of ${counted(workers, "worker")} took part` : counted(workers, "worker");
 }
 
 const gasOf = (transactions) => transactions.reduce((sum, { gasUsed }) => sum + (gasUsed ?? 0), 0);

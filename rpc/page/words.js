@@ -3,7 +3,16 @@
 import { count, duration, shortened, word } from "./format.js";
 import { html } from "./dom.js";
 
-const RESULTS = { accepted: "accepted", conflict: "lost by a conflict" };
+const RESULTS = {
+  accepted: "accepted",
+  conflict: "lost by a conflict",
+  aborted: "thrown away before its turn came",
+  notIncludable: "not includable when its turn came",
+  parentHashPending: "asked for the parent's hash before it was known",
+  engineFailed: "the engine failed",
+  workerLost: "the worker was lost",
+  timedOut: "took too long",
+};
 const KINDS = {
   nonce: "nonce",
   balance: "balance",

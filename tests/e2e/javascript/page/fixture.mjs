@@ -55,7 +55,7 @@ export function execution(name) {
         name,
         waits: [wait],
       }),
-      transaction(3, [attempt("worker-1", 710, 1300, "worker lost"), attempt("execution", 2210, 2500)], { name: null }),
+      transaction(3, [attempt("worker-1", 710, 1300, "workerLost"), attempt("execution", 2210, 2500)], { name: null }),
       transaction(4, [], { name, leftOut: `nonce too low in ${name}` }),
     ],
   };
