@@ -16,10 +16,13 @@ export function drawHotspots({ from, to, blocks, transactions, lostUs, hotspots,
       ? `blocks ${count(from)} to ${count(to)}, ${counted(transactions, "transaction")}, ${duration(lostUs)} lost`
       : "",
   );
-  byId("advice").replaceChildren(...advice.map((sentence) => html("li", {}, html("bdi", {}, sentence))));
+  byId("advice").replaceChildren(...advice.map((sentence) => html("li", {}, html("bdi", {}, withCode(sentence)))));
   byId("hotspots").replaceChildren(...hotspots.slice(0, SHOWN).map((one) => item(one, most)));
   byId("no-hotspots").hidden = hotspots.length > 0;
 }
+
+/** A sentence whose parts between backticks are code. */
+const withCode = (sentence) => sentence.split("`").map((part, index) => (index % 2 ? html("code", {}, part) : part));
 
 function item(hotspot, most) {
   const { address, conflicts, waits, lostUs, functions, dependency } = hotspot;

@@ -8,13 +8,18 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
+from eth_utils import keccak
 
+from tests.contracts import artifact
+from tests.e2e.accounts import receipts_of
 from tests.e2e.chain_process import chain
+from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.npm_packages import HERE, NpmPackages
 from tests.e2e.running_node import Node
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SCRIPT = HERE / "javascript" / "page" / "scenarios.mjs"
+INCREMENT = "0x" + keccak(text="increment()")[:4].hex()
 Scenario: TypeAlias = Callable[..., dict[str, Any]]
 
 
@@ -53,6 +58,7 @@ def test_blocks_of_a_chain_pass_through_the_pipeline_and_are_found_by_hash(scena
     *spent, whole = [int("".join(filter(str.isdigit, text))) for text in after["states"]]
     assert sum(spent) == whole, "the times in each state add up to the whole way"
     assert seen["found"]["address"] == f"#block/{number}/{seen['hash']}"
+    assert "accepted" in seen["found"]["explanation"]
     assert seen["unknown"] == "Neither a transaction nor a block of this chain has this hash."
     assert seen["validators"] == "4 of 4 up"
 
@@ -76,6 +82,38 @@ def test_a_conflict_is_drawn_and_told_with_its_key_values_and_writer(scenario: S
     assert hot.startswith("Token.totalSupply")
     assert "1.30 ms" in hot
     assert seen["advice"] == ["4 of 5 transfers waited for Token.totalSupply."]
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_a_conflict_on_a_real_chain_is_shown_under_whatever_name_the_contract_has(scenario: Scenario) -> None:
+    with chain() as running, contextlib.closing(running.rpc()) as rpc:
+        number = block_of_conflicts(rpc, MARKUP)
+        execution = rpc.call("tandem_getBlockExecution", hex(number))
+        seen = scenario("shows_a_block", running.url, str(number))
+    assert nothing_went_wrong(seen), seen
+    assert execution["conflicts"] > 0, "it was made for that"
+    assert seen["counts"] == {"attempts": execution["attempts"], "conflicts": execution["conflicts"]}
+    assert f"read {MARKUP}.value = " in seen["explanation"]
+    assert "a real dependency" in seen["explanation"]
+    assert seen["hot"][0].startswith(f"{MARKUP}.value")
+    assert f"{MARKUP}.value" in seen["advice"]
+
+
+def block_of_conflicts(rpc: JsonRpc, name: str) -> int:
+    """The number of a block in which ten accounts each increment one counter, which is registered under `name`."""
+    counter, accounts = artifact("Counter"), rpc.call("eth_accounts")
+    creation = {"from": accounts[0], "data": "0x" + counter.bytecode.hex(), "gas": hex(10**6)}
+    [created] = receipts_of(rpc, [rpc.call("eth_sendTransaction", creation)])
+    described = {"name": name, "abi": counter.abi, "storageLayout": counter.storage_layout}
+    rpc.call("tandem_registerContract", created["contractAddress"], described)
+    rpc.call("tandem_partition", [[0, 1], [2, 3]])  # so that all of them wait for one block
+    calls = [{"from": one, "to": created["contractAddress"], "data": INCREMENT, "gas": hex(10**5)} for one in accounts]
+    hashes = rpc.batch("eth_sendTransaction", [[call] for call in calls])
+    rpc.call("tandem_heal")
+    numbers = [int(receipt["blockNumber"], 16) for receipt in receipts_of(rpc, hashes)]
+    return max(set(numbers), key=numbers.count)
 
 
 def test_markup_in_names_and_reasons_is_shown_as_text(scenario: Scenario, node: Node) -> None:

@@ -29,7 +29,7 @@ const stated = (name) => ({
 
 /** On a chain without a transaction, then with some. */
 async function follows(url) {
-  return look(url, { answers: stated("Token") }, async (page) => {
+  return look(url, {}, async (page) => {
     const before = { head: await text(page, "#head"), hint: await text(page, "#no-blocks") };
     const { number, hash } = await transfer(url);
     await verified(page, number).waitFor();
@@ -39,8 +39,8 @@ async function follows(url) {
     const after = { head: await text(page, "#head"), states, opened: await text(page, "#block-title") };
     await page.fill("#search", hash);
     await page.press("#search", "Enter");
-    await page.waitForURL(/#block/);
-    const found = { address: new URL(page.url()).hash };
+    await page.locator("#transactions tr.selected").waitFor();
+    const found = { address: new URL(page.url()).hash, explanation: await text(page, "#explanation") };
     await page.fill("#search", "0x" + "12".repeat(32));
     await page.press("#search", "Enter");
     await page.locator("#search-problem", { hasText: "hash" }).waitFor();
@@ -87,6 +87,22 @@ async function shows_conflicts(url) {
       hot: await texts(page, "#hotspots li"),
       advice: await texts(page, "#advice li"),
     };
+  });
+}
+
+/** A block of the chain with conflicts over one variable. */
+async function shows_a_block(url, number) {
+  return look(url, {}, async (page) => {
+    await page.goto(`${url}/#block/${number}`);
+    const lost = page.locator("#timeline .bar.conflict");
+    await lost.first().waitFor();
+    const drawn = (bars) => bars.evaluateAll((all) => all.reduce((sum, bar) => sum + bar.drawn.bars.length, 0));
+    const counts = { attempts: await drawn(page.locator("#timeline .bar")), conflicts: await drawn(lost) };
+    await page.selectOption("#kind", "conflicts");
+    await page.locator("#transactions tbody button").first().click();
+    await page.locator("#hotspots li").first().waitFor();
+    const hot = await texts(page, "#hotspots li");
+    return { counts, explanation: await text(page, "#explanation"), hot, advice: await text(page, "#advice") };
   });
 }
 
@@ -173,6 +189,7 @@ async function rests(url) {
 const SCENARIOS = {
   follows,
   shows_conflicts,
+  shows_a_block,
   shows_markup_as_text,
   survives_a_restart,
   has_two_themes,
