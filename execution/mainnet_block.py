@@ -13,7 +13,7 @@ from chain.forks import Fork
 from chain.headers import EMPTY_BLOOM
 from chain.json_fields import Fields, WrongField, data, word
 from chain.keccak import EMPTY_HASH
-from chain.mainnet import CHAIN_ID, mainnet_fork
+from chain.mainnet import CHAIN_ID, DAO_FORK, mainnet_fork
 from chain.messages.execution import BlockEnvironment
 from chain.system_contracts import SYSTEM_CONTRACTS
 from chain.transactions import (
@@ -41,6 +41,8 @@ def case_of(document: Any, codes: Mapping[str, str]) -> BlockCase:
     number, timestamp = BlockNumber(block.word("number")), block.word("timestamp")
     fork = mainnet_fork(number, timestamp)
     accounts = _accounts(fields.object("preState"), codes)
+    if number == DAO_FORK:
+        _move_the_dao(accounts)
     for contract in SYSTEM_CONTRACTS:
         if contract.since <= fork:  # a block that only the rules' own calls go through may not tell of it
             accounts.setdefault(contract.address, CaseAccount(1, Wei(0), contract.code, {}))
@@ -175,6 +177,19 @@ def _hashes(fields: Fields, block: Fields, number: BlockNumber) -> dict[BlockNum
         assert told is not None
         hashes[BlockNumber(int(name))] = Hash32(told.data(name, 32))
     return hashes
+
+
+def _move_the_dao(accounts: dict[Address, CaseAccount]) -> None:
+    """What block 1,920,000 did before its first transaction: the DAO's ether went to a contract that gives it back."""
+    from eth.vm.forks.homestead.headers import dao_drain_list, dao_refund_contract
+
+    refund = Address(bytes(dao_refund_contract))
+    for drained in (Address(bytes.fromhex(each.removeprefix("0x"))) for each in dao_drain_list):
+        if drained in accounts:
+            moved = accounts[drained].balance
+            before = accounts.get(refund, CaseAccount(0, Wei(0), b"", {}))
+            accounts[drained] = replace(accounts[drained], balance=Wei(0))
+            accounts[refund] = replace(before, balance=Wei(before.balance + moved))
 
 
 def _withdrawals(block: Fields) -> dict[Address, Wei]:

@@ -14,6 +14,7 @@ from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_opt
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
+from node.replay_command import replay
 from node.report_command import report
 from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
 
@@ -26,7 +27,7 @@ class _Group(CommandGroup):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "report", "consensus", "net", "validator", "init", "run", "completion"]
+        return ["up", "status", "report", "consensus", "net", "validator", "init", "run", "replay", "completion"]
 
 
 _CHAIN_OPTIONS = [
@@ -168,6 +169,7 @@ cli.add_command(consensus)
 cli.add_command(net)
 cli.add_command(report)
 cli.add_command(validator)
+cli.add_command(replay)
 
 
 @cli.command(short_help="Print the completion script for your shell.")
