@@ -205,8 +205,8 @@ async def test_a_transaction_that_ran_again_is_no_estimate_any_more() -> None:
 
 async def test_a_run_whose_money_is_gone_is_not_shown_to_those_after_it() -> None:
     spender = transaction(KEYS[0], 0, to=COUNTER, data=call("increment()"), gas=Gas(100_000))
-    broke = ((ADDRESSES[0], Account(balance=Wei(1))),)
-    after = at(1, task(2, increment(1), reset=False, accounts=broke, position=1))
+    broke = pack_values(NewValues({ADDRESSES[0]: Account(balance=Wei(1))}, {}))
+    after = at(1, task(2, increment(1), reset=False, values=broke, position=1))
     answers = await run_worker(task(1, spender), after)
     assert counts(answers) == [0, 0]
 
