@@ -162,9 +162,9 @@ class _Tracing:
         return TransactionTrace(tuple(reads), tuple(changes), accounts, slots, preimages, thread_us, gas_used)
 
     def _check_gas(self, gas_used: int) -> None:
-        if gas_used != self._task.expected.gas_used:
-            had = self._task.expected.gas_used
-            raise TraceDiffers(f"the block used {had} gas, but running it again uses {gas_used}")
+        expected = self._task.expected
+        if expected is not None and gas_used != expected.gas_used:
+            raise TraceDiffers(f"the block used {expected.gas_used} gas, but running it again uses {gas_used}")
 
     def _case(self) -> BlockCase:
         task = self._task

@@ -37,16 +37,20 @@ class HeldState:
         self._codes = NO_CODE | {self._accounts[address].code_hash: row.code for address, row in state.accounts.items()}
         self._hashes = state.block_hashes
 
-    async def request(self, message: Message) -> Message:
-        """The answer to HoldState, ReadState or ReadHashes. Raises NoSuchState."""
-        if isinstance(message, HoldState):
-            self.hold(message)
-            return Done()
+    def read(self, message: Message) -> Message:
+        """The answer to ReadState or ReadHashes. Raises NoSuchState."""
         if not isinstance(message, ReadState | ReadHashes) or message.version != self._version:
             raise NoSuchState(f"state {self._version} is held, which does not answer {message}")
         if isinstance(message, ReadHashes):
             return BlockHashes(tuple([self._hashes.get(number, ZERO_HASH) for number in message.numbers]))
-        return self._read(message)
+        return self._values(message)
+
+    async def request(self, message: Message) -> Message:
+        """The answer to HoldState and to what `read` answers. Raises NoSuchState."""
+        if isinstance(message, HoldState):
+            self.hold(message)
+            return Done()
+        return self.read(message)
 
     async def answer(self, message: Message, peer: Peer) -> Message:
         return await self.request(message)
@@ -57,7 +61,7 @@ class HeldState:
     def left(self, peer: Peer) -> None:
         """Nothing is kept for those who read."""
 
-    def _read(self, read: ReadState) -> StateValues:
+    def _values(self, read: ReadState) -> StateValues:
         unknown = [code_hash for code_hash in read.codes if code_hash not in self._codes]
         if unknown:
             raise NoSuchState(f"the code with hash 0x{unknown[0].hex()} is not part of the state")

@@ -1,12 +1,14 @@
 """Block cases in files: blocks of mainnet with the state that they read, or cases that Tandem wrote."""
 
 import gzip
-import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from chain.block_case import BlockCase
 from chain.block_case_json import FORMAT, BlockCaseError, case_from_json
@@ -98,8 +100,8 @@ def _json(path: Path) -> Any:
     """Raises BadCaseFile."""
     try:
         data = path.read_bytes()
-        return json.loads(gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data)
+        return orjson.loads(gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data)
     except OSError as error:
         raise BadCaseFile(path, error.strerror or error) from None
-    except (EOFError, ValueError, RecursionError) as error:
+    except (EOFError, ValueError, zlib.error) as error:
         raise BadCaseFile(path, f"not JSON: {error}") from None

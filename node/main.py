@@ -11,6 +11,7 @@ from chain.forks import CHAIN_FORKS
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from execution.strategies import STRATEGIES
 from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_option, for_running_chain, option
+from node.compare_command import compare_command
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
@@ -27,7 +28,10 @@ class _Group(CommandGroup):
     """Commands in the order people need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return ["up", "status", "report", "consensus", "net", "validator", "init", "run", "replay", "completion"]
+        return [
+            *("up", "status", "report", "compare", "consensus", "net", "validator"),
+            *("init", "run", "replay", "completion"),
+        ]
 
 
 _CHAIN_OPTIONS = [
@@ -166,6 +170,7 @@ def status(url: str, as_json: bool) -> None:
 
 
 cli.add_command(consensus)
+cli.add_command(compare_command)
 cli.add_command(net)
 cli.add_command(report)
 cli.add_command(validator)

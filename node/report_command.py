@@ -8,7 +8,7 @@ from node.command_options import for_running_chain
 from node.errors import BadSetting
 from node.gate import METRICS, Condition, GateFailed, condition, failures
 from node.report import lines_of, metrics
-from node.running_chain import ask
+from node.running_chain import TAGS, ask, block_reference
 
 NEWEST_BLOCKS = 256
 """So many blocks the chain looks through at once."""
@@ -16,7 +16,6 @@ TIMEOUT_S = 60.0
 GATE_HELP = "\b\nA CONDITION compares, by < <= > >= == or !=, a number with one of\n" + "\n".join(
     f"  {name:<21}{meaning}" for name, meaning in METRICS.items()
 )
-TAGS = ("latest", "safe", "finalized", "earliest")
 
 
 @click.command(short_help="Show how blocks were executed, and what held them up.", epilog=GATE_HELP)
@@ -60,27 +59,13 @@ def _blocks(url: str, block: str | None, span: str | None) -> tuple[str, str]:
     if block is not None and span is not None:
         raise BadSetting("give --block or --range, not both")
     if block is not None:
-        one = _reference(block)
+        one = block_reference(block)
         return one, one
     first, dots, last = (span or "..").partition("..")
     if not dots:
         raise BadSetting(f"--range {span!r} is no range of blocks: write one like 10..20, 10.. or ..20")
-    end = _reference(last) if last else "latest"
+    end = block_reference(last) if last else "latest"
     if first:
-        return _reference(first), end
+        return block_reference(first), end
     newest = int(ask(url, "eth_blockNumber"), 16) if end in TAGS else int(end, 16)
     return hex(max(0, newest - NEWEST_BLOCKS + 1)), end
-
-
-def _reference(typed: str) -> str:
-    """A block as JSON-RPC takes it. Raises BadSetting."""
-    text = typed.strip()
-    if text in TAGS:
-        return text
-    try:
-        number = int(text, 16 if text.startswith("0x") else 10)
-    except ValueError:
-        number = -1
-    if not 0 <= number < 2**63:
-        raise BadSetting(f"{typed!r} is no block: give its number or {', '.join(TAGS)}")
-    return hex(number)

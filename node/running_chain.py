@@ -6,9 +6,11 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from node.errors import NodeError
+from node.errors import BadSetting, NodeError
 
 TIMEOUT_S = 5.0
+TAGS = ("latest", "safe", "finalized", "earliest")
+"""Blocks by their stage of life, as JSON-RPC takes them."""
 
 
 class NoChain(NodeError):
@@ -59,3 +61,17 @@ def address_in(url: str) -> SplitResult:
     if not usable:
         raise NoChain(url, "not an http:// address")
     return parts
+
+
+def block_reference(typed: str) -> str:
+    """A block as JSON-RPC takes it. Raises BadSetting."""
+    text = typed.strip()
+    if text in TAGS:
+        return text
+    try:
+        number = int(text, 16 if text.startswith("0x") else 10)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise BadSetting(f"{typed!r} is no block: give its number or {', '.join(TAGS)}")
+    return hex(number)

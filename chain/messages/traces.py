@@ -47,7 +47,8 @@ class TransactionTrace:
 class TraceBlock:
     """rpc → reader: run the block again on the state at `base`, the version before it. Answer: BlockTrace, TraceFailed.
 
-    Calls are run between two of its transactions. It is given up after `time_limit_ms`.
+    Calls are run between two of its transactions. It is given up after `time_limit_ms`, and nothing is told of a run
+    that comes to other gas than is expected.
     """
 
     trace_id: int
@@ -56,7 +57,7 @@ class TraceBlock:
     parent_hash: Hash32
     parent_beacon_root: Hash32
     transactions: tuple[CaseTransaction, ...]
-    expected: ExpectedBlock
+    expected: ExpectedBlock | None
     time_limit_ms: int
 
 

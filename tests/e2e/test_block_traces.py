@@ -1,5 +1,6 @@
 """A stored block run again on a running chain: its access list, its case and its critical path."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from eth_typing import ChecksumAddress
 from web3 import Web3
 
 from chain.block_case_json import case_from_json
+from tests.e2e.command_line import tandem
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.running_node import Node
 from tests.e2e.web3_contracts import deploy, mined
@@ -90,3 +92,16 @@ def test_genesis_and_blocks_that_are_not_there_have_no_trace(rpc: JsonRpc) -> No
     with pytest.raises(RpcError, match="block 0 is genesis"):
         rpc.call("tandem_getBlockAccessList", "0x0")
     assert rpc.call("tandem_getBlockCase", "0xffffff") is None
+
+
+def test_a_stored_block_is_compared_beside_the_running_chain(rpc: JsonRpc, node: Node, block: Block) -> None:
+    options = ("--url", node.http_url, "--strategies", "optimistic,dag", "--repeats", "1", "--json")
+    run = tandem("compare", "--block", str(int(block["number"], 16)), *options)
+    assert (run.returncode, run.stderr) == (0, "")
+    told = json.loads(run.stdout)
+    assert [row["strategy"] for row in told["strategies"]] == ["serial", "optimistic", "dag"]
+    assert (told["same"], told["gasUsed"]) == (True, int(block["gasUsed"], 16))
+    assert told["criticalPath"] == list(range(len(block["transactions"])))
+    missing = tandem("compare", "--block", "999999", "--url", node.http_url)
+    newest = int(rpc.call("eth_blockNumber"), 16)
+    assert missing.stderr == f"tandem: there is no block 999999: the newest is {newest}\n"
