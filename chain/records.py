@@ -133,9 +133,9 @@ class BlockRecord:
     """One block's record, its transactions in the order of the proposal.
 
     `serial_from` is the position from which a strategy gave up and ran the rest serially, -1 if it did not.
-    `execution_us` is the time from the first system call to the last, and `serial_us` the same of the serial run that
-    --check-serial makes, 0 without it. `senders` are the accounts whose state after the block its result tells: with
-    them the result can be made again.
+    `execution_us` is the time from the first system call to the last, and `serial_us` how long serial execution takes
+    by the run that --check-serial makes, 0 without it. `senders` are the accounts whose state after the block its
+    result tells: with them the result can be made again.
     """
 
     proposal: Hash32

@@ -81,7 +81,10 @@ class Turn:
 
 
 class BlockRun:
-    """The run of one block on its own merged state."""
+    """The run of one block on its own merged state.
+
+    `reading_us` is how long it has waited for values that storage had to be asked for.
+    """
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class BlockRun:
         self.blob_gas_used = 0
         self.serial_from = -1
         self.execution_us = 0
+        self.reading_us = 0
         self.parent_hash_slot: Slot | None = None
         self.requests_hash: Hash32 | None = None
         self._parent_beacon_root = parent_beacon_root
@@ -222,7 +226,7 @@ class BlockRun:
                 self.merged.merge(index, writes, beneficiary, fee)
                 break
             except Missing as missing:
-                await self._missing.fetch(missing.keys)
+                await self._fetch(missing.keys)
         if self._changes is not None:
             self._changes.append(writes, beneficiary if fee else None)
 
@@ -232,9 +236,14 @@ class BlockRun:
             try:
                 return run()
             except Missing as missing:
-                await self._missing.fetch(missing.keys)
+                await self._fetch(missing.keys)
             except ParentHashPending:
                 await self._missing.parent_applied()
+
+    async def _fetch(self, keys: MissingKeys) -> None:
+        started_us = self.elapsed_us()
+        await self._missing.fetch(keys)
+        self.reading_us += self.elapsed_us() - started_us
 
 
 class Strategy(Protocol):

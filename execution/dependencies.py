@@ -3,6 +3,7 @@
 Worked out after the block, and only for blocks where something failed or waited.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from chain.accounts import Account
@@ -25,6 +26,8 @@ class Dependencies:
         self._accounts: dict[tuple[AccessKind, Address], int] = {}
         self._slots: dict[Slot, int] = {}
         self._cleared: dict[Address, int] = {}
+        self._account_changes: Counter[tuple[AccessKind, Address]] = Counter()
+        self._slot_changes: Counter[Slot] = Counter()
         for index, turn in enumerate(turns):
             if turn.outcome is not None:
                 self._note(index, turn, beneficiary)
@@ -33,26 +36,43 @@ class Dependencies:
         """Whether the transaction really depended on this key, or on any of the account's where `kind` is ACCOUNT."""
         reads = self._reads(index)
         if kind == AccessKind.ACCOUNT:
-            real = self._depends_on_account(index, reads, address)
+            real = self.shared_key(index, address) is not None
         elif kind == AccessKind.SLOT:
             real = (address, slot) in reads.slots and self._slot_changed(index, (address, slot))
         else:
             real = self._depends_on_field(index, reads, kind, address)
         return Dependency.REAL if real else Dependency.ARTEFACT
 
+    def shared_key(self, index: int, address: Address) -> tuple[AccessKind, int] | None:
+        """The key of the account (kind, slot) that the transaction really depended on; of several the one that was
+        changed most often, and None if there is none."""
+        reads = self._reads(index)
+        shared = [
+            (self._slot_changes[key], AccessKind.SLOT, key[1])
+            for key in reads.slots
+            if key[0] == address and self._slot_changed(index, key)
+        ]
+        shared += [
+            (self._account_changes[kind, address], kind, 0)
+            for kind in FIELDS
+            if self._depends_on_field(index, reads, kind, address)
+        ]
+        return max(shared)[1:] if shared else None
+
     def _note(self, index: int, turn: Turn, beneficiary: Address) -> None:
         assert turn.outcome is not None
         writes = turn.outcome.writes
-        for address in writes.nonces:
-            self._accounts.setdefault((AccessKind.NONCE, address), index)
-        for address in writes.codes:
-            self._accounts.setdefault((AccessKind.CODE, address), index)
-        for address in writes.balances:
-            self._accounts.setdefault((AccessKind.BALANCE, address), index)
+        changed = [(AccessKind.NONCE, address) for address in writes.nonces]
+        changed += [(AccessKind.CODE, address) for address in writes.codes]
+        changed += [(AccessKind.BALANCE, address) for address in writes.balances]
         if turn.outcome.fee:
-            self._accounts.setdefault((AccessKind.BALANCE, beneficiary), index)
+            changed.append((AccessKind.BALANCE, beneficiary))
+        for field in changed:
+            self._accounts.setdefault(field, index)
+        self._account_changes.update(changed)
         for key in writes.slots:
             self._slots.setdefault(key, index)
+        self._slot_changes.update(writes.slots.keys())
         for address in writes.cleared:
             self._cleared.setdefault(address, index)
 
@@ -68,11 +88,6 @@ class Dependencies:
         if not turn.outcome.reads.nonces:
             return reads_of_transfer(transaction, sender)
         return turn.outcome.reads
-
-    def _depends_on_account(self, index: int, reads: Reads, address: Address) -> bool:
-        return any(self._depends_on_field(index, reads, kind, address) for kind in FIELDS) or any(
-            self._slot_changed(index, key) for key in reads.slots if key[0] == address
-        )
 
     def _depends_on_field(self, index: int, reads: Reads, kind: AccessKind, address: Address) -> bool:
         """Two reads are predicates: what matters of them is whether earlier transactions made the difference."""

@@ -139,14 +139,17 @@ class BlockProcessor:
         return await self._with_values(run.merged.changes)
 
     async def _check(self, run: BlockRun, changes: Sequence[AccountChange], cases: Path) -> int:
-        """The time that the serial run took, in microseconds. Raises SerialMismatch."""
+        """How long serial execution takes, in microseconds. Raises SerialMismatch.
+
+        The serial run finds everything read already, so what the block's own run waited for storage is added.
+        """
         serial, serial_changes = await self._run_serially(run, self._known)
         differences = differences_between(run, changes, serial, serial_changes)
         if differences:
             mismatch = mismatch_of(self._strategy.name, len(self._pool.workers), run, serial, differences)
             case = await self._case(run, [*run.turns, *serial.turns], mismatch)
             raise SerialMismatch(case.environment.number, differences, save_case(cases, case))
-        return serial.execution_us
+        return serial.execution_us + run.reading_us
 
     async def _run_serially(self, run: BlockRun, before: StateBefore) -> tuple[BlockRun, tuple[AccountChange, ...]]:
         serial = BlockRun(run.environment, [turn.signed for turn in run.turns], MergedState(before), self._engine, self)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from chain.messages.mempool import SenderState
 from chain.records import (
+    AccessKind,
     AttemptRecord,
     BlockRecord,
     Conflict,
@@ -14,7 +15,7 @@ from chain.records import (
     WaitRecord,
 )
 from chain.types import Gas, Hash32
-from execution.attempts import Ran, StaleRead
+from execution.attempts import Ran, StaleRead, Waited
 from execution.block_run import BlockRun, Turn
 from execution.dependencies import Dependencies
 
@@ -72,12 +73,15 @@ def _conflict(index: int, stale: Sequence[StaleRead], dependencies: Dependencies
 
 
 def _wait_records(index: int, turn: Turn, dependencies: Dependencies) -> tuple[WaitRecord, ...]:
-    return tuple(
-        [
-            WaitRecord(*waited, dependency=dependencies.of(index, waited.kind, waited.address, waited.slot))
-            for waited in turn.waits
-        ]
-    )
+    return tuple([_wait_record(index, waited, dependencies) for waited in turn.waits])
+
+
+def _wait_record(index: int, waited: Waited, dependencies: Dependencies) -> WaitRecord:
+    """Where a whole account was waited for, and a key of it was really shared, it is the key that is on record."""
+    kind, address, slot, writer, waited_us = waited
+    if kind == AccessKind.ACCOUNT:
+        kind, slot = dependencies.shared_key(index, address) or (kind, slot)
+    return WaitRecord(kind, address, slot, writer, waited_us, dependencies.of(index, kind, address, slot))
 
 
 def _left_out_record(turn: Turn) -> LeftOutRecord:

@@ -19,7 +19,7 @@ from execution.known import KnownState
 from execution.outcome import Outcome, ParentHashPending
 from execution.reader import BlockingReads
 from execution.speculative_view import EstimateRead, SpeculativeView
-from execution.task_messages import pack_outcome, unpack_outcome, unpack_values
+from execution.task_messages import pack_outcome, unpack_outcome
 
 log = logging.getLogger("tandem.worker")
 
@@ -58,10 +58,10 @@ class Speculator:
             self._known = KnownState()
         known = self._known
         known.shrink()
-        new = unpack_values(task.values)
-        for code in new.codes:
+        for code in task.codes:
             known.learn_code(keccak256(code), code)
-        known.change(task.position, new.accounts, new.slots, new.cleared)
+        slots = {(address, slot): value for address, slot, value in task.slots}
+        known.change(task.position, dict(task.accounts), slots, task.cleared)
         known.settle(task.settled)
         known.set_promises(task.promises)
         known.applied = task.applied

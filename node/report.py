@@ -76,7 +76,7 @@ def _block_line(block: Told) -> str:
 
 
 def _path_lines(block: Told) -> Iterator[str]:
-    if block["criticalPath"]:
+    if block["criticalPath"] and len(block["criticalPath"]) > 1:
         yield (
             f"critical path: {len(block['criticalPath'])} transactions that each need the one before, "
             f"{_ms(block['criticalPathUs'])}; no number of workers is faster"

@@ -4,7 +4,6 @@ Each piece says what was seen and no more: what is not in the records is not gue
 """
 
 from collections.abc import Sequence
-from math import gcd
 
 from chain.records import AccessKind, Dependency
 from rpc.hotspots import Function, Hotspot, Tally, senders
@@ -98,24 +97,25 @@ def _of_artefact(spot: Hotspot) -> str:
 
 
 def _of_slot(spot: Hotspot, names: Names) -> str:
-    if len(spot.writers) * FEW_WRITERS <= len(spot.losers):
+    if _few_change_it(spot):
         writers = sorted({_calls([(each.to, each.selector)], names) for each in spot.writers.values()})
         return (
             f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
             "changes in one transaction, or read a copy that is brought up to date less often."
-        )
-    step = _counted_by(spot)
-    if step is not None:
-        return (
-            f"each changes it by {step}. If it hands out numbers, derive them from the sender and a counter of its "
-            "own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
         )
     if _is_entry(spot, names):
         return (
             "it is one entry of a mapping that they all change. If many pay one account, let it receive on "
             "several, or book what is due under each sender and let the owner collect it (pull payments)."
         )
-    if _goes_one_way(spot):
+    changes = spot.changes
+    if len(changes) == 1 and changes.total() > 1:
+        (step,) = changes
+        return (
+            f"each changes it by {step}. If it hands out numbers, derive them from the sender and a counter of its "
+            "own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
+        )
+    if len(changes) > 1 and (min(changes) > 0 or max(changes) < 0):
         return (
             "each adds its share to one number. Keep it in several slots, one for each group of senders (uint256[16], "
             "chosen by the sender's address), and add them up where it is read, or leave the sum to events."
@@ -126,17 +126,10 @@ def _of_slot(spot: Hotspot, names: Names) -> str:
     )
 
 
-def _goes_one_way(spot: Hotspot) -> bool:
-    return bool(spot.steps) and (min(spot.steps) > 0 or max(spot.steps) < 0)
-
-
-def _counted_by(spot: Hotspot) -> int | None:
-    """By how much each transaction changes the number, if it is the same for all: several may lie between two reads."""
-    if not _goes_one_way(spot):
-        return None
-    step = gcd(*spot.steps)
-    most = max(map(abs, spot.steps)) // step
-    return (step if max(spot.steps) > 0 else -step) if most <= len(spot.losers) + len(spot.writers) else None
+def _few_change_it(spot: Hotspot) -> bool:
+    if spot.changes or spot.only_read:
+        return spot.changes.total() * FEW_WRITERS <= spot.only_read
+    return len(spot.writers) * FEW_WRITERS <= len(spot.losers)
 
 
 def _is_entry(spot: Hotspot, names: Names) -> bool:
@@ -161,5 +154,5 @@ def _nothing_was_sent(tally: Tally) -> str:
         return "The strategy is serial: every transaction runs in the execution process, one after the other."
     return (
         "No transaction was sent to a worker: plain transfers never are, and a block with little other work runs in "
-        "the execution process at once. Fuller blocks, as `--block-time 500ms` makes them, give workers work."
+        "the execution process at once. Blocks get fuller when more is sent at once."
     )

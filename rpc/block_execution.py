@@ -57,14 +57,31 @@ class BlockExecution:
         return sum(each.record.attempts[-1].thread_us for each in self.transactions if each.record.attempts)
 
     @property
+    def is_serial(self) -> bool:
+        """Whether no worker took part: the block was executed serially."""
+        return not any(run.worker for each in self.transactions for run in each.record.attempts)
+
+    @property
     def is_measured(self) -> bool:
-        """Whether the block was also run serially, by --check-serial."""
-        return self.record.serial_us > 0
+        """Whether it is known how long serial execution takes: by --check-serial, or because the block had it."""
+        return self.is_serial or self.record.serial_us > 0
 
     @property
     def serial_us(self) -> int:
         """What serial execution takes: measured, or else estimated as the thread time of the runs that counted."""
+        if self.is_serial:
+            return self.record.execution_us
         return self.record.serial_us or self.counted_us
+
+    @property
+    def speedup(self) -> float | None:
+        """None for a block that nothing ran in."""
+        return speedup_of(self.serial_us, self.record.execution_us) if self.attempts else None
+
+
+def speedup_of(serial_us: int, execution_us: int) -> float | None:
+    """How many times as fast as serial execution; None where that took no time."""
+    return round(serial_us / execution_us, 3) if execution_us else None
 
 
 def block_execution(block: StoredBlock, record: BlockRecord) -> BlockExecution:

@@ -85,7 +85,7 @@ def block_execution_json(execution: BlockExecution, explanation: Explanation) ->
         "threadUs": execution.thread_us,
         "serialUs": execution.serial_us,
         "serialTime": SERIAL_TIMES[execution.is_measured],
-        "speedup": speedup_json(execution.serial_us, record.execution_us),
+        "speedup": execution.speedup,
         "criticalPathUs": explanation.critical_path_us,
         "criticalPath": _positions(execution, explanation.critical_path),
         "attempts": execution.attempts,
@@ -94,11 +94,6 @@ def block_execution_json(execution: BlockExecution, explanation: Explanation) ->
         "leftOut": execution.left_out,
         "transactions": [transaction_json(execution, each, explanation.names) for each in execution.transactions],
     }
-
-
-def speedup_json(serial_us: int, execution_us: int) -> float | None:
-    """None where nothing ran."""
-    return round(serial_us / execution_us, 3) if serial_us and execution_us else None
 
 
 def transaction_json(execution: BlockExecution, transaction: ProposedTransaction, names: Names) -> JsonObject:

@@ -1,24 +1,27 @@
 """tandem_getHotspots: what transactions of a range of blocks conflicted over and waited for, and advice."""
 
+import logging
 from collections.abc import Sequence
 
 from chain.records import AccessKind
 from chain.types import BlockNumber
 from rpc.advice import advice
+from rpc.block_execution import speedup_of
 from rpc.blocks import NumberOrTag
-from rpc.errors import InvalidParams, LimitExceeded
-from rpc.executions import DEPENDENCIES, KINDS, SERIAL_TIMES, execution_of, speedup_json
-from rpc.explanations import explanation_of
+from rpc.errors import InvalidParams, LimitExceeded, ServerError
+from rpc.executions import DEPENDENCIES, KINDS, SERIAL_TIMES, execution_of
 from rpc.hotspots import Hotspot, Tally
 from rpc.methods import Node, method
 from rpc.naming.names import Names
 from rpc.params import block_number
 from rpc.render import JsonObject, address_json, data_json, word_json
 
+log = logging.getLogger("tandem.rpc")
+
 MAX_BLOCKS = 256
 MAX_HOTSPOTS = 50
-MAX_EXPLAINED = 8
-"""So many blocks are run again for what they hash: it gives the names of slots, in all blocks."""
+MAX_TRACED = 8
+"""So many blocks are run again to look into them."""
 
 
 @method("tandem_getHotspots", block_number, block_number)
@@ -31,6 +34,7 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         if execution is not None:
             tally.add(execution)
     spots = tally.hottest(MAX_HOTSPOTS)
+    await _look_into(node, spots)
     names = await _names(node, BlockNumber(end), spots)
     return {
         "from": begin,
@@ -44,7 +48,7 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         "threadUs": tally.thread_us,
         "serialUs": tally.serial_us,
         "serialTime": SERIAL_TIMES[tally.is_measured],
-        "speedup": speedup_json(tally.serial_us, tally.execution_us),
+        "speedup": speedup_of(tally.serial_us, tally.execution_us),
         "attempts": tally.attempts,
         "conflicts": tally.conflicts,
         "waits": tally.waits,
@@ -66,12 +70,21 @@ def _range(node: Node, first: NumberOrTag, last: NumberOrTag) -> tuple[BlockNumb
     return begin, end
 
 
+async def _look_into(node: Node, spots: Sequence[Hotspot]) -> None:
+    """Trace the newest blocks of the hottest: that tells how slots are used and, because of the hashes, their names."""
+    for number in list(dict.fromkeys(spot.newest for spot in spots))[:MAX_TRACED]:
+        try:
+            trace = await node.traces.of(await node.chain.existing_block(number))
+        except ServerError as reason:
+            log.warning("hotspots are told without a look into block %d: %s", number, reason)
+            continue
+        for spot in spots:
+            if spot.newest == number and spot.kind == AccessKind.SLOT:
+                spot.look_into(trace)
+
+
 async def _names(node: Node, end: BlockNumber, spots: Sequence[Hotspot]) -> Names:
     """Names as of the end of the range."""
-    for number in list(dict.fromkeys(spot.newest for spot in spots))[:MAX_EXPLAINED]:
-        execution = await execution_of(node, await node.chain.existing_block(number))
-        if execution is not None:
-            await explanation_of(node, execution)
     called = {to for spot in spots for to, _ in spot.functions if to is not None}
     return await node.naming.names(await node.chain.version(end), called | {spot.address for spot in spots})
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from chain.messages.traces import Access, BlockTrace
 from chain.records import AccessKind, AttemptResult, Conflict, Dependency, WaitRecord
 from chain.types import Address, BlockNumber
 from rpc.block_execution import BlockExecution, ProposedTransaction
@@ -14,8 +15,6 @@ Function: TypeAlias = tuple[Address | None, bytes]
 """Whom a transaction calls, and the selector; no selector for a plain transfer, nobody for a creation."""
 FAILED = frozenset(AttemptResult) - {AttemptResult.ACCEPTED, AttemptResult.NOT_INCLUDABLE}
 """Runs that serial execution would not have made."""
-MAX_STEPS = 64
-"""So many different changes of a value are told apart."""
 
 
 def function_called(transaction: ProposedTransaction) -> Function:
@@ -26,8 +25,8 @@ def function_called(transaction: ProposedTransaction) -> Function:
 class Hotspot:
     """One key and whom it held up: `lost_us` went into runs that did not count and into waiting.
 
-    `losers` and `writers` are (block, position). `steps` counts by how much the value was changed, where that is known.
-    `newest` is the last block in which it mattered.
+    `losers` and `writers` are (block, position). `newest` is the last block in which it mattered; of that block's
+    transactions `changes` counts those that changed the value, by how much, and `only_read` those that only read it.
     """
 
     kind: AccessKind
@@ -40,7 +39,8 @@ class Hotspot:
     lost_us: int = 0
     losers: dict[tuple[BlockNumber, int], ProposedTransaction] = field(default_factory=dict)
     writers: dict[tuple[BlockNumber, int], ProposedTransaction] = field(default_factory=dict)
-    steps: Counter[int] = field(default_factory=Counter)
+    changes: Counter[int] = field(default_factory=Counter)
+    only_read: int = 0
 
     @property
     def dependency(self) -> Dependency:
@@ -52,10 +52,28 @@ class Hotspot:
         """What those held up had called."""
         return Counter(function_called(each) for each in self.losers.values())
 
+    def look_into(self, trace: BlockTrace) -> None:
+        """Learn from the trace of the newest block how a slot is used."""
+        key = (self.address, self.slot)
+        for transaction in trace.transactions:
+            before = _value(transaction.reads, key)
+            after = _value(transaction.writes, key)
+            if before is not None and after is not None:
+                self.changes[after - before] += 1
+            elif before is not None:
+                self.only_read += 1
+
+
+def _value(accesses: Iterable[Access], key: tuple[Address, int]) -> int | None:
+    for access in accesses:
+        if (access.address, access.slot) == key and access.kind == AccessKind.SLOT:
+            return access.value
+    return None
+
 
 @dataclass(slots=True)
 class Tally:
-    """A range of blocks, added up. `measured_us` is the serial time of the blocks that were also run serially.
+    """A range of blocks, added up. `serial_us` is measured but for `estimated_blocks`.
 
     `busiest` is the block whose runs took longest, None where nothing ran.
     """
@@ -70,9 +88,8 @@ class Tally:
     lost_us: int = 0
     execution_us: int = 0
     thread_us: int = 0
-    counted_us: int = 0
-    measured_us: int = 0
-    measured_blocks: int = 0
+    serial_us: int = 0
+    estimated_blocks: int = 0
     busiest: BlockNumber | None = None
     busiest_us: int = 0
     sent_to_workers: int = 0
@@ -103,20 +120,17 @@ class Tally:
 
     @property
     def is_measured(self) -> bool:
-        """Whether every block was also run serially, by --check-serial."""
-        return self.measured_blocks == self.blocks > 0
-
-    @property
-    def serial_us(self) -> int:
-        """What serial execution takes: measured, or else estimated as the thread time of the runs that counted."""
-        return self.measured_us if self.is_measured else self.counted_us
+        """Whether it is known of every block how long serial execution takes."""
+        return self.estimated_blocks == 0
 
     def _add_times(self, execution: BlockExecution) -> None:
+        """Of blocks in which something ran; the others take the same time whatever the strategy."""
+        if not execution.attempts:
+            return
         self.execution_us += execution.record.execution_us
         self.thread_us += execution.thread_us
-        self.counted_us += execution.counted_us
-        self.measured_us += execution.record.serial_us
-        self.measured_blocks += execution.is_measured
+        self.serial_us += execution.serial_us
+        self.estimated_blocks += not execution.is_measured
         if execution.thread_us > self.busiest_us:
             self.busiest, self.busiest_us = execution.block.header.number, execution.thread_us
 
@@ -130,9 +144,6 @@ class Tally:
                 spot = self._spot(execution, transaction, run.conflict)
                 spot.conflicts += 1
                 spot.lost_us += run.thread_us
-                step = run.conflict.found - run.conflict.seen
-                if step in spot.steps or len(spot.steps) < MAX_STEPS:
-                    spot.steps[step] += 1
 
     def _add_waits(self, execution: BlockExecution, transaction: ProposedTransaction) -> None:
         for wait in transaction.record.waits:

@@ -4,12 +4,12 @@ Only what belongs together is kept on one worker: a sender's transactions, and c
 like them did. A loser runs a second time when its turn comes, on the final prefix.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chain.records import AccessKind, AttemptResult
 from execution.attempts import StaleRead, Waited
 from execution.block_run import BlockRun, Turn
-from execution.contention import WHOLE_ACCOUNT, Call, Contention
+from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Outcome
 from execution.schedule import Candidate, PlannedTask, plan
 from execution.scheduler import Command, Send, WorkerRun
@@ -26,7 +26,7 @@ class Optimistic:
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> "AllAtOnce":
         meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
-        return AllAtOnce(plan(candidates, workers, meets_at))
+        return AllAtOnce(plan(candidates, workers, meets_at), waits_of(meets_at))
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:
@@ -47,8 +47,9 @@ class Optimistic:
 class AllAtOnce:
     """The scheduler of a plan that is made before the first run: nothing that happens changes it."""
 
-    def __init__(self, planned: Sequence[PlannedTask]) -> None:
+    def __init__(self, planned: Sequence[PlannedTask], waits: Mapping[int, Waited]) -> None:
         self._planned = planned
+        self._waits = waits
 
     def start(self) -> Iterable[Command]:
         return [Send(task) for task in self._planned]
@@ -60,7 +61,22 @@ class AllAtOnce:
         return ()
 
     def waits(self, index: int) -> Iterator[Waited]:
-        return iter(())
+        if index in self._waits:
+            yield self._waits[index]
+
+
+def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:
+    """Whom each transaction waits for: the last one before it that meets it at a key, and goes first on its worker."""
+    waits: dict[int, Waited] = {}
+    last_at: dict[Key, int] = {}
+    for index, keys in meets_at.items():
+        met = max(((last_at[key], key) for key in keys if key in last_at), default=None)
+        if met is not None:
+            writer, (address, slot) = met
+            kind = AccessKind.ACCOUNT if slot == WHOLE_ACCOUNT else AccessKind.SLOT
+            waits[index] = Waited(kind, address, max(slot, 0), writer, 0)
+        last_at.update(dict.fromkeys(keys, index))
+    return waits
 
 
 def _call(turn: Turn) -> Call:

@@ -11,6 +11,7 @@ from chain.messages.execution import BlockEnvironment
 from chain.records import AccessKind, AttemptRecord, AttemptResult, BlockRecord, Dependency
 from chain.transactions import Transaction
 from chain.types import Address, Gas, Wei
+from execution import speculative_strategy
 from execution.outcome import Outcome, StateView
 from execution.reader import created_address
 from execution.serial_check import SerialMismatch
@@ -98,13 +99,24 @@ async def test_when_most_lose_the_rest_runs_serially_and_the_record_says_from_wh
     await chain.stop()
 
 
-async def test_a_hot_contract_goes_to_one_worker_from_the_next_block_on(tmp_path: Path) -> None:
+async def test_a_hot_contract_goes_to_one_worker_from_the_next_block_on_and_who_waits_is_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speculative_strategy, "DISPATCH_WORTH_US", 1)
     chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
     first = await chain.run(increments(20))
     second = await chain.run(increments(20, nonce=1))
     assert first.record.retries > 0
     assert second.record.retries == 0
-    assert len({run.worker for run in accepted(second.record)}) == 1
+    (worker,) = {run.worker for run in accepted(second.record)}
+    assert worker.startswith("worker-")
+    assert not any(record.waits for record in first.record.transactions)
+    waits = [record.waits for record in second.record.transactions]
+    assert waits[0] == ()
+    for position, (wait,) in enumerate(waits[1:]):
+        assert (wait.kind, wait.address, wait.slot) == (AccessKind.SLOT, COUNTER, 0)
+        assert (wait.writer, wait.dependency) == (position, Dependency.REAL)
+        assert wait.waited_us > 0
     await chain.stop()
 
 

@@ -75,6 +75,13 @@ async def test_the_serial_time_is_the_measured_one_where_the_block_was_checked(
     assert (told["serialUs"], told["serialTime"], told["speedup"]) == (260, "measured", 2.6)
 
 
+async def test_a_block_that_no_worker_took_part_in_was_serial_itself(client: Client, chain: FakeChain) -> None:
+    only = call(0, KEYS[0])
+    await append(chain, (only, transaction_record(only.hash, ran("", thread_us=70))), execution_us=100, serial_us=60)
+    told = await client.result("tandem_getBlockExecution", "latest")
+    assert (told["serialUs"], told["serialTime"], told["speedup"]) == (100, "measured", 1.0)
+
+
 async def test_a_conflict_tells_the_key_what_was_read_and_found_and_who_wrote_it(
     client: Client, chain: FakeChain
 ) -> None:
@@ -172,7 +179,7 @@ async def test_one_left_out_has_a_position_and_no_index_and_those_after_it_keep_
 async def test_a_block_in_which_nothing_ran_has_no_speed_up(client: Client, chain: FakeChain) -> None:
     await append(chain)
     told = await client.result("tandem_getBlockExecution", data_json(chain.head.hash))
-    assert (told["speedup"], told["transactions"], told["serialUs"]) == (None, [], 0)
+    assert (told["speedup"], told["transactions"], told["serialUs"]) == (None, [], 100)
 
 
 async def test_what_does_not_exist_is_null_and_so_is_genesis(client: Client) -> None:

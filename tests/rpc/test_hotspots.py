@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from chain.block_case import BlockCase
 from chain.keccak import keccak256
+from chain.messages.traces import Access, BlockTrace, TraceBlock, TransactionTrace
 from chain.records import AccessKind, AttemptRecord, WaitRecord
+from chain.types import Gas
 from rpc import hotspot_methods
 from rpc.naming.contract import contract_from
 from rpc.naming.names import Names
@@ -80,6 +83,23 @@ class Blocks:
         await append(self._chain, *rows, **fields)
 
 
+def changing(chain: FakeChain, slot: int, *changes: tuple[int, int], only_read: int = 0) -> None:
+    """What transactions did with a slot, when a block is traced: the value before and after."""
+
+    def trace(before: int, after: int) -> TransactionTrace:
+        read = Access(AccessKind.SLOT, TOKEN, slot, before)
+        written = Access(AccessKind.SLOT, TOKEN, slot, after)
+        return TransactionTrace((read,), () if after == before else (written,), (), (), {}, 1, Gas(1))
+
+    rows = tuple(trace(*change) for change in (*changes, *[(7, 7)] * only_read))
+
+    async def tracer(request: TraceBlock) -> BlockTrace:
+        case = BlockCase(request.environment, (), {}, {})
+        return BlockTrace(request.trace_id, rows[0], rows, rows[0], {}, case)
+
+    chain.callers.tracer = tracer
+
+
 @pytest.fixture
 def blocks(chain: FakeChain) -> Blocks:
     return Blocks(chain)
@@ -132,8 +152,11 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
 
 
 @pytest.mark.usefixtures("named")
-async def test_advice_names_variable_and_function_and_counts_who_was_held_up(client: Client, blocks: Blocks) -> None:
-    await blocks.add([], [lost(0)], [lost(1, seen=1, found=3)], [])
+async def test_advice_names_variable_and_function_and_counts_who_was_held_up(
+    client: Client, chain: FakeChain, blocks: Blocks
+) -> None:
+    await blocks.add([], [lost(0)], [lost(1)], [])
+    changing(chain, 0, (3, 4), (4, 5))
     assert (await advice_on(client)).startswith(
         "2 of 4 `transfer` calls ran again because of `Token.totalSupply` (0.1 ms lost): each changes it by 1."
     )
@@ -145,65 +168,67 @@ async def test_without_names_advice_tells_slot_address_and_selector(client: Clie
     assert words.startswith(f"2 of 2 calls of {data_json(SET_PRICE)} waited for slot 0 of {data_json(TOKEN)}")
 
 
-CASES: dict[str, tuple[str, list[list[Any]]]] = {
-    "each adds its share": (
-        "several slots, one for each group of senders",
-        [[], [lost(0, seen=10, found=10**18 + 7)], [lost(1, seen=10, found=10**19 + 5)]],
-    ),
-    "one entry that many change": (
-        "one entry of a mapping",
-        [[], [lost(0, BALANCE, seen=10, found=10**18 + 7)], [lost(1, BALANCE, seen=10, found=10**19 + 5)]],
-    ),
-    "a value that goes up and down": (
-        "Split it by user",
-        [[], [lost(0, seen=10, found=10**18)], [lost(1, seen=10**19, found=3)]],
-    ),
-    "an exact balance": (
-        "address(this).balance",
-        [[], [lost(0, kind=AccessKind.BALANCE)], [lost(0, kind=AccessKind.BALANCE)]],
-    ),
+OVER_SUPPLY = [[], [lost(0)], [lost(1)]]
+CASES: dict[str, tuple[str, list[list[Any]], list[tuple[int, int]]]] = {
+    "a counter": ("derive them from the sender", OVER_SUPPLY, [(3, 5), (5, 7)]),
+    "a sum": ("several slots, one for each group of senders", OVER_SUPPLY, [(3, 5), (5, 10**18)]),
+    "a value that goes up and down": ("Split it by user", OVER_SUPPLY, [(3, 5), (5, 1)]),
+    "one change that proves nothing": ("Split it by user", OVER_SUPPLY, [(3, 5)]),
+    "one entry that many change": ("one entry of a mapping", [[], [lost(0, BALANCE)], [lost(1, BALANCE)]], []),
+    "an exact balance": ("address(this).balance", [[], *[[lost(0, kind=AccessKind.BALANCE)]] * 2], []),
     "a payment out of what came in": (
         "collect their own",
-        [[], [lost(0, kind=AccessKind.BALANCE_AT_LEAST)], [lost(0, kind=AccessKind.BALANCE_AT_LEAST)]],
+        [[], *[[lost(0, kind=AccessKind.BALANCE_AT_LEAST)]] * 2],
+        [],
     ),
-    "code of the same block": (
-        "earlier block",
-        [[], [lost(0, kind=AccessKind.CODE)], [lost(0, kind=AccessKind.CODE)]],
-    ),
-    "a nonce": (
-        "Send from several accounts",
-        [[], [waited(0, kind=AccessKind.NONCE, address=ALICE)], [waited(0, kind=AccessKind.NONCE, address=ALICE)]],
-    ),
+    "code of the same block": ("earlier block", [[], *[[lost(0, kind=AccessKind.CODE)]] * 2], []),
+    "a nonce": ("Send from several accounts", [[], *[[waited(0, kind=AccessKind.NONCE, address=ALICE)]] * 2], []),
     "a lock": (
         "it is the strategy that locks whole accounts",
         [[], [waited(0, kind=AccessKind.ACCOUNT, dependency=ARTEFACT)]],
+        [],
     ),
     "what a rejected run left": (
         "speculative runs that were rejected themselves",
         [[], [lost(0, dependency=ARTEFACT)]],
+        [],
     ),
 }
 
 
 @pytest.mark.usefixtures("named")
 @pytest.mark.parametrize("case", CASES)
-async def test_each_pattern_has_its_own_remedy(client: Client, blocks: Blocks, case: str) -> None:
-    expected, stories = CASES[case]
+async def test_each_pattern_has_its_own_remedy(client: Client, chain: FakeChain, blocks: Blocks, case: str) -> None:
+    expected, stories, changes = CASES[case]
     await blocks.add(*stories)
+    if changes:
+        changing(chain, 0, *changes)
     words = await advice_on(client)
     assert expected in words
-    others = {remedy for remedy, _ in CASES.values()} - {expected}
+    others = {remedy for remedy, _, _ in CASES.values()} - {expected}
     assert not any(other in words for other in others)
 
 
 @pytest.mark.usefixtures("named")
+@pytest.mark.parametrize("traced", [False, True])
 async def test_few_writers_and_many_readers_are_told_from_a_number_that_all_change(
-    client: Client, blocks: Blocks
+    client: Client, chain: FakeChain, blocks: Blocks, traced: bool
 ) -> None:
     await blocks.add([], *[[lost(0)]] * 8, first=SET_PRICE)
+    if traced:
+        changing(chain, 0, (7, 9), (9, 11), only_read=8)
     words = await advice_on(client)
     assert words.startswith("8 of 8 `transfer` calls ran again because of `Token.totalSupply`")
     assert "few transactions change it (`setPrice` calls) and many read it" in words
+
+
+@pytest.mark.usefixtures("named")
+async def test_a_block_that_cannot_be_traced_has_hotspots_all_the_same(
+    client: Client, blocks: Blocks, caplog: pytest.LogCaptureFixture
+) -> None:
+    await blocks.add([], [lost(0)])
+    assert "Token.totalSupply" in await advice_on(client)
+    assert "hotspots are told without a look into block 1: nothing is executed here" in caplog.text
 
 
 async def test_one_sender_in_its_own_way_is_told_to_use_several_accounts(client: Client, blocks: Blocks) -> None:
@@ -237,9 +262,17 @@ async def test_the_serial_time_is_measured_only_if_it_was_in_every_block(client:
     await blocks.add([], serial_us=70)
     told = await client.result("tandem_getHotspots", "0x1", "0x2")
     assert (told["serialUs"], told["serialTime"], told["speedup"]) == (120, "measured", 0.6)
-    await blocks.add([])
+    await blocks.add([], execution_us=40)
     told = await client.result("tandem_getHotspots", "0x1", "0x3")
-    assert (told["serialUs"], told["serialTime"], told["speedup"]) == (300, "estimated", 1.0)
+    assert (told["serialUs"], told["serialTime"], told["executionUs"]) == (220, "estimated", 240)
+
+
+async def test_blocks_in_which_nothing_ran_do_not_count_in_the_times(
+    client: Client, chain: FakeChain, blocks: Blocks
+) -> None:
+    await append(chain, execution_us=10_000)
+    told = await client.result("tandem_getHotspots", "0x1", "0x1")
+    assert (told["executionUs"], told["speedup"], told["busiest"], told["blocks"]) == (0, None, None, 1)
 
 
 async def test_the_hottest_comes_first_and_there_is_a_limit(client: Client, blocks: Blocks) -> None:
