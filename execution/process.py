@@ -7,10 +7,11 @@ Executing and applying overlap: while storage applies a block, the next ones run
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from chain.genesis import Genesis
 from chain.links import Link, Peer
@@ -33,12 +34,16 @@ from execution.pool import Pool
 from execution.processor import BlockProcessor
 from execution.reader import UnexpectedAnswer
 from execution.senders import Senders
-from execution.storage_requests import PatientStorage
+from execution.storage_requests import PatientStorage, StorageRequests
 
 log = logging.getLogger("tandem.execution")
 
 MAX_UNAPPLIED_BLOCKS = 2
 """Blocks that wait for storage besides the one it is applying."""
+
+
+OutsideWorkers: TypeAlias = Callable[[Pool, StorageRequests], Coroutine[Any, Any, None]]
+"""Keeps workers in the pool that do not connect by themselves, and reads from storage for them. Never ends."""
 
 
 class UnknownRequest(ExecutionError):
@@ -81,6 +86,7 @@ class ExecutionProcess:
         options: ExecutionOptions,
         on_block: Callable[[BlockNews, ApplyBlock], None],
         on_trouble: Callable[[str], None],
+        outside_workers: OutsideWorkers | None = None,
     ) -> None:
         self._genesis = genesis
         self._storage = PatientStorage(storage)
@@ -89,6 +95,7 @@ class ExecutionProcess:
         self._options = options
         self._on_block = on_block
         self._on_trouble = on_trouble
+        self._outside_workers = outside_workers
         self._pool = Pool()
         self._senders = Senders(genesis.chain_id, genesis.fork)
         self._proposals: asyncio.Queue[Committed] = asyncio.Queue()
@@ -111,6 +118,8 @@ class ExecutionProcess:
                 group.create_task(self._execute(running))
                 group.create_task(self._apply(running))
                 group.create_task(self._fail())
+                if self._outside_workers is not None:
+                    group.create_task(self._outside_workers(self._pool, self._storage))
                 for sender in running.senders:
                     group.create_task(sender.run())
         except ExceptionGroup as failures:

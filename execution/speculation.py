@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from chain.forks import Fork
 from chain.keccak import keccak256
+from chain.messages import Message
 from chain.messages.tasks import Attempt, AttemptStatus, ProposedTransaction, RunTransactions, TransactionsRun
 from chain.transactions import Transaction, decode_transaction
 from chain.types import BlockNumber
@@ -22,6 +23,14 @@ from execution.speculative_view import EstimateRead, SpeculativeView
 from execution.task_messages import pack_outcome, unpack_outcome
 
 log = logging.getLogger("tandem.worker")
+
+
+class MissingAnswer(Exception):
+    """Nobody can be asked here: `request` must be answered before the task can run."""
+
+    def __init__(self, request: Message) -> None:
+        super().__init__(f"not told yet: {request}")
+        self.request = request
 
 
 class Speculator:
@@ -90,6 +99,8 @@ class Speculator:
             status = AttemptStatus.CANNOT_INCLUDE
         except ParentHashPending:
             status = AttemptStatus.PARENT_HASH_PENDING
+        except MissingAnswer:
+            raise
         except EstimateRead as read:
             status, estimate = AttemptStatus.READ_ESTIMATE, read.estimate
         except Exception:

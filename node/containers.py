@@ -5,6 +5,7 @@ from pathlib import Path
 
 from node import folder as data
 from node.contracts_file import artifact_folders
+from node.dask_scheduler import check_scheduler
 from node.endpoints import NamedEndpoints
 from node.errors import BadSetting
 from node.output import Output, account_facts, account_lines
@@ -37,6 +38,8 @@ def run_one(name: str, settings: Settings) -> int:
     folder = data.open_folder(_data_dir(settings), settings)
     if role.kind == Kind.VALIDATOR and role.index >= len(folder.genesis.validators):
         raise BadSetting(f"there is no {name}: this chain has {len(folder.genesis.validators)} validators, from 0")
+    if role.kind == Kind.EXECUTION:
+        check_scheduler(settings)
     artifacts = artifact_folders(settings.artifacts) if role.kind == Kind.RPC else ()
     settings = replace(settings, validators=len(folder.genesis.validators), artifacts=artifacts)
     listening = listen(settings.host, settings.port) if role.kind == Kind.RPC else None

@@ -59,6 +59,7 @@ _CHAIN_OPTIONS = [
         help="How many full executors run every block and check each other.",
     ),
     option("--workers", type=int, default=DEFAULTS.workers, help="Worker processes of each executor."),
+    option("--pool", default=DEFAULTS.pool, help="local: --workers; dask://HOST:PORT: the workers of a Dask cluster."),
     option(
         "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."
     ),

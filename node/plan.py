@@ -107,8 +107,9 @@ class Plan:
         return tuple(Role(Kind.READER, index) for index in range(READERS))
 
     def worker_roles(self, executor: int) -> tuple[Role, ...]:
-        """The workers of an executor: none if it stands in."""
-        workers = 0 if self.stands_in(executor) else self.settings.workers
+        """The workers of an executor: none if it stands in, or if a Dask cluster does their work."""
+        elsewhere = self.stands_in(executor) or self.settings.dask_scheduler is not None
+        workers = 0 if elsewhere else self.settings.workers
         return tuple(Role(Kind.WORKER, index, executor) for index in range(workers))
 
     def stands_in(self, executor: int) -> bool:

@@ -1,13 +1,15 @@
 """The execution process: executes committed proposals, with the workers that connect to it."""
 
+from collections.abc import Callable
 from functools import partial
 
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
 from execution.engine import INTERPRETER, Engine
-from execution.process import ExecutionOptions, ExecutionProcess
+from execution.process import ExecutionOptions, ExecutionProcess, OutsideWorkers
 from node.output import Output
 from node.plan import Plan, Role
+from node.settings import Settings
 from node.sockets import sockets_of
 
 
@@ -27,9 +29,21 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             options,
             partial(_show_block, plan, role, output),
             partial(output.trouble, process=role.name),
+            None
+            if plan.stands_in(role.executor)
+            else _outside_workers(settings, partial(output.trouble, process=role.name)),
         )
         sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
         await process.run()
+
+
+def _outside_workers(settings: Settings, on_trouble: Callable[[str], None]) -> OutsideWorkers | None:
+    scheduler = settings.dask_scheduler
+    if scheduler is None:
+        return None
+    from execution.dask_pool import DaskWorkers  # a large import that few need
+
+    return lambda pool, storage: DaskWorkers(scheduler, pool, storage, settings.evm, on_trouble).run()
 
 
 def _show_block(plan: Plan, role: Role, output: Output, news: BlockNews, block: ApplyBlock) -> None:

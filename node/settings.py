@@ -14,6 +14,8 @@ DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
 MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
 EVMS = ("compiled", "interpreter")
 MAX_STAKE = 10**18
+LOCAL_POOL = "local"
+DASK_POOL = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Settings:
     leaders: str = "weighted"
     executors: int = 1
     workers: int = 2
+    pool: str = LOCAL_POOL
     block_time_ms: int | None = None
     data_dir: Path | None = None
     accounts: int = 10
@@ -82,7 +85,15 @@ class Settings:
                 raise BadSetting(f"unknown --{name} {value!r}: choose one of {', '.join(known)}")
         if self.stake:
             _check_stake(self.stake, self.validators)
+        if self.pool != LOCAL_POOL and DASK_POOL.fullmatch(self.pool) is None:
+            raise BadSetting(f"--pool {self.pool} is not known: give local, or dask://HOST:PORT of a Dask scheduler")
         return self
+
+    @property
+    def dask_scheduler(self) -> str | None:
+        """The address of the Dask scheduler whose workers run the transactions; None if the chain's own do."""
+        match = DASK_POOL.fullmatch(self.pool)
+        return None if match is None else f"tcp://{match[1]}"
 
     @property
     def stakes(self) -> tuple[int, ...]:

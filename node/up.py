@@ -11,6 +11,7 @@ from pathlib import Path
 
 from node import folder as data
 from node.contracts_file import artifact_folders
+from node.dask_scheduler import check_scheduler
 from node.endpoints import LocalEndpoints
 from node.errors import BadSetting, PortInUse
 from node.output import Output
@@ -24,6 +25,7 @@ def up(settings: Settings) -> int:
     """Start the chain and stay until it ends; the exit status. Raises NodeError if it cannot start."""
     started_at = _process_started_at()
     settings = replace(settings, artifacts=artifact_folders(settings.artifacts))
+    check_scheduler(settings)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the supervisor can put in order what is made here
     listening = listen(settings.host, settings.port)
     with runtime_folder() as runtime, contextlib.ExitStack() as held:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from node.dask_scheduler import NoScheduler, check_scheduler
 from node.errors import BadSetting
 from node.main import cli, up
 from node.settings import Settings, block_time_from, stake_from
@@ -85,6 +86,32 @@ def test_a_stake_that_cannot_be_is_refused_in_one_line(stake: tuple[int, ...], s
 @pytest.mark.parametrize("stake", [(40, 30, 20, 10), (100, 1, 1, 1), (10**18,) * 4])
 def test_a_stake_may_be_as_uneven_as_one_likes(stake: tuple[int, ...]) -> None:
     assert Settings(stake=stake).checked().stakes == stake
+
+
+@pytest.mark.parametrize(
+    ("pool", "scheduler"),
+    [("local", None), ("dask://127.0.0.1:8786", "tcp://127.0.0.1:8786"), ("dask://[::1]:1/", "tcp://[::1]:1")],
+)
+def test_a_pool_is_the_chains_own_or_a_dask_schedulers(pool: str, scheduler: str | None) -> None:
+    assert Settings(pool=pool).checked().dask_scheduler == scheduler
+
+
+@pytest.mark.parametrize("pool", ["", "dask", "dask://", "dask://host", "dask://host:", "dask://a/b:1", "tcp://host:1"])
+def test_another_pool_is_refused_with_what_there_is(pool: str) -> None:
+    with pytest.raises(BadSetting, match="is not known: give local, or dask://HOST:PORT of a Dask scheduler"):
+        Settings(pool=pool).checked()
+
+
+def test_a_dask_pool_without_dask_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BadSetting, match=r"needs the package distributed: .*pip install 'distributed"):
+        check_scheduler(Settings(pool="dask://127.0.0.1:8786"))
+
+
+@pytest.mark.parametrize("pool", ["dask://127.0.0.1:0", "dask://127.0.0.1:99999", "dask://no.such.host.invalid:1"])
+def test_a_dask_scheduler_that_is_not_there_is_named(pool: str) -> None:
+    with pytest.raises(NoScheduler, match=f"no Dask scheduler answers at {pool} "):
+        check_scheduler(Settings(pool=pool))
 
 
 @pytest.mark.parametrize("name", ["consensus", "leaders", "strategy", "evm"])
