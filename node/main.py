@@ -18,6 +18,7 @@ from node.fault_commands import net, validator
 from node.replay_command import replay
 from node.report_command import report
 from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
+from node.traffic.command import traffic
 
 VERSION = "0.1.0"
 ROLES = ("storage", "execution", "rpc", "validator-0", "worker", "reader")
@@ -29,7 +30,7 @@ class _Group(CommandGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
-            *("up", "status", "report", "compare", "consensus", "net", "validator"),
+            *("up", "status", "traffic", "report", "compare", "consensus", "net", "validator"),
             *("init", "run", "replay", "completion"),
         ]
 
@@ -172,6 +173,7 @@ def status(url: str, as_json: bool) -> None:
 
 cli.add_command(consensus)
 cli.add_command(compare_command)
+cli.add_command(traffic)
 cli.add_command(net)
 cli.add_command(report)
 cli.add_command(validator)

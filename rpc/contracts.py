@@ -1,4 +1,4 @@
-"""tandem_registerContract: telling the node what a contract is, so that its variables and functions have names."""
+"""tandem_registerContract and tandem_getContract: what a contract is, so that what is in it has names."""
 
 from typing import Any
 
@@ -29,6 +29,21 @@ async def register_contract(node: Node, where: Address | None, described: dict[s
     return {
         "name": contract.name,
         "address": None if where is None else "0x" + where.hex(),
-        "functions": len(contract.functions),
+        "functions": len(contract.interface.functions),
         "variables": len(contract.layout.variables) if contract.layout else 0,
+    }
+
+
+@method("tandem_getContract", address)
+async def get_contract(node: Node, where: Address) -> JsonObject | None:
+    """What the node knows of a contract, behind its proxy if it has one; null if that is nothing."""
+    names = await node.naming.names(node.chain.head.version, [where])
+    name = names.contract(where)
+    if name is None:
+        return None
+    interface = names.interface(where)
+    return {
+        "name": name,
+        "functions": sorted(interface.functions.values()),
+        "errors": sorted(interface.errors.values()),
     }

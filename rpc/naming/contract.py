@@ -1,4 +1,4 @@
-"""A contract that somebody has compiled: its name, its functions, its storage layout and its bytecode."""
+"""A contract that somebody has compiled: its name, its interface, its storage layout and its bytecode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from rpc.naming.bytecode import BadBytecode, CodePattern, pattern_from
 from rpc.naming.guesses import guessable
-from rpc.naming.interface import BadInterface, Functions, functions_from
+from rpc.naming.interface import BadInterface, Interface, interface_from
 from rpc.naming.layout import BadLayout, Layout, layout_from
 from rpc.naming.preimages import Preimages
 
@@ -25,7 +25,7 @@ class Contract:
     """
 
     name: str
-    functions: Functions
+    interface: Interface
     layout: Layout | None
     code: CodePattern | None
     guesses: Preimages
@@ -46,7 +46,7 @@ def contract_from(name: Any, abi: Any, layout: Any, code: Any, immutables: Any =
         known = None if layout is None else layout_from(layout)
         return Contract(
             name=name,
-            functions={} if abi is None else functions_from(abi),
+            interface=interface_from([] if abi is None else abi),
             layout=known,
             code=None if code is None else pattern_from(code, immutables),
             guesses=Preimages() if known is None else guessable(known),

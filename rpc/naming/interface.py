@@ -4,6 +4,7 @@ docs.soliditylang.org, "Contract ABI Specification".
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chain.keccak import keccak256
@@ -11,7 +12,7 @@ from chain.keccak import keccak256
 SELECTOR_BYTES = 4
 MAX_ENTRIES = 4_096
 MAX_DEPTH = 16
-Functions = Mapping[bytes, str]
+Signatures = Mapping[bytes, str]
 """Signatures by selector."""
 
 
@@ -19,25 +20,34 @@ class BadInterface(Exception):
     """A value that is no ABI as compilers write it."""
 
 
-def functions_from(abi: Any) -> Functions:
-    """The functions of an ABI. Raises BadInterface."""
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What an ABI has selectors for."""
+
+    functions: Signatures
+    errors: Signatures
+
+
+def interface_from(abi: Any) -> Interface:
+    """Raises BadInterface."""
     if not isinstance(abi, list) or len(abi) > MAX_ENTRIES:
         raise BadInterface(f"an ABI is a list of at most {MAX_ENTRIES} entries")
-    functions = {}
+    found: dict[str, dict[bytes, str]] = {"function": {}, "error": {}}
     for entry in abi:
         if not isinstance(entry, dict):
             raise BadInterface(f"{entry!r:.80} is no entry of an ABI")
-        if entry.get("type", "function") == "function":
+        kind = entry.get("type", "function")
+        if kind in found:
             signature = _signature(entry)
-            functions[selector_of(signature)] = signature
-    return functions
+            found[kind][selector_of(signature)] = signature
+    return Interface(found["function"], found["error"])
 
 
 def selector_of(signature: str) -> bytes:
     return keccak256(signature.encode())[:SELECTOR_BYTES]
 
 
-def function_called(data: bytes, functions: Functions) -> str | None:
+def function_called(data: bytes, functions: Signatures) -> str | None:
     """The function that calldata calls, if it is among these or everybody knows it."""
     selector = data[:SELECTOR_BYTES]
     return functions.get(selector) or WELL_KNOWN.get(selector)
@@ -46,7 +56,7 @@ def function_called(data: bytes, functions: Functions) -> str | None:
 def _signature(entry: Mapping[str, Any]) -> str:
     name = entry.get("name")
     if not isinstance(name, str):
-        raise BadInterface("a function of the ABI has no name")
+        raise BadInterface("a function or error of the ABI has no name")
     return f"{name}({_types(entry.get('inputs', []), name, 0)})"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chain.types import Address, Hash32, Version
 from rpc.naming.contract import Contract
-from rpc.naming.interface import function_called
+from rpc.naming.interface import Interface, function_called
 from rpc.naming.namespaces import BEACON_SLOT
 from rpc.naming.preimages import Preimages, origin_of
 from rpc.naming.proxies import POINTING_SLOTS, address_in, delegate_in, implementation_slot
@@ -30,10 +30,16 @@ class Names:
 
     def function(self, address: Address, data: bytes) -> str | None:
         """The function that calldata calls there, such as transfer(address,uint256)."""
+        return function_called(data, self.interface(address).functions)
+
+    def interface(self, address: Address) -> Interface:
+        """The functions and errors of the contract there, its proxy's included."""
         functions: dict[bytes, str] = {}
+        errors: dict[bytes, str] = {}
         for contract in reversed(self.contracts.get(address, ())):
-            functions |= contract.functions
-        return function_called(data, functions)
+            functions |= contract.interface.functions
+            errors |= contract.interface.errors
+        return Interface(functions, errors)
 
     def variable(self, address: Address, slot: int, before: int | None = None, after: int | None = None) -> str | None:
         """What lies in a slot, such as Token.balances[0x…]; without a layout what it was hashed from, if anything.

@@ -22,7 +22,7 @@ from rpc.naming.artifacts import contracts_in
 from rpc.naming.bytecode import pattern_from
 from rpc.naming.code_index import CodeIndex
 from rpc.naming.contract import BadContract, contract_from
-from rpc.naming.interface import function_called, functions_from, selector_of
+from rpc.naming.interface import function_called, interface_from, selector_of
 from rpc.naming.names import Naming
 from rpc.naming.namespaces import BEACON_SLOT, IMPLEMENTATION_SLOT
 from rpc.naming.registry import Registry
@@ -135,7 +135,7 @@ async def test_foundry_s_output_names_a_contract_its_functions_and_its_variables
     registry = Registry([tmp_path])
     token = (await registry.find({HERE: artifact("Token").deployed_bytecode}))[HERE]
     assert token.name == "Token"
-    assert token.functions[bytes.fromhex("a9059cbb")] == "transfer(address,uint256)"
+    assert token.interface.functions[bytes.fromhex("a9059cbb")] == "transfer(address,uint256)"
     assert await layout_labels(registry, "Token") == ["_balances", "_allowances", "_totalSupply", "_name", "_symbol"]
 
 
@@ -240,6 +240,11 @@ async def test_a_registered_contract_has_names(chain: FakeChain) -> None:
         assert names.variable(TOKEN, balance) == f"Token._balances[{checksummed(HOLDER)}]"
         assert names.variable(HERE, balance) == f"mapping at slot 0, key {checksummed(HOLDER)}"
         assert names.variable(TOKEN, 99) == "Token: slot 99"
+        told = await client.result("tandem_getContract", "0x" + TOKEN.hex())
+        assert told["name"] == "Token"
+        assert "mint(address,uint256)" in told["functions"]
+        assert "ERC20InsufficientBalance(address,uint256,uint256)" in told["errors"]
+        assert await client.result("tandem_getContract", "0x" + HERE.hex()) is None
 
 
 async def test_an_address_can_be_told_what_it_is_without_its_code(chain: FakeChain) -> None:
@@ -259,7 +264,7 @@ async def test_an_address_can_be_told_what_it_is_without_its_code(chain: FakeCha
         ({}, "the name of a contract is a text"),
         (registration("Token", "deployedBytecode"), "Token: give its address, or its deployedBytecode to know it by"),
         (registration("Token", deployedBytecode="0xzz"), "Token: '0xzz' is no bytecode: give 0x and hex digits"),
-        (registration("Token", abi=[{"type": "function"}]), "Token: a function of the ABI has no name"),
+        (registration("Token", abi=[{"type": "function"}]), "Token: a function or error of the ABI has no name"),
         (registration("Token", storageLayout=[]), "Token: a storage layout is an object with the list"),
         (registration("Token", immutableReferences={"1": 2}), "Token: immutableReferences are not as solc writes them"),
     ],
@@ -337,7 +342,7 @@ async def test_a_proxy_has_the_names_of_its_implementation(chain: FakeChain) -> 
 
 def test_functions_are_named_as_solidity_writes_their_types() -> None:
     inner = {"name": "p", "type": "tuple[2][]", "components": [{"type": "uint8"}, {"type": "address[]"}]}
-    functions = functions_from([{"type": "function", "name": "f", "inputs": [inner, {"type": "bytes"}]}])
+    functions = interface_from([{"type": "function", "name": "f", "inputs": [inner, {"type": "bytes"}]}]).functions
     assert list(functions.values()) == ["f((uint8,address[])[2][],bytes)"]
     assert function_called(selector_of("f((uint8,address[])[2][],bytes)") + b"\x01", functions) is not None
     assert function_called(b"", functions) is None

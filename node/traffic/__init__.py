@@ -1,0 +1,1 @@
+"""`tandem traffic`: many wallets that call one contract of a running chain."""

@@ -1,0 +1,150 @@
+"""What a run needs to know before it starts: the contract, its functions, the gas, and what its senders must have."""
+
+import asyncio
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain.addresses import checksummed
+from chain.types import Address, Gas, Wei
+from node.errors import BadSetting, NodeError
+from node.traffic.arguments import ArgumentMaker, Moment, check_templates
+from node.traffic.call_text import BadCall, by_selector, call_from
+from node.traffic.connection import Connection, Refused
+from node.traffic.inclusion import Evicted, Inclusions
+from node.traffic.reverts import RevertWords
+from node.traffic.senders import Sender
+
+GAS_MARGIN = 2
+"""A call may cost more later than when it was estimated: another branch, a slot that was not zero."""
+SPARE_GAS = 30_000
+GAS_SAMPLES = 8
+MAX_TRANSACTION_GAS = 16_777_216
+"""EIP-7825, in force from Osaka."""
+SETUP_AT_A_TIME = 32
+
+
+class NoContract(NodeError):
+    def __init__(self, address: str) -> None:
+        super().__init__(f"there is no contract at {address}: deploy it on this chain first, and give its address")
+
+
+class CallReverts(NodeError):
+    """The first call would revert, so that all of them might."""
+
+    def __init__(self, function: str, why: str) -> None:
+        super().__init__(
+            f"{function} would revert: {why}; give the senders what they need first, such as "
+            "--setup 'transfer({sender},1000)', or --gas 200000 to send it all the same"
+        )
+
+
+class SetupFails(NodeError):
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"--setup {text!r} fails: {why}; --from N names the development account that sends it")
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFacts:
+    """What the node says of the contract; `functions` are empty where it does not know it."""
+
+    address: Address
+    name: str | None
+    functions: Sequence[str]
+    words: RevertWords
+
+    @property
+    def hex(self) -> str:
+        return checksummed(self.address)
+
+
+def address_from(text: str) -> Address:
+    """Raises BadSetting."""
+    digits = text.removeprefix("0x")
+    try:
+        address = Address(bytes.fromhex(digits))
+    except ValueError:
+        address = Address(b"")
+    if len(address) != 20:
+        raise BadSetting(f"{text!r} is no address of a contract: give 0x and 40 hex digits")
+    return address
+
+
+async def facts_of(connection: Connection, address: Address) -> ContractFacts:
+    """Raises NoContract."""
+    shown = checksummed(address)
+    if await connection.ask("eth_getCode", shown, "latest") in ("0x", None):
+        raise NoContract(shown)
+    try:
+        known: Mapping[str, Any] = await connection.ask("tandem_getContract", shown) or {}
+    except Refused:  # a node of another kind
+        known = {}
+    errors = by_selector(known.get("errors", []))
+    return ContractFacts(address, known.get("name"), known.get("functions", []), RevertWords(errors))
+
+
+async def set_up(
+    connection: Connection,
+    inclusions: Inclusions,
+    facts: ContractFacts,
+    texts: Sequence[str],
+    payer: str,
+    senders: Sequence[Sender],
+    seed: int,
+) -> None:
+    """Has a development account make the calls in `texts`, each once for every sender. Raises SetupFails."""
+    slots = asyncio.Semaphore(SETUP_AT_A_TIME)
+
+    async def send(text: str, maker: ArgumentMaker, index: int, sender: Sender) -> None:
+        data = maker.calldata(Moment(index, sender.address, False))
+        call = {"from": payer, "to": facts.hex, "data": "0x" + data.hex()}
+        async with slots:
+            try:
+                found = await inclusions.of(await connection.ask("eth_sendTransaction", call))
+            except Refused as refused:
+                raise SetupFails(text, facts.words.of(refused.message, refused.data)) from refused
+            except Evicted as evicted:
+                raise SetupFails(text, str(evicted)) from evicted
+        if not found.succeeded:
+            raise SetupFails(text, f"it reverted for sender {sender.hex}")
+
+    for text in texts:
+        function, *arguments = _words(text)
+        call = call_from(function, arguments, facts.functions)
+        check_templates(call)
+        maker = ArgumentMaker(call, [sender.address for sender in senders], seed)
+        await asyncio.gather(*(send(text, maker, index, sender) for index, sender in enumerate(senders)))
+
+
+def _words(text: str) -> list[str]:
+    """The function and what stands behind it. Raises BadCall."""
+    head, bracket, rest = text.partition(")")
+    try:
+        return [head + bracket, *shlex.split(rest)] if rest.strip() and head.count("(") == 1 else [text]
+    except ValueError as error:
+        raise BadCall(f"--setup {text!r}: {error}") from None
+
+
+async def gas_for(
+    connection: Connection, facts: ContractFacts, maker: ArgumentMaker, senders: Sequence[Sender], value: Wei
+) -> Gas:
+    """A gas limit for all calls, from what some of them need as things stand. Raises CallReverts if the first fails."""
+    block_limit = int((await connection.ask("eth_getBlockByNumber", "latest", False))["gasLimit"], 16)
+    first = [Moment(index, sender.address, False) for index, sender in enumerate(senders[:GAS_SAMPLES])]
+    hot = Moment(0, senders[0].address, True)
+    calls = [call_of(facts, moment.sender, maker.calldata(moment), value) for moment in (*first, hot)]
+    found = await asyncio.gather(*(connection.ask("eth_estimateGas", call) for call in calls), return_exceptions=True)
+    for answer in found:
+        if isinstance(answer, BaseException) and not isinstance(answer, Refused):
+            raise answer
+    if isinstance(found[0], Refused):
+        why = facts.words.of(found[0].message, found[0].data)
+        raise CallReverts(maker.call.signature, why) from found[0]
+    most = max(int(answer, 16) for answer in found if isinstance(answer, str))
+    return Gas(max(most, min(GAS_MARGIN * most + SPARE_GAS, block_limit // 2, MAX_TRANSACTION_GAS)))
+
+
+def call_of(facts: ContractFacts, sender: Address, data: bytes, value: Wei) -> dict[str, str]:
+    """The call as eth_call and eth_estimateGas take it."""
+    return {"from": "0x" + sender.hex(), "to": facts.hex, "data": "0x" + data.hex(), "value": hex(value)}
