@@ -37,7 +37,7 @@ class WrongAnswer(ExecutionError):
 
 
 class SpeculativeRun:
-    """A worker's run of a transaction; `started_us` is when it was given the task, in microseconds of the block."""
+    """A worker's run of a transaction; `started_us` is when it took up the task, in microseconds of the block."""
 
     __slots__ = ("_outcome", "attempt", "started_us", "worker")
 
@@ -88,6 +88,7 @@ class SpeculativeRuns:
         self._planned: dict[PoolJob, PlannedTask] = {}
         self._jobs: dict[int, PoolJob] = {}
         self._answered: dict[int, SpeculativeRun] = {}
+        self._free_us: dict[str, int] = {}
         self._limit_s = TASK_LIMIT_S * max(1.0, block.environment.gas_limit / TASK_LIMIT_GAS)
         self._merged = 0
         self._sends = True
@@ -200,7 +201,8 @@ class SpeculativeRuns:
             return
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
-        runs = [SpeculativeRun(attempt, job.worker, job.started_us) for attempt in answer.attempts]
+        began_us = self._began_us(job, answer)
+        runs = [SpeculativeRun(attempt, job.worker, began_us) for attempt in answer.attempts]
         for run in runs:
             if self._jobs.get(run.index) is job:
                 del self._jobs[run.index]
@@ -208,6 +210,12 @@ class SpeculativeRuns:
                 if self._unmerged is not None and run.attempt.outcome is not None:
                     self._unmerged.add(run.index, run.attempt.outcome, run.worker)
         self._obey(self._scheduler.ran(task, runs))
+
+    def _began_us(self, job: PoolJob, answer: TransactionsRun) -> int:
+        """When the worker took up the task: one that came while it was busy lay until the task before was done."""
+        began_us = max(job.started_us, self._free_us.get(job.worker, 0))
+        self._free_us[job.worker] = began_us + max((attempt.end_us for attempt in answer.attempts), default=0)
+        return began_us
 
     def _lose(self, job: PoolJob, reason: Exception) -> None:
         """The job's transactions have no speculative run."""

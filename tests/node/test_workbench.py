@@ -4,6 +4,7 @@ import os
 import select
 import signal
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
@@ -83,6 +84,16 @@ async def test_workers_run_a_case_and_it_comes_out_as_it_does_serially() -> None
     assert parallel.record.workers == 2
     assert by_address(parallel) == by_address(serial)
     assert parallel.block.gas_used == serial.block.gas_used
+
+
+async def test_what_one_worker_ran_does_not_overlap_on_record() -> None:
+    async with workbench(workers=2) as bench:
+        run = await bench.run(case(hashing(64)), "optimistic")
+    for worker in workers_of(run):
+        spans = sorted(
+            (ran.start_us, ran.end_us) for turn in run.block.turns for ran in turn.runs if ran.worker == worker
+        )
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans)), spans
 
 
 async def test_each_case_runs_on_its_own_state_whatever_ran_before() -> None:
