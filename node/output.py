@@ -149,6 +149,7 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     lines += ["Processes   " + _wrapped([f"{name} {pid}" for name, pid in processes.items()], indent=12)]
     lines += ["", f"RPC         http://{reachable(settings.host)}:{port}"]
     lines += [f"WebSocket   ws://{reachable(settings.host)}:{port}"]
+    lines += [f"Page        http://{reachable(settings.host)}:{port}/ in a browser: blocks, conflicts, hot variables"]
     lines += [f"Status      scripts/tandem status --port {port}"]
     return "\n".join([*lines, "", f"Ready in {seconds:.2f} s. Ctrl-C ends it.", ""])
 

@@ -3,7 +3,7 @@
 import { Timeline } from "./timeline.js";
 import { Transactions } from "./transactions.js";
 import { EXECUTION } from "./timeline_layout.js";
-import { transactionInWords } from "./words.js";
+import { blockInWords, transactionInWords } from "./words.js";
 import { count, counted, duration, times } from "./format.js";
 import { byId, html, setText } from "./dom.js";
 
@@ -75,7 +75,7 @@ export class BlockPanel {
   #explain(transaction) {
     const told = transaction
       ? transactionInWords(transaction, (position) => this.select(position))
-      : [html("p", { class: "hint" }, "Point at a bar, or choose a transaction, to see what happened to it.")];
+      : blockInWords(this.#record);
     byId("explanation").replaceChildren(...told);
   }
 }

@@ -190,6 +190,7 @@ function soleBar(target) {
 function neighbour(element, key, bars, lanes) {
   if (key === "ArrowRight" || key === "ArrowLeft") {
     const lane = bars.filter((other) => other.lane === element.lane);
+    lane.sort((one, other) => one.drawn.startUs - other.drawn.startUs);
     return lane[lane.indexOf(element) + (key === "ArrowRight" ? 1 : -1)];
   }
   const lane = lanes[lanes.indexOf(element.lane) + (key === "ArrowDown" ? 1 : -1)];

@@ -90,13 +90,15 @@ function drawLane(lane, { y, above, height }, scale, marked) {
   const top = y + above;
   const place = above ? { x: scale.left, y: y + 11 } : { x: scale.left - 12, y: y + ROW / 2 + 4, "text-anchor": "end" };
   const ground = { class: "lane", x: scale.left, y: top, width: scale.right - scale.left, height, rx: 4 };
-  const bars = drawable(lane.bars, scale.view, scale.usPerPixel).map((drawn) =>
-    drawBar(drawn, lane, top, scale, marked),
-  );
+  // What came to nothing lies on top: beside long runs it may be only a pixel wide.
+  const drawn = drawable(lane.bars, scale.view, scale.usPerPixel).sort((one, other) => depth(one) - depth(other));
+  const bars = drawn.map((each) => drawBar(each, lane, top, scale, marked));
   const waits = lane.waits.map((wait) => drawWait(wait, top + height - WAIT - 1, scale));
   const content = svg("g", { "clip-path": "url(#lanes)" }, waits, bars);
   return svg("g", {}, svg("rect", ground), svg("text", { class: "lane-name", ...place }, lane.name), content);
 }
+
+const depth = ({ look }) => (look === "accepted" ? 0 : 1);
 
 function drawBar(drawn, lane, top, scale, { selected, critical, places }) {
   const { startUs, endUs, look, bars } = drawn;
@@ -147,11 +149,18 @@ export function drawArrows(arrows, places, isActive) {
     const [start, end] = [places.get(from), places.get(to)];
     const active = isActive(from) || isActive(to);
     if (!start || !end || !(all || active)) return [];
-    const edge = Math.sign(start.y - end.y) * (BAR / 2 - 1);
     const head = `url(#arrow-head${active ? "-active" : ""})`;
     const look = `arrow ${dependency}${active ? " active" : ""}`;
-    return [svg("path", { class: look, d: curve(start.x, start.y, end.x, end.y + edge), "marker-end": head })];
+    return [svg("path", { class: look, d: arch(start, end), "marker-end": head })];
   });
+}
+
+/** From the edge of one bar to the edge of another, leaving and arriving upright; over the top within one lane. */
+function arch(start, end) {
+  const way = Math.sign(end.y - start.y);
+  const [y1, y2] = way ? [start.y + (way * BAR) / 2, end.y - (way * BAR) / 2] : [start.y - BAR / 2, end.y - BAR / 2];
+  const bend = way ? way * Math.max(12, Math.abs(y2 - y1) / 2) : -14;
+  return `M${start.x} ${y1}C${start.x} ${y1 + bend} ${end.x} ${y2 - (way ? bend : -bend)} ${end.x} ${y2}`;
 }
 
 /** From one point to another, leaving and arriving level. */

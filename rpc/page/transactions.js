@@ -51,7 +51,9 @@ export class Transactions {
 
   #drawNow() {
     const found = this.#found();
-    const rows = found.slice(0, this.#shown).map((transaction) => this.#row(transaction));
+    const shown = found.slice(0, this.#shown);
+    shown.push(...found.slice(this.#shown).filter(({ position }) => position === this.#selected));
+    const rows = shown.map((transaction) => this.#row(transaction));
     byId("transactions").tBodies[0].replaceChildren(...rows);
     const hidden = found.length - rows.length;
     byId("more").hidden = hidden === 0;

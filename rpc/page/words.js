@@ -1,6 +1,6 @@
 // What happened to a transaction, in words.
 
-import { count, duration, shortened, word } from "./format.js";
+import { count, counted, duration, shortened, word } from "./format.js";
 import { html } from "./dom.js";
 
 const RESULTS = {
@@ -49,6 +49,39 @@ export function attemptInWords({ transaction, attempt, index }, lane) {
   const when = `from ${duration(attempt.startUs)} to ${duration(attempt.endUs)}`;
   const why = attempt.conflict ? ` on ${variableOf(attempt.conflict)}` : "";
   return `transaction ${transaction.position}, attempt ${index + 1} on ${lane}, ${when}: ${resultInWords(attempt.result)}${why}`;
+}
+
+const NAMED_VARIABLES = 3;
+
+/** What held the block's transactions up, by variable, most lost time first. */
+export function blockInWords({ transactions }) {
+  const lost = new Map();
+  const add = (cause, us) => {
+    const variable = variableOf(cause);
+    const seen = lost.get(variable) ?? { variable, times: 0, us: 0 };
+    lost.set(variable, { variable, times: seen.times + 1, us: seen.us + us });
+  };
+  for (const { attempts, waits } of transactions) {
+    for (const { conflict, threadUs } of attempts) if (conflict) add(conflict, threadUs);
+    for (const wait of waits) add(wait, wait.waitedUs);
+  }
+  const most = [...lost.values()].sort((one, other) => other.us - one.us || other.times - one.times);
+  const items = most
+    .slice(0, NAMED_VARIABLES)
+    .map(({ variable, times, us }) =>
+      html(
+        "li",
+        {},
+        html("bdi", { class: "variable" }, variable),
+        ` held up ${counted(times, "attempt")}, ${duration(us)} lost`,
+      ),
+    );
+  const others = most.length - items.length;
+  if (others > 0) items.push(html("li", {}, `and ${counted(others, "other variable")}`));
+  if (items.length === 0)
+    items.push(html("li", {}, "No transaction of this block met another: nothing was run twice or waited."));
+  const hint = "Point at a bar, or choose a transaction, to see what happened to it.";
+  return [html("ul", { class: "attempts" }, items), html("p", { class: "hint" }, hint)];
 }
 
 /** All that is known of one transaction, as elements. `choose` is called with the position of another one. */

@@ -1,5 +1,8 @@
 // What a person does with the page; each gives what there is to see then. `node scenarios.mjs NAME ARGUMENT…` prints it.
 
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
 import { look } from "./browser.mjs";
 import { execution, hotspots } from "./fixture.mjs";
 
@@ -186,6 +189,33 @@ async function rests(url) {
   });
 }
 
+/**
+ * Pictures of the page in both themes, as `page-light.png` and `page-dark.png` in a folder, while and after a command ran
+ * that makes blocks and prints the number of the one to show.
+ */
+async function is_drawn(url, folder, ...command) {
+  return look(url, {}, async (page) => {
+    const [program, ...values] = command;
+    const { stdout } = await promisify(execFile)(program, values);
+    const number = Number(stdout);
+    await page
+      .locator("#finalized", { hasText: Number(await rpc(url, "eth_blockNumber")).toLocaleString("en") })
+      .waitFor();
+    await page.evaluate((number) => (location.hash = `block/${number}`), number);
+    await page.locator("#block-title", { hasText: `Block ${number}` }).waitFor();
+    await page.selectOption("#kind", "conflicts");
+    await page.locator("#transactions tbody button").last().click();
+    await page.selectOption("#kind", "all");
+    await page.locator("#transactions tr.selected").waitFor({ state: "attached" });
+    await page.mouse.move(0, 0);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${folder}/page-${colorScheme}.png`, animations: "disabled" });
+    }
+    return { number };
+  });
+}
+
 const SCENARIOS = {
   follows,
   shows_conflicts,
@@ -195,6 +225,7 @@ const SCENARIOS = {
   has_two_themes,
   fits_a_telephone,
   rests,
+  is_drawn,
 };
 
 const [name, ...values] = process.argv.slice(2);
