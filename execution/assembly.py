@@ -1,9 +1,10 @@
 """From a proposal and the outcomes of its transactions to the Ethereum block, and what is told of it.
 
+The next block needs only the state and a few of the header's numbers, so that it can run before this one is assembled.
 The parent's hash and the state root stay zero: storage alone knows both. See chain.headers.with_state_root.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chain.accounts import AccountChange
 from chain.fees import next_base_fee, next_excess_blob_gas
@@ -42,6 +43,23 @@ class ExecutedBlock:
         return self.apply.number
 
 
+@dataclass(frozen=True, slots=True)
+class RanBlock:
+    """A block whose transactions have run: all that the next one needs, and what is left to assemble.
+
+    `header` lacks the roots and the bloom as well; `states` as `sender_states` gives them; `position` is that of the
+    change log after the block.
+    """
+
+    proposal: Proposal
+    run: BlockRun
+    header: Header
+    changes: tuple[AccountChange, ...]
+    states: tuple[SenderState, ...]
+    record: BlockRecord
+    position: int
+
+
 def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInputs) -> BlockEnvironment:
     """What the proposal's block sees of itself. Its second may be the parent's: blocks can be faster than a second."""
     return BlockEnvironment(
@@ -57,25 +75,16 @@ def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInput
     )
 
 
-def assemble(
-    proposal: Proposal,
-    run: BlockRun,
-    changes: tuple[AccountChange, ...],
-    states: tuple[SenderState, ...],
-    record: BlockRecord,
-    position: int,
-) -> ExecutedBlock:
-    """The block that the run of the proposal's transactions makes; `states` as `sender_states` gives them."""
-    receipts, raws, senders, included = _included(run)
+def header_of(run: BlockRun) -> Header:
+    """The block's header without what has to be worked out from all of its transactions."""
     environment = run.environment
-    encoded = [receipt.encode() for receipt in receipts]
-    header = Header(
+    return Header(
         parent_hash=ZERO_HASH,
         beneficiary=environment.beneficiary,
         state_root=ZERO_HASH,
-        transactions_root=ordered_root(raws),
-        receipts_root=ordered_root(encoded),
-        logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
+        transactions_root=ZERO_HASH,
+        receipts_root=ZERO_HASH,
+        logs_bloom=b"",
         number=environment.number,
         gas_limit=environment.gas_limit,
         gas_used=Gas(run.gas_used),
@@ -87,18 +96,30 @@ def assemble(
         parent_beacon_root=PARENT_BEACON_ROOT,
         requests_hash=(run.requests_hash or EMPTY_REQUESTS_HASH) if environment.fork >= Fork.PRAGUE else None,
     )
+
+
+def assemble(ran: RanBlock) -> ExecutedBlock:
+    """The block that the run of the proposal's transactions makes."""
+    run = ran.run
+    receipts, raws, senders, included = _included(run)
+    header = replace(
+        ran.header,
+        transactions_root=ordered_root(raws),
+        receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
+        logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
+    )
     applied = ApplyBlock(
-        number=environment.number,
-        proposal=proposal.id,
+        number=header.number,
+        proposal=ran.proposal.id,
         header=header,
         transactions=tuple(raws),
         senders=tuple(senders),
         receipts=tuple(receipts),
-        changes=changes,
+        changes=ran.changes,
         parent_hash_slot=run.parent_hash_slot,
-        record=encode_record(record),
+        record=encode_record(ran.record),
     )
-    return ExecutedBlock(applied, tuple(included), left_out_of(run), states, record, position)
+    return ExecutedBlock(applied, tuple(included), left_out_of(run), ran.states, ran.record, ran.position)
 
 
 def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:

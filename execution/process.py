@@ -1,7 +1,7 @@
 """The execution process: follows committed proposals, executes them in order, hands the blocks to storage, and tells
 validators and rpc what became of them.
 
-Executing and applying overlap: while storage applies a block, the next ones run on top of it in memory, a few at most.
+Executing and applying overlap (execution.pipeline): blocks run on top of a few that storage still applies.
 """
 
 import asyncio
@@ -21,8 +21,7 @@ from chain.messages.link import Done
 from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
 from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
 from chain.messages.tasks import FollowTasks, TransactionsRun
-from chain.proposals import decode_proposal
-from chain.types import BlockNumber, ValidatorIndex
+from chain.types import ValidatorIndex
 from execution.announcers import NewestBlock, NewsFollower, ResultSender
 from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
@@ -30,6 +29,7 @@ from execution.errors import ExecutionError
 from execution.history import History, announce
 from execution.intake import WINDOW, FalseProposal, Intake
 from execution.lost_blocks import LostBlocks
+from execution.pipeline import Pipeline
 from execution.pool import Pool
 from execution.processor import BlockProcessor
 from execution.reader import UnexpectedAnswer
@@ -37,9 +37,6 @@ from execution.senders import Senders
 from execution.storage_requests import PatientStorage, StorageRequests
 
 log = logging.getLogger("tandem.execution")
-
-MAX_UNAPPLIED_BLOCKS = 2
-"""Blocks that wait for storage besides the one it is applying."""
 
 
 OutsideWorkers: TypeAlias = Callable[[Pool, StorageRequests], Coroutine[Any, Any, None]]
@@ -70,7 +67,7 @@ class _Running:
     intake: Intake
     history: History
     senders: list[ResultSender]
-    executed: BlockNumber
+    pipeline: Pipeline
     lost_blocks: LostBlocks
 
 
@@ -98,8 +95,6 @@ class ExecutionProcess:
         self._outside_workers = outside_workers
         self._pool = Pool()
         self._senders = Senders(genesis.chain_id, genesis.fork)
-        self._proposals: asyncio.Queue[Committed] = asyncio.Queue()
-        self._executed: asyncio.Queue[ExecutedBlock] = asyncio.Queue(MAX_UNAPPLIED_BLOCKS)
         self._progress = NewestBlock()
         self._newest = NewestBlock()
         self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
@@ -115,7 +110,7 @@ class ExecutionProcess:
             validator.follow(self._follow_request(running, index), partial(self._take, running, index))
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._execute(running))
+                group.create_task(running.pipeline.run())
                 group.create_task(self._apply(running))
                 group.create_task(self._fail())
                 if self._outside_workers is not None:
@@ -179,7 +174,8 @@ class ExecutionProcess:
             for index, validator in enumerate(self._validators)
         ]
         intake = Intake(stakes, head.number, head.proposal)
-        return _Running(processor, intake, history, senders, head.number, LostBlocks(stakes, self._on_trouble))
+        pipeline = Pipeline(processor, head.number, self._progress.moved)
+        return _Running(processor, intake, history, senders, pipeline, LostBlocks(stakes, self._on_trouble))
 
     def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
         def request() -> Message:
@@ -197,10 +193,10 @@ class ExecutionProcess:
                 return
             if not isinstance(message, Committed):
                 raise UnknownRequest(message)
-            while message.number > running.executed + WINDOW:
+            while message.number > running.pipeline.newest + WINDOW:
                 await self._progress.wait()
             for committed in running.intake.claim(validator, message):
-                self._proposals.put_nowait(committed)
+                running.pipeline.proposals.put_nowait(committed.proposal)
         except FalseProposal as error:
             log.warning("%s", error)
         except ExecutionError as error:
@@ -210,18 +206,10 @@ class ExecutionProcess:
     async def _fail(self) -> None:
         await self._failure
 
-    async def _execute(self, running: _Running) -> None:
-        while True:
-            committed = await self._proposals.get()
-            block = await running.processor.execute(decode_proposal(committed.proposal))
-            running.executed = block.number
-            self._count(block)
-            self._progress.moved()
-            await self._executed.put(block)
-
     async def _apply(self, running: _Running) -> None:
         while True:
-            block = await self._executed.get()
+            block = await running.pipeline.blocks.get()
+            self._count(block)
             applied = await self._applied(block)
             running.processor.applied(block, applied)
             announcement = announce(block, applied, running.intake.number)

@@ -18,7 +18,7 @@ from chain.messages.storage import BlockApplied
 from chain.proposals import Proposal
 from chain.transactions import Transaction
 from chain.types import Address
-from execution.assembly import ExecutedBlock, assemble, environment_of, sender_states
+from execution.assembly import ExecutedBlock, RanBlock, assemble, environment_of, header_of, sender_states
 from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
 from execution.change_log import ChangeLog
 from execution.errors import ExecutionError
@@ -85,14 +85,21 @@ class BlockProcessor:
         """Requests made to storage for values that were not known."""
         return self._reader.requests
 
+    def signed(self, proposal: Proposal) -> Sequence[SignedTransaction]:
+        """The proposal's transactions with their senders. Depends on no block, so that it can be done ahead."""
+        return self._senders.all_signed(proposal.transactions)
+
     async def execute(self, proposal: Proposal) -> ExecutedBlock:
-        """The block that the proposal makes. Raises ProposalOutOfOrder, SerialMismatch."""
+        """The block that the proposal makes, at once. Raises as `run`."""
+        return assemble(await self.run(proposal, self.signed(proposal)))
+
+    async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
+        """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""
         if proposal.inputs is None or proposal.number != self._parent.number + 1:
             raise ProposalOutOfOrder(proposal.number, self._parent.number + 1)
         if self._known.shrink():
             self._tasks.forget_all()
         environment = environment_of(self._chain_id, self._fork, self._parent, proposal.inputs)
-        signed = self._senders.all_signed(proposal.transactions)
         await self._reader.prefetch(_with_senders(signed), environment)
         run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
         changes = await self._run(run, self._strategy)
@@ -100,11 +107,10 @@ class BlockProcessor:
         serial_us = 0 if self._cases is None else await self._check(run, changes, self._cases)
         how = Execution(proposal.id, self._strategy.name, len(self._pool.workers), serial_us)
         record = await self._with_values(lambda: record_of(how, run, states))
-        block = assemble(proposal, run, changes, states, record, self._changes.position)
         run.merged.commit(self._known, self._changes.position)
-        self._parent = block.apply.header
+        self._parent = header_of(run)
         self._parent_applied.clear()
-        return block
+        return RanBlock(proposal, run, self._parent, changes, states, record, self._changes.position)
 
     def applied(self, block: ExecutedBlock, applied: BlockApplied) -> None:
         """Storage has applied the block: its version is the base to read at, and its hash is known."""

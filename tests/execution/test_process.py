@@ -310,14 +310,8 @@ async def test_blocks_are_executed_while_storage_still_applies_an_earlier_one_bu
         w.storage.gate.clear()
         for nonce in range(10):
             w.commit(transfer(nonce))
-
-        async def executed() -> int:
-            status = await w.process.answer(ReadExecutionStatus(), Rpc())
-            assert isinstance(status, ExecutionStatus)
-            return status.counters.get("blocks", 0)
-
         await turns()
-        assert await executed() == 4
+        assert w.process._running.result().pipeline.newest == 5
         assert w.blocks == []
         w.storage.gate.set()
         await w.reach(10)
@@ -368,7 +362,7 @@ async def test_claims_far_ahead_wait_instead_of_piling_up() -> None:
         await turns()
         status = await w.process.answer(ReadExecutionStatus(), Rpc())
         assert isinstance(status, ExecutionStatus)
-        assert status.committed == status.counters["blocks"] + WINDOW
+        assert status.committed == w.process._running.result().pipeline.newest + WINDOW
         w.storage.gate.set()
         await w.reach(WINDOW + 20)
 

@@ -1,0 +1,54 @@
+"""The stages of a block: while storage applies one, the next is assembled, the one after that runs on top of it in
+memory, and the transactions of still another are decoded. So what needs no worker is done while the workers are busy.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from chain.proposals import Proposal, decode_proposal
+from chain.types import BlockNumber
+from execution.assembly import ExecutedBlock, RanBlock, assemble
+from execution.processor import BlockProcessor
+from execution.senders import SignedTransaction
+
+MAX_WAITING_BLOCKS = 1
+"""Blocks that wait between two stages."""
+
+
+class Pipeline:
+    """Encoded proposals in, in order; executed blocks out. `newest` is the last that ran, of which `on_ran` hears."""
+
+    def __init__(self, processor: BlockProcessor, newest: BlockNumber, on_ran: Callable[[], None]) -> None:
+        self._processor = processor
+        self._on_ran = on_ran
+        self.newest = newest
+        self._decoded: asyncio.Queue[tuple[Proposal, Sequence[SignedTransaction]]] = asyncio.Queue(MAX_WAITING_BLOCKS)
+        self._ran: asyncio.Queue[RanBlock] = asyncio.Queue(MAX_WAITING_BLOCKS)
+        self.proposals: asyncio.Queue[bytes] = asyncio.Queue()
+        self.blocks: asyncio.Queue[ExecutedBlock] = asyncio.Queue(MAX_WAITING_BLOCKS)
+
+    async def run(self) -> None:
+        """Until cancelled. Raises as BlockProcessor.run."""
+        try:
+            async with asyncio.TaskGroup() as stages:
+                stages.create_task(self._decode())
+                stages.create_task(self._run())
+                stages.create_task(self._assemble())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _decode(self) -> None:
+        while True:
+            proposal = decode_proposal(await self.proposals.get())
+            await self._decoded.put((proposal, self._processor.signed(proposal)))
+
+    async def _run(self) -> None:
+        while True:
+            ran = await self._processor.run(*await self._decoded.get())
+            self.newest = ran.header.number
+            self._on_ran()
+            await self._ran.put(ran)
+
+    async def _assemble(self) -> None:
+        while True:
+            await self.blocks.put(assemble(await self._ran.get()))
