@@ -17,9 +17,8 @@ log = logging.getLogger("tandem.execution")
 class SerialMismatch(ExecutionError):
     """The strategy gave something else than serial execution."""
 
-    def __init__(self, number: int, differences: Sequence[str], saved: Path) -> None:
-        found = "; ".join(differences)
-        super().__init__(f"block {number} differs from its serial execution in {found}; the case is saved in {saved}")
+    def __init__(self, number: int, differences: Sequence[str], saved: str) -> None:
+        super().__init__(f"block {number} differs from its serial execution in {'; '.join(differences)}; {saved}")
 
 
 def differences_between(
@@ -56,12 +55,15 @@ def mismatch_of(
     return CaseMismatch(strategy, workers, tuple(differences), tuple(rows))
 
 
-def save_case(folder: Path, case: BlockCase) -> Path:
-    """Write the case of a mismatch; gives the file."""
-    folder.mkdir(parents=True, exist_ok=True)
+def save_case(folder: Path, case: BlockCase) -> str:
+    """Write the case of a mismatch; says in words where it is, or why it is nowhere."""
     path = folder / f"serial-mismatch-{case.environment.number}.json"
-    write_case(path, case)
-    return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_case(path, case)
+    except OSError as error:
+        return f"the case cannot be saved in {path}: {error.strerror}"
+    return f"the case is saved: tandem replay {path}"
 
 
 def _facts(turn: Turn, other: Turn) -> list[tuple[str, Any, Any]]:

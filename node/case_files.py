@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from chain.block_case import BlockCase
+from chain.block_case import BlockCase, CaseMismatch
 from chain.block_case_json import FORMAT, BlockCaseError, case_from_json
 from chain.errors import ChainError
 from execution.mainnet_block import case_of
@@ -49,6 +49,13 @@ class CaseFile:
             raise BadCaseFile(self.path, error) from None
         except ChainError as error:
             raise BadCaseFile(self.path, f"not a block with its state: {error}") from None
+
+    def mismatch(self) -> CaseMismatch | None:
+        """Why --check-serial saved it; None for other cases, and for files that hold none."""
+        try:
+            return self.read().mismatch
+        except BadCaseFile:
+            return None
 
 
 def case_files(path: Path) -> list[CaseFile]:

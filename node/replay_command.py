@@ -2,12 +2,14 @@
 
 import gc
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import uvloop
+from click.core import ParameterSource
 
 from chain.block_case import BlockCase
 from chain.forks import Fork
@@ -18,10 +20,12 @@ from node.settings import EVMS, MAX_WORKERS
 if TYPE_CHECKING:
     from execution.state_after import StateAfter
     from node.case_files import CaseFile
+    from node.workbench import Workbench
 
 
 PY_EVM, SERIAL_INTERPRETER = "py-evm", "our serial interpreter"
 """Whose state a block's is compared with. py-evm has no Osaka."""
+RUNS_OF_A_MISMATCH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,9 @@ class Replayed:
             return f"{self.name:>10}  CANNOT BE READ: {differences}"
         what = f"{facts['fork']:17} {facts['transactions']:>5} transactions {facts['gasUsed']:>11,} gas"
         took = f"{facts['executionUs'] / 1_000_000:>7.2f} s"
-        return f"{self.name:>10}  {what}  {took}  {'DIFFERS: ' + differences if differences else 'matches'}"
+        line = f"{self.name:>10}  {what}  {took}  {'DIFFERS: ' + differences if differences else 'matches'}"
+        saved = facts["savedFor"]
+        return line if saved is None else f"{line}\n{'':>10}  saved because it differed in {'; '.join(saved)}"
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, **self.facts, "matches": not self.differences, "differences": self.differences}
@@ -66,11 +72,30 @@ def replay(ctx: click.Context, /, path: Path, as_json: bool, **wanted: Any) -> N
     PATH is a folder of mainnet blocks with the state that they read (index.json, codes.json.gz, 46147.json.gz and so
     on), one such file, or a block case that Tandem saved. Gas used, bloom and receipts root must be the header's (the
     receipts root from Byzantium on), and every change of the state must be what py-evm makes of the block serially.
+
+    A case that --check-serial saved runs as it ran there, some times, and is compared with serial execution too.
     """
     from node.case_files import case_files
 
     files = case_files(path)
-    ctx.exit(uvloop.run(_replay(files, _Wanted(**wanted), as_json)))
+    sys.exit(uvloop.run(_replay(files, _as_saved(ctx, files, _Wanted(**wanted)), as_json)))
+
+
+def _as_saved(ctx: click.Context, files: "list[CaseFile]", wanted: _Wanted) -> _Wanted:
+    """A case that --check-serial saved runs as it ran there, but for what the user says. Raises BadCaseFile."""
+    from node.case_files import BadCaseFile
+
+    mismatch = files[0].mismatch() if len(files) == 1 else None
+    if mismatch is None:
+        return wanted
+    if mismatch.strategy not in STRATEGIES or mismatch.workers > MAX_WORKERS:
+        raise BadCaseFile(
+            files[0].path,
+            f"{mismatch.strategy!r} with {mismatch.workers} workers, for which it was saved, cannot run here",
+        )
+    saved: dict[str, Any] = {"strategy": mismatch.strategy, "workers": mismatch.workers}
+    unsaid = {name for name in saved if ctx.get_parameter_source(name) == ParameterSource.DEFAULT}
+    return replace(wanted, **{name: value for name, value in saved.items() if name in unsaid})
 
 
 async def _replay(files: "list[CaseFile]", wanted: _Wanted, as_json: bool) -> int:
@@ -89,7 +114,7 @@ async def _replay(files: "list[CaseFile]", wanted: _Wanted, as_json: bool) -> in
     return 0 if matching == len(files) else 1
 
 
-async def _one(bench: Any, file: "CaseFile", wanted: _Wanted) -> Replayed:
+async def _one(bench: "Workbench", file: "CaseFile", wanted: _Wanted) -> Replayed:
     from execution.case_differences import against_header, against_state
     from execution.state_after import state_after
     from node.case_files import BadCaseFile
@@ -103,6 +128,8 @@ async def _one(bench: Any, file: "CaseFile", wanted: _Wanted) -> Replayed:
     if not wanted.headers_only:
         yardstick = PY_EVM if case.environment.fork <= Fork.PRAGUE else SERIAL_INTERPRETER
         differences += against_state(state_after(case, run), await _serial_state(case, yardstick), yardstick)
+    if case.mismatch is not None:
+        differences += await _differences_again(bench, case, wanted.strategy)
     facts = {
         "number": case.environment.number,
         "fork": case.environment.fork.label,
@@ -113,8 +140,23 @@ async def _one(bench: Any, file: "CaseFile", wanted: _Wanted) -> Replayed:
         "attempts": sum(len(turn.runs) for turn in run.block.turns),
         "executionUs": run.record.execution_us,
         "stateComparedWith": yardstick,
+        "savedFor": None if case.mismatch is None else list(case.mismatch.differences),
     }
     return Replayed(file.name, facts, differences)
+
+
+async def _differences_again(bench: "Workbench", case: BlockCase, strategy: str) -> list[str]:
+    """In what the first of some runs that differs from serial execution does so: how runs meet varies."""
+    from execution.serial_check import differences_between
+    from execution.strategies import SERIAL
+
+    serial = await bench.run(case, SERIAL)
+    for _ in range(RUNS_OF_A_MISMATCH):
+        run = await bench.run(case, strategy)
+        found = differences_between(run.block, run.changes, serial.block, serial.changes)
+        if found:
+            return [f"other than serial execution in {', '.join(found)}"]
+    return []
 
 
 async def _serial_state(case: BlockCase, yardstick: str) -> "StateAfter":

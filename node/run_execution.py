@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
@@ -19,7 +20,9 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
     strategy, evm = settings.strategy, settings.evm
     if plan.stands_in(role.executor):
         strategy, evm = "serial", INTERPRETER  # the plainest there is, which a defect of the others is not in
-    options = ExecutionOptions(strategy, settings.check_serial, plan.folder.path / "cases")
+    # A temporary folder is gone when the chain ends; a case is what remains of it.
+    cases = plan.folder.path / "cases" if plan.folder.durable else Path.cwd()
+    options = ExecutionOptions(strategy, settings.check_serial, cases)
     async with sockets_of(role) as sockets:
         process = ExecutionProcess(
             genesis,

@@ -21,16 +21,17 @@ DEADLINE_S = 30.0
 
 
 class ChainProcess:
-    """Starts at once; `events` collects what it prints as JSON. `tampered` as tests/e2e/tampered_chain.py has it."""
+    """Starts at once in the folder `cwd`; `events` collects what it prints as JSON. `tampered` as
+    tests/e2e/tampered_chain.py has it."""
 
-    def __init__(self, *options: str, port: int | None = None, tampered: str = "") -> None:
+    def __init__(self, *options: str, port: int | None = None, tampered: str = "", cwd: Path = PROJECT) -> None:
         self.port = free_port() if port is None else port
         module = "tests.e2e.tampered_chain" if tampered else "node"
         command = [sys.executable, "-m", module, "up", "--port", str(self.port), "--json", *options]
         self.process = subprocess.Popen(
             command,
-            cwd=PROJECT,
-            env={**os.environ, "TAMPERED": tampered},
+            cwd=cwd,
+            env={**os.environ, "TAMPERED": tampered, "PYTHONPATH": str(PROJECT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -114,9 +115,9 @@ class ChainProcess:
 
 
 @contextlib.contextmanager
-def chain(*options: str, port: int | None = None, tampered: str = "") -> Iterator[ChainProcess]:
+def chain(*options: str, port: int | None = None, tampered: str = "", cwd: Path = PROJECT) -> Iterator[ChainProcess]:
     """A chain that is ready, and that leaves nothing behind."""
-    running = ChainProcess(*options, port=port, tampered=tampered)
+    running = ChainProcess(*options, port=port, tampered=tampered, cwd=cwd)
     try:
         running.ready()
         yield running

@@ -19,7 +19,7 @@ from execution.known import KnownState, MissingKeys
 from execution.merged import MergedState
 from execution.outcome import Outcome, Slot, StateView
 from execution.senders import Senders
-from execution.serial_check import SerialMismatch
+from execution.serial_check import SerialMismatch, save_case
 from execution.strategies.serial import Serial
 from tests.execution.test_equivalence import COUNTER, HASH_READER, LOOP, Generator, call, world_genesis
 from tests.execution.world import ADDRESSES, ENGINE, KEYS, Chain, WorkerPeer, transaction
@@ -59,7 +59,9 @@ async def mismatch(folder: Path, blocks_before: int = 2) -> tuple[Chain, BlockCa
     ]
     hash_reader = transaction(KEYS[1], generator.next_nonce(1), to=HASH_READER, gas=Gas(120_000))
     plain = transaction(KEYS[2], generator.next_nonce(2), to=ADDRESSES[3], value=Wei(5))
-    with pytest.raises(SerialMismatch, match=r"differs from its serial execution in account 0x.* the case is saved in"):
+    with pytest.raises(
+        SerialMismatch, match=r"differs from its serial execution in account 0x.* the case is saved: tandem replay "
+    ):
         await chain.execute([*loops, hash_reader, plain, b"\x7f"])
     await chain.stop()
     return chain, read_case(folder / f"serial-mismatch-{blocks_before + 1}.json")
@@ -132,3 +134,10 @@ async def test_a_saved_case_tells_both_runs_where_they_differ(tmp_path: Path) ->
     assert ", 99): 1" in differing[0].found
     assert "in execution" in differing[0].serial
     assert ", 99): 1" not in differing[0].serial
+
+
+async def test_a_case_that_cannot_be_saved_is_told_with_the_mismatch(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    _, case = await mismatch(tmp_path / "cases", blocks_before=0)
+    words = save_case(tmp_path / "file", case)
+    assert words == f"the case cannot be saved in {tmp_path}/file/serial-mismatch-1.json: File exists"

@@ -3,16 +3,24 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from chain.block_case import BlockCase, CaseMismatch, DifferingTransaction
 from chain.block_case_json import case_to_json
+from chain.types import Version
+from execution.case_run import CaseRun, CaseRunner
 from execution.mainnet_block import case_of
 from node.errors import NodeError
 from node.main import cli
+from node.replay_command import RUNS_OF_A_MISMATCH
+from tests.node.test_workbench import case as small_case
+from tests.node.test_workbench import counting
 
 BLOCKS = Path(__file__).parents[1] / "conformance" / "fixtures" / "blocks"
 
@@ -109,3 +117,50 @@ def test_a_path_without_blocks_is_one_line(name: str, tmp_path: Path) -> None:
     result = replay(tmp_path / name)
     assert isinstance(result.exception, NodeError)
     assert str(tmp_path) in str(result.exception)
+
+
+def saved_case(folder: Path, strategy: str = "dag") -> Path:
+    """A case as --check-serial saves it."""
+    differing = DifferingTransaction(1, "one gas more", "as it should")
+    mismatch = CaseMismatch(strategy, 0, ("gas used",), (differing,))
+    return written(
+        folder, case_to_json(replace(small_case(counting(3)), mismatch=mismatch)), "serial-mismatch-100.json"
+    )
+
+
+def test_a_saved_mismatch_that_does_not_happen_again_matches(tmp_path: Path) -> None:
+    path = saved_case(tmp_path)
+    result = replay(path)
+    first, second, summary = result.output.splitlines()
+    assert result.exit_code == 0
+    assert first.endswith("matches")
+    assert second.split() == ["saved", "because", "it", "differed", "in", "gas", "used"]
+    assert summary == "1 block, 1 match"
+    told = json.loads(replay(path, "--json").output.splitlines()[0])
+    assert (told["strategy"], told["savedFor"]) == ("dag", ["gas used"])
+    assert (
+        json.loads(replay(path, "--json", "--strategy", "optimistic").output.splitlines()[0])["strategy"]
+        == "optimistic"
+    )
+
+
+def test_a_saved_mismatch_that_happens_now_and_then_is_reproduced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, runs = CaseRunner.run, count()
+
+    async def wrong_in_the_end(self: CaseRunner, of: BlockCase, version: Version) -> CaseRun:
+        done = await right(self, of, version)
+        if done.record.strategy == "dag" and next(runs) == RUNS_OF_A_MISMATCH:
+            done.block.gas_used += 1
+        return done
+
+    monkeypatch.setattr(CaseRunner, "run", wrong_in_the_end)
+    result = replay(saved_case(tmp_path))
+    assert result.exit_code == 1
+    assert "DIFFERS: other than serial execution in gas used" in result.output
+
+
+def test_a_case_saved_for_an_unknown_strategy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NodeError, match="'psychic' with 0 workers, for which it was saved, cannot run here"):
+        CliRunner().invoke(cli, ["replay", str(saved_case(tmp_path, "psychic"))], catch_exceptions=False)
