@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from rpc.naming.contract import BadContract, Contract, contract_from
+from rpc.naming.syntax_tree import SyntaxTrees
 
 
 class BadArtifact(Exception):
@@ -37,7 +38,7 @@ def contracts_in(file: Path) -> list[Contract]:
 def _contracts(content: Mapping[str, Any], file: Path) -> Iterator[Contract]:
     output = content.get("output")
     if isinstance(output, dict):
-        yield from _compiled(output.get("contracts"))
+        yield from _compiled(output.get("contracts"), SyntaxTrees(output.get("sources")))
     elif isinstance(content.get("abi"), list) and "deployedBytecode" in content:
         yield contract_from(
             content.get("contractName") or _foundry_name(content, file),
@@ -48,13 +49,25 @@ def _contracts(content: Mapping[str, Any], file: Path) -> Iterator[Contract]:
         )
 
 
-def _compiled(sources: Any) -> Iterator[Contract]:
+def _compiled(sources: Any, trees: SyntaxTrees) -> Iterator[Contract]:
     """All contracts of solc's standard JSON output."""
-    for contracts in sources.values() if isinstance(sources, dict) else ():
+    for path, contracts in sources.items() if isinstance(sources, dict) else ():
         for name, contract in contracts.items() if isinstance(contracts, dict) else ():
             if isinstance(contract, dict):
                 code = (contract.get("evm") or {}).get("deployedBytecode")
-                yield contract_from(name, contract.get("abi"), contract.get("storageLayout"), code)
+                layout = _layout(contract.get("storageLayout"), trees, path, name)
+                yield contract_from(name, contract.get("abi"), layout, code)
+
+
+def _layout(given: Any, trees: SyntaxTrees, path: str, name: str) -> Any:
+    """The layout that solc gave, with the namespaces that it leaves out, or else the one that the trees tell."""
+    if not isinstance(given, dict):
+        return trees.layout(path, name)
+    more = trees.namespaces(path, name)
+    if more is None:
+        return given
+    types = {**more["types"], **(given.get("types") or {})}
+    return {"storage": [*(given.get("storage") or ()), *more["storage"]], "types": types}
 
 
 def _foundry_name(content: Mapping[str, Any], file: Path) -> str:

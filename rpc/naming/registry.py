@@ -16,8 +16,8 @@ MAX_REGISTERED = 1_000
 SHOWN_COMPLAINTS = 3
 DESCRIPTION = ("name", "abi", "storageLayout", "deployedBytecode", "immutableReferences")
 NO_LAYOUTS = (
-    "no contract in %s has a storage layout, so that slots stay numbers: for Foundry add extra_output = "
-    '["storageLayout"] to foundry.toml, for Hardhat "storageLayout" to the compiler\'s outputSelection, and build again'
+    'no contract in %s has a storage layout, so that slots stay numbers: add extra_output = ["storageLayout"] to '
+    "foundry.toml and build again, or give Hardhat's whole artifacts folder, with build-info"
 )
 
 log = logging.getLogger("tandem.rpc")

@@ -197,7 +197,7 @@ async def test_output_without_layouts_is_told_how_to_get_them(tmp_path: Path, ca
         await Registry([tmp_path]).open()
     [line] = caplog.messages
     assert 'extra_output = ["storageLayout"]' in line
-    assert "outputSelection" in line
+    assert "build-info" in line
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
