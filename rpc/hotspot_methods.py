@@ -52,6 +52,7 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         "attempts": tally.attempts,
         "conflicts": tally.conflicts,
         "waits": tally.waits,
+        "heldUp": tally.held_up,
         "lostUs": tally.lost_us,
         "hotspots": [_hotspot_json(spot, names) for spot in spots],
         "advice": advice(tally, spots, names),

@@ -73,7 +73,7 @@ def _value(accesses: Iterable[Access], key: tuple[Address, int]) -> int | None:
 
 @dataclass(slots=True)
 class Tally:
-    """A range of blocks, added up. `serial_us` is measured but for `estimated_blocks`.
+    """A range of blocks, added up. `held_up` counts transactions that lost or waited, once each. `serial_us` is measured but for `estimated_blocks`.
 
     `busiest` is the block whose runs took longest, None where nothing ran.
     """
@@ -85,6 +85,7 @@ class Tally:
     attempts: int = 0
     conflicts: int = 0
     waits: int = 0
+    held_up: int = 0
     lost_us: int = 0
     execution_us: int = 0
     thread_us: int = 0
@@ -115,6 +116,7 @@ class Tally:
             self.lost_us += sum(run.thread_us for run in record.attempts if run.result in FAILED)
             self.lost_us += sum(wait.waited_us for wait in record.waits)
             self.waits += len(record.waits)
+            self.held_up += bool(record.waits or any(run.conflict for run in record.attempts))
             self._add_conflicts(execution, transaction)
             self._add_waits(execution, transaction)
 
