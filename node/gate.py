@@ -23,6 +23,8 @@ METRICS: Mapping[str, str] = {
     "conflicts": "runs that lost",
     "conflict_rate": "conflicts for each transaction",
     "waits": "waits of one transaction for another",
+    "held_up": "transactions that lost or waited",
+    "held_up_rate": "their share of the transactions",
     "lost_ms": "spent on runs that did not count, and on waiting",
     "gas": "used",
     "execution_ms": "the execution of all the blocks",

@@ -24,8 +24,10 @@ def metrics(spots: Told, block: Told | None) -> dict[str, float | None]:
         "left_out": spots["leftOut"],
         "attempts": spots["attempts"],
         "conflicts": spots["conflicts"],
-        "conflict_rate": round(spots["conflicts"] / transactions, 4) if transactions else None,
+        "conflict_rate": _share(spots["conflicts"], transactions),
         "waits": spots["waits"],
+        "held_up": spots["heldUp"],
+        "held_up_rate": _share(spots["heldUp"], transactions),
         "lost_ms": spots["lostUs"] / 1000,
         "gas": spots["gasUsed"],
         "execution_ms": spots["executionUs"] / 1000,
@@ -35,8 +37,8 @@ def metrics(spots: Told, block: Told | None) -> dict[str, float | None]:
     }
 
 
-def _share(part_us: int | None, whole_us: int) -> float | None:
-    return round(part_us / whole_us, 4) if part_us is not None and whole_us else None
+def _share(part: int | None, whole: int) -> float | None:
+    return round(part / whole, 4) if part is not None and whole else None
 
 
 def lines_of(spots: Told, block: Told | None) -> Iterator[str]:
@@ -62,8 +64,8 @@ def _totals(spots: Told) -> str:
     speedup = "" if spots["speedup"] is None else f": {spots['speedup']:.2f} times as fast"
     return (
         f"executed in {_ms(spots['executionUs'])}, serially {_ms(spots['serialUs'])} ({spots['serialTime']}){speedup}\n"
-        f"{spots['attempts']} runs, {spots['conflicts']} lost by conflicts, {spots['waits']} waits, "
-        f"{spots['leftOut']} left out; {_ms(spots['lostUs'])} lost"
+        f"{spots['attempts']} runs, {spots['conflicts']} lost by conflicts, {spots['waits']} waits: "
+        f"{spots['heldUp']} transactions held up, {_ms(spots['lostUs'])} lost; {spots['leftOut']} left out"
     )
 
 

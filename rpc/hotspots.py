@@ -73,9 +73,10 @@ def _value(accesses: Iterable[Access], key: tuple[Address, int]) -> int | None:
 
 @dataclass(slots=True)
 class Tally:
-    """A range of blocks, added up. `held_up` counts transactions that lost or waited, once each. `serial_us` is measured but for `estimated_blocks`.
+    """A range of blocks, added up. `held_up` counts transactions that lost or waited, once each.
 
-    `busiest` is the block whose runs took longest, None where nothing ran.
+    `serial_us` is measured but for `estimated_blocks`. `busiest` is the block whose runs took longest, None where
+    nothing ran.
     """
 
     blocks: int = 0

@@ -84,6 +84,7 @@ def spots(*hotspots: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "attempts": 800,
         "conflicts": 300,
         "waits": 112,
+        "heldUp": 412,
         "lostUs": 18_300,
         "hotspots": list(hotspots),
         "advice": [],

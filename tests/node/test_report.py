@@ -138,7 +138,7 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
     assert text(spots(spot(), advice=[ADVICE]), drawn).splitlines() == [
         "block 7: 500 transactions, 25,000,000 gas",
         "executed in 20.0 ms, serially 30.0 ms (measured): 1.50 times as fast",
-        "800 runs, 300 lost by conflicts, 112 waits, 0 left out; 18.3 ms lost",
+        "800 runs, 300 lost by conflicts, 112 waits: 412 transactions held up, 18.3 ms lost; 0 left out",
         "",
         "block 7: strategy optimistic, 2 workers, 2 transactions in 1.0 ms, serial from transaction 2",
         "critical path: 2 transactions that each need the one before, 0.8 ms; no number of workers is faster",

@@ -133,6 +133,7 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
         "attempts": 9,
         "conflicts": 3,
         "waits": 1,
+        "heldUp": 3,
         "lostUs": 185,
     }
     assert first == {
