@@ -16,13 +16,10 @@ from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, PoolJob, Worke
 from execution.schedule import PlannedTask
 from execution.scheduler import Command, Discard, Scheduler
 from execution.task_messages import unpack_outcome
+from execution.worker_limits import task_limit_s
 from execution.worker_tasks import Unmerged, WorkerTasks
 
 log = logging.getLogger("tandem.execution")
-
-TASK_LIMIT_S, TASK_LIMIT_GAS = 10.0, 30_000_000
-"""A worker that takes longer is taken for stuck. A task may be a full block, which takes a few seconds for so much gas;
-blocks of a higher limit have more time."""
 
 FAILURES = {
     AttemptStatus.CANNOT_INCLUDE: AttemptResult.NOT_INCLUDABLE,
@@ -89,7 +86,7 @@ class SpeculativeRuns:
         self._jobs: dict[int, PoolJob] = {}
         self._answered: dict[int, SpeculativeRun] = {}
         self._free_us: dict[str, int] = {}
-        self._limit_s = TASK_LIMIT_S * max(1.0, block.environment.gas_limit / TASK_LIMIT_GAS)
+        self._limit_s = task_limit_s(block.environment.gas_limit)
         self._merged = 0
         self._sends = True
 

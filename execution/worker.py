@@ -16,6 +16,7 @@ from execution.errors import ExecutionError
 from execution.pool_core import MAX_IN_FLIGHT
 from execution.reader import BlockingReads
 from execution.speculation import Speculator
+from execution.worker_limits import DEFAULT_LIMITS, WorkerLimits
 
 
 class UnexpectedTask(ExecutionError):
@@ -64,8 +65,15 @@ class TaskLoop:
 class WorkerProcess:
     """Runs execution's tasks with `engine_for` a fork, reading what they miss from storage."""
 
-    def __init__(self, execution: Link, reads: BlockingReads, engine_for: Callable[[Fork], TransactionEngine]) -> None:
+    def __init__(
+        self,
+        execution: Link,
+        reads: BlockingReads,
+        engine_for: Callable[[Fork], TransactionEngine],
+        limits: WorkerLimits = DEFAULT_LIMITS,
+    ) -> None:
         self._execution = execution
+        self._limits = limits
         self._speculator = Speculator(engine_for, reads)
 
     async def run(self) -> None:
@@ -75,4 +83,5 @@ class WorkerProcess:
     def _carry_out(self, task: Message) -> Message:
         if not isinstance(task, RunTransactions):
             raise UnexpectedTask(task)
-        return self._speculator.run(task)
+        with self._limits.time_limit(task.environment.gas_limit):
+            return self._speculator.run(task)

@@ -8,6 +8,7 @@ from execution.call_worker import CallWorkerProcess
 from execution.engine import Engine
 from execution.evm.tracing import TracingEngine
 from execution.worker import WorkerProcess
+from execution.worker_limits import DEFAULT_LIMITS
 from node.output import Output
 from node.plan import Plan, Role
 from node.queues.blocking import BlockingSocket
@@ -19,6 +20,7 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
     async with sockets_of(role) as sockets:
         reads = _reads(plan, role, role.executor, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
+        DEFAULT_LIMITS.limit_memory()
         await WorkerProcess(execution, reads, _engines(plan)).run()
 
 

@@ -19,6 +19,7 @@ from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ControlProcess, ProcessAction
 from chain.messages.mempool import WrongExecutor
 from consensus.errors import WrongResult
+from execution.worker_limits import TIME_IS_UP
 from node.errors import BadDataFolder
 from node.forkserver import CANNOT_START_STATUS, ForkServer
 from node.output import Output, banner, ready_facts
@@ -188,6 +189,8 @@ class Supervisor:
             self._fail()
             return
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        if status == -TIME_IS_UP:
+            how = "took too long for one task and was stopped"
         if time.monotonic() - process.started_at > HEALTHY_AFTER_S:
             process.delay_s = RESTART_FIRST_S
         self._output.trouble(f"{process.name} {how}: starting it again", process=process.name, status=status)

@@ -30,6 +30,7 @@ from execution.held_state import HeldState
 from execution.pool import Pool
 from execution.storage_requests import StorageRequests
 from execution.worker import WorkerProcess
+from execution.worker_limits import DEFAULT_LIMITS, WorkerLimits
 from node.endpoints import LocalEndpoints
 from node.errors import NodeError
 from node.forkserver import ForkServer
@@ -123,7 +124,9 @@ class Workbench:
 
 
 @contextlib.asynccontextmanager
-async def workbench(workers: int = 2, evm: str = COMPILED) -> AsyncIterator[Workbench]:
+async def workbench(
+    workers: int = 2, evm: str = COMPILED, limits: WorkerLimits = DEFAULT_LIMITS
+) -> AsyncIterator[Workbench]:
     """A workbench with so many worker processes. Open it before other sockets and threads are there: it forks."""
     engine_for = functools.cache(lambda fork: Engine(fork, evm))
     if not workers:
@@ -131,7 +134,7 @@ async def workbench(workers: int = 2, evm: str = COMPILED) -> AsyncIterator[Work
         return
     with runtime_folder() as folder:
         endpoints = LocalEndpoints(folder)
-        with _fork_server(endpoints, engine_for) as server:
+        with _fork_server(endpoints, engine_for, limits) as server:
             async with sockets_of(Role(Kind.EXECUTION)) as sockets:
                 bench = Workbench(engine_for, sockets.link(endpoints.storage(0)))
                 sockets.serve(endpoints.execution(0, bind=True), bench)
@@ -143,8 +146,10 @@ async def workbench(workers: int = 2, evm: str = COMPILED) -> AsyncIterator[Work
 
 
 @contextlib.contextmanager
-def _fork_server(endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine]) -> Iterator[ForkServer]:
-    server = ForkServer("workbench", ("uvloop",), lambda name: _be(role_named(name), endpoints, engine_for))
+def _fork_server(
+    endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine], limits: WorkerLimits
+) -> Iterator[ForkServer]:
+    server = ForkServer("workbench", ("uvloop",), lambda name: _be(role_named(name), endpoints, engine_for, limits))
     try:
         yield server
     finally:
@@ -174,12 +179,12 @@ def _watched(server: ForkServer, bench: Workbench) -> Iterator[None]:
         loop.remove_reader(server.socket)
 
 
-def _be(role: Role, endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine]) -> int:
+def _be(role: Role, endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine], limits: WorkerLimits) -> int:
     """Be that process until it is killed."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.set_threshold(*RARE_COLLECTIONS)
-    work = _hold_state(role, endpoints) if role.kind == Kind.STORAGE else _take_tasks(role, endpoints, engine_for)
-    uvloop.run(work)
+    holds = role.kind == Kind.STORAGE
+    uvloop.run(_hold_state(role, endpoints) if holds else _take_tasks(role, endpoints, engine_for, limits))
     return 0
 
 
@@ -189,7 +194,10 @@ async def _hold_state(role: Role, endpoints: LocalEndpoints) -> None:
         await asyncio.Event().wait()
 
 
-async def _take_tasks(role: Role, endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine]) -> None:
+async def _take_tasks(
+    role: Role, endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine], limits: WorkerLimits
+) -> None:
     async with sockets_of(role) as sockets:
         reads = BlockingSocket(sockets.context, endpoints.storage(0), role.name)
-        await WorkerProcess(sockets.link(endpoints.execution(0)), reads, engine_for).run()
+        limits.limit_memory()
+        await WorkerProcess(sockets.link(endpoints.execution(0)), reads, engine_for, limits).run()

@@ -113,7 +113,7 @@ class ProgramWriter:
         self.code.append(self._random.choice((0x00, 0xF3, 0xF3, 0xFD, 0xFE, 0x0C)))
 
 
-def by_py_evm(programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
+def by_py_evm(programs: dict[Address, bytes], data: bytes, gas: int = GAS) -> dict[str, Any]:
     block = environment()
     context = ExecutionContext(
         coinbase=block.beneficiary,
@@ -136,7 +136,7 @@ def by_py_evm(programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
         if code:
             state.set_code(address, code)
     state.lock_changes()
-    message = PyEvmMessage(gas=GAS, to=CONTRACT, sender=ALICE, value=5, data=data, code=programs[CONTRACT])
+    message = PyEvmMessage(gas=gas, to=CONTRACT, sender=ALICE, value=5, data=data, code=programs[CONTRACT])
     frame = state.computation_class.apply_message(state, message, state.get_transaction_context_class()(9, ALICE))
     return {
         "succeeded": frame.is_success,
@@ -157,13 +157,13 @@ def _rules(compilation: Compilation | None) -> type[Computation]:
 INTERPRETED, COMPILED = _rules(None), _rules(Compilation(BlockCompiler(PRAGUE), hot=1))
 
 
-def by_us(rules: type[Computation], programs: dict[Address, bytes], data: bytes) -> dict[str, Any]:
+def by_us(rules: type[Computation], programs: dict[Address, bytes], data: bytes, gas: int = GAS) -> dict[str, Any]:
     view = MemoryState()
     for address, code in programs.items():
         view.put(address, 1, ETHER, code, {})
     db = AccountDB(view, (*rules.precompiled, BENEFICIARY))
     state = State(db, view, environment())
-    message = Message(GAS, ALICE, CONTRACT, CONTRACT, 5, data, programs[CONTRACT])
+    message = Message(gas, ALICE, CONTRACT, CONTRACT, 5, data, programs[CONTRACT])
     frame = rules.apply_message(state, message, TransactionContext(ALICE, 9))
     return {
         "succeeded": frame.error is None,
