@@ -188,7 +188,7 @@ class BlockRun:
 
     async def stale_reads(self, outcome: Outcome) -> tuple[StaleRead, ...]:
         """The reads of the outcome that are stale on the final prefix; none if it is what serial execution gives."""
-        return await self._with_values(lambda: tuple(self.merged.stale_reads(outcome.reads)))
+        return await self._with_values(lambda: self.merged.stale_reads(outcome.reads))
 
     async def parent_applied(self) -> None:
         """Wait until the parent's hash is known."""

@@ -88,8 +88,11 @@ class MergedState:
             self._slots[key] = value
             self._slot_writers[key] = index
 
-    def stale_reads(self, reads: Reads) -> Iterator[StaleRead]:
+    def stale_reads(self, reads: Reads) -> tuple[StaleRead, ...]:
         """Every read whose value is another one now. If none is, the run would do the same again."""
+        return tuple(self._stale_reads(reads))
+
+    def _stale_reads(self, reads: Reads) -> Iterator[StaleRead]:
         for address, nonce in reads.nonces.items():
             found = self.account(address).nonce
             if found != nonce:

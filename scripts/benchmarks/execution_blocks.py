@@ -18,8 +18,10 @@ from execution.evm.call_instructions import contract_address
 from tests.contracts import artifact
 from tests.execution.world import ETHER, GWEI, funded, genesis, transaction
 
-Block: TypeAlias = Sequence[Transaction]
-Source: TypeAlias = Iterator[Transaction]
+Signed: TypeAlias = tuple[Transaction, Address]
+"""A transaction and its sender."""
+SignedBlock: TypeAlias = Sequence[Signed]
+Source: TypeAlias = Iterator[Signed]
 
 USERS = 400
 PAIRS = 12
@@ -51,28 +53,26 @@ class World:
     """The users of one chain, and what they signed to begin it."""
 
     users: Sequence[User] = field(default_factory=lambda: [_user(number) for number in range(USERS)])
-    beginning: list[Transaction] = field(default_factory=list)
+    beginning: list[Signed] = field(default_factory=list)
 
     def genesis(self) -> Genesis:
         return genesis(funded([user.address for user in self.users], 10_000 * ETHER))
 
-    def first_blocks(self) -> Iterator[Block]:
+    def first_blocks(self) -> Iterator[SignedBlock]:
         """The blocks that make the contracts and hand out tokens."""
-        block: list[Transaction] = []
+        block: list[Signed] = []
         for each in self.beginning:
-            if sum(other.gas for other in block) + each.gas > BEGINNING_GAS:
+            if sum(other.gas for other, _ in [*block, each]) > BEGINNING_GAS:
                 yield block
                 block = []
             block.append(each)
         yield block
 
-    def sign(
-        self, user: User, to: Address | None, data: bytes = b"", value: int = 0, gas: int = CALL_GAS
-    ) -> Transaction:
+    def sign(self, user: User, to: Address | None, data: bytes = b"", value: int = 0, gas: int = CALL_GAS) -> Signed:
         fields: dict[str, Any] = {"to": to, "data": data, "value": value, "gas": Gas(gas), "max_fee": 1000 * GWEI}
         signed = transaction(user.key, user.nonce, **fields)
         user.nonce += 1
-        return signed
+        return signed, user.address
 
     def deploy(self, name: str, *arguments: int) -> Address:
         deployer = self.users[0]

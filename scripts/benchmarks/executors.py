@@ -5,6 +5,7 @@ Storage is in memory, in this process. What workers ask it costs this process ti
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import tempfile
@@ -20,36 +21,43 @@ from chain.messages import Message
 from chain.messages.link import Done
 from chain.messages.storage import BlockApplied
 from chain.messages.tasks import FollowTasks, TransactionsRun
+from chain.proposals import encode_proposal
+from chain.types import BlockNumber
 from execution.assembly import ExecutedBlock
 from execution.engine import Engine
+from execution.pipeline import Pipeline
 from execution.pool import Pool
 from execution.processor import BlockProcessor
 from execution.senders import Senders
+from execution.strategies import SERIAL
 from node.endpoints import LocalEndpoints
 from node.folder import DataFolder
 from node.lifeline import die_with_parent
 from node.plan import Kind, Plan, Role
-from node.roles import run_role
+from node.roles import RARE_COLLECTIONS, run_role
 from node.settings import Settings
 from node.sockets import Sockets
-from scripts.benchmarks.execution_blocks import Block
+from scripts.benchmarks.execution_blocks import SignedBlock
 from tests.execution.world import MemoryStorage, inputs_at, proposal
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 EXIT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One block's execution: seconds by the clock, and of the CPU in this process and in the workers."""
+    """What some blocks took: seconds by the clock, and of the CPU in this process, in the workers' main threads, and of
+    that in their runs.
+    """
 
     wall: float
     cpu: float
     workers_cpu: float
+    runs_cpu: float
 
 
 class Executor:
-    """Blocks one after the other through a BlockProcessor; its workers connect to `service`."""
+    """Blocks in the order of their chain through execution's pipeline."""
 
     def __init__(self, genesis: Genesis, strategy: str, evm: str) -> None:
         self.strategy = strategy
@@ -61,26 +69,49 @@ class Executor:
         self._parent = genesis.id()
         self._number = 0
         engine = Engine(genesis.fork, evm)
-        self.processor = BlockProcessor(
+        self._processor = BlockProcessor(
             genesis.chain_id, genesis.fork, self.storage.head, self.storage, engine, strategy, self.pool, self._senders
         )
+        self._pipeline = Pipeline(self._processor, BlockNumber(0), lambda: None)
 
-    async def run(self, block: Block) -> tuple[ExecutedBlock, Timing]:
-        """Execute the block, which is what is measured, and apply it."""
-        self._number += 1
-        proposed = proposal(self._number, self._parent, [t.raw for t in block], inputs_at(self._number))
-        self._parent = proposed.id
-        self._senders.hint((t.hash, t.sender()) for t in block)
-        workers = sum(map(_cpu_seconds, self.pids))
-        wall, cpu = time.perf_counter(), time.thread_time()
-        executed = await self.processor.execute(proposed)
-        timing = Timing(
-            time.perf_counter() - wall, time.thread_time() - cpu, sum(map(_cpu_seconds, self.pids)) - workers
+    async def run(self, blocks: Sequence[SignedBlock]) -> tuple[Timing, list[ExecutedBlock]]:
+        """Executes the blocks one upon the other, which is what is timed, and applies them."""
+        encoded = [self._proposal(block) for block in blocks]
+        self._senders.hint((transaction.hash, sender) for block in blocks for transaction, sender in block)
+        _forget_old(self.storage)
+        gc.collect()
+        wall, cpu, workers = time.perf_counter(), time.thread_time(), self._workers_cpu()
+        executed = await self._through_pipeline(encoded)
+        wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
+        runs = sum(
+            ran.thread_us for block in executed for t in block.record.transactions for ran in t.attempts if ran.worker
         )
-        applied = await self.storage.request(executed.apply)
-        assert isinstance(applied, BlockApplied)
-        self.processor.applied(executed, applied)
-        return executed, timing
+        timing = Timing(wall, cpu, self._workers_cpu() - workers, runs / 1e6)
+        for block in executed:
+            applied = await self.storage.request(block.apply)
+            assert isinstance(applied, BlockApplied)
+            self._processor.applied(block, applied)
+        return timing, executed
+
+    def _proposal(self, block: SignedBlock) -> bytes:
+        self._number += 1
+        raws = [transaction.raw for transaction, _ in block]
+        proposed = proposal(self._number, self._parent, raws, inputs_at(self._number))
+        self._parent = proposed.id
+        return encode_proposal(proposed)
+
+    async def _through_pipeline(self, encoded: Sequence[bytes]) -> list[ExecutedBlock]:
+        for data in encoded:
+            self._pipeline.proposals.put_nowait(data)
+        running = asyncio.ensure_future(self._pipeline.run())
+        try:
+            return [await self._pipeline.blocks.get() for _ in encoded]
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def _workers_cpu(self) -> float:
+        return sum(map(_cpu_seconds, self.pids))
 
 
 class _Tasks:
@@ -126,6 +157,7 @@ async def running_executors(
     genesis: Genesis, strategies: Sequence[str], evm: str, workers: int
 ) -> AsyncIterator[list[Executor]]:
     """One executor for each strategy, each with workers of its own."""
+    gc.set_threshold(*RARE_COLLECTIONS)
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as path, contextlib.ExitStack() as stack:
         plan = _plan(genesis, evm, Path(path))
         executors = [Executor(genesis, strategy, evm) for strategy in strategies]
@@ -134,7 +166,7 @@ async def running_executors(
             for number, executor in enumerate(executors):
                 sockets.serve(plan.endpoints.execution(number), _Tasks(executor, workers))
                 sockets.serve(plan.endpoints.storage(number), _State(executor.storage))
-                if executor.strategy == "serial":
+                if executor.strategy == SERIAL:
                     executor.has_workers.set()
                     continue
                 for index in range(workers):
@@ -165,6 +197,14 @@ def _start(plan: Plan, role: Role, stack: contextlib.ExitStack) -> int:
 def _be_worker(plan: Plan, name: str, parent: int) -> None:
     die_with_parent(parent)
     raise SystemExit(run_role(plan, name))
+
+
+def _forget_old(storage: MemoryStorage) -> None:
+    """It keeps a copy of the state for each version, of which nobody asks for any but the newest here."""
+    newest = storage.head.version
+    storage.versions = {newest: storage.versions[newest]}
+    storage.blocks.clear()
+    storage.requests.clear()
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -89,3 +89,24 @@ def test_the_benchmark_of_the_evm_runs_the_same_work_three_ways() -> None:
     works = [[figure["name"] for figure in subject["figures"]] for subject in measured]
     assert works[0] == works[1] == works[2]
     assert len(works[0]) == 5
+
+
+def test_the_executor_is_measured_against_serial_execution_with_where_the_time_goes() -> None:
+    little = [
+        "--only",
+        "one hot counter",
+        "--evm",
+        "compiled",
+        "--strategy",
+        "optimistic",
+        "--rounds",
+        "1",
+        "--blocks",
+        "1",
+    ]
+    [measured] = json.loads(_bench(*little, "--json", kind="execution"))["measured"]
+    assert measured["workload"] == "one hot counter"
+    assert all(value > 0 for value in measured["usPerTransaction"].values())
+    assert len(measured["ratios"]["optimistic"]) == 1
+    assert measured["cpuUsPerTransaction"]["serial"]["run"] > 0
+    assert measured["cpuUsPerTransaction"]["serial"]["merge"] > 0
