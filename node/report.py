@@ -12,6 +12,8 @@ from node.timeline import timeline
 SHOWN_CONFLICTS = 10
 SHOWN_HOTSPOTS = 10
 WIDTH = 100
+LONGEST_NUMBER = 10**24
+"""Beyond a million ether in wei a value is shown in hex: it is more likely something else, such as packed fields."""
 Told = Mapping[str, Any]
 
 
@@ -103,11 +105,16 @@ def _conflict_lines(block: Told) -> Iterator[str]:
 def _conflict_line(transaction: Told, run: Told) -> Iterator[str]:
     conflict = run["conflict"]
     writer = conflict["writer"]
-    by = "before the first transaction" if writer is None else f"by transaction {writer['position']}"
+    who = "what came before the transactions" if writer is None else f"transaction {writer['position']}"
     yield (
-        f"  transaction {transaction['position']} ({called(transaction)}) on {run['worker']}: {key_of(conflict)} was "
-        f"{_shortened(conflict['read'])}, {by} {_shortened(conflict['found'])}{_doubt(conflict)}"
+        f"  transaction {transaction['position']} ({called(transaction)}) on {run['worker']} read {key_of(conflict)} = "
+        f"{_value(conflict['read'])}, {who} made it {_value(conflict['found'])}{_doubt(conflict)}"
     )
+
+
+def _value(value: str) -> str:
+    """A number as people write it, unless it is too long to be one."""
+    return str(int(value, 16)) if int(value, 16) < LONGEST_NUMBER else _shortened(value)
 
 
 def _doubt(conflict: Told) -> str:

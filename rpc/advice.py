@@ -6,18 +6,26 @@ Each piece says what was seen and no more: what is not in the records is not gue
 from collections.abc import Sequence
 
 from chain.records import AccessKind, Dependency
-from rpc.hotspots import Function, Hotspot, Tally, senders
+from chain.types import Address
+from rpc.hotspots import Function, Hotspot, Tally, function_called, senders
 from rpc.naming.names import Names
 
 MAX_ADVICE = 5
 FEW_WRITERS = 4
 """Writers are few when there are so many times more transactions that they held up."""
+OUTSTANDING = 4
+"""An entry of a mapping stands out that held up one in so many of those that any entry held up."""
+WORTH_A_WORD = 20
+"""What cost less than one in so many parts of all that was lost is passed over."""
 BALANCES = (AccessKind.BALANCE, AccessKind.BALANCE_AT_LEAST)
 
 
 def advice(tally: Tally, spots: Sequence[Hotspot], names: Names) -> list[str]:
     """What to change, what costs most first. `spots` are the hottest."""
-    words = [about_spot(tally, spot, names) for spot in spots[:MAX_ADVICE]]
+    words = [
+        about_spot(tally, topic[0], names) if len(topic) == 1 else about_entries(tally, topic, names)
+        for topic in topics_of(spots, names)[:MAX_ADVICE]
+    ]
     if tally.serial_blocks:
         words.append(
             f"In {tally.serial_blocks} of {tally.blocks} blocks more than half of the speculative runs lost, so that "
@@ -26,6 +34,53 @@ def advice(tally: Tally, spots: Sequence[Hotspot], names: Names) -> list[str]:
     if tally.transactions and not tally.sent_to_workers:
         words.append(_nothing_was_sent(tally))
     return words
+
+
+def topics_of(spots: Sequence[Hotspot], names: Names) -> list[list[Hotspot]]:
+    """What is worth a word: hotspots one by one, but together those entries of one mapping of which none stands out."""
+    topics: list[list[Hotspot]] = []
+    families: dict[tuple[Address, str], list[Hotspot]] = {}
+    for spot in spots:
+        mapping = _mapping_of(spot, names)
+        if mapping is None or spot.dependency == Dependency.ARTEFACT:
+            topics.append([spot])
+        else:
+            families.setdefault((spot.address, mapping), []).append(spot)
+    for family in families.values():
+        held_up = sum(len(spot.losers) for spot in family)
+        alone = [spot for spot in family if len(spot.losers) * OUTSTANDING >= held_up]
+        together = [spot for spot in family if len(spot.losers) * OUTSTANDING < held_up]
+        topics += [[spot] for spot in alone] + ([together] if together else [])
+    topics.sort(key=_lost_us, reverse=True)
+    return [topic for topic in topics if _lost_us(topic) * WORTH_A_WORD >= _lost_us(spots)]
+
+
+def _lost_us(spots: Sequence[Hotspot]) -> int:
+    return sum(spot.lost_us for spot in spots)
+
+
+def _mapping_of(spot: Hotspot, names: Names) -> str | None:
+    """The mapping or array that a slot is an entry of: Token.balanceOf, or mapping at slot 0."""
+    variable = names.variable(spot.address, spot.slot) if spot.kind == AccessKind.SLOT else None
+    if variable is None:
+        return None
+    mapping, bracket, _ = variable.partition("[")
+    if bracket:
+        return mapping
+    mapping, key, _ = variable.partition(", key ")
+    return mapping if key else None
+
+
+def about_entries(tally: Tally, spots: Sequence[Hotspot], names: Names) -> str:
+    """Many entries of one mapping, each of which held up a few."""
+    losers = {place: loser for spot in spots for place, loser in spot.losers.items()}
+    functions = list(dict.fromkeys(map(function_called, losers.values())))
+    total = sum(tally.calls[function] for function in functions)
+    return (
+        f"{len(losers)} of {total} {_calls(functions, names)} met at {len(spots)} entries of "
+        f"`{_mapping_of(spots[0], names)}` ({_lost_us(spots) / 1000:.1f} ms lost), none of which stands out: calls "
+        "that touch the same entry follow one another. Spread over more entries, more of them run side by side."
+    )
 
 
 def about_spot(tally: Tally, spot: Hotspot, names: Names) -> str:
@@ -103,7 +158,7 @@ def _of_slot(spot: Hotspot, names: Names) -> str:
             f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
             "changes in one transaction, or read a copy that is brought up to date less often."
         )
-    if _is_entry(spot, names):
+    if _mapping_of(spot, names) is not None:
         return (
             "it is one entry of a mapping that they all change. If many pay one account, let it receive on "
             "several, or book what is due under each sender and let the owner collect it (pull payments)."
@@ -130,11 +185,6 @@ def _few_change_it(spot: Hotspot) -> bool:
     if spot.changes or spot.only_read:
         return spot.changes.total() * FEW_WRITERS <= spot.only_read
     return len(spot.writers) * FEW_WRITERS <= len(spot.losers)
-
-
-def _is_entry(spot: Hotspot, names: Names) -> bool:
-    variable = names.variable(spot.address, spot.slot)
-    return variable is not None and ("[" in variable or "mapping at" in variable)
 
 
 def _of_balance(spot: Hotspot) -> str:

@@ -20,6 +20,8 @@ log = logging.getLogger("tandem.rpc")
 
 MAX_BLOCKS = 256
 MAX_HOTSPOTS = 50
+MAX_ADVISED = 500
+"""So many are looked through for advice."""
 MAX_TRACED = 8
 """So many blocks are run again to look into them."""
 
@@ -33,8 +35,8 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         execution = None if block is None else await execution_of(node, block)
         if execution is not None:
             tally.add(execution)
-    spots = tally.hottest(MAX_HOTSPOTS)
-    await _look_into(node, spots)
+    spots = tally.hottest(MAX_ADVISED)
+    await _look_into(node, spots[:MAX_HOTSPOTS])
     names = await _names(node, BlockNumber(end), spots)
     return {
         "from": begin,
@@ -54,7 +56,7 @@ async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> Jso
         "waits": tally.waits,
         "heldUp": tally.held_up,
         "lostUs": tally.lost_us,
-        "hotspots": [_hotspot_json(spot, names) for spot in spots],
+        "hotspots": [_hotspot_json(spot, names) for spot in spots[:MAX_HOTSPOTS]],
         "advice": advice(tally, spots, names),
     }
 

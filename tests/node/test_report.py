@@ -150,7 +150,7 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
         "           # counted  x lost by a conflict  ~ did not count for another reason  . idle",
         "",
         "conflicts in this block",
-        "  transaction 1 (Token.transfer) on worker-1: Token.totalSupply was 0x5, by transaction 0 0x6",
+        "  transaction 1 (Token.transfer) on worker-1 read Token.totalSupply = 5, transaction 0 made it 6",
         "",
         "held up  conflicts  waits     lost  dependency  by",
         "    412        300    112    18.3 ms  real      Token.totalSupply",
@@ -166,8 +166,9 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
         ({"variable": None, "contract": None}, f"slot 0x0 of {TOKEN[:10]}…{TOKEN[-6:]}"),
         ({"variable": None, "slot": None, "kind": "balanceAtLeast"}, "balance of Token"),
         ({"variable": None, "slot": None, "kind": "nonce"}, "nonce of Token"),
-        ({"writer": None}, "before the first transaction 0x6"),
-        ({"dependency": "artefact"}, "0x6; an artefact of the strategy"),
+        ({"writer": None}, "what came before the transactions made it 6"),
+        ({"dependency": "artefact"}, "made it 6; an artefact of the strategy"),
+        ({"found": "0x" + "12" * 20}, "made it 0x12121212…121212"),
     ],
 )
 def test_a_conflict_is_told_by_what_is_known_of_it(fields: dict[str, Any], words: str) -> None:

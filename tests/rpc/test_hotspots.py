@@ -232,6 +232,37 @@ async def test_a_block_that_cannot_be_traced_has_hotspots_all_the_same(
     assert "hotspots are told without a look into block 1: nothing is executed here" in caplog.text
 
 
+def entry(number: int) -> tuple[int, bytes]:
+    """The slot of balanceOf[number], and what is hashed for it."""
+    preimage = number.to_bytes(32, "big") + (1).to_bytes(32, "big")
+    return int.from_bytes(keccak256(preimage), "big"), preimage
+
+
+async def test_entries_of_one_mapping_are_told_together_but_for_those_that_stand_out(
+    client: Client, process: RpcProcess, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry(number) for number in range(6)]
+    hashed = {keccak256(preimage): preimage for _, preimage in entries}
+    names = Names({TOKEN: (contract_from("Token", ABI, LAYOUT, None),)}, Preimages(hashed))
+
+    async def all_names(*_: object) -> Names:
+        return names
+
+    monkeypatch.setattr(process.node.naming, "names", all_names)
+    await blocks.add([], *[[lost(0, entries[0][0])]] * 4, *[[lost(0, slot)] for slot, _ in entries[1:]])
+    first, second = (await client.result("tandem_getHotspots", "earliest", "latest"))["advice"]
+    assert first.startswith("5 of 10 `transfer` calls met at 5 entries of `Token.balanceOf` (0.3 ms lost)")
+    assert second.startswith("4 of 10 `transfer` calls ran again because of `Token.balanceOf[0]`")
+
+
+@pytest.mark.usefixtures("named")
+async def test_what_cost_next_to_nothing_is_passed_over(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [lost(0, thread_us=990)], [lost(0, slot=9, thread_us=10)])
+    told = await client.result("tandem_getHotspots", "earliest", "latest")
+    assert len(told["hotspots"]) == 2
+    assert len(told["advice"]) == 1
+
+
 async def test_one_sender_in_its_own_way_is_told_to_use_several_accounts(client: Client, blocks: Blocks) -> None:
     await blocks.add([], [waited(0)], [waited(1)], keys=KEYS[:1])
     assert "one account sent them all" in await advice_on(client)
