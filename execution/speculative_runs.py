@@ -198,11 +198,11 @@ class SpeculativeRuns:
             return
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
+        awaited = self._end(job, task)
         began_us = self._began_us(job, answer)
         runs = [SpeculativeRun(attempt, job.worker, began_us) for attempt in answer.attempts]
         for run in runs:
-            if self._jobs.get(run.index) is job:
-                del self._jobs[run.index]
+            if run.index in awaited:
                 self._answered[run.index] = run
                 if self._unmerged is not None and run.attempt.outcome is not None:
                     self._unmerged.add(run.index, run.attempt.outcome, run.worker)
@@ -215,16 +215,24 @@ class SpeculativeRuns:
         return began_us
 
     def _lose(self, job: PoolJob, reason: Exception) -> None:
-        """The job's transactions have no speculative run."""
+        """The job's transactions have no speculative run, unless the answer came in the same instant."""
+        if job.has_answer:
+            self._take(job, job.answer.result())
+            return
         task = self._planned.pop(job)
-        lost = [index for index in task.indices if self._jobs.get(index) is job]
+        lost = self._end(job, task)
         log.warning("execution runs transactions %s of the block itself: %s", lost, reason)
-        for index in lost:
-            del self._jobs[index]
         if job.worker:
             result = AttemptResult.TIMED_OUT if isinstance(reason, JobTimeout) else AttemptResult.WORKER_LOST
             self._note(lost, Ran(result, job.worker, job.started_us, self._block.elapsed_us(), 0))
         self._obey(self._scheduler.ran(task, ()))
+
+    def _end(self, job: PoolJob, task: PlannedTask) -> list[int]:
+        """The positions whose newest run is the job's; it is under way no more."""
+        awaited = [index for index in task.indices if self._jobs.get(index) is job]
+        for index in awaited:
+            del self._jobs[index]
+        return awaited
 
     def _note(self, indices: Iterable[int], ran: Ran) -> None:
         for index in indices:

@@ -4,15 +4,18 @@ import asyncio
 import logging
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from chain.messages import Message
 from chain.messages.execution import BlockEnvironment
 from chain.records import AccessKind, AttemptRecord, AttemptResult, BlockRecord, Dependency
 from chain.transactions import Transaction
 from chain.types import Address, Gas, Wei
 from execution import speculative_strategy
 from execution.outcome import Outcome, StateView
+from execution.pool import JobTimeout, Pool, PoolJob
 from execution.reader import created_address
 from execution.serial_check import SerialMismatch
 from tests.contracts import artifact
@@ -167,6 +170,24 @@ async def test_a_worker_lost_in_the_middle_of_a_block_costs_nothing_but_time(tmp
     assert AttemptResult.WORKER_LOST in {run.result for run in lost}
     accepted(found.record)
     assert len(chain.pool.workers) == survivors
+    await chain.stop()
+
+
+class LatePool(Pool):
+    """Every answer comes in the instant in which its time is up."""
+
+    async def wait(self, job: PoolJob) -> Message:
+        await super().wait(job)
+        raise JobTimeout("no answer within 10 s")
+
+
+async def test_an_answer_in_the_instant_of_its_timeout_counts(tmp_path: Path) -> None:
+    with patch("tests.execution.world.Pool", LatePool):
+        chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
+    block = await chain.run(token_transfers(20))
+    assert [[attempt.result for attempt in t.attempts] for t in block.record.transactions] == (
+        [[AttemptResult.ACCEPTED]] * 20
+    )
     await chain.stop()
 
 

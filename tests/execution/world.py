@@ -1,8 +1,9 @@
 """A small world to execute blocks in: funded accounts, storage in memory, and workers that speak only messages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,8 @@ class WorkerPeer:
         self._speculator = Speculator(lambda _: engine, self._reads)
         self._queue: asyncio.Queue[RunTransactions] = asyncio.Queue()
         self.tasks: list[RunTransactions] = []
+        self.pace: Iterator[int] = repeat(1)
+        """How often the event loop turns while each task runs."""
         self.takes = True
         self.dies_at: int | None = None
         self.open = True
@@ -262,7 +265,7 @@ class WorkerPeer:
                 asyncio.get_running_loop().call_soon(self._pool.left, self)
                 return
             answer = decode_message(encode_message(self._speculator.run(task)))
-            await asyncio.sleep(0)
+            await turns(next(self.pace))
             self._pool.finished(self, answer.task_id, answer)
 
 
