@@ -3,7 +3,7 @@
 
 import { BlockPanel } from "./block.js";
 import { Chain } from "./chain.js";
-import { Connection, Disconnected } from "./connection.js";
+import { Connection, Disconnected, RpcError } from "./connection.js";
 import { drawHotspots } from "./hotspots.js";
 import { Overview } from "./overview.js";
 import { Pipeline } from "./pipeline.js";
@@ -35,18 +35,20 @@ const draw = onceAFrame(() => {
 const openNewest = atMostEvery(FOLLOW_PAUSE_MS, () => attempt(showNewest));
 const readHotspots = atMostEvery(HOT_PAUSE_MS, () => attempt(showHotspots));
 
-/** Runs what needs the node; where the connection ends meanwhile, it all begins again with the next one. */
+/** Runs what needs the node; where the connection ends meanwhile, or the node fails, it all begins again with the next. */
 async function attempt(action) {
   try {
     await action();
   } catch (error) {
-    if (!(error instanceof Disconnected)) throw error;
+    if (error instanceof RpcError) connection.restart();
+    else if (!(error instanceof Disconnected)) throw error;
   }
 }
 
 async function begin() {
   const status = await connection.call("tandem_status");
   if (genesis !== null && genesis !== status.genesis) chain.clear();
+  chain.interrupted();
   genesis = status.genesis;
   chain.finalized = status.heights.verified;
   overview.described(status);
@@ -54,6 +56,7 @@ async function begin() {
   await connection.subscribe("tandemBlocks", reached);
   await connection.subscribe("tandemConsensus", (picture) => overview.drawValidators(picture));
   await findBlocks();
+  connection.isGood();
   showConnected(true);
   draw();
   await openLocation();

@@ -24,6 +24,11 @@ export class Chain {
     this.head = this.safe = this.finalized = 0;
   }
 
+  /** Nobody told what happened meanwhile: of blocks that were under way it is not known how far they are. */
+  interrupted() {
+    for (const [key, block] of this.#blocks) if (block.state !== "verified") this.#blocks.delete(key);
+  }
+
   /** A state that a block has reached, as eth_subscribe("tandemBlocks") tells it. */
   reached(change) {
     const { number, proposal, state } = change;

@@ -42,6 +42,16 @@ export class Connection {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
+  /** The node answers: the next time it goes away it is looked for at once. */
+  isGood() {
+    this.#pauseMs = FIRST_PAUSE_MS;
+  }
+
+  /** Begins anew, after a pause. */
+  restart() {
+    this.#socket?.close();
+  }
+
   /** The result of one request. Throws RpcError and Disconnected. */
   call(method, ...params) {
     return this.#send((id) => ({ jsonrpc: "2.0", id, method, params }));
@@ -65,7 +75,6 @@ export class Connection {
     this.#timer = null;
     const socket = (this.#socket = new WebSocket(this.#url));
     socket.onopen = () => {
-      this.#pauseMs = FIRST_PAUSE_MS;
       this.#events.opened();
     };
     socket.onmessage = (event) => this.#received(JSON.parse(event.data));

@@ -39,21 +39,30 @@ export function onceAFrame(draw) {
   };
 }
 
-/** A function that runs `act` at once, and then at most every `pauseMs`; no timer lives without a call that waits. */
+/** What is asked of the node again and again may take so much of its time: one part of eleven. */
+const RESTS_PER_WORK = 10;
+
+/**
+ * A function that has `act` run at the next frame, never while the page is hidden, and then again only after a pause:
+ * `pauseMs`, or longer where the last run took long. No timer lives without a call that waits for it.
+ */
 export function atMostEvery(pauseMs, act) {
-  let pausing = false;
+  let busy = false;
   let waiting = false;
-  const run = () => {
+  const run = async () => {
+    busy = true;
     waiting = false;
-    pausing = true;
+    const began = performance.now();
+    await act();
+    const pause = Math.max(pauseMs, RESTS_PER_WORK * (performance.now() - began));
     setTimeout(() => {
-      pausing = false;
-      if (waiting) run();
-    }, pauseMs);
-    act();
+      busy = false;
+      if (waiting) soon();
+    }, pause);
   };
+  const soon = onceAFrame(() => busy || run());
   return () => {
     waiting = true;
-    if (!pausing) run();
+    if (!busy) soon();
   };
 }

@@ -2,20 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { register } from "node:module";
 
-// The page's modules are served, not packed: nothing tells Node that they are modules.
-register(
-  `data:text/javascript,${encodeURIComponent(
-    `export const load = (url, context, next) =>
-       next(url, url.includes("/rpc/page/") ? { ...context, format: "module" } : context);`,
-  )}`,
-);
-const page = new URL("../../../rpc/page/", import.meta.url);
-const { arrowsOf, drawable, lanesOf, shifted, spanOf, ticks, zoomed } = await import(
-  new URL("timeline_layout.js", page)
-);
-const { Chain, KEPT_BLOCKS } = await import(new URL("chain.js", page));
+import { pageModule } from "./page_modules.mjs";
+
+const { arrowsOf, drawable, lanesOf, shifted, spanOf, ticks, zoomed } = await pageModule("timeline_layout.js");
 
 const attempt = (worker, startUs, endUs, result = "accepted", conflict = null) => ({
   worker,
@@ -114,49 +104,4 @@ test("zooming and moving stay within the block", () => {
   assert.deepEqual(shifted({ fromUs: 0, toUs: 100 }, span, -50), { fromUs: 0, toUs: 100 });
   assert.deepEqual(shifted({ fromUs: 800, toUs: 900 }, span, 500), { fromUs: 900, toUs: 1000 });
   assert.equal(spanOf(record(), []).fromUs, 0);
-});
-
-const change = (number, state, timestamp, more = {}) => ({
-  number,
-  state,
-  timestamp,
-  proposal: `0x${number}`,
-  round: number,
-  leader: 0,
-  ...more,
-});
-
-test("however many blocks come, a bounded number is kept, and they are the newest", () => {
-  const chain = new Chain();
-  for (let number = 1; number <= 3 * KEPT_BLOCKS; number++) chain.reached(change(number, "proposed", number));
-  const kept = chain.newest(10 * KEPT_BLOCKS).map(({ number }) => number);
-  assert.deepEqual([kept.length, kept[0], kept.at(-1)], [KEPT_BLOCKS, 3 * KEPT_BLOCKS, 2 * KEPT_BLOCKS + 1]);
-});
-
-test("a block that was there before is shown once, also when more is heard of it", () => {
-  const chain = new Chain();
-  chain.finalized = 4;
-  const header = (number) => ({ number, hash: `0x${number}`, gasUsed: "0x0", transactions: [] });
-  chain.found(header("0x4"));
-  chain.found(header("0x5"));
-  assert.deepEqual(
-    chain.newest(9).map(({ state }) => state),
-    ["executed", "verified"],
-  );
-  chain.reached(change(5, "proposed", 1));
-  chain.found(header("0x5"));
-  assert.deepEqual(
-    chain.newest(9).map(({ number, state }) => [number, state]),
-    [
-      [5, "proposed"],
-      [4, "verified"],
-    ],
-  );
-});
-
-test("transactions a second fall to nothing when nothing comes", () => {
-  const chain = new Chain();
-  chain.reached(change(1, "executed", 1, { hash: "0x1", transactions: 50, gasUsed: 1 }));
-  assert.equal(chain.rate(Date.now()), 50);
-  assert.equal(chain.rate(Date.now() + 60_000), 0);
 });
