@@ -56,7 +56,9 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.rpc(bind=True), pool)
         validators = {
-            ValidatorIndex(index): sockets.link(plan.endpoints.validator(index))
+            ValidatorIndex(index): sockets.link(
+                plan.endpoints.validator(index), lambda _: process.validator_connection_changed()
+            )
             for index in range(len(plan.folder.genesis.validators))
         }
         process = RpcProcess(

@@ -109,6 +109,7 @@ async def _change(node: Node, change: Callable[[NetworkFaults], NetworkFaults]) 
 async def _control(node: Node, validator: int, action: ProcessAction) -> JsonObject:
     index = checked_validator(validator, len(node.validators))
     await node.processes.control(index, action)
+    node.consensus.changed()
     return {"validator": index, "state": validator_states(node).get(index)}
 
 

@@ -116,6 +116,11 @@ class RpcProcess:
         """End `serve` within a second, whatever clients do."""
         self.server.stop()
 
+    def validator_connection_changed(self) -> None:
+        """A validator has come or gone, which its own news cannot tell."""
+        if self._node is not None:
+            self._node.consensus.changed()
+
     async def _build_node(self) -> Node:
         chain = ChainView(self._storage, self._genesis, self._executors)
         await chain.open()

@@ -156,4 +156,6 @@ byId("follow").addEventListener("click", () => {
 });
 addEventListener("hashchange", () => attempt(openLocation));
 searchField(connection, visit);
-setText(byId("rpc-url"), new URL("./", location.href).href.replace(/\/$/, ""));
+const url = new URL("./", location.href).href.replace(/\/$/, "");
+setText(byId("rpc-url"), url);
+setText(byId("traffic"), `scripts/tandem traffic CONTRACT 'transfer(address,uint256)' --hot 30% --url ${url}`);

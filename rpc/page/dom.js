@@ -39,8 +39,8 @@ export function onceAFrame(draw) {
   };
 }
 
-/** What is asked of the node again and again may take so much of its time: one part of eleven. */
-const RESTS_PER_WORK = 10;
+/** What is asked of the node again and again may take a quarter of its time at most. */
+const RESTS_PER_WORK = 3;
 
 /**
  * A function that has `act` run at the next frame, never while the page is hidden, and then again only after a pause:

@@ -6,6 +6,7 @@ import { byId, html, setText } from "./dom.js";
 
 const SHOWN = 8;
 const SHOWN_FUNCTIONS = 3;
+const SHOWN_ADVICE = 3;
 
 /** What tandem_getHotspots answers. */
 export function drawHotspots({ from, to, blocks, transactions, lostUs, hotspots, advice }) {
@@ -16,7 +17,9 @@ export function drawHotspots({ from, to, blocks, transactions, lostUs, hotspots,
       ? `blocks ${count(from)} to ${count(to)}, ${counted(transactions, "transaction")}, ${duration(lostUs)} lost`
       : "",
   );
-  byId("advice").replaceChildren(...advice.map((sentence) => html("li", {}, html("bdi", {}, withCode(sentence)))));
+  byId("advice").replaceChildren(
+    ...advice.slice(0, SHOWN_ADVICE).map((sentence) => html("li", {}, html("bdi", {}, withCode(sentence)))),
+  );
   byId("hotspots").replaceChildren(...hotspots.slice(0, SHOWN).map((one) => item(one, most)));
   byId("no-hotspots").hidden = hotspots.length > 0;
 }

@@ -60,7 +60,7 @@ def test_blocks_of_a_chain_pass_through_the_pipeline_and_are_found_by_hash(scena
     assert seen["found"]["address"] == f"#block/{number}/{seen['hash']}"
     assert "accepted" in seen["found"]["explanation"]
     assert seen["unknown"] == "Neither a transaction nor a block of this chain has this hash."
-    assert seen["validators"] == "4 of 4 up"
+    assert (seen["validators"], seen["gone"]) == ("4 of 4 up", "validator 2: not connected")
 
 
 def test_a_conflict_is_drawn_and_told_with_its_key_values_and_writer(scenario: Scenario, node: Node) -> None:

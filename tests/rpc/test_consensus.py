@@ -95,6 +95,24 @@ async def test_a_subscriber_is_shown_how_it_stands_and_again_when_it_changed(soc
     assert questions(chain) == 2 * len(chain.validators), "many changes at once are one picture"
 
 
+async def test_a_subscriber_is_told_of_a_validator_that_is_gone_on_a_chain_at_rest(
+    socket: Socket, chain: FakeChain, process: RpcProcess
+) -> None:
+    pictures = await socket.subscribe("tandemConsensus")
+    await until_news(socket, pictures, 1)
+    chain.validator(2).connected = False
+    process.validator_connection_changed()
+    second = (await until_news(socket, pictures, 2))[1]
+    assert [one["connected"] for one in second["validators"]] == [True, True, False, True]
+
+
+async def test_a_subscriber_is_told_of_a_validator_that_was_paused(socket: Socket, chain: FakeChain) -> None:
+    pictures = await socket.subscribe("tandemConsensus")
+    await until_news(socket, pictures, 1)
+    await socket.ask("tandem_pauseValidator", 2)
+    await until_news(socket, pictures, 2)
+
+
 async def test_after_unsubscribing_nothing_is_asked(socket: Socket, chain: FakeChain) -> None:
     pictures = await socket.subscribe("tandemConsensus")
     await until_news(socket, pictures, 1)

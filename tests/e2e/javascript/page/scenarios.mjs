@@ -47,6 +47,9 @@ async function follows(url) {
     await page.fill("#search", "0x" + "12".repeat(32));
     await page.press("#search", "Enter");
     await page.locator("#search-problem", { hasText: "hash" }).waitFor();
+    const validators = await text(page, "#validators");
+    await rpc(url, "tandem_killValidator", 2);
+    await page.locator("#validators", { hasText: "3 of 4 up" }).waitFor();
     return {
       number,
       hash,
@@ -54,7 +57,8 @@ async function follows(url) {
       after,
       found,
       unknown: await text(page, "#search-problem"),
-      validators: await text(page, "#validators"),
+      validators,
+      gone: await page.locator(".validator.down").getAttribute("title"),
     };
   });
 }
