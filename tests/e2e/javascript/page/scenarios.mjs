@@ -176,8 +176,9 @@ async function fits_a_telephone(url) {
   });
 }
 
-/** How many messages come and go while nothing happens on the chain, once the page is drawn. */
+/** How many messages come and go while nothing happens on the chain, once the page has all it shows. */
 async function rests(url) {
+  await transfer(url);
   return look(url, {}, async (page) => {
     const messages = [];
     page.on("websocket", (socket) => {
@@ -185,11 +186,15 @@ async function rests(url) {
       socket.on("framereceived", () => messages.push("received"));
     });
     await page.reload();
-    await page.locator("#connection", { hasText: "live" }).waitFor();
     await page.locator("#validators", { hasText: "up" }).waitFor();
-    const at_first = messages.length;
+    await page.locator("#hot-range", { hasText: "blocks" }).waitFor();
+    let before;
+    do {
+      before = messages.length;
+      await page.waitForTimeout(700);
+    } while (messages.length > before);
     await page.waitForTimeout(1500);
-    return { at_first, later: messages.length - at_first };
+    return { at_first: before, later: messages.length - before };
   });
 }
 
