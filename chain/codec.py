@@ -1,8 +1,9 @@
 """Frozen dataclasses to msgpack and back, checked against their annotations.
 
-Every value that crosses a border between processes is a dataclass registered here under a small number. Decoding
-checks each field's type, so that a process never works on something a peer made up. Integers beyond 64 bits (wei,
-storage words) travel as extension type 1, big-endian. The encoding is canonical: equal values give equal bytes.
+Every value that crosses a border between processes is a dataclass registered here under a small number; within one,
+what comes in thousands may be a named tuple, which msgpack packs as it is. Decoding checks each field's type, so that
+a process never works on something a peer made up. Integers beyond 64 bits (wei, storage words) travel as extension
+type 1, big-endian. The encoding is canonical: equal values give equal bytes.
 """
 
 import types
@@ -165,8 +166,10 @@ def _to_plain(hint: Any) -> Converter | None:
         return lambda v: {key(k): value(x) for k, x in sorted(v.items())}
     if is_dataclass(hint):
         return _shape(hint).flatten  # type: ignore[arg-type]
+    if _is_named_tuple(hint):
+        return _to_plain(tuple[tuple(get_type_hints(hint).values())])  # type: ignore[misc]
     if isinstance(hint, type) and issubclass(hint, IntEnum):
-        return int
+        return None
     assert hint in SCALARS, f"the codec has no rule for {hint}"
     return None
 
@@ -191,6 +194,8 @@ def _from_plain(hint: Any, where: str) -> Converter:
         return _mapping_of(_from_plain(args[0], where), _from_plain(args[1], where), where)
     if is_dataclass(hint):
         return _shape(hint).build  # type: ignore[arg-type]
+    if _is_named_tuple(hint):
+        return _named_row_of(hint)
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return _member_of(hint, where)
     return _scalar(hint, where)
@@ -231,6 +236,16 @@ def _row_of(converts: list[Converter], where: str) -> Converter:
         return tuple([c(item) for c, item in zip(converts, value, strict=True)])
 
     return convert
+
+
+def _is_named_tuple(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_make")
+
+
+def _named_row_of(cls: Any) -> Converter:
+    name = cls.__name__
+    row = _row_of([_from_plain(hint, f"{name}.{field}") for field, hint in get_type_hints(cls).items()], name)
+    return lambda value: cls._make(row(value))
 
 
 def _mapping_of(key: Converter, value: Converter, where: str) -> Converter:

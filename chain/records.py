@@ -6,6 +6,7 @@ from the moment execution took up the block.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from chain.codec import decode_value, encode_value
 from chain.types import Address, Gas, Hash32
@@ -54,8 +55,7 @@ class AttemptResult(IntEnum):
     TIMED_OUT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A read that an earlier transaction made stale.
 
     `seen` is the value read and `found` the one there was when its turn came (a code hash as a number, emptiness as 0
@@ -72,8 +72,7 @@ class Conflict:
     dependency: Dependency
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(NamedTuple):
     """One run of a transaction, on a worker or, with `worker` empty, in execution itself.
 
     `thread_us` is 0 where nobody could tell it: a worker that was lost or ran out of time.
@@ -87,8 +86,7 @@ class AttemptRecord:
     conflict: Conflict | None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitRecord:
+class WaitRecord(NamedTuple):
     """A strategy let a transaction wait until the one at position `writer` was done with a key or an account.
 
     `slot` is 0 unless `kind` is SLOT.
@@ -102,8 +100,7 @@ class WaitRecord:
     dependency: Dependency
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOutRecord:
+class LeftOutRecord(NamedTuple):
     """Why a transaction is not in the block, and who wanted what, since the block does not say.
 
     With `retry` it waits for another block. `sender` is empty for one that could not be decoded, `to` also for a
@@ -117,8 +114,7 @@ class LeftOutRecord:
     selector: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionRecord:
+class TransactionRecord(NamedTuple):
     """How one transaction of a proposal came into its block: its runs in order, the one that counted last."""
 
     hash: Hash32

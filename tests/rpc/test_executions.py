@@ -160,7 +160,7 @@ async def test_one_left_out_has_a_position_and_no_index_and_those_after_it_keep_
 ) -> None:
     gone, kept = call(7, KEYS[0]), call(0, KEYS[1])
     left_out = LeftOutRecord("nonce too high", retry=True, sender=ALICE, to=TOKEN, selector=TRANSFER)
-    tried = replace(ran(""), result=AttemptResult.NOT_INCLUDABLE)
+    tried = ran("")._replace(result=AttemptResult.NOT_INCLUDABLE)
     await append(
         chain,
         (gone, transaction_record(gone.hash, tried, left_out=left_out)),
