@@ -14,7 +14,6 @@ from chain.block_case import BlockCase
 from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages.traces import Access, BlockTrace, TraceBlock, TraceFailed, TransactionTrace
-from chain.receipts import Log
 from chain.records import AccessKind
 from chain.transactions import Transaction, decode_transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
@@ -22,7 +21,7 @@ from execution.errors import CallTimeout, CannotInclude, ExecutionError
 from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import Reads, Slot, Writes
-from execution.pre_state import WatchedState
+from execution.pre_state import PreStateTooLarge, WatchedState
 from execution.reader import BlockingReads
 from execution.speculative_view import SpeculativeView
 
@@ -30,10 +29,20 @@ MAX_HASHES = 16_384
 """Preimages kept while a transaction runs, the newest; a slot is computed shortly before it is used."""
 SLOTS_AFTER_HASH = 2**64
 """How far after a hash the elements of an array may lie."""
+MAX_KEYS = 200_000
+MAX_CODE_BYTES = 16 * 1024 * 1024
+"""What one answer holds at most, which must fit into a message: reads, writes and looks at keys, and bytes of code."""
 
 
 class TraceDiffers(ExecutionError):
     """The block came out differently when it ran again."""
+
+
+class TraceTooLarge(ExecutionError):
+    """The block touches more than one answer can hold."""
+
+    def __init__(self, number: BlockNumber) -> None:
+        super().__init__(f"block {number} reads, writes and looks at more than {MAX_KEYS:,} keys: too many for a trace")
 
 
 @dataclass(slots=True)
@@ -77,7 +86,7 @@ async def trace_block(task: TraceBlock, engine: TracingEngine, reads: BlockingRe
     """The trace. Lets the event loop turn between two transactions."""
     try:
         return await _Tracing(task, engine, reads).run()
-    except (RequestFailed, TraceDiffers) as error:
+    except (RequestFailed, TraceDiffers, TraceTooLarge, PreStateTooLarge) as error:
         return TraceFailed(task.trace_id, str(error))
     except CallTimeout:
         limit = f"{task.time_limit_ms / 1000:g} s"
@@ -98,10 +107,10 @@ class _Tracing:
         self._before.block_hash(known.applied)
         self._view = SpeculativeView(known, reads, task.base, task.environment.beneficiary, self._before)
         self._codes: dict[Hash32, bytes] = {}
-        self._logs: list[Log] = []
+        self._keys = 0
 
     async def run(self) -> BlockTrace:
-        """Raises CallTimeout, TraceDiffers, and RequestFailed when storage does not have the state any more."""
+        """Raises CallTimeout, TraceDiffers, TraceTooLarge, PreStateTooLarge, and RequestFailed if the state is gone."""
         decoded = [(tx.sender, decode_transaction(tx.raw)) for tx in self._task.transactions]
         self._view.read_named((sender, tx.to, tx.access_list) for sender, tx in decoded if sender is not None)
         start = self._start()
@@ -127,12 +136,12 @@ class _Tracing:
             outcome = self._engine.execute(transaction, sender, self._task.environment, view, self._deadline)
         except CannotInclude as reason:
             raise TraceDiffers(f"transaction {index} of the block could not be run again: {reason}") from None
-        self._logs += outcome.logs
         return self._merged(index, view, _reads(outcome.reads), outcome.writes, outcome.fee, outcome.gas_used)
 
     def _end(self, index: int) -> TransactionTrace:
         view = RunView(self._view)
-        writes, _ = self._engine.block_end(self._task.environment, self._logs, view)
+        no_logs = ()  # they decide the hash of the block's requests, and nothing of the state
+        writes, _ = self._engine.block_end(self._task.environment, no_logs, view)
         return self._merged(index, view, _slot_reads(view), writes, Wei(0), Gas(0))
 
     def _merged(
@@ -149,17 +158,20 @@ class _Tracing:
         beneficiary = self._task.environment.beneficiary
         addresses = dict.fromkeys([*writes.nonces, *writes.balances, *writes.codes, *([beneficiary] if fee else [])])
         old_accounts = {address: self._view.account(address) for address in addresses}
-        old_slots = {key: self._view.slot(*key) for key in writes.slots}
         self._view.merge(index, writes, fee)
         self._codes.update((keccak256(code), code) for code in writes.codes.values())
         changes = [
             *_account_changes(old_accounts, {address: self._view.account(address) for address in addresses}),
-            *_slot_changes(old_slots, writes.slots),
+            *[Access(AccessKind.SLOT, address, slot, value) for (address, slot), value in writes.slots.items()],
         ]
         slots = tuple(dict.fromkeys([*view.slot_reads, *view.slots, *writes.slots]))
         preimages = preimages_of([number for _, number in slots], view.hashes)
         accounts = tuple(dict.fromkeys([*view.accounts, *addresses]))
-        return TransactionTrace(tuple(reads), tuple(changes), accounts, slots, preimages, thread_us, gas_used)
+        trace = TransactionTrace(tuple(reads), tuple(changes), accounts, slots, preimages, thread_us, gas_used)
+        self._keys += len(trace.reads) + len(changes) + len(accounts) + len(slots)
+        if self._keys > MAX_KEYS:
+            raise TraceTooLarge(self._task.environment.number)
+        return trace
 
     def _check_gas(self, gas_used: int) -> None:
         expected = self._task.expected
@@ -171,7 +183,7 @@ class _Tracing:
         return BlockCase(
             environment=task.environment,
             transactions=task.transactions,
-            accounts=self._view.with_values(self._before.accounts),
+            accounts=self._view.with_values(lambda: self._before.accounts(MAX_CODE_BYTES)),
             block_hashes=self._before.block_hashes,
             parent_beacon_root=task.parent_beacon_root,
             expected=task.expected,
@@ -224,9 +236,3 @@ def _account_changes(before: Mapping[Address, Account], after: Mapping[Address, 
             yield Access(AccessKind.BALANCE, address, 0, account.balance)
         if account.code_hash != old.code_hash:
             yield Access(AccessKind.CODE, address, 0, int.from_bytes(account.code_hash, "big"))
-
-
-def _slot_changes(before: Mapping[Slot, int], after: Mapping[Slot, int]) -> Iterator[Access]:
-    for (address, slot), value in after.items():
-        if value != before[address, slot]:
-            yield Access(AccessKind.SLOT, address, slot, value)

@@ -1,12 +1,21 @@
 """What was read of the state before a block: kept while it runs, for a block case."""
 
 from collections.abc import Iterable
+from math import inf
 
 from chain.accounts import Account
 from chain.block_case import CaseAccount
 from chain.types import Address, BlockNumber, Hash32
+from execution.errors import ExecutionError
 from execution.known import KnownState
 from execution.outcome import Outcome, Slot
+
+
+class PreStateTooLarge(ExecutionError):
+    """A block looks at contracts with more code than a case is to hold."""
+
+    def __init__(self, max_code_bytes: float) -> None:
+        super().__init__(f"the contracts that the block looks at have more than {max_code_bytes:,} bytes of code")
 
 
 class WatchedState:
@@ -43,20 +52,23 @@ class WatchedState:
             for key in reads.slots:
                 self.slot(key)
 
-    def accounts(self) -> dict[Address, CaseAccount]:
+    def accounts(self, max_code_bytes: float = inf) -> dict[Address, CaseAccount]:
         """Every account asked for, with its code and the slots asked for; those that do not exist are left out.
 
-        Raises Missing.
+        Raises Missing, and PreStateTooLarge if there is more code than that.
         """
         slots: dict[Address, dict[int, int]] = {}
         for (address, number), value in self._slots.items():
             if value:
                 slots.setdefault(address, {})[number] = value
         addresses = dict.fromkeys([*self._accounts, *slots])
-        found = {}
+        found, code_bytes = {}, 0
         for address in addresses:
             account = self.account(address)
             if not account.is_empty or address in slots:
                 code = self._known.code(account.code_hash)
+                code_bytes += len(code)
+                if code_bytes > max_code_bytes:
+                    raise PreStateTooLarge(max_code_bytes)
                 found[address] = CaseAccount(account.nonce, account.balance, code, slots.get(address, {}))
         return found

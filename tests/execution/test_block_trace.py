@@ -206,7 +206,13 @@ async def test_the_case_of_a_trace_has_the_state_that_the_block_reads() -> None:
         real = accounts[address]
         assert (account.nonce, account.balance, keccak256(account.code)) == (real.nonce, real.balance, real.code_hash)
         assert all(slots.get((address, slot), 0) == value for slot, value in account.slots.items())
+        assert all(account.slots.values())
     assert case.accounts[TOKEN].code == artifact("Token").deployed_bytecode
+
+
+async def test_the_case_has_the_parent_s_hash_even_if_nobody_asks_for_it() -> None:
+    chain, trace = await after(transaction(KEYS[0], 0))
+    assert trace.case.block_hashes == {0: chain.storage.hashes[0]}
 
 
 async def test_a_balance_that_is_only_credited_is_written_and_not_read() -> None:
@@ -232,6 +238,22 @@ async def test_why_there_is_no_trace_is_told(fields: dict[str, Any], reason: str
     answer = await trace_block(task_for(chain, **fields), TRACERS["compiled"], BlockingStorage(chain.storage))
     assert isinstance(answer, TraceFailed)
     assert answer.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("bound", "reason"),
+    [
+        ("MAX_KEYS", "block 1 reads, writes and looks at more than 10 keys: too many for a trace"),
+        ("MAX_CODE_BYTES", "the contracts that the block looks at have more than 10 bytes of code"),
+    ],
+)
+async def test_a_block_that_touches_too_much_for_one_answer_is_not_told(
+    bound: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, _ = await after(transaction(KEYS[0], 0, to=COUNTER, data=call("increment()"), gas=Gas(100_000)))
+    monkeypatch.setattr(f"execution.block_trace.{bound}", 10)
+    answer = await trace_block(task_for(chain), TRACERS["compiled"], BlockingStorage(chain.storage))
+    assert answer == TraceFailed(7, reason)
 
 
 class GoneStorage:

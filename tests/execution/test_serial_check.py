@@ -27,8 +27,11 @@ from tests.execution.world import ADDRESSES, ENGINE, KEYS, Chain, WorkerPeer, tr
 SEED = 5
 
 
+ONLY_READ_BY_THE_LIAR = ADDRESSES[20]
+
+
 class LyingEngine:
-    """The engine, but on some contract it leaves a mark."""
+    """The engine, but on some contract it leaves a mark, and looks at an account that has nothing to do with it."""
 
     def __init__(self, marked: Address) -> None:
         self._marked = marked
@@ -39,13 +42,14 @@ class LyingEngine:
         outcome = ENGINE.execute(transaction, sender, environment, view)
         if transaction.to == self._marked:
             outcome.writes.slots[(self._marked, 99)] = 1
+            outcome.reads.nonces[ONLY_READ_BY_THE_LIAR] = view.account(ONLY_READ_BY_THE_LIAR).nonce
         return outcome
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ENGINE, name)
 
 
-async def mismatch(folder: Path, blocks_before: int = 2) -> tuple[Chain, BlockCase]:
+async def mismatch(folder: Path, blocks_before: int = 2, asks_for_hash: bool = True) -> tuple[Chain, BlockCase]:
     """A chain whose last block a worker got wrong, and the case that was saved."""
     chain = Chain(world_genesis(), "optimistic", 0, folder)
     generator = Generator(SEED)
@@ -62,7 +66,7 @@ async def mismatch(folder: Path, blocks_before: int = 2) -> tuple[Chain, BlockCa
     with pytest.raises(
         SerialMismatch, match=r"differs from its serial execution in account 0x.* the case is saved: tandem replay "
     ):
-        await chain.execute([*loops, hash_reader, plain, b"\x7f"])
+        await chain.execute([*loops, hash_reader if asks_for_hash else b"", plain, b"\x7f"])
     await chain.stop()
     return chain, read_case(folder / f"serial-mismatch-{blocks_before + 1}.json")
 
@@ -124,8 +128,10 @@ async def test_a_saved_case_gives_the_serial_run_again_from_its_own_state_alone(
 
 
 async def test_a_saved_case_tells_both_runs_where_they_differ(tmp_path: Path) -> None:
-    _, case = await mismatch(tmp_path, blocks_before=0)
+    chain, case = await mismatch(tmp_path, blocks_before=0, asks_for_hash=False)
     assert case.mismatch is not None
+    assert case.block_hashes == {BlockNumber(0): chain.storage.hashes[0]}
+    assert ONLY_READ_BY_THE_LIAR in case.accounts
     assert (case.mismatch.strategy, case.mismatch.workers) == ("optimistic", 1)
     assert case.mismatch.differences == (f"account 0x{LOOP.hex()}",)
     differing = case.mismatch.transactions

@@ -3,6 +3,7 @@
 import gzip
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from execution.assembly import receipts_of
 from execution.case_run import CaseRun, CaseRunner
 from execution.strategies import STRATEGIES
 from node.compare_command import Strategies, StrategiesDiffer
-from node.comparison import Comparison, compare
+from node.comparison import WARMING_ROUNDS, Comparison, compare
 from node.comparison_table import as_told, lines_of
 from node.errors import BadSetting, NodeError
 from node.main import cli
+from node.workbench import workbench
 from tests.node.test_workbench import case, counting, hashing
 
 
@@ -31,8 +33,6 @@ async def compared(of: BlockCase, *strategies: str, workers: int = 0, repeats: i
 
 async def with_header(of: BlockCase) -> BlockCase:
     """The case with what its header would say."""
-    from node.workbench import workbench
-
     async with workbench(workers=0) as bench:
         run = await bench.run(of, "serial")
     root = ordered_root([receipt.encode() for receipt in receipts_of(run.block)])
@@ -102,6 +102,26 @@ async def test_a_strategy_that_comes_to_something_else_is_told() -> None:
     lines = lines_of(comparison)
     assert [line.split()[0] for line in lines if line.endswith("DIFFERS")] == ["optimistic"]
     assert lines[-1] == "optimistic differs from serial execution in gas used"
+
+
+async def test_the_first_rounds_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, runs, rounds = CaseRunner.run, count(), list[None]()
+
+    async def run(self: CaseRunner, of: BlockCase, version: Version) -> CaseRun:
+        done = await right(self, of, version)
+        done.block.gas_used += next(runs) < WARMING_ROUNDS
+        return done
+
+    monkeypatch.setattr(CaseRunner, "run", run)
+    comparison = await compare(case(counting(2)), ["serial"], 0, "compiled", 2, lambda: rounds.append(None))
+    assert comparison.gas_used == await plain_gas(monkeypatch, case(counting(2)))
+    assert len(rounds) == WARMING_ROUNDS + 2
+
+
+async def plain_gas(monkeypatch: pytest.MonkeyPatch, of: BlockCase) -> int:
+    monkeypatch.undo()
+    async with workbench(workers=0) as bench:
+        return (await bench.run(of, "serial")).block.gas_used
 
 
 @pytest.mark.usefixtures("wrong_optimistic")

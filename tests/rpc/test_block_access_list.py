@@ -135,6 +135,18 @@ async def test_a_block_by_hand() -> None:
     }  # fmt: skip
 
 
+async def test_a_contract_that_destroys_itself_where_it_is_created_leaves_only_what_it_looked_at() -> None:
+    """It reads slot 5, writes slot 6, and sends its balance, which is nothing, to an account that is not there."""
+    init = bytes.fromhex("60055450600160065573") + EMPTY[2] + b"\xff"
+    chain = Chain(world_genesis())
+    block = await chain.run([transaction(KEYS[0], 0, to=None, data=init, gas=Gas(200_000))])
+    assert block.apply.receipts[0].succeeded
+    listed = by_address(block_access_list(await traced(chain)))
+    created = created_address(ADDRESSES[0], 0)
+    assert listed[created] == nothing_but(created, storageReads=[word_json(5), word_json(6)])
+    assert listed[EMPTY[2]] == nothing_but(EMPTY[2])
+
+
 async def test_without_transactions_there_is_only_what_the_system_calls_did() -> None:
     chain = Chain(world_genesis())
     await chain.run([])

@@ -86,6 +86,12 @@ def test_who_finds_an_account_there_waits_for_the_one_that_made_it() -> None:
     assert path(found_empty, made, us=[10, 5]) == CriticalPath((0,), 10)
 
 
+def test_who_only_wrote_slots_of_an_account_did_not_make_it() -> None:
+    stored, made = run([], [Access(SLOT, B, 1, 1)]), run([], [balance(B, 1)])
+    found = run([Access(EMPTINESS, B, 0, 0)], [])
+    assert path(stored, made, found, us=[90, 10, 85]) == CriticalPath((1, 2), 95)
+
+
 def test_a_senders_transactions_are_a_chain() -> None:
     sent = [run([Access(NONCE, A, 0, n)], [Access(NONCE, A, 0, n + 1)]) for n in range(3)]
     other = run([Access(NONCE, B, 0, 0)], [Access(NONCE, B, 0, 1)])

@@ -9,11 +9,13 @@ from chain.block_case import BlockCase, CaseTransaction, ExpectedBlock
 from chain.block_case_json import case_from_json
 from chain.keccak import keccak256
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed, TransactionTrace
+from chain.records import LeftOutRecord
 from chain.types import Gas, Version
 from rpc.environments import environment_of
 from rpc.process import RpcProcess
 from rpc.traces import KEPT_TRACES
 from tests.rpc.client import Client
+from tests.rpc.executions_world import append, ran, transaction_record
 from tests.rpc.fake_chain import ALICE, FakeChain, transfer
 
 NOTHING = TransactionTrace((), (), (), (), {}, 0, Gas(0))
@@ -125,3 +127,14 @@ async def test_a_block_case_over_json_rpc_is_a_block_case(
     await grown(process, chain)
     told = await client.result("tandem_getBlockCase", chain.head.hash.hex().join(("0x", "")))
     assert case_from_json(told) == trace_of(chain.callers.traces[0]).case
+
+
+async def test_the_critical_path_counts_as_the_proposal_does(
+    client: Client, chain: FakeChain, process: RpcProcess
+) -> None:
+    left_out = LeftOutRecord("nonce too high", True, ALICE, b"", b"")
+    rows = [(transfer(7), transaction_record(transfer(7).hash, ran(thread_us=1), left_out=left_out))]
+    rows += [(transfer(n), transaction_record(transfer(n).hash, ran(thread_us=10 + n))) for n in range(2)]
+    number = await append(chain, *rows)
+    told = await client.result("tandem_getBlockExecution", hex(number))
+    assert (told["criticalPath"], told["criticalPathUs"]) == ([2], 11)
