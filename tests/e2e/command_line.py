@@ -19,8 +19,8 @@ def refusal(*options: str, cwd: Path = PROJECT, through: Sequence[str] = ()) -> 
     """The one line that `tandem up` ends with."""
     run = tandem("up", "--port", "0", *options, cwd=cwd, through=through)
     assert run.returncode != 0, run.stdout
-    assert "Traceback" not in run.stderr
+    assert "Traceback" not in run.stderr, run.stderr
     line = run.stderr.strip()
     assert line.startswith("tandem: ")
-    assert "\n" not in line
+    assert "\n" not in line, line
     return line
