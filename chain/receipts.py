@@ -42,10 +42,13 @@ class Receipt:
     def bloom(self) -> bytes:
         return bloom_of(self.logs)
 
-    def encode(self) -> bytes:
-        """The receipt as the receipts trie holds it (EIP-2718)."""
+    def encode(self, state_root: Hash32 | None = None) -> bytes:
+        """The receipt as the receipts trie holds it (EIP-2718).
+
+        Before Byzantium the state root after the transaction stood where its success does since (EIP-658).
+        """
         fields = [
-            rlp.encode_int(int(self.succeeded)),
+            rlp.encode_int(int(self.succeeded)) if state_root is None else rlp.encode_bytes(state_root),
             rlp.encode_int(self.cumulative_gas),
             BLOOM_PREFIX + self.bloom(),
             rlp.encode_list([_encode_log(log) for log in self.logs]),

@@ -18,6 +18,7 @@ from node.fault_commands import net, validator
 from node.replay_command import replay
 from node.report_command import report
 from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
+from node.statetest_command import statetest
 from node.traffic.command import traffic
 
 VERSION = "0.1.0"
@@ -31,7 +32,7 @@ class _Group(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             *("up", "status", "traffic", "report", "compare", "consensus", "net", "validator"),
-            *("init", "run", "replay", "completion"),
+            *("init", "run", "replay", "statetest", "completion"),
         ]
 
 
@@ -178,6 +179,7 @@ cli.add_command(net)
 cli.add_command(report)
 cli.add_command(validator)
 cli.add_command(replay)
+cli.add_command(statetest)
 
 
 @cli.command(short_help="Print the completion script for your shell.")

@@ -1,0 +1,167 @@
+"""Blockchain tests: a genesis, blocks in RLP of which some must be refused, and the head and the state at the end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chain import rlp
+from chain.accounts import Account
+from chain.errors import ChainError
+from chain.forks import Fork
+from chain.types import ZERO_HASH, BlockNumber, Hash32
+from node.conformance.block_execution import execute_block
+from node.conformance.block_rules import MAX_OMMER_AGE, InvalidBlock, check, check_block
+from node.conformance.blocks import Block, BlockHeader, decode_block, decode_header
+from node.conformance.memory_state import MemoryState
+from node.conformance.networks import Network, network_named
+from node.conformance.outcomes import Failed
+from node.conformance.plain import data, number
+from node.conformance.state_case import state_of
+
+EXCEPTION = "expectException"
+HASHES_BACK = 256
+
+
+@dataclass
+class _Chain:
+    """The blocks accepted so far, with the state after each, and the head."""
+
+    network: Network
+    chain_id: int
+    evm: str
+    head: Hash32
+    blocks: dict[Hash32, Block] = field(default_factory=dict)
+    states: dict[Hash32, MemoryState] = field(default_factory=dict)
+    difficulties: dict[Hash32, int] = field(default_factory=dict)
+
+    def add(self, encoded: bytes) -> None:
+        """Raises InvalidBlock."""
+        try:
+            block = decode_block(encoded)
+        except ChainError as error:
+            raise InvalidBlock(f"RLP: {error}") from None
+        header = block.header
+        check(holds=header.parent_hash in self.blocks, rule="the parent is not known")
+        fork = self._fork_of(header)
+        check_block(block, list(self._ancestors(header.parent_hash, MAX_OMMER_AGE + 1)), self._fork_of)
+        state = self.states[header.parent_hash].copy()
+        state.block_hash_of = lambda wanted: self._hash_of(header.parent_hash, wanted)
+        execute_block(block, state, fork, self.chain_id, self.evm)
+        self._accept(block, state, fork)
+
+    def _fork_of(self, header: BlockHeader) -> Fork:
+        return self.network.fork(header.number, header.timestamp)
+
+    def _accept(self, block: Block, state: MemoryState, fork: Fork) -> None:
+        header = block.header
+        total = self.difficulties[header.parent_hash] + header.difficulty
+        self.blocks[header.hash], self.states[header.hash], self.difficulties[header.hash] = block, state, total
+        if fork >= Fork.PARIS or total > self.difficulties[self.head]:
+            self.head = header.hash
+
+    def _ancestors(self, block_hash: Hash32, count: int) -> Iterator[Block]:
+        """A block and those before it."""
+        for _ in range(count):
+            block = self.blocks.get(block_hash)
+            if block is None:
+                return
+            yield block
+            block_hash = block.header.parent_hash
+
+    def _hash_of(self, parent: Hash32, wanted: BlockNumber) -> Hash32:
+        for block in self._ancestors(parent, HASHES_BACK):
+            if block.header.number == wanted:
+                return block.header.hash
+        return ZERO_HASH
+
+
+@dataclass(frozen=True, slots=True)
+class BlockchainCase:
+    """One blockchain test as the file has it."""
+
+    name: str
+    test: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return "blockchain"
+
+    @property
+    def network(self) -> str:
+        return str(self.test["network"])
+
+    def check(self, evm: str) -> None:
+        """Raises Failed and Unsupported."""
+        chain = self._genesis(evm)
+        for position, block in enumerate(self.test["blocks"]):
+            expected = next((block[key] for key in block if key.startswith(EXCEPTION)), None)
+            try:
+                chain.add(data(block["rlp"]))
+            except InvalidBlock as reason:
+                if expected is None:
+                    raise Failed(f"block {position} was refused: {reason}") from None
+            else:
+                if expected is not None:
+                    raise Failed(f"block {position} was accepted, expected {expected}")
+        self._check_end(chain)
+
+    def _genesis(self, evm: str) -> _Chain:
+        network = network_named(self.network)
+        block = decode_block(data(self.test["genesisRLP"])) if "genesisRLP" in self.test else self._genesis_of_header()
+        header = block.header
+        state = state_of(self.test["pre"], network.fork(0, header.timestamp))
+        root = state.root()
+        if root != header.state_root:
+            raise Failed(f"the state root of genesis is 0x{root.hex()}, expected 0x{header.state_root.hex()}")
+        chain_id = number(self.test.get("config", {}).get("chainid", "0x1"))
+        chain = _Chain(network, chain_id, evm, header.hash)
+        chain.blocks[header.hash], chain.states[header.hash] = block, state
+        chain.difficulties[header.hash] = header.difficulty
+        return chain
+
+    def _genesis_of_header(self) -> Block:
+        fields = self.test["genesisBlockHeader"]
+        names = [name for name in HEADER_FIELDS if name in fields]
+        items: list[rlp.Item] = [
+            data(fields[name]) if name in BYTES else _shortest(number(fields[name])) for name in names
+        ]
+        return Block(decode_header(items), (), (), None, 0)
+
+    def _check_end(self, chain: _Chain) -> None:
+        expected = self.test.get("lastblockhash")
+        if expected is not None and chain.head != data(expected):
+            raise Failed(f"the last block is 0x{chain.head.hex()}, expected {expected}")
+        state = chain.states[chain.head]
+        if "postStateHash" in self.test and state.root() != data(self.test["postStateHash"]):
+            raise Failed(f"state root is 0x{state.root().hex()}, expected {self.test['postStateHash']}")
+        if self.test.get("postState"):
+            self._check_state(chain, state)
+
+    def _check_state(self, chain: _Chain, state: MemoryState) -> None:
+        header = chain.blocks[chain.head].header
+        wanted = state_of(self.test["postState"], chain.network.fork(header.number, header.timestamp))
+        for address in sorted(wanted.accounts.keys() | state.accounts.keys()):
+            found, expected = state.account(address), wanted.account(address)
+            if found != expected:
+                raise Failed(f"account 0x{address.hex()} is {_words(found)}, expected {_words(expected)}")
+            if state.slots.get(address, {}) != wanted.slots.get(address, {}):
+                raise Failed(f"the storage of 0x{address.hex()} differs")
+
+
+HEADER_FIELDS = (
+    *("parentHash", "uncleHash", "coinbase", "stateRoot", "transactionsTrie", "receiptTrie", "bloom", "difficulty"),
+    *("number", "gasLimit", "gasUsed", "timestamp", "extraData", "mixHash", "nonce", "baseFeePerGas"),
+    *("withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash"),
+)
+NUMBERS = frozenset(
+    ("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
+)
+BYTES = frozenset(HEADER_FIELDS) - NUMBERS
+
+
+def _shortest(value: int) -> bytes:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+
+
+def _words(account: Account) -> str:
+    return f"nonce {account.nonce}, balance {account.balance}, code hash 0x{account.code_hash.hex()}"

@@ -1,0 +1,117 @@
+"""Finding the official tests in files, folders and archives."""
+
+import gzip
+import json
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from node.conformance.blockchain_case import BlockchainCase
+from node.conformance.outcomes import Unsupported
+from node.conformance.state_case import state_cases
+from node.errors import NodeError
+
+JSON_ENDINGS, ARCHIVE_ENDINGS = (".json", ".json.gz"), (".tar.gz", ".tgz", ".tar")
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class NoTests(NodeError):
+    """A path with no official tests."""
+
+
+class BadTestFile(Exception):
+    """A file that is no JSON object of tests."""
+
+
+class Case(Protocol):
+    """One test that passes or fails as a whole."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def network(self) -> str: ...
+
+    def check(self, evm: str) -> None:
+        """Raises Failed and Unsupported."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCase:
+    """A test of a kind that is not run here."""
+
+    name: str
+    kind: str
+    network: str
+
+    def check(self, evm: str) -> None:
+        raise Unsupported(f"{self.kind} tests are not run here")
+
+
+@dataclass(frozen=True, slots=True)
+class TestFile:
+    """A JSON file; `name` is how people know it, `group` the folder that it lies in."""
+
+    path: Path
+    name: str
+
+    @property
+    def group(self) -> str:
+        return self.path.parent.name
+
+    def cases(self) -> Iterator[Case]:
+        """Raises BadTestFile."""
+        try:
+            data = self.path.read_bytes()
+            tests = json.loads(gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data)
+        except (OSError, EOFError, ValueError, RecursionError) as error:
+            raise BadTestFile(f"not JSON: {error}") from None
+        if not isinstance(tests, dict) or not all(isinstance(test, dict) for test in tests.values()):
+            raise BadTestFile("an object of tests by name belongs here")
+        for name, test in tests.items():
+            yield from cases_of(name, test)
+
+
+def cases_of(name: str, test: dict[str, Any]) -> Iterator[Case]:
+    """The cases of one test, whatever its format."""
+    if "blocks" in test and "network" in test:
+        yield BlockchainCase(name, test)
+    elif "post" in test and "transaction" in test:
+        yield from state_cases(name, test)
+    elif "engineNewPayloads" in test:
+        yield UnknownCase(name, "engine", str(test.get("network", "")))
+    elif "txbytes" in test:
+        yield UnknownCase(name, "transaction", "")
+    else:
+        yield UnknownCase(name, "unknown", str(test.get("network", "")))
+
+
+def find_test_files(path: Path, scratch: Path) -> Iterator[TestFile]:
+    """The files at a path; archives are unpacked in the folder `scratch`. Raises NoTests."""
+    if not path.exists():
+        raise NoTests(f"{path}: no such file or folder")
+    if path.is_dir():
+        for found in sorted(path.rglob("*")):
+            if found.is_file() and found.name.endswith(JSON_ENDINGS + ARCHIVE_ENDINGS) and ".meta" not in found.parts:
+                yield from find_test_files(found, scratch)
+    elif path.name.endswith(ARCHIVE_ENDINGS):
+        yield from _unpacked(path, Path(tempfile.mkdtemp(dir=scratch)))
+    else:
+        yield TestFile(path, str(path))
+
+
+def _unpacked(archive: Path, into: Path) -> Iterator[TestFile]:
+    try:
+        with tarfile.open(archive) as packed:
+            packed.extractall(into, filter="data")
+    except (OSError, tarfile.TarError) as error:
+        raise NoTests(f"{archive}: not an archive that can be unpacked: {error}") from None
+    for found in find_test_files(into, into):
+        yield TestFile(found.path, f"{archive}:{found.path.relative_to(into)}")

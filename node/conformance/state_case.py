@@ -1,0 +1,135 @@
+"""State tests: a state, a block, a transaction, and what must come of it.
+
+That is the state root and the hash of the logs, or a refusal and an unchanged state.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chain import rlp
+from chain.errors import ChainError
+from chain.forks import Fork
+from chain.keccak import keccak256
+from chain.messages.execution import BlockEnvironment
+from chain.receipts import Log
+from chain.transactions import decode_transaction
+from chain.types import BlockNumber, Gas, Hash32, Wei
+from execution.errors import CannotInclude, GasLimitReached
+from execution.outcome import Outcome, Writes
+from node.conformance.engines import engine_for
+from node.conformance.memory_state import MemoryState
+from node.conformance.networks import FORKS
+from node.conformance.outcomes import Failed, Unsupported
+from node.conformance.plain import address, data, number
+from node.conformance.signing import signed_transaction
+
+DEFAULT_BASE_FEE = "0x0a"
+"""What tests for London and later mean that do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateCase:
+    """One outcome of a state test: `test` is the test as the file has it, `post` one of its outcomes."""
+
+    name: str
+    network: str
+    test: dict[str, Any]
+    post: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return "state"
+
+    @property
+    def fork(self) -> Fork:
+        """Raises Unsupported."""
+        if self.network not in FORKS:
+            raise Unsupported(f"network {self.network} is not one of ours")
+        return FORKS[self.network]
+
+    @property
+    def raw(self) -> bytes:
+        """The signed transaction."""
+        if self.post.get("txbytes"):
+            return data(self.post["txbytes"])
+        return signed_transaction(self.test["transaction"], self.post["indexes"], self.environment().chain_id)
+
+    def state(self) -> MemoryState:
+        return state_of(self.test["pre"], self.fork)
+
+    def environment(self) -> BlockEnvironment:
+        env, fork = self.test["env"], self.fork
+        random = env.get("currentRandom") if fork >= Fork.PARIS else env.get("currentDifficulty")
+        base_fee = number(env.get("currentBaseFee", DEFAULT_BASE_FEE)) if fork >= Fork.LONDON else 0
+        return BlockEnvironment(
+            chain_id=number(self.test.get("config", {}).get("chainid", "0x1")),
+            fork=fork,
+            number=BlockNumber(number(env["currentNumber"])),
+            timestamp=number(env["currentTimestamp"]),
+            beneficiary=address(env["currentCoinbase"]),
+            prev_randao=Hash32(number(random or "0x0").to_bytes(32, "big")),
+            gas_limit=Gas(number(env["currentGasLimit"])),
+            base_fee=Wei(base_fee),
+            excess_blob_gas=Gas(number(env.get("currentExcessBlobGas", "0x0"))),
+        )
+
+    def check(self, evm: str) -> None:
+        """Raises Failed and Unsupported."""
+        outcome, state = self.run(evm)
+        expected = self.post.get("expectException")
+        if isinstance(outcome, Exception) != bool(expected):
+            raise Failed(f"expected {expected or 'that it runs'}, got {_words(outcome)}")
+        root = state.root()
+        if root != data(self.post["hash"]):
+            raise Failed(f"state root is 0x{root.hex()}, expected {self.post['hash']} ({_words(outcome)})")
+        logs = () if isinstance(outcome, Exception) else outcome.logs
+        if logs_hash(logs) != data(self.post["logs"]):
+            raise Failed(f"the hash of the logs is 0x{logs_hash(logs).hex()}, expected {self.post['logs']}")
+
+    def run(self, evm: str) -> tuple[Outcome | Exception, MemoryState]:
+        """The outcome, or why the transaction was refused, and the state after it."""
+        state, environment, fork = self.state(), self.environment(), self.fork
+        any_s = fork < Fork.HOMESTEAD
+        try:
+            transaction = decode_transaction(self.raw, any_s=any_s)
+            if transaction.gas > environment.gas_limit:  # block assembly's rule
+                raise GasLimitReached(transaction.gas, environment.gas_limit)
+            sender = transaction.sender(any_s=any_s)
+            outcome = engine_for(fork, evm).execute(transaction, sender, environment, state)
+        except (CannotInclude, ChainError) as refusal:
+            return refusal, state
+        state.apply(outcome.writes)
+        state.apply(Writes(balances={environment.beneficiary: outcome.fee}))
+        return outcome, state
+
+
+def state_of(pre: dict[str, Any], fork: Fork) -> MemoryState:
+    """The accounts that a test begins with. Its block hashes are those that the tests' format defines."""
+    state = MemoryState(block_hash_of=_hash_by_number)
+    for name, account in pre.items():
+        slots = {number(slot): number(value) for slot, value in account.get("storage", {}).items()}
+        nonce, balance = number(account.get("nonce", "0x0")), number(account.get("balance", "0x0"))
+        state.put(address(name), nonce, balance, data(account.get("code", "0x")), slots, fork)
+    return state
+
+
+def state_cases(name: str, test: dict[str, Any]) -> Iterator[StateCase]:
+    """Every outcome of a state test."""
+    for network, posts in test["post"].items():
+        for index, post in enumerate(posts):
+            yield StateCase(f"{name}[{network}-{index}]", network, test, post)
+
+
+def logs_hash(logs: tuple[Log, ...]) -> bytes:
+    return keccak256(rlp.encode([[log.address, list(log.topics), log.data] for log in logs]))
+
+
+def _hash_by_number(block: BlockNumber) -> Hash32:
+    return keccak256(str(block).encode())
+
+
+def _words(outcome: Outcome | Exception) -> str:
+    if isinstance(outcome, Exception):
+        return f"{type(outcome).__name__}: {outcome}"
+    return f"{'success' if outcome.succeeded else outcome.error or 'failure'} with {outcome.gas_used} gas"
