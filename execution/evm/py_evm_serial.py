@@ -4,6 +4,7 @@ Its own interpreter, account database and transaction executor; only which keys 
 with Prague, and pays neither rewards nor uncles here.
 """
 
+import warnings
 from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH
@@ -96,6 +97,12 @@ class WatchedAccountDB(AccountDB):
 
 def run_serially(case: BlockCase) -> StateAfter:
     """The state after the case. Raises PyEvmRefused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of SELFDESTRUCT, each time it is run
+        return _run(case)
+
+
+def _run(case: BlockCase) -> StateAfter:
     vm = VMS[case.environment.fork]
     db = AtomicDB()
     state_class = type("WatchedState", (vm._state_class,), {"account_db_class": WatchedAccountDB})

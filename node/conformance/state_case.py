@@ -105,8 +105,8 @@ class StateCase:
 
 
 def state_of(pre: dict[str, Any], fork: Fork) -> MemoryState:
-    """The accounts that a test begins with. Its block hashes are those that the tests' format defines."""
-    state = MemoryState(block_hash_of=_hash_by_number)
+    """The accounts that a test begins with."""
+    state = MemoryState()
     for name, account in pre.items():
         slots = {number(slot): number(value) for slot, value in account.get("storage", {}).items()}
         nonce, balance = number(account.get("nonce", "0x0")), number(account.get("balance", "0x0"))
@@ -123,10 +123,6 @@ def state_cases(name: str, test: dict[str, Any]) -> Iterator[StateCase]:
 
 def logs_hash(logs: tuple[Log, ...]) -> bytes:
     return keccak256(rlp.encode([[log.address, list(log.topics), log.data] for log in logs]))
-
-
-def _hash_by_number(block: BlockNumber) -> Hash32:
-    return keccak256(str(block).encode())
 
 
 def _words(outcome: Outcome | Exception) -> str:

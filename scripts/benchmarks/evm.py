@@ -23,8 +23,8 @@ from chain.transactions import DYNAMIC_FEE, Transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.engine import Engine
 from execution.evm.call_instructions import contract_address
+from node.conformance.memory_state import MemoryState
 from scripts.benchmarks.measurements import Figure
-from tests.conformance.state_tests import MemoryState
 from tests.contracts import artifact
 
 EVMS = ("compiled", "interpreter", "py-evm")

@@ -10,8 +10,8 @@ from chain.keccak import keccak256
 from chain.types import Address, Gas, Hash32
 from execution.engine import INTERPRETER, Engine
 from execution.evm import instructions
+from node.conformance.memory_state import MemoryState
 from rpc.naming.layout import Layout, layout_from
-from tests.conformance.state_tests import MemoryState
 from tests.contracts import artifact
 from tests.execution.engine.small_world import ALICE, environment, state, transaction
 

@@ -10,7 +10,7 @@ from chain.transactions import DYNAMIC_FEE, Transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.engine import Engine
 from execution.outcome import Outcome
-from tests.conformance.state_tests import MemoryState
+from node.conformance.memory_state import MemoryState
 
 ALICE = Address(b"\xa1" * 20)
 BOB = Address(b"\xb0" * 20)

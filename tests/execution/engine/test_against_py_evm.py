@@ -19,7 +19,7 @@ from execution.evm.instruction_sets import PRAGUE
 from execution.evm.message import Message
 from execution.evm.program import Compilation, ProgramCache
 from execution.evm.state import State
-from tests.conformance.state_tests import MemoryState
+from node.conformance.memory_state import MemoryState
 from tests.execution.engine.small_world import ALICE, BENEFICIARY, CONTRACT, ETHER, OTHER, environment
 
 SEED = int(os.environ.get("TANDEM_SEED", "20260"))

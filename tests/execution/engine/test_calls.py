@@ -10,7 +10,7 @@ from chain.addresses import checksummed
 from chain.messages.calls import CallMessage
 from chain.types import Address, Gas, Wei
 from execution.errors import CallTimeout
-from tests.conformance.state_tests import MemoryState
+from node.conformance.memory_state import MemoryState
 from tests.execution.engine.small_world import (
     ALICE,
     BOB,

@@ -5,7 +5,7 @@ import pytest
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.types import BlockNumber, Gas, Hash32, Wei
 from execution.outcome import ParentHashPending
-from tests.conformance.state_tests import MemoryState
+from node.conformance.memory_state import MemoryState
 from tests.execution.engine.small_world import (
     ALICE,
     BASE_FEE,

@@ -9,8 +9,10 @@ from chain.keccak import EMPTY_HASH, keccak256
 from chain.transactions import decode_transaction
 from chain.types import Address, BlockNumber, Hash32, Wei
 from execution.outcome import Outcome, Reads
+from node.conformance.engines import engine_for
+from node.conformance.memory_state import MemoryState
+from node.conformance.state_case import StateCase
 from tests.conformance import sample
-from tests.conformance.state_tests import ENGINES, Case, MemoryState
 
 RUNNING = [case for case in sample.load() if "expectException" not in case.post]
 
@@ -54,13 +56,13 @@ class Elsewhere:
         return self._real.has_storage(address)
 
 
-def execute(case: Case, view: MemoryState | Elsewhere) -> Outcome:
+def execute(case: StateCase, view: MemoryState | Elsewhere) -> Outcome:
     transaction = decode_transaction(case.raw)
-    return ENGINES["compiled"][case.fork].execute(transaction, transaction.sender(), case.environment(), view)
+    return engine_for(case.fork, "compiled").execute(transaction, transaction.sender(), case.environment(), view)
 
 
 @pytest.mark.parametrize("case", RUNNING, ids=lambda case: case.name)
-def test_a_run_depends_on_its_reads_alone(case: Case) -> None:
+def test_a_run_depends_on_its_reads_alone(case: StateCase) -> None:
     real = case.state()
     outcome = execute(case, real)
     for seed in (1, 2):

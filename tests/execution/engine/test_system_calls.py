@@ -19,7 +19,7 @@ from chain.types import Gas, Hash32, Wei
 from execution.engine import Engine
 from execution.errors import InvalidDepositLog, SystemContractFailed
 from execution.system_calls import DEPOSIT_TOPIC
-from tests.conformance.state_tests import MemoryState
+from node.conformance.memory_state import MemoryState
 from tests.execution.engine.small_world import ALICE, ENGINE, assemble, environment, execute, state
 
 ROOT = Hash32(b"\x99" * 32)
