@@ -20,7 +20,7 @@ const KINDS = {
   slot: "slot",
   balanceAtLeast: "balance (at least)",
   emptiness: "existence",
-  account: "account",
+  account: "lock",
 };
 const DEPENDENCIES = {
   real: "a real dependency: it reads what an earlier transaction of the block writes",
@@ -29,12 +29,10 @@ const DEPENDENCIES = {
 
 export const resultInWords = (result) => RESULTS[result] ?? result;
 
-/** The variable where its name is known, else which part of which account. */
-export function variableOf({ variable, kind, address, slot }) {
-  if (variable) return variable;
-  const account = address ? shortened(address) : "an account";
-  if (slot) return `slot ${word(slot)} of ${account}`;
-  return `${KINDS[kind] ?? kind ?? "account"} of ${account}`;
+/** The variable where its name is known, else which part of which account; `contract` is that one's name or null. */
+export function variableOf({ variable, kind, address, slot, contract }) {
+  const account = contract ?? shortened(address);
+  return variable ?? `${slot ? `slot ${word(slot)}` : (KINDS[kind] ?? kind)} of ${account}`;
 }
 
 /** What a transaction calls: "Token.transfer", "0x1234…abcd", or that it creates. */

@@ -75,6 +75,7 @@ def test_a_conflict_is_drawn_and_told_with_its_key_values_and_writer(scenario: S
     assert seen["below"].startswith("transaction 1, attempt 2 on execution, from 1.50 ms to 1.90 ms: accepted")
     assert "transaction 3, attempt 1 on worker-1, from 710 µs to 1.30 ms: the worker was lost" in seen["labels"]
     assert "speed-up\n1.20×\nmeasured" in seen["facts"]
+    assert seen["waited"] == ["slot 2 of Token"], "a slot that nobody has a name for"
     assert seen["notice"].startswith("From transaction 3 on the rest ran one after the other")
     [left_out] = seen["leftOut"]
     assert "left out: nonce too low" in left_out

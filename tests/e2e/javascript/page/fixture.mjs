@@ -29,9 +29,9 @@ const supply = { kind: "slot", address: ADDRESS(99), slot: "0x2" };
 export function execution(name) {
   const variable = `${name}.totalSupply`;
   const writer = { position: 0, hash: ETHER_HASH(1) };
-  const lost = { ...supply, variable, read: "0x64", found: "0x69", writer, dependency: "real" };
+  const lost = { ...supply, contract: name, variable, read: "0x64", found: "0x69", writer, dependency: "real" };
   const artefact = { ...lost, dependency: "artefact", writer: null };
-  const wait = { ...supply, variable, for: writer, waitedUs: 400, dependency: "artefact" };
+  const wait = { ...supply, contract: name, variable: null, for: writer, waitedUs: 400, dependency: "artefact" };
   return {
     number: 1,
     hash: ETHER_HASH("b1"),

@@ -77,6 +77,8 @@ async function shows_conflicts(url) {
     const explanation = await text(page, "#explanation");
     await page.keyboard.press("ArrowDown");
     const below = await page.locator(":focus").getAttribute("aria-label");
+    await page.selectOption("#kind", "waits");
+    const waited = await texts(page, "#transactions .badge.wait");
     await page.selectOption("#kind", "left-out");
     await page.locator("#found", { hasText: "1 of 5" }).waitFor();
     return {
@@ -89,6 +91,7 @@ async function shows_conflicts(url) {
       explanation,
       below,
       facts: await texts(page, "#block-facts .fact"),
+      waited,
       notice: await text(page, "#serial-from"),
       leftOut: await texts(page, "#transactions tbody tr"),
       hot: await texts(page, "#hotspots li"),
