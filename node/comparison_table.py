@@ -27,8 +27,8 @@ def lines_of(comparison: Comparison) -> list[str]:
 
 def _path_line(comparison: Comparison, us: int, length: int) -> str:
     total = sum(each.attempts[-1].thread_us for each in comparison.serial.record.transactions if each.attempts)
-    waiting = f"{counted(length, 'transaction')}, each waiting for the one before it whatever the strategy"
-    return f"critical path {us / 1000:.1f} ms of {total / 1000:.1f} ms: {waiting}"
+    waiting = "one transaction" if length == 1 else f"{length} transactions, each waiting for the one before it"
+    return f"critical path {us / 1000:.1f} ms of {total / 1000:.1f} ms of thread time: {waiting}"
 
 
 def _row(comparison: Comparison, result: StrategyResult) -> str:
