@@ -49,13 +49,11 @@ def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> 
 
 
 def _transaction_record(index: int, turn: Turn, dependencies: Dependencies | None) -> TransactionRecord:
-    return TransactionRecord(
-        hash=turn.signed.hash,
-        gas_used=Gas(0) if turn.outcome is None else turn.outcome.gas_used,
-        attempts=tuple([_attempt_record(index, ran, dependencies) for ran in turn.runs]),
-        waits=() if dependencies is None else _wait_records(index, turn, dependencies),
-        left_out=None if turn.left_out is None else _left_out_record(turn),
-    )
+    gas_used = Gas(0) if turn.outcome is None else turn.outcome.gas_used
+    attempts = tuple([_attempt_record(index, ran, dependencies) for ran in turn.runs])
+    waits = () if dependencies is None else _wait_records(index, turn, dependencies)
+    left_out = None if turn.left_out is None else _left_out_record(turn)
+    return TransactionRecord(turn.signed.hash, gas_used, attempts, waits, left_out)
 
 
 def _attempt_record(index: int, ran: Ran, dependencies: Dependencies | None) -> AttemptRecord:
