@@ -1,6 +1,9 @@
 """What is put on record of a block: real dependencies and artefacts, waits, and who was left out."""
 
+import time
 from pathlib import Path
+
+import pytest
 
 from chain.accounts import Account
 from chain.records import (
@@ -262,3 +265,21 @@ async def test_the_serial_run_of_check_serial_is_timed(tmp_path: Path) -> None:
     assert checked.record.serial_us > 0
     unchecked = await Chain(world_genesis()).run(transfers)
     assert unchecked.record.serial_us == 0
+
+
+async def test_reading_counts_in_the_serial_time_because_the_serial_run_finds_it_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that goes on only while storage is asked."""
+    chain = Chain(world_genesis(), cases=tmp_path)
+    clock, fetch = [0.0], chain.processor.fetch
+
+    async def slow(keys: MissingKeys) -> None:
+        clock[0] += 2.0
+        await fetch(keys)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(chain.processor, "fetch", slow)
+    increment = transaction(KEYS[0], 0, to=COUNTER, data=call("increment()"), gas=Gas(120_000))
+    record = (await chain.run([increment])).record
+    assert record.serial_us == record.execution_us > 0

@@ -241,7 +241,7 @@ def entry(number: int) -> tuple[int, bytes]:
 async def test_entries_of_one_mapping_are_told_together_but_for_those_that_stand_out(
     client: Client, process: RpcProcess, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entries = [entry(number) for number in range(6)]
+    entries = [entry(number) for number in range(7)]
     hashed = {keccak256(preimage): preimage for _, preimage in entries}
     names = Names({TOKEN: (contract_from("Token", ABI, LAYOUT, None),)}, Preimages(hashed))
 
@@ -249,10 +249,12 @@ async def test_entries_of_one_mapping_are_told_together_but_for_those_that_stand
         return names
 
     monkeypatch.setattr(process.node.naming, "names", all_names)
-    await blocks.add([], *[[lost(0, entries[0][0])]] * 4, *[[lost(0, slot)] for slot, _ in entries[1:]])
-    first, second = (await client.result("tandem_getHotspots", "earliest", "latest"))["advice"]
-    assert first.startswith("5 of 10 `transfer` calls met at 5 entries of `Token.balanceOf` (0.3 ms lost)")
-    assert second.startswith("4 of 10 `transfer` calls ran again because of `Token.balanceOf[0]`")
+    one_each = [[lost(0, slot)] for slot, _ in entries[1:6]]
+    await blocks.add([], *[[lost(0, entries[0][0])]] * 4, *one_each, [lost(0, entries[6][0], dependency=ARTEFACT)])
+    first, second, third = (await client.result("tandem_getHotspots", "earliest", "latest"))["advice"]
+    assert first.startswith("5 of 11 `transfer` calls met at 5 entries of `Token.balanceOf` (0.3 ms lost)")
+    assert second.startswith("4 of 11 `transfer` calls ran again because of `Token.balanceOf[0]`")
+    assert third.startswith("1 of 11 `transfer` calls ran again because of `Token.balanceOf[6]`")
 
 
 @pytest.mark.usefixtures("named")
