@@ -26,7 +26,7 @@ from node.traffic.summary import Summary, report_lines
 FUNDING_PRICES = 20
 """Senders are paid for so many times the newest gas price: the price rises while blocks are full."""
 FUNDING_GAS = 3_000_000
-"""So much gas each of their calls is taken to need until it is estimated."""
+"""So much gas they can pay for until their calls are estimated."""
 REPORTED_BLOCKS = 256
 """So many the chain looks through at once."""
 LOOKED_INTO = 32
@@ -92,11 +92,12 @@ async def _drive(wanted: Wanted, address: Address, connection: Connection, inclu
     payers = await payers_of(connection)
     if wanted.payer >= len(payers):
         raise BadSetting(f"there is no development account {wanted.payer}: the node has 0 to {len(payers) - 1}")
-    quota = -(-wanted.count // wanted.senders)
-    each = quota * (min(wanted.gas or FUNDING_GAS, FUNDING_GAS) * FUNDING_PRICES * price + wanted.value)
-    await fund(connection, inclusions, senders, payers, each)
+    # What one call takes at most, so that it can be estimated; then what all of them take.
+    await fund(connection, inclusions, senders, payers, FUNDING_GAS * price + wanted.value)
     await set_up(connection, inclusions, facts, wanted.setup, payers[wanted.payer], senders, wanted.seed)
     gas = Gas(wanted.gas) if wanted.gas else await gas_for(connection, facts, maker, senders, Wei(wanted.value))
+    quota = -(-wanted.count // wanted.senders)
+    await fund(connection, inclusions, senders, payers, quota * (gas * FUNDING_PRICES * price + wanted.value))
     tip = Wei(int(await connection.ask("eth_maxPriorityFeePerGas"), 16))
     job = Job(address, chain_id, wanted.count, wanted.hot, wanted.rate, Wei(wanted.value), gas, tip, wanted.seed)
     with _progress(wanted) as step:

@@ -6,6 +6,7 @@ from typing import Any
 
 from node.report import key_of
 from node.traffic.run import Outcome
+from rpc.naming.values import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +82,4 @@ def report_lines(spots: Mapping[str, Any]) -> list[str]:
     hottest = f", most over {key_of(hot[0])}" if hot else ""
     speed = f"{spots['speedup']:.2f} times as fast as serially ({spots['serialTime']})"
     line = f"{speed}, {spots['conflicts']:,} of {spots['attempts']:,} runs lost by conflicts{hottest}"
-    return [line, *spots["advice"][:1]]
+    return [shortened(each) for each in (line, *spots["advice"][:1])]

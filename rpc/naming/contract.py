@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rpc.naming.bytecode import BadBytecode, CodePattern, pattern_from
@@ -17,18 +18,19 @@ class BadContract(Exception):
     """A description of a contract that cannot be understood; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contract:
-    """`layout` is None where the compiler was not asked for it, `code` where there is none (an interface).
-
-    `guesses` are the preimages that the layout gives away by itself.
-    """
+    """`layout` is None where the compiler was not asked for it, `code` where there is none (an interface)."""
 
     name: str
     interface: Interface
     layout: Layout | None
     code: CodePattern | None
-    guesses: Preimages
+
+    @cached_property
+    def guesses(self) -> Preimages:
+        """The preimages that the layout gives away by itself."""
+        return Preimages() if self.layout is None else guessable(self.layout)
 
 
 def contract_from(name: Any, abi: Any, layout: Any, code: Any, immutables: Any = None) -> Contract:
@@ -43,13 +45,11 @@ def contract_from(name: Any, abi: Any, layout: Any, code: Any, immutables: Any =
     if code is not None and not isinstance(code, str):
         raise BadContract(f"the deployedBytecode of {name} is a text of hex digits")
     try:
-        known = None if layout is None else layout_from(layout)
         return Contract(
             name=name,
             interface=interface_from([] if abi is None else abi),
-            layout=known,
+            layout=None if layout is None else layout_from(layout),
             code=None if code is None else pattern_from(code, immutables),
-            guesses=Preimages() if known is None else guessable(known),
         )
     except (BadLayout, BadInterface, BadBytecode) as error:
         raise BadContract(f"{name}: {error}") from error

@@ -10,7 +10,6 @@ from rpc.naming.contract import Contract
 
 MAX_FILES = 20_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
-MAX_CONTRACTS = 20_000
 SKIPPED = {"node_modules", "cache"}
 
 Stamp = tuple[int, int]
@@ -42,16 +41,15 @@ class ArtifactFolders:
 
         The lines say which file, and why.
         """
-        found = dict(self._stamped())
-        complaints = []
-        for gone in self._files.keys() - found.keys():
-            del self._files[gone]
-        for file, stamp in found.items():
+        files, complaints = {}, []
+        for file, stamp in self._stamped():
             known = self._files.get(file)
             if known is None or known.stamp != stamp:
-                self._files[file] = read = _read(file, stamp)
-                if read.wrong:
-                    complaints.append(f"{file}: {read.wrong}")
+                known = _read(file, stamp)
+                if known.wrong:
+                    complaints.append(f"{file}: {known.wrong}")
+            files[file] = known
+        self._files = files  # at once: others go through it while this reads in a thread
         return complaints
 
     def is_changed(self) -> bool:
@@ -59,7 +57,7 @@ class ArtifactFolders:
         return dict(self._stamped()) != {file: read.stamp for file, read in self._files.items()}
 
     def _stamped(self) -> Iterator[tuple[Path, Stamp]]:
-        """The JSON files, at most MAX_FILES, those without a link last so that a full output is met first."""
+        """The JSON files, at most MAX_FILES."""
         count = 0
         for folder in self._folders:
             for place, below, names in os.walk(folder):

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from web3 import Web3
 
 from node.main import cli
 from tests.e2e.npm_packages import NpmPackages
 from tests.e2e.running_node import PROJECT, Node
+from tests.e2e.web3_contracts import deploy, mined
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -66,6 +68,26 @@ def test_the_faults_that_the_readme_shows_can_be_caused_and_ended(node: Node, ta
 
 def test_a_test_can_break_the_chain_as_the_readme_shows(node: Node, tandem_only: None) -> None:
     assert run_python(snippet("faults-web3", node)) == ["1"]
+
+
+def test_traffic_and_its_report_print_what_the_readme_shows(node: Node, w3: Web3, tandem_only: None) -> None:
+    owner = Web3.to_checksum_address(node.addresses[0])
+    token = deploy(w3, "Token", "Gold", "GLD", sender=owner)
+    mined(w3, token.functions.mint(owner, 10**6).transact({"from": owner}))
+    traffic, report = block("traffic").splitlines()
+    [shown] = re.findall(r"0x[0-9a-fA-F]{40}", traffic)
+    environment = {**os.environ, "TANDEM_URL": node.http_url}
+    printed = []
+    for line in (traffic.replace(shown, token.address), report):
+        command = ["bash", "-c", line]
+        run = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert run.returncode == 0, f"{line}: {run.stderr}"
+        printed.append(run.stdout)
+    assert "sent 1,000   included 1,000   reverted 0   refused 0" in printed[0]
+    assert "sent 1,000   included 1,000   reverted 0   refused 0" in README
+    assert "transactions" in printed[1]
 
 
 def test_every_option_in_the_readme_exists() -> None:

@@ -11,7 +11,7 @@ import pytest
 from web3 import Web3
 from web3.contract import Contract
 
-from tests.e2e.chain_process import DEADLINE_S, wait_until
+from tests.e2e.chain_process import DEADLINE_S, chain, wait_until
 from tests.e2e.running_node import PROJECT, Node
 from tests.e2e.web3_contracts import deploy
 
@@ -104,6 +104,27 @@ def test_ctrl_c_stops_it_and_leaves_nothing_on_its_way(w3: Web3, node: Node, tok
     assert f"sent {count:,}   included {count:,}   reverted 0   refused 0   (stopped)" in printed
     assert 10 < count < 10_000
     assert dict(w3.geth.txpool.status()) == {"pending": "0x0", "queued": "0x0"}
+
+
+def test_a_chain_that_ends_meanwhile_is_told_of_in_one_line() -> None:
+    with chain() as running:
+        account = running.ready()["accounts"][0]["address"]
+        w3 = Web3(Web3.HTTPProvider(running.url))
+        token = deploy(w3, "Token", "Gold", "GLD", sender=Web3.to_checksum_address(account))
+        arguments = ("mint({sender},1)", "--senders", "4", "--count", "10000", "--rate", "100", "--url", running.url)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "node", "traffic", token.address, *arguments],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_until(lambda: len(token.events.Transfer().get_logs(from_block=0)) > 5, "some of its calls are in blocks")
+        running.kill_everything()
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    assert errors.startswith(f"tandem: the chain at {running.url} ended")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -232,3 +233,21 @@ def test_completion_scripts_are_printed(shell: str) -> None:
     run = CliRunner().invoke(cli, ["completion", shell])
     assert run.exit_code == 0
     assert "_TANDEM_COMPLETE" in run.output
+
+
+@pytest.mark.parametrize(
+    ("content", "folders"), [('artifacts = ["a/out", "b"]', ("a/out", "b")), ('artifacts = "out"', ("out",))]
+)
+def test_a_settings_file_names_one_folder_of_artifacts_or_several(
+    content: str, folders: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(content)
+    with up.make_context("up", ["--config", str(file)], parent=click.Context(cli)) as context:
+        assert context.params["artifacts"] == tuple(map(Path, folders))
+
+
+def test_the_environment_names_several_folders_of_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_ARTIFACTS", "a/out:b")
+    with up.make_context("up", [], parent=click.Context(cli)) as context:
+        assert context.params["artifacts"] == (Path("a/out"), Path("b"))
