@@ -15,14 +15,14 @@ from execution.outcome import Slot, Writes
 KEPT_CHANGES = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewValues:
     """The values, now, of all keys that changed after some position."""
 
-    accounts: tuple[tuple[Address, Account], ...]
-    slots: tuple[tuple[Address, int, int], ...]
-    cleared: tuple[Address, ...]
-    codes: tuple[bytes, ...]
+    accounts: dict[Address, Account]
+    slots: dict[Slot, int]
+    cleared: tuple[Address, ...] = ()
+    codes: tuple[bytes, ...] = ()
 
 
 class ChangeLog:
@@ -71,8 +71,8 @@ class ChangeLog:
             slots.update(dict.fromkeys(writes.slots))
             codes.update(dict.fromkeys(writes.codes.values()))
         return NewValues(
-            tuple((address, merged.account(address)) for address in addresses),
-            tuple((address, number, merged.slot(address, number)) for address, number in slots),
+            {address: merged.account(address) for address in addresses},
+            {key: merged.slot(*key) for key in slots},
             tuple(cleared),
             tuple(codes),
         )

@@ -15,7 +15,7 @@ from chain.messages.storage import BlockHashes, ReadHashes, ReadState, StateValu
 from chain.rlp import encode_bytes, encode_int, encode_list
 from chain.system_contracts import BEACON_ROOTS, CONSOLIDATION_REQUESTS, SYSTEM_CONTRACTS, WITHDRAWAL_REQUESTS
 from chain.transactions import Transaction
-from chain.types import Address, BlockNumber, Version
+from chain.types import Address, BlockNumber, Hash32, Version
 from execution.errors import ExecutionError
 from execution.known import KnownState, MissingKeys
 from execution.outcome import Slot
@@ -72,6 +72,8 @@ class StateReader:
         self._storage = storage
         self._known = known
         self._touched = TouchedSlots()
+        self._entries: dict[Hash32, list[Slot]] = {}
+        """What was guessed of each transaction of the block that was prefetched."""
         self.base = base
         self.requests = 0
 
@@ -93,6 +95,7 @@ class StateReader:
         slots: dict[Slot, None] = dict.fromkeys(system_slots(environment))
         recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
         kinds: set[Kind] = set()
+        self._entries = {}
         for transaction, sender in transactions:
             addresses[sender] = None
             if transaction.to is None:
@@ -112,7 +115,9 @@ class StateReader:
         kind = kind_of(transaction)
         if kind is None:
             return []
-        entries = self._touched.entries(kind, transaction, sender)
+        entries = self._entries.get(transaction.hash)
+        if entries is None:
+            entries = self._entries[transaction.hash] = self._touched.entries(kind, transaction, sender)
         if kind in kinds:
             return entries
         kinds.add(kind)

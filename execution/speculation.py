@@ -20,7 +20,7 @@ from execution.known import KnownState
 from execution.outcome import Outcome, ParentHashPending
 from execution.reader import BlockingReads
 from execution.speculative_view import EstimateRead, SpeculativeView
-from execution.task_messages import pack_outcome, unpack_outcome
+from execution.task_messages import pack_outcome, unpack_outcome, unpack_values
 
 log = logging.getLogger("tandem.worker")
 
@@ -67,10 +67,10 @@ class Speculator:
             self._known = KnownState()
         known = self._known
         known.shrink()
-        for code in task.codes:
+        new = unpack_values(task.values)
+        for code in new.codes:
             known.learn_code(keccak256(code), code)
-        slots = {(address, slot): value for address, slot, value in task.slots}
-        known.change(task.position, dict(task.accounts), slots, task.cleared)
+        known.change(task.position, new.accounts, new.slots, new.cleared)
         known.settle(task.settled)
         known.set_promises(task.promises)
         known.applied = task.applied

@@ -1,4 +1,4 @@
-"""Outcomes as bytes, and back: what a worker sends of a run is what the engine gave, without its output.
+"""Outcomes and values of the state as bytes, and back. Of an outcome all is sent but its output.
 
 Maps and flat lists that msgpack unpacks in C, and words as bytes, because this is done for every transaction in the one
 process that everything passes through.
@@ -7,9 +7,11 @@ process that everything passes through.
 from itertools import chain
 from typing import Any
 
+from chain.accounts import Account
 from chain.codec import MessageError, pack, unpack
 from chain.receipts import Log
 from chain.types import Address, Gas, Wei
+from execution.change_log import NewValues
 from execution.outcome import Outcome, Reads, Slot, Writes
 
 WORD = 32
@@ -100,6 +102,29 @@ def _outcome(
             touched=tuple(touched),
         ),
     )
+
+
+def pack_values(values: NewValues) -> bytes:
+    """Values of the state as they travel."""
+    accounts = {address: (a.nonce, _word(a.balance), a.code_hash) for address, a in values.accounts.items()}
+    return pack([accounts, _flat(values.slots), values.cleared, values.codes])
+
+
+def unpack_values(packed: bytes) -> NewValues:
+    """The values that travelled. Raises MessageError."""
+    try:
+        accounts, slots, cleared, codes = unpack(packed)
+        return NewValues(
+            {
+                address: Account(nonce, Wei(int.from_bytes(balance, "big")), code_hash)
+                for address, (nonce, balance, code_hash) in accounts.items()
+            },
+            _slots(slots),
+            tuple(cleared),
+            tuple(codes),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise MessageError(f"not values of the state: {error}") from error
 
 
 def _word(value: int) -> bytes:

@@ -61,11 +61,15 @@ class TouchedSlots:
         if touched is None or not touched.shapes:
             return []
         words = words_of(transaction, sender)
-        return [
-            (contract, mapping_entry(base, [words[key] for key in keys]))
-            for contract, base, keys in touched.shapes
-            if max(keys) < len(words)
-        ]
+        slots: list[Slot] = []
+        numbers: dict[tuple[int, tuple[int, ...]], int] = {}
+        for contract, base, keys in touched.shapes:
+            if max(keys) < len(words):
+                number = numbers.get((base, keys))
+                if number is None:
+                    number = numbers[(base, keys)] = mapping_entry(base, [words[key] for key in keys])
+                slots.append((contract, number))
+        return slots
 
     def remember(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None:
         """A run of this transaction read these."""

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chain.accounts import Account
-from chain.messages.tasks import ProposedTransaction, RunTransactions, SlotRow, UnmergedRun
+from chain.messages.tasks import ProposedTransaction, RunTransactions, UnmergedRun
 from chain.types import Address
 from execution.block_run import BlockRun
-from execution.change_log import ChangeLog
+from execution.change_log import ChangeLog, NewValues
 from execution.known import KnownState, Missing
 from execution.outcome import ParentHashPending, Slot
 from execution.reader import StateReader
+from execution.task_messages import pack_values
 from execution.touched import Kind
 
 MAX_TOLD = 100_000
@@ -85,8 +85,10 @@ class WorkerTasks:
         signed = [(index, block.turns[index].signed) for index in indices]
         transactions = tuple([ProposedTransaction(i, s.raw, s.sender) for i, s in signed if s.sender is not None])
         told = self._told_to(worker, reset)
-        told.accounts.update(address for address, _ in new.accounts)
-        told.slots.update((address, number) for address, number, _ in new.slots)
+        told.accounts.update(new.accounts)
+        told.slots.update(new.slots)
+        self._add_certain_reads(new, block, indices, told)
+        self._add_probable_reads(new, block, indices, told)
         return RunTransactions(
             task_id=lease,
             environment=block.environment,
@@ -96,10 +98,7 @@ class WorkerTasks:
             reset=reset,
             position=self._changes.position,
             settled=self._changes.settled,
-            cleared=new.cleared,
-            accounts=new.accounts + self._certain_reads(block, indices, told),
-            slots=new.slots + self._probable_reads(block, indices, told),
-            codes=new.codes,
+            values=pack_values(new),
             merged=merged,
             unmerged=() if unmerged is None else _untold(unmerged, indices[-1], worker, told, reset),
             estimates=() if unmerged is None else tuple(sorted(at for at in unmerged.estimates if at < indices[-1])),
@@ -112,39 +111,33 @@ class WorkerTasks:
             told = self._told[worker] = _Told()
         return told
 
-    def _certain_reads(
-        self, block: BlockRun, indices: Sequence[int], told: _Told
-    ) -> tuple[tuple[Address, Account], ...]:
+    def _add_certain_reads(self, new: NewValues, block: BlockRun, indices: Sequence[int], told: _Told) -> None:
         """The accounts that the transactions read for certain, as far as they are known here and not there."""
-        rows = []
         for index in indices:
             signed = block.turns[index].signed
             assert signed.transaction is not None
             for address in (signed.sender, signed.transaction.to, block.environment.beneficiary):
                 if address is not None and address not in told.accounts:
                     try:
-                        rows.append((address, block.merged.account(address)))
+                        new.accounts[address] = block.merged.account(address)
                     except Missing:
                         continue  # the worker reads it itself
                     told.accounts.add(address)
-        return tuple(rows)
 
-    def _probable_reads(self, block: BlockRun, indices: Sequence[int], told: _Told) -> tuple[SlotRow, ...]:
+    def _add_probable_reads(self, new: NewValues, block: BlockRun, indices: Sequence[int], told: _Told) -> None:
         """The slots that such transactions read, likewise."""
-        rows = []
         kinds: set[Kind] = set()
         for index in indices:
             signed = block.turns[index].signed
             if signed.transaction is None or signed.sender is None or not signed.transaction.data:
                 continue
-            for address, number in self._reader.guess(signed.transaction, signed.sender, kinds):
-                if (address, number) not in told.slots:
+            for key in self._reader.guess(signed.transaction, signed.sender, kinds):
+                if key not in told.slots:
                     try:
-                        rows.append((address, number, block.merged.slot(address, number)))
+                        new.slots[key] = block.merged.slot(*key)
                     except (Missing, ParentHashPending):
                         continue
-                    told.slots.add((address, number))
-        return tuple(rows)
+                    told.slots.add(key)
 
 
 def _untold(unmerged: Unmerged, before: int, worker: str, told: _Told, reset: bool) -> tuple[UnmergedRun, ...]:

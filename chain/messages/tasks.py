@@ -43,7 +43,8 @@ class RunTransactions:
     """execution → worker: run these in order, each on what the earlier left. Answer: TransactionsRun, as a request.
 
     The state they run on is storage at version `base` under everything that changed since. Of those changes the message
-    carries what this worker has not been told yet, or all if `reset`, which makes it forget what it knows. `position`
+    carries what this worker has not been told yet, or all if `reset`, which makes it forget what it knows: `values` are
+    execution's own packing of accounts, slots, cleared accounts and codes, as an attempt's outcome is. `position`
     counts the changes told so far and `settled` those that `base` contains. `merged` transactions of the block are in
     them. `applied` is the newest block whose hash storage knows, and `promises` are the slots that hold a block's hash,
     with an empty hash where it is not known yet.
@@ -61,10 +62,7 @@ class RunTransactions:
     reset: bool
     position: int
     settled: int
-    cleared: tuple[Address, ...]
-    accounts: tuple[AccountRow, ...]
-    slots: tuple[SlotRow, ...]
-    codes: tuple[bytes, ...]
+    values: bytes
     merged: int
     unmerged: tuple[UnmergedRun, ...]
     estimates: tuple[int, ...]

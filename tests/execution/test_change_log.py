@@ -28,9 +28,9 @@ def test_only_what_changed_since_is_told_with_its_newest_value() -> None:
     merge(log, merged, Writes(nonces={B: 1}, slots={(A, 2): 6}))
     merge(log, merged, Writes(codes={B: b"\x01"}, slots={(A, 2): 7}))
     new = log.since(position, merged)
-    assert {address for address, _ in new.accounts} == {B, BENEFICIARY}
-    assert dict(new.accounts)[BENEFICIARY].balance == 13
-    assert new.slots == ((A, 2, 7),)
+    assert set(new.accounts) == {B, BENEFICIARY}
+    assert new.accounts[BENEFICIARY].balance == 13
+    assert new.slots == {(A, 2): 7}
     assert new.codes == (b"\x01",)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chain.accounts import Account
+from chain.codec import MessageError
 from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
@@ -28,10 +29,11 @@ from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Version, Wei
 from execution.call_worker import CallRunner, CallWorkerProcess
 from execution.calls import CallResult
+from execution.change_log import NewValues
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
 from execution.outcome import Outcome, Reads, StateView, Writes
-from execution.task_messages import pack_outcome, unpack_outcome
+from execution.task_messages import pack_outcome, pack_values, unpack_outcome, unpack_values
 from execution.worker import UnexpectedTask, WorkerProcess
 from tests.execution.test_equivalence import COUNTER, HASH_READER, TOKEN, balance_slot, call, world_genesis
 from tests.execution.world import (
@@ -88,10 +90,7 @@ def task(task_id: int, *transactions: Transaction, **fields: object) -> RunTrans
         "reset": True,
         "position": 0,
         "settled": 0,
-        "cleared": (),
-        "accounts": (),
-        "slots": (),
-        "codes": (),
+        "values": pack_values(NewValues({}, {})),
         "merged": 0,
         "unmerged": (),
         "estimates": (),
@@ -141,11 +140,11 @@ async def test_transactions_of_a_task_see_what_those_before_them_left() -> None:
 
 
 async def test_the_next_task_sees_the_workers_own_runs_until_execution_has_merged_them() -> None:
-    told = (COUNTER, 0, 41)
+    told = pack_values(NewValues({}, {(COUNTER, 0): 41}))
     first = task(1, increment(0), increment(1))
     unmerged = task(2, increment(2), reset=False)
     unmerged = replace(unmerged, transactions=(replace(unmerged.transactions[0], index=2),))
-    merged = task(3, increment(3), reset=False, merged=3, slots=(told,), position=3)
+    merged = task(3, increment(3), reset=False, merged=3, values=told, position=3)
     merged = replace(merged, transactions=(replace(merged.transactions[0], index=3),))
     answers = await run_worker(first, unmerged, merged)
     seen = [unpack_outcome(answer.attempts[-1].outcome or b"").reads.slots[(COUNTER, 0)] for answer in answers]
@@ -206,8 +205,8 @@ async def test_a_transaction_that_ran_again_is_no_estimate_any_more() -> None:
 
 async def test_a_run_whose_money_is_gone_is_not_shown_to_those_after_it() -> None:
     spender = transaction(KEYS[0], 0, to=COUNTER, data=call("increment()"), gas=Gas(100_000))
-    broke = ((ADDRESSES[0], Account(balance=Wei(1))),)
-    after = at(1, task(2, increment(1), reset=False, accounts=broke, position=1))
+    broke = pack_values(NewValues({ADDRESSES[0]: Account(balance=Wei(1))}, {}))
+    after = at(1, task(2, increment(1), reset=False, values=broke, position=1))
     answers = await run_worker(task(1, spender), after)
     assert counts(answers) == [0, 0]
 
@@ -330,3 +329,19 @@ async def test_a_reader_process_answers_calls() -> None:
     assert storage.slots[(TOKEN, balance_slot(ADDRESSES[0]))] == 10**24
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def test_values_of_the_state_come_through_messages_unchanged() -> None:
+    values = NewValues(
+        {ADDRESSES[0]: Account(3, Wei(2**200), keccak256(b"\x60")), ADDRESSES[1]: Account()},
+        {(ADDRESSES[0], 2**255): 2**256 - 1, (ADDRESSES[1], 0): 0},
+        (ADDRESSES[1],),
+        (b"\x60", b""),
+    )
+    assert unpack_values(pack_values(values)) == values
+
+
+@pytest.mark.parametrize("packed", [b"", b"\xc0", b"\x94\x01\x90\x90\x90", b"\x94\x80\x91\x01\x90\x90"])
+def test_values_of_another_form_are_refused(packed: bytes) -> None:
+    with pytest.raises(MessageError):
+        unpack_values(packed)
