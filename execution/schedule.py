@@ -16,6 +16,12 @@ TASK_SHARE = 2
 TASK_US = 2_500
 """No task is cut shorter than what may take this long: its messages cost both sides some 400 microseconds."""
 
+COMMON_US, HERE_US, WORKER_US = 60, 60, 50
+"""What a transaction costs the execution process besides its run however it runs, what it costs it more if a worker
+runs it, and what it costs that worker besides the run: CPU time, as `scripts/bench execution` shows it."""
+WORTH_SHARE = 0.95
+"""Of the time that running everything here takes, a plan must be expected to take less than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -51,6 +57,22 @@ def plan(
         for indices in _cut(sorted(load, key=lambda candidate: candidate.index))
     ]
     return sorted(tasks, key=lambda task: task.indices[0])
+
+
+def pays(candidates: Sequence[Candidate], planned: Sequence[PlannedTask], cores: int) -> bool:
+    """Whether the plan will probably be faster than running everything in the execution process.
+
+    That one prepares, checks and merges while the workers run; on few cores it takes turns with them.
+    """
+    expected_us = {candidate.index: candidate.expected_us for candidate in candidates}
+    loads: dict[str, int] = {}
+    for task in planned:
+        load_us = sum(expected_us[index] + WORKER_US for index in task.indices)
+        loads[task.worker] = loads.get(task.worker, 0) + load_us
+    count, total_us = len(candidates), sum(expected_us.values())
+    here_us = count * (COMMON_US + HERE_US)
+    parallel_us = max(*loads.values(), here_us, (sum(loads.values()) + here_us) // cores)
+    return parallel_us < WORTH_SHARE * (total_us + count * COMMON_US)
 
 
 def _cut(load: Sequence[Candidate]) -> Iterator[tuple[int, ...]]:

@@ -1,9 +1,11 @@
 """Monad's scheduling: everything is sent to the workers at once, and a transaction runs at most twice.
 
 Only what belongs together is kept on one worker: a sender's transactions, and calls that will probably meet where calls
-like them did. A loser runs a second time when its turn comes, on the final prefix.
+like them did. A loser runs a second time when its turn comes, on the final prefix. Where what must go one after the
+other leaves too little to run side by side, execution runs the block itself.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chain.records import AccessKind, AttemptResult
@@ -11,7 +13,7 @@ from execution.attempts import StaleRead, Waited
 from execution.block_run import BlockRun, Turn
 from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Outcome
-from execution.schedule import Candidate, PlannedTask, plan
+from execution.schedule import Candidate, PlannedTask, pays, plan
 from execution.scheduler import Command, Send, WorkerRun
 
 
@@ -23,10 +25,12 @@ class Optimistic:
 
     def __init__(self) -> None:
         self._contention = Contention()
+        self._cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> "AllAtOnce":
         meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
-        return AllAtOnce(plan(candidates, workers, meets_at), waits_of(meets_at))
+        planned = plan(candidates, workers, meets_at)
+        return AllAtOnce(planned if pays(candidates, planned, self._cores) else (), waits_of(meets_at))
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:

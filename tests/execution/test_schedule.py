@@ -1,7 +1,10 @@
 """Which transactions run together, and where."""
 
+import pytest
+
 from chain.types import Address
-from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, plan
+from execution.contention import Key
+from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, pays, plan
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
 HERE, THERE = (S[50], 0), (S[51], 7)
@@ -53,3 +56,25 @@ def test_a_workers_tasks_get_shorter() -> None:
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] == 15
     assert all(length * 1_000 >= TASK_US for length in lengths[:-1])
+
+
+def pays_with(given: list[Candidate], meets_at: dict[int, tuple[Key, ...]], workers: int = 2, cores: int = 2) -> bool:
+    names = [f"w{n}" for n in range(workers)]
+    return pays(given, plan(given, names, meets_at), cores)
+
+
+def test_long_runs_of_distinct_senders_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.95)
+    assert pays_with(candidates(*range(40), us=1_000), {})
+    assert not pays_with(candidates(*range(40), us=1_000), {}, workers=1, cores=1)
+
+
+def test_a_block_that_is_one_chain_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.95)
+    assert not pays_with(candidates(*[0] * 40, us=1_000), {})
+    assert not pays_with(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,)), cores=8)
+
+
+def test_runs_shorter_than_the_work_around_them_do_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.95)
+    assert not pays_with(candidates(*range(40), us=20), {}, workers=16, cores=32)
