@@ -78,7 +78,7 @@ class BlockProcessor:
         self._changes = ChangeLog()
         self._reader = StateReader(storage, self._known, head.version)
         self._tasks = WorkerTasks(self._known, self._changes, self._reader)
-        self._strategy: Strategy = strategy_named(strategy, pool, self._tasks, self._known)
+        self.strategy: Strategy = strategy_named(strategy, pool, self._tasks, self._known)
 
     @property
     def state_requests(self) -> int:
@@ -102,10 +102,10 @@ class BlockProcessor:
         environment = environment_of(self._chain_id, self._fork, self._parent, proposal.inputs)
         await self._reader.prefetch(_with_senders(signed), environment)
         run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
-        changes = await self._run(run, self._strategy)
+        changes = await self._run(run, self.strategy)
         states = await self._with_values(lambda: sender_states(run, changes))
         serial_us = 0 if self._cases is None else await self._check(run, changes, self._cases)
-        how = Execution(proposal.id, self._strategy.name, len(self._pool.workers), serial_us)
+        how = Execution(proposal.id, self.strategy.name, len(self._pool.workers), serial_us)
         record = await self._with_values(lambda: record_of(how, run, states))
         run.merged.commit(self._known, self._changes.position)
         self._parent = header_of(run)
@@ -152,7 +152,7 @@ class BlockProcessor:
         serial, serial_changes = await self._run_serially(run, self._known)
         differences = differences_between(run, changes, serial, serial_changes)
         if differences:
-            mismatch = mismatch_of(self._strategy.name, len(self._pool.workers), run, serial, differences)
+            mismatch = mismatch_of(self.strategy.name, len(self._pool.workers), run, serial, differences)
             case = await self._case(run, [*run.turns, *serial.turns], mismatch)
             raise SerialMismatch(case.environment.number, differences, save_case(cases, case))
         return serial.execution_us + run.reading_us

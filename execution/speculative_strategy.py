@@ -33,7 +33,7 @@ class SpeculativeStrategy:
     """Parallel over the pool, as the rule schedules it; serial in this process while no worker is there."""
 
     def __init__(self, rule: SchedulingRule, pool: Pool, tasks: WorkerTasks, known: KnownState) -> None:
-        self._rule = rule
+        self.rule = rule
         self._pool = pool
         self._tasks = tasks
         self._known = known
@@ -43,13 +43,13 @@ class SpeculativeStrategy:
 
     @property
     def name(self) -> str:
-        return self._rule.name
+        return self.rule.name
 
     async def run(self, block: BlockRun) -> None:
         candidates = self._candidates(block)
         if _are_worth_it(candidates) and self._has_workers():
-            scheduler = self._rule.scheduler(block, candidates, self._pool.workers)
-            tells = self._rule.tells_unmerged
+            scheduler = self.rule.scheduler(block, candidates, self._pool.workers)
+            tells = self.rule.tells_unmerged
             runs = SpeculativeRuns(block, self._pool, self._tasks, self._known, scheduler, tells=tells)
             try:
                 runs.start()
@@ -59,7 +59,7 @@ class SpeculativeStrategy:
         else:
             for index in range(len(block.turns)):
                 await block.run_here(index)
-        self._rule.learn(block)
+        self.rule.learn(block)
         self._remember_times(block)
 
     async def _take_turns(self, block: BlockRun, runs: SpeculativeRuns) -> None:

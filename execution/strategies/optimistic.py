@@ -25,12 +25,12 @@ class Optimistic:
 
     def __init__(self) -> None:
         self._contention = Contention()
-        self._cores = len(os.sched_getaffinity(0))
+        self.cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> "AllAtOnce":
         meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
         planned = plan(candidates, workers, meets_at)
-        return AllAtOnce(planned if pays(candidates, planned, self._cores) else (), waits_of(meets_at))
+        return AllAtOnce(planned if pays(candidates, planned, self.cores) else (), waits_of(meets_at))
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:

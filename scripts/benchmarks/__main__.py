@@ -1,4 +1,4 @@
-"""The command line: `scripts/bench rpc`, `consensus`, `faults`, `evm` and `execution`."""
+"""The command line: `scripts/bench rpc`, `consensus`, `faults`, `evm`, `execution` and `scaling`."""
 
 import sys
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from scripts.benchmarks.measurements import GROUPS, Load, measure
 from scripts.benchmarks.node_process import TANDEM, NodeDidNotStart, Target, running
 from scripts.benchmarks.ordering import OrderingLoad, make_load, measure_ordering
 from scripts.benchmarks.report import Result, as_json, as_table
+from scripts.benchmarks.scaling import MEASURED_WORKERS, measure_scaling, scaling_as_json, scaling_as_table
 from scripts.benchmarks.stand_ins import TransactionRefused, ValidatorsDisagree
 from scripts.benchmarks.validators import OrderingChain, ValidatorEnded
 from scripts.benchmarks.workload import TransactionsLost
@@ -280,6 +281,32 @@ def execution(
         except (ExecutorsDiffer, TransactionLeftOut, TimeoutError, OSError) as error:
             raise click.ClickException(f"{kind}: {error}") from error
     click.echo(execution_as_json(load, results) if wants_json else execution_as_table(load, results))
+
+
+@main.command()
+@click.option("--evm", "evms", multiple=True, default=OUR_EVMS, show_default=True, type=click.Choice(OUR_EVMS))
+@click.option("--only", multiple=True, type=click.Choice([w.name for w in WORKLOADS]), help="Repeatable.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="That count.")
+@click.option("--blocks", default=4, show_default=True, type=click.IntRange(1, 100), help="In a row, in each round.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
+def scaling(evms: tuple[str, ...], only: tuple[str, ...], rounds: int, blocks: int, wants_json: bool) -> None:
+    """Work out what more workers give under the strategy `optimistic`.
+
+    \b
+    With one and two workers it is measured as by `scripts/bench execution`. The blocks recorded there then pass through
+    the same scheduler and pool on a virtual clock, with up to 16 workers: runs take what they took, and what surrounds
+    them costs what it cost with two workers.
+    """
+    load = ExecutionLoad(MEASURED_WORKERS[-1], rounds, blocks)
+    chosen = [workload for workload in WORKLOADS if not only or workload.name in only]
+    curves = []
+    for kind in dict.fromkeys(evms):
+        click.echo(f"measuring {kind} …", err=True)
+        try:
+            curves += uvloop.run(measure_scaling(load, kind, chosen))
+        except (ExecutorsDiffer, TransactionLeftOut, TimeoutError, OSError) as error:
+            raise click.ClickException(f"{kind}: {error}") from error
+    click.echo(scaling_as_json(curves) if wants_json else scaling_as_table(curves))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from execution import pipeline, processor, speculative_runs
-from execution.block_run import BlockRun
+from execution.block_run import BlockRun, Strategy
 from execution.merged import MergedState
 from execution.pool import Pool
 from execution.reader import StateReader
@@ -40,7 +40,7 @@ PLACES: Sequence[Place] = (
     (serving, "decode_message", "encode"),
     (LoopSocket, "send", "encode"),
     (LoopSocket, "_on_events", "encode"),
-    (speculative_runs, "unpack_outcome", "encode"),
+    (speculative_runs, "unpack_outcome", "unpack"),
     (BlockRun, "_execute", "run"),
     (MergedState, "stale_reads", "validate"),
     (MergedState, "merge", "merge"),
@@ -50,8 +50,8 @@ PLACES: Sequence[Place] = (
     (processor, "record_of", "assemble"),
     (pipeline, "assemble", "assemble"),
 )
-SHARES = ("decode", "dispatch", "encode", "run", "validate", "merge", "assemble", "other")
-"""Of the execution process. "encode" is all that has to do with messages: queues, packing, unpacking."""
+SHARES = ("decode", "dispatch", "encode", "unpack", "run", "validate", "merge", "assemble", "other")
+"""Of the execution process. "encode" is what queues take, besides unpacking the outcomes."""
 WORKER_RUN, WORKER_REST = "runs in workers", "rest of workers"
 
 
@@ -75,6 +75,14 @@ class ExecutionLoad:
     blocks: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Blocks as they were run, and the strategy with what it has learnt by then."""
+
+    strategy: Strategy
+    runs: Sequence[BlockRun]
+
+
 @dataclass(slots=True)
 class Measured:
     """One workload under one EVM: timings by strategy and round, and where the CPU time went, in us a transaction."""
@@ -83,6 +91,7 @@ class Measured:
     evm: str
     timings: dict[str, list[Timing]] = field(default_factory=dict)
     shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    recorded: list[Recording] = field(default_factory=list)
 
     def us(self, strategy: str, transactions: int) -> float:
         """Microseconds a transaction by the clock, the median."""
@@ -127,7 +136,13 @@ async def _measured(
         with account.of(PLACES):
             timing, _ = await executor.run(stream)
         measured.shares[executor.strategy] = _shares(account, timing, load.blocks * workload.size)
+    last = _stream(source, workload, load)
+    measured.recorded = [await _recorded(executor, last) for executor in executors]
     return measured
+
+
+async def _recorded(executor: Executor, stream: Sequence[SignedBlock]) -> Recording:
+    return Recording(executor.processor.strategy, [await executor.record(block) for block in stream])
 
 
 def _shares(account: CpuAccount, timing: Timing, transactions: int) -> dict[str, float]:

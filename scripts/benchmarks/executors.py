@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from chain.accounts import AccountChange
 from chain.genesis import Genesis
+from chain.keccak import keccak256
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.link import Done
 from chain.messages.storage import BlockApplied
 from chain.messages.tasks import FollowTasks, TransactionsRun
-from chain.proposals import encode_proposal
-from chain.types import BlockNumber
-from execution.assembly import ExecutedBlock
+from chain.proposals import decode_proposal, encode_proposal
+from chain.types import BlockNumber, Hash32
+from execution.assembly import ExecutedBlock, assemble
+from execution.block_run import BlockRun
 from execution.engine import Engine
 from execution.pipeline import Pipeline
 from execution.pool import Pool
@@ -56,12 +59,32 @@ class Timing:
     runs_cpu: float
 
 
+class LeanStorage(MemoryStorage):
+    """It keeps only the newest version, and its state roots are digests of all changes so far: equal for equal ones."""
+
+    _digest = Hash32(bytes(32))
+
+    def forget_old(self) -> None:
+        newest = self.head.version
+        self.versions = {newest: self.versions[newest]}
+        self.blocks.clear()
+        self.requests.clear()
+
+    def _take(self, changes: Sequence[AccountChange]) -> None:
+        super()._take(changes)
+        in_order = sorted((change.address, repr(change.account), sorted(change.slots.items())) for change in changes)
+        self._digest = keccak256(self._digest + repr(in_order).encode())
+
+    def _root(self) -> Hash32:
+        return self._digest
+
+
 class Executor:
     """Blocks in the order of their chain through execution's pipeline."""
 
     def __init__(self, genesis: Genesis, strategy: str, evm: str) -> None:
         self.strategy = strategy
-        self.storage = MemoryStorage(genesis)
+        self.storage = LeanStorage(genesis)
         self.pool = Pool()
         self.pids: list[int] = []
         self.has_workers = asyncio.Event()
@@ -69,16 +92,16 @@ class Executor:
         self._parent = genesis.id()
         self._number = 0
         engine = Engine(genesis.fork, evm)
-        self._processor = BlockProcessor(
+        self.processor = BlockProcessor(
             genesis.chain_id, genesis.fork, self.storage.head, self.storage, engine, strategy, self.pool, self._senders
         )
-        self._pipeline = Pipeline(self._processor, BlockNumber(0), lambda: None)
+        self._pipeline = Pipeline(self.processor, BlockNumber(0), lambda: None)
 
     async def run(self, blocks: Sequence[SignedBlock]) -> tuple[Timing, list[ExecutedBlock]]:
         """Executes the blocks one upon the other, which is what is timed, and applies them."""
         encoded = [self._proposal(block) for block in blocks]
         self._senders.hint((transaction.hash, sender) for block in blocks for transaction, sender in block)
-        _forget_old(self.storage)
+        self.storage.forget_old()
         gc.collect()
         wall, cpu, workers = time.perf_counter(), time.thread_time(), self._workers_cpu()
         executed = await self._through_pipeline(encoded)
@@ -88,10 +111,21 @@ class Executor:
         )
         timing = Timing(wall, cpu, self._workers_cpu() - workers, runs / 1e6)
         for block in executed:
-            applied = await self.storage.request(block.apply)
-            assert isinstance(applied, BlockApplied)
-            self._processor.applied(block, applied)
+            await self._apply(block)
         return timing, executed
+
+    async def record(self, block: SignedBlock) -> BlockRun:
+        """Executes and applies one more block, and keeps its run with all outcomes."""
+        self._senders.hint((transaction.hash, sender) for transaction, sender in block)
+        proposed = decode_proposal(self._proposal(block))
+        ran = await self.processor.run(proposed, self.processor.signed(proposed))
+        await self._apply(assemble(ran))
+        return ran.run
+
+    async def _apply(self, block: ExecutedBlock) -> None:
+        applied = await self.storage.request(block.apply)
+        assert isinstance(applied, BlockApplied)
+        self.processor.applied(block, applied)
 
     def _proposal(self, block: SignedBlock) -> bytes:
         self._number += 1
@@ -197,14 +231,6 @@ def _start(plan: Plan, role: Role, stack: contextlib.ExitStack) -> int:
 def _be_worker(plan: Plan, name: str, parent: int) -> None:
     die_with_parent(parent)
     raise SystemExit(run_role(plan, name))
-
-
-def _forget_old(storage: MemoryStorage) -> None:
-    """It keeps a copy of the state for each version, of which nobody asks for any but the newest here."""
-    newest = storage.head.version
-    storage.versions = {newest: storage.versions[newest]}
-    storage.blocks.clear()
-    storage.requests.clear()
 
 
 def _cpu_seconds(pid: int) -> float:

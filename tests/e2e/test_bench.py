@@ -110,3 +110,12 @@ def test_the_executor_is_measured_against_serial_execution_with_where_the_time_g
     assert len(measured["ratios"]["optimistic"]) == 1
     assert measured["cpuUsPerTransaction"]["serial"]["run"] > 0
     assert measured["cpuUsPerTransaction"]["serial"]["merge"] > 0
+
+
+def test_the_curve_over_more_workers_has_every_point() -> None:
+    [curve] = json.loads(
+        _bench("--only", "swaps", "--evm", "compiled", "--rounds", "1", "--blocks", "1", "--json", kind="scaling")
+    )
+    assert list(curve["measured"]) == ["1", "2"]
+    assert list(curve["virtual"]) == ["1", "2", "4", "8", "16"]
+    assert all(ratio > 0 for ratio in (*curve["measured"].values(), *curve["virtual"].values()))
