@@ -1,4 +1,4 @@
-"""Monad's scheduling: everything is sent to the workers at once, and a transaction runs at most twice.
+"""Monad's scheduling: everything runs on the workers at once, and a transaction runs at most twice.
 
 Only what belongs together is kept on one worker: a sender's transactions, and calls that will probably meet where calls
 like them did. A loser runs a second time when its turn comes, on the final prefix. Where what must go one after the
@@ -6,15 +6,14 @@ other leaves too little to run side by side, execution runs the block itself.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from chain.records import AccessKind, AttemptResult
 from execution.attempts import StaleRead, Waited
 from execution.block_run import BlockRun, Turn
+from execution.chain_scheduler import ChainScheduler
 from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
-from execution.outcome import Outcome
-from execution.schedule import Candidate, PlannedTask, pays, plan
-from execution.scheduler import Command, Send, WorkerRun
+from execution.schedule import Candidate, chains_of, pays
 
 
 class Optimistic:
@@ -27,10 +26,11 @@ class Optimistic:
         self._contention = Contention()
         self.cores = len(os.sched_getaffinity(0))
 
-    def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> "AllAtOnce":
+    def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
         meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
-        planned = plan(candidates, workers, meets_at)
-        return AllAtOnce(planned if pays(candidates, planned, self.cores) else (), waits_of(meets_at))
+        chains = chains_of(candidates, meets_at)
+        sent = chains if pays(chains, len(workers), self.cores) else ()
+        return ChainScheduler(sent, workers, waits_of(meets_at))
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:
@@ -46,27 +46,6 @@ class Optimistic:
         writer = _call(block.turns[read.writer]) if in_block else None
         slot = read.slot if read.kind == AccessKind.SLOT else WHOLE_ACCOUNT
         self._contention.lost(_call(loser), writer, (read.address, slot))
-
-
-class AllAtOnce:
-    """The scheduler of a plan that is made before the first run: nothing that happens changes it."""
-
-    def __init__(self, planned: Sequence[PlannedTask], waits: Mapping[int, Waited]) -> None:
-        self._planned = planned
-        self._waits = waits
-
-    def start(self) -> Iterable[Command]:
-        return [Send(task) for task in self._planned]
-
-    def ran(self, task: PlannedTask, runs: Sequence[WorkerRun]) -> Iterable[Command]:
-        return ()
-
-    def took_turn(self, index: int, outcome: Outcome | None) -> Iterable[Command]:
-        return ()
-
-    def waits(self, index: int) -> Iterator[Waited]:
-        if index in self._waits:
-            yield self._waits[index]
 
 
 def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from chain.types import Address
+from execution.chain_scheduler import ChainScheduler
 from execution.contention import Key
-from execution.schedule import Candidate, plan
-from execution.strategies.optimistic import AllAtOnce
+from execution.schedule import TASK_US, Candidate, chains_of
 from scripts.benchmarks.virtual_execution import Costs, RecordedTransaction, VirtualExecution
 
 FREE = Costs(prepare=0, turn=0, assemble=0, worker=0, task=0)
@@ -25,9 +25,9 @@ def chained(count: int) -> list[RecordedTransaction]:
 
 def scheduled(
     block: Sequence[RecordedTransaction], workers: Sequence[str], meets_at: Mapping[int, Sequence[Key]]
-) -> AllAtOnce:
+) -> ChainScheduler:
     candidates = [Candidate(index, Address(bytes([index]) * 20), RUN_US) for index in range(len(block))]
-    return AllAtOnce(plan(candidates, workers, meets_at), {})
+    return ChainScheduler(chains_of(candidates, meets_at), workers, {})
 
 
 def run(
@@ -45,7 +45,9 @@ def run(
 
 @pytest.mark.parametrize("workers", [1, 2, 4, 8, 16])
 def test_independent_runs_are_shared_evenly(workers: int) -> None:
-    assert run(independent(64), workers) == (64 * RUN_US / workers, 0)
+    took, lost = run(independent(64), workers)
+    assert 64 * RUN_US / workers <= took <= 64 * RUN_US / workers + TASK_US
+    assert lost == 0
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -55,14 +57,14 @@ def test_a_chain_kept_on_one_worker_takes_as_long_as_its_runs(workers: int) -> N
 
 def test_a_chain_spread_over_workers_loses_and_runs_again_in_the_execution_process() -> None:
     took, lost = run(chained(32), 4)
-    assert lost > 16
-    assert took > 32 * RUN_US
+    assert lost >= 8
+    assert took >= 32 * RUN_US
 
 
 def test_the_execution_process_bounds_what_many_workers_give() -> None:
     costs = Costs(prepare=0, turn=500, assemble=0, worker=0, task=0)
-    took, _ = run(independent(64), 64, costs)
-    assert took == RUN_US + 64 * 500
+    took, _ = run(independent(64), 16, costs)
+    assert RUN_US + 64 * 500 <= took <= RUN_US + 64 * 500 + TASK_US
 
 
 def test_a_block_is_assembled_while_the_next_ones_first_tasks_run() -> None:
