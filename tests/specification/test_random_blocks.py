@@ -23,8 +23,8 @@ from execution.assembly import receipts_of
 from execution.case_run import CaseRun
 from execution.state_after import state_after
 from execution.strategies import STRATEGIES
+from node.conformance.memory_state import MemoryState
 from node.workbench import workbench
-from tests.conformance.state_tests import MemoryState
 from tests.execution.engine.attacks import ABUSED, BORN_DEAD, GREEDY, MISLED
 from tests.execution.engine.small_world import assemble
 from tests.execution.engine.test_against_py_evm import ProgramWriter
@@ -130,7 +130,7 @@ def specification() -> Iterator[Specification]:
 
 
 def state_root_of(case: BlockCase, run: CaseRun) -> bytes:
-    """Of the whole state after the run, by the `trie` and `rlp` packages."""
+    """Of the whole state after the run."""
     after = state_after(case, run)
     codes = {keccak256(row.code): row.code for row in case.accounts.values()}
     codes |= {keccak256(change.code): change.code for change in run.changes if change.code is not None}
