@@ -1,5 +1,7 @@
 """The base fee and the blob base fee (EIP-1559, 4844, 7691)."""
 
+from typing import NamedTuple
+
 from chain.forks import Fork
 from chain.headers import Header
 from chain.types import Gas, Wei
@@ -31,12 +33,34 @@ def highest_base_fee_after(base_fee: Wei, blocks: int) -> Wei:
     return fee
 
 
+class BlobSchedule(NamedTuple):
+    """How many blobs a block should and may have, and how fast their price changes (EIP-7840)."""
+
+    target: int
+    most: int
+    update_fraction: int
+
+
+BLOB_SCHEDULES = {
+    Fork.CANCUN: BlobSchedule(3, 6, 3_338_477),
+    Fork.PRAGUE: BlobSchedule(6, 9, 5_007_716),  # EIP-7691
+    Fork.OSAKA: BlobSchedule(6, 9, 5_007_716),
+    Fork.BPO1: BlobSchedule(10, 15, 8_346_193),  # EIP-7892
+    Fork.BPO2: BlobSchedule(14, 21, 11_684_671),
+}
+
+
+def blob_schedule(fork: Fork) -> BlobSchedule:
+    """That of the fork; before Cancun, which brought blobs, Cancun's."""
+    return BLOB_SCHEDULES[max(fork, Fork.CANCUN)]
+
+
 def target_blob_gas(fork: Fork) -> Gas:
-    return Gas(BLOB_GAS_PER_BLOB * (6 if fork >= Fork.PRAGUE else 3))
+    return Gas(BLOB_GAS_PER_BLOB * blob_schedule(fork).target)
 
 
 def max_blob_gas(fork: Fork) -> Gas:
-    return Gas(BLOB_GAS_PER_BLOB * (9 if fork >= Fork.PRAGUE else 6))
+    return Gas(BLOB_GAS_PER_BLOB * blob_schedule(fork).most)
 
 
 def max_transaction_blobs(fork: Fork) -> int:
@@ -62,7 +86,7 @@ def next_excess_blob_gas(parent: Header, fork: Fork) -> Gas:
 
 def blob_base_fee(excess_blob_gas: Gas, fork: Fork) -> Wei:
     """The price of a unit of blob gas: an exponential of the excess, by its Taylor series in integers (EIP-4844)."""
-    denominator = 5_007_716 if fork >= Fork.PRAGUE else 3_338_477
+    denominator = blob_schedule(fork).update_fraction
     term, total, i = MIN_BLOB_BASE_FEE * denominator, 0, 1
     while term > 0:
         total += term

@@ -13,8 +13,8 @@ class UnknownFork(ChainError):
 class Fork(IntEnum):
     """A set of protocol rules; later forks compare greater.
 
-    Forks that only put off the difficulty bomb are not told apart from the one before. The numbers stand in the genesis
-    of every chain, so they stay.
+    Forks that only put off the difficulty bomb are not told apart from the one before; BPO1 and BPO2 are Osaka with
+    more blobs (EIP-7892). The numbers stand in the genesis of every chain, so they stay.
     """
 
     FRONTIER = -11
@@ -32,6 +32,8 @@ class Fork(IntEnum):
     CANCUN = 1
     PRAGUE = 2
     OSAKA = 3
+    BPO1 = 4
+    BPO2 = 5
 
     @property
     def label(self) -> str:
@@ -40,7 +42,7 @@ class Fork(IntEnum):
 
 
 CHAIN_FORKS = (Fork.CANCUN, Fork.PRAGUE, Fork.OSAKA)
-"""The forks that a chain of ours can have. The ones before are for running blocks of mainnet and official tests."""
+"""The forks that a chain of ours can have. The others are for running blocks of mainnet and official tests."""
 
 
 def fork_named(name: str, among: Sequence[Fork] = tuple(Fork)) -> Fork:

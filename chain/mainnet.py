@@ -22,6 +22,8 @@ BY_TIMESTAMP = (
     (1_710_338_135, Fork.CANCUN),
     (1_746_612_311, Fork.PRAGUE),
     (1_764_798_551, Fork.OSAKA),
+    (1_765_290_071, Fork.BPO1),
+    (1_767_747_671, Fork.BPO2),
 )
 DAO_FORK = 1_920_000
 

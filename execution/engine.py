@@ -26,6 +26,8 @@ _COMPUTATIONS: dict[Fork, type[Computation]] = {
     Fork.CANCUN: CancunComputation,
     Fork.PRAGUE: Computation,
     Fork.OSAKA: OsakaComputation,
+    Fork.BPO1: OsakaComputation,
+    Fork.BPO2: OsakaComputation,
 }
 
 

@@ -186,7 +186,7 @@ class _Way:
             self._visited.add(block.start)
             for kind, argument in block.instructions:
                 self._instruction(kind, argument)
-            self.size += len(block.instructions)
+            self.size += len(block.opcodes)
             self.segments[-1].opcodes += block.opcodes
             block = self._leave(block)
 

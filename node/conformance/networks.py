@@ -29,6 +29,8 @@ FORKS = {
     "Cancun": Fork.CANCUN,
     "Prague": Fork.PRAGUE,
     "Osaka": Fork.OSAKA,
+    "BPO1": Fork.BPO1,
+    "BPO2": Fork.BPO2,
 }
 TRANSITION = re.compile(r"(\w+?)To(\w+?)At(Time)?(\d+)(k?)")
 

@@ -97,7 +97,7 @@ def test_a_genesis_that_is_not_the_pre_state_fails(made: dict[str, Any]) -> None
         BlockchainCase("genesis", made | {"pre": {}}).check("interpreter")
 
 
-@pytest.mark.parametrize("network", ["Verkle", "HomesteadToDaoAt5", "BPO1", ""])
+@pytest.mark.parametrize("network", ["Verkle", "HomesteadToDaoAt5", "BPO9", ""])
 def test_a_network_that_is_not_ours_is_not_run(network: str, made: dict[str, Any]) -> None:
     with pytest.raises(Unsupported):
         BlockchainCase("other", made | {"network": network}).check("interpreter")

@@ -9,7 +9,7 @@ import pytest
 from chain.types import Gas
 from execution.errors import CallTimeout
 from execution.evm.account_db import AccountDB
-from execution.evm.compiler import BlockCompiler
+from execution.evm.compiler import MAX_INSTRUCTIONS, BlockCompiler
 from execution.evm.computation import Computation, OsakaComputation, TransactionContext, with_programs
 from execution.evm.failures import words
 from execution.evm.instruction_sets import OSAKA
@@ -143,3 +143,14 @@ def test_what_is_kept_compiled_is_bounded() -> None:
         assert run(computation, code).error is None
     assert compilation.left > -100, "programs were not dropped to make room"
     assert run(computation, codes[0]).output == run(rules(0), codes[0]).output
+
+
+def test_landing_places_count_as_instructions_so_that_a_code_of_them_alone_is_compiled_in_bounded_pieces() -> None:
+    """24 kB of JUMPDEST, called with too little gas to get through, took half a minute to compile again and again."""
+    code = b"\x5b" * 24_576
+    program = rules(hot=1).programs.program(code)
+    program.warm(program.start)
+    assert program.start.compiled is not None
+    assert MAX_INSTRUCTIONS <= program.start.compiled.size <= MAX_INSTRUCTIONS + 2
+    assert program.compiled_size == program.start.compiled.size
+    assert facts(run(rules(hot=1), code, 20_000)) == facts(run(rules(hot=0), code, 20_000))
