@@ -81,10 +81,13 @@ function drawAxis(scale, height) {
     { class: "axis", "aria-hidden": "true" },
     marks.map((at) => [
       svg("line", { x1: scale.x(at), x2: scale.x(at), y1: AXIS - 6, y2: height }),
-      svg("text", { x: scale.x(at), y: 13 }, at === 0 ? "0" : duration(at)),
+      svg("text", { ...label(scale.x(at), scale), y: 13 }, at === 0 ? "0" : duration(at)),
     ]),
   );
 }
+
+/** In the middle under its line, but never beyond the edge. */
+const label = (x, { width }) => (x > width - 24 ? { x: width, class: "last" } : { x });
 
 function drawLane(lane, { y, above, height }, scale, marked) {
   const top = y + above;

@@ -100,7 +100,7 @@ def main(url: str = "", folder: str = str(PROJECT / "docs")) -> None:
             print(most_telling(rpc, traffic(rpc)))
         return
     packages = NpmPackages({"CHROMIUM": browser(), "PYTHONPATH": str(PROJECT)})
-    with chain("--check-serial") as running:
+    with chain() as running:
         command = [sys.executable, "-m", "tests.e2e.page_pictures", running.url]
         print(packages.run_script(SCRIPT, "is_drawn", running.url, folder, *command), end="")
 

@@ -220,6 +220,7 @@ async function is_drawn(url, folder, ...command) {
     await page.selectOption("#kind", "all");
     await page.locator("#transactions tr.selected").waitFor({ state: "attached" });
     await page.mouse.move(0, 0);
+    await page.locator("#hotspots li").first().waitFor();
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({ path: `${folder}/page-${colorScheme}.png`, animations: "disabled" });
