@@ -48,7 +48,7 @@ class Origin:
 class Preimages:
     """What was hashed, to be found by a number at or a little above the hash. At most `limit`, oldest out first."""
 
-    def __init__(self, known: Mapping[Hash32, bytes] | None = None, limit: int = 65_536) -> None:
+    def __init__(self, known: Mapping[Hash32, bytes] | None = None, limit: int = 32_768) -> None:
         self._limit = limit
         self._by_hash: dict[int, bytes] = {}
         self._sorted: list[int] = []
@@ -57,6 +57,8 @@ class Preimages:
     def add(self, more: Mapping[Hash32, bytes]) -> None:
         """Remember these too."""
         known = self._by_hash
+        if all(int.from_bytes(hash, "big") in known for hash in more):
+            return
         for hash, preimage in more.items():
             if WORD <= len(preimage) <= MAX_PREIMAGE_BYTES or _is_text(preimage):
                 known[int.from_bytes(hash, "big")] = preimage
