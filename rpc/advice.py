@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from chain.records import AccessKind, Dependency
 from chain.types import Address
-from rpc.hotspots import Function, Hotspot, Tally, function_called, senders
+from rpc.hotspots import Function, Hotspot, Tally
 from rpc.naming.names import Names
 
 MAX_ADVICE = 5
@@ -73,8 +73,8 @@ def _mapping_of(spot: Hotspot, names: Names) -> str | None:
 
 def about_entries(tally: Tally, spots: Sequence[Hotspot], names: Names) -> str:
     """Many entries of one mapping, each of which held up a few."""
-    losers = {place: loser for spot in spots for place, loser in spot.losers.items()}
-    functions = list(dict.fromkeys(map(function_called, losers.values())))
+    losers = {place: caller for spot in spots for place, caller in spot.losers.items()}
+    functions = list(dict.fromkeys(caller.function for caller in losers.values()))
     total = sum(tally.calls[function] for function in functions)
     return (
         f"{len(losers)} of {total} {_calls(functions, names)} met at {len(spots)} entries of "
@@ -128,7 +128,7 @@ def _calls(functions: Sequence[Function], names: Names) -> str:
 def _remedy(spot: Hotspot, names: Names) -> str:
     if spot.dependency == Dependency.ARTEFACT:
         return _of_artefact(spot)
-    if len(senders(spot.losers.values())) == 1 and len(spot.losers) > 1:
+    if len({caller.sender for caller in spot.losers.values()}) == 1 and len(spot.losers) > 1:
         return "one account sent them all, one after the other. Send from several accounts."
     if spot.kind == AccessKind.SLOT:
         return _of_slot(spot, names)
@@ -153,7 +153,7 @@ def _of_artefact(spot: Hotspot) -> str:
 
 def _of_slot(spot: Hotspot, names: Names) -> str:
     if _few_change_it(spot):
-        writers = sorted({_calls([(each.to, each.selector)], names) for each in spot.writers.values()})
+        writers = sorted({_calls([caller.function], names) for caller in spot.writers.values()})
         return (
             f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
             "changes in one transaction, or read a copy that is brought up to date less often."

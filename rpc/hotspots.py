@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from chain.messages.traces import Access, BlockTrace
 from chain.records import AccessKind, AttemptResult, Conflict, Dependency, WaitRecord
@@ -13,12 +13,21 @@ from rpc.block_execution import BlockExecution, ProposedTransaction
 Key: TypeAlias = tuple[AccessKind, Address, int]
 Function: TypeAlias = tuple[Address | None, bytes]
 """Whom a transaction calls, and the selector; no selector for a plain transfer, nobody for a creation."""
+MAX_KEYS = 10_000
+"""So many are told apart."""
 FAILED = frozenset(AttemptResult) - {AttemptResult.ACCEPTED, AttemptResult.NOT_INCLUDABLE}
 """Runs that serial execution would not have made."""
 
 
-def function_called(transaction: ProposedTransaction) -> Function:
-    return transaction.to, transaction.selector
+class Caller(NamedTuple):
+    """A transaction as far as hotspots keep it: their blocks may hold hundreds of thousands."""
+
+    sender: Address | None
+    function: Function
+
+
+def caller_of(transaction: ProposedTransaction) -> Caller:
+    return Caller(transaction.sender, (transaction.to, transaction.selector))
 
 
 @dataclass(slots=True)
@@ -37,8 +46,8 @@ class Hotspot:
     waits: int = 0
     real: int = 0
     lost_us: int = 0
-    losers: dict[tuple[BlockNumber, int], ProposedTransaction] = field(default_factory=dict)
-    writers: dict[tuple[BlockNumber, int], ProposedTransaction] = field(default_factory=dict)
+    losers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
+    writers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
     changes: Counter[int] = field(default_factory=Counter)
     only_read: int = 0
 
@@ -50,7 +59,7 @@ class Hotspot:
     @property
     def functions(self) -> Counter[Function]:
         """What those held up had called."""
-        return Counter(function_called(each) for each in self.losers.values())
+        return Counter(caller.function for caller in self.losers.values())
 
     def look_into(self, trace: BlockTrace) -> None:
         """Learn from the trace of the newest block how a slot is used."""
@@ -111,7 +120,7 @@ class Tally:
         self.strategies.add(execution.record.strategy)
         self.serial_blocks += execution.record.serial_from >= 0
         for transaction in execution.transactions:
-            self.calls[function_called(transaction)] += 1
+            self.calls[transaction.to, transaction.selector] += 1
             record = transaction.record
             self.sent_to_workers += any(run.worker for run in record.attempts)
             self.lost_us += sum(run.thread_us for run in record.attempts if run.result in FAILED)
@@ -145,26 +154,31 @@ class Tally:
         for run in transaction.record.attempts:
             if run.result == AttemptResult.CONFLICT and run.conflict is not None:
                 spot = self._spot(execution, transaction, run.conflict)
-                spot.conflicts += 1
-                spot.lost_us += run.thread_us
+                if spot is not None:
+                    spot.conflicts += 1
+                    spot.lost_us += run.thread_us
 
     def _add_waits(self, execution: BlockExecution, transaction: ProposedTransaction) -> None:
         for wait in transaction.record.waits:
             spot = self._spot(execution, transaction, wait)
-            spot.waits += 1
-            spot.lost_us += wait.waited_us
+            if spot is not None:
+                spot.waits += 1
+                spot.lost_us += wait.waited_us
 
-    def _spot(self, execution: BlockExecution, loser: ProposedTransaction, cause: Conflict | WaitRecord) -> Hotspot:
+    def _spot(
+        self, execution: BlockExecution, loser: ProposedTransaction, cause: Conflict | WaitRecord
+    ) -> Hotspot | None:
+        """None for a new key when there are too many: the totals count it, but nothing is hot that comes so late."""
         number = execution.block.header.number
         key = (cause.kind, cause.address, cause.slot)
-        spot = self.spots.setdefault(key, Hotspot(*key, newest=number))
+        spot = self.spots.get(key)
+        if spot is None:
+            if len(self.spots) >= MAX_KEYS:
+                return None
+            spot = self.spots[key] = Hotspot(*key, newest=number)
         spot.newest = max(spot.newest, number)
         spot.real += cause.dependency == Dependency.REAL
-        spot.losers[(number, loser.position)] = loser
+        spot.losers[(number, loser.position)] = caller_of(loser)
         if 0 <= cause.writer < len(execution.transactions):
-            spot.writers[(number, cause.writer)] = execution.transactions[cause.writer]
+            spot.writers[(number, cause.writer)] = caller_of(execution.transactions[cause.writer])
         return spot
-
-
-def senders(transactions: Iterable[ProposedTransaction]) -> set[Address]:
-    return {each.sender for each in transactions if each.sender is not None}

@@ -10,7 +10,7 @@ from chain.keccak import keccak256
 from chain.messages.traces import Access, BlockTrace, TraceBlock, TransactionTrace
 from chain.records import AccessKind, AttemptRecord, WaitRecord
 from chain.types import Gas
-from rpc import hotspot_methods
+from rpc import hotspot_methods, hotspots
 from rpc.naming.contract import contract_from
 from rpc.naming.names import Names
 from rpc.naming.preimages import Preimages
@@ -313,6 +313,16 @@ async def test_the_hottest_comes_first_and_there_is_a_limit(client: Client, bloc
     await blocks.add([], *[[lost(0, slot=n, thread_us=n)] for n in range(1, 60)])
     spots = (await client.result("tandem_getHotspots", "0x1", "0x1"))["hotspots"]
     assert [spot["lostUs"] for spot in spots] == list(range(59, 9, -1))
+
+
+async def test_keys_beyond_a_limit_are_counted_and_not_told_apart(
+    client: Client, blocks: Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hotspots, "MAX_KEYS", 2)
+    await blocks.add([], *[[lost(0, slot=slot)] for slot in (1, 2, 3, 1)])
+    told = await client.result("tandem_getHotspots", "0x1", "0x1")
+    assert (told["conflicts"], told["heldUp"], told["lostUs"]) == (4, 4, 240)
+    assert sorted((int(spot["slot"], 16), spot["conflicts"]) for spot in told["hotspots"]) == [(1, 2), (2, 1)]
 
 
 @pytest.mark.parametrize(
