@@ -23,7 +23,7 @@ from execution.evm.instruction_sets import PRAGUE
 from execution.evm.program import Compilation, ProgramCache
 from execution.outcome import Outcome
 from execution.strategies import RULES
-from tests.execution.generated_blocks import CASE, SENDERS, Case, Signer
+from tests.execution.generated_blocks import CASE, CONTRACTS, NOBODY, SENDERS, Case, Plan, Signer
 from tests.execution.test_equivalence import by_address
 from tests.execution.world import ADDRESSES, Chain
 
@@ -159,3 +159,20 @@ def test_a_strategy_that_skips_validation_is_caught_within_so_many_examples(stra
 def test_a_validation_that_overlooks_one_kind_of_read_is_caught_within_so_many_examples(kind: AccessKind) -> None:
     shown = first_example_that_shows(overlooking([kind]), "optimistic", BROKEN_EXAMPLES_IN_FULL)
     assert shown, f"{BROKEN_EXAMPLES_IN_FULL} examples did not show that {kind.name} is overlooked"
+
+
+@pytest.mark.parametrize("evm", EVMS)
+def test_running_out_of_gas_at_any_step_comes_out_as_in_serial_execution(evm: str) -> None:
+    pays = f"0 0 0 0 1 0x{NOBODY.hex()} GAS CALL POP"
+    creates = f"0x{bytes(32).hex()} 0 MSTORE 1 0 0 CREATE POP"
+    busy = ("1 0 SLOAD ADD 0 SSTORE", "7 0 MSTORE 32 0 LOG0", pays, "1 0 SLOAD ADD 0 SSTORE", creates, "3 1 SSTORE")
+    plans = [
+        Plan("call", number % SENDERS, CONTRACTS[0], 0, gas, 0, (), 0, CONTRACTS[0], 0, False)
+        for number, gas in enumerate(range(0, 150_000, 750))
+    ]
+    blocks = tuple(tuple(plans[at : at + 40]) for at in range(0, len(plans), 40))
+    case = Case((busy,), blocks, (1, 3, 2))
+    _, executed = asyncio.run(run_serially(case))
+    succeeded = [receipt.succeeded for block in executed for receipt in block.apply.receipts]
+    assert 20 < succeeded.count(True) < succeeded.count(False)
+    assert differences(case, evm) == []
