@@ -1,8 +1,8 @@
 """What all strategies share that use the workers: whom they send, how turns are taken, and when they give up.
 
-Runs are validated by value in the order of the block; a loser runs once more here, on the final prefix. Where most runs
-of a window lose, the rest of the block goes serially (Sei's rule). Plain transfers never leave this process, and a
-block with next to nothing else is run here at once, because sending it to a worker takes longer.
+Runs are validated by value in the order of the block; a loser runs once more here, on the final prefix. Where most
+transactions of a window lose a run, the rest of the block goes serially (Sei's rule). Plain transfers never leave this
+process, and a block with next to nothing else is run here at once, because sending it to a worker takes longer.
 """
 
 import logging
@@ -66,27 +66,28 @@ class SpeculativeStrategy:
         window: deque[bool] = deque(maxlen=WINDOW)
         for index in range(len(block.turns)):
             if runs.covers(index) and block.has_room(index):
-                lost = await self._take_turn(block, index, await runs.newest(index))
-                if lost is not None:
-                    window.append(lost)
+                await self._take_turn(block, index, await runs.newest(index))
             else:
                 await block.run_here(index)
             runs.took_turn(index)
+            results = {ran.result for ran in block.turns[index].runs if ran.worker}
+            if results & {AttemptResult.ACCEPTED, AttemptResult.CONFLICT}:
+                window.append(AttemptResult.CONFLICT in results)
             if sum(window) * 2 > WINDOW and block.serial_from < 0:
                 block.serial_from = index + 1
                 runs.stop()
 
-    async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | None) -> bool | None:
-        """Whether the speculative run lost; None if there was none to speak of."""
+    async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | None) -> None:
+        """With the run that the workers made, if they did."""
         turn = block.turns[index]
         if run is None:
             await block.run_here(index)
-            return None
+            return
         outcome = run.outcome
         if outcome is None:
             turn.runs.append(run.ended(FAILURES[run.status]))
             await block.run_here(index)
-            return None
+            return
         stale = await block.stale_reads(outcome)
         if stale:
             turn.runs.append(run.ended(AttemptResult.CONFLICT, stale))
@@ -95,7 +96,6 @@ class SpeculativeStrategy:
             turn.runs.append(run.ended(AttemptResult.ACCEPTED))
             await block.accept(index, outcome)
             await block.give_way()
-        return bool(stale)
 
     def _candidates(self, block: BlockRun) -> list[Candidate]:
         """The transactions that need the engine, as far as one can tell before the block."""

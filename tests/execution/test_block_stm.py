@@ -132,3 +132,13 @@ async def test_losers_run_again_on_workers_before_their_turn(tmp_path: Path) -> 
         assert len(each.attempts) <= MAX_INCARNATIONS + 1
     assert any(each.attempts[-1].worker for each in lost), "not all of them in execution"
     await chain.stop()
+
+
+async def test_where_most_transactions_run_again_the_rest_of_the_block_goes_serially(tmp_path: Path) -> None:
+    chain = Chain(world_genesis(), "block-stm", 2, tmp_path)
+    block = [tx for nonce in range(3) for tx in increments(20, nonce)]
+    record = (await chain.run(block)).record
+    assert 0 < record.serial_from < 40
+    assert {each.attempts[-1].worker for each in record.transactions[record.serial_from :]} == {""}
+    assert chain.storage.slots[(COUNTER, 0)] == 60
+    await chain.stop()
