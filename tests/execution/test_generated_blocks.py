@@ -49,7 +49,7 @@ def eager_scheduling() -> Iterator[None]:
     with (
         patch("execution.speculative_strategy.DISPATCH_WORTH_US", 0),
         patch("execution.run_times.RunTimes.took", lambda *_: None),
-        patch("execution.schedule.TASK_US", SMALL_TASK_US),
+        patch("execution.chain_scheduler.TASK_US", SMALL_TASK_US),
         patch("execution.dependency_scheduler.TASK_US", SMALL_TASK_US),
         patch("execution.strategies.block_stm.TASK_US", SMALL_TASK_US),
     ):
