@@ -62,6 +62,16 @@ def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(milliseconds: int, tmp
     wait_until(lambda: not group_members(process.pid), "its processes are gone")
 
 
+def test_a_worker_whose_task_took_too_long_is_told_of_in_words_and_starts_again() -> None:
+    """Its own alarm ends it like this (`execution/worker_limits.py`)."""
+    with chain() as running:
+        worker = running.pids()["worker-0"]
+        os.kill(worker, signal.SIGPROF)
+        trouble = running.event(lambda event: event["event"] == "trouble")
+        assert trouble["text"] == "worker-0 took too long for one task and was stopped: starting it again"
+        wait_until(lambda: running.pids().get("worker-0") not in (None, worker), "another one runs")
+
+
 def test_a_killed_supervisor_leaves_no_process_behind() -> None:
     running = ChainProcess()
     pids = list(running.ready()["processes"].values())
