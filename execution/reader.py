@@ -25,6 +25,9 @@ from execution.touched import Kind, TouchedSlots, kind_of
 DELEGATION_PREFIX = b"\xef\x01\x00"
 DELEGATION_SIZE = 23
 BEACON_RING = 8191
+READ_AHEAD_S = 8
+"""Each second has its place in the ring of beacon roots: these are read at once, so that not every second's first block
+waits for storage."""
 
 
 class UnexpectedAnswer(ExecutionError):
@@ -146,8 +149,8 @@ class StateReader:
 
 def system_slots(environment: BlockEnvironment) -> list[Slot]:
     """What the system contracts read in every block: the ring of beacon roots, and the heads of the request queues."""
-    ring = environment.timestamp % BEACON_RING
-    slots = [(BEACON_ROOTS.address, ring), (BEACON_ROOTS.address, ring + BEACON_RING)]
+    ring = [second % BEACON_RING for second in range(environment.timestamp, environment.timestamp + READ_AHEAD_S)]
+    slots = [(BEACON_ROOTS.address, at) for place in ring for at in (place, place + BEACON_RING)]
     for queue in (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS):
         slots += [(queue.address, slot) for slot in range(4)]
     return slots
