@@ -14,11 +14,12 @@ MAX_TASK_TRANSACTIONS = 128
 TASK_US = 2_500
 """No task is cut shorter than what may take this long: its messages cost both sides some 400 microseconds."""
 
-COMMON_US, HERE_US, WORKER_US = 60, 60, 50
+COMMON_US, HERE_US, WORKER_US = 60, 80, 80
 """What a transaction costs the execution process besides its run however it runs, what it costs it more if a worker
 runs it, and what it costs that worker besides the run: CPU time, as `scripts/bench execution` shows it."""
-WORTH_SHARE = 0.95
-"""Of the time that running everything here takes, a plan must be expected to take less than this."""
+WORTH_SHARE = 0.85
+"""Of the time that running everything here takes, the workers must be expected to need less than this: a block also
+begins with work that none of them can begin before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def test_a_block_that_is_not_sent_has_no_tasks() -> None:
 
 @pytest.fixture
 def worth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.95)
+    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.85)
 
 
 @pytest.mark.usefixtures("worth")
