@@ -21,6 +21,8 @@ WORTH_SHARE = 0.85
 """Of the time that running everything here takes, the workers must be expected to need less than this: a block also
 begins with work that none of them can begin before."""
 
+CHAIN_SHARE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -51,6 +53,12 @@ def pays(chains: Sequence[Sequence[Candidate]], workers: int, cores: int) -> boo
     here_us = count * (COMMON_US + HERE_US)
     parallel_us = max(longest_us, loads_us / workers, here_us, (loads_us + here_us) / cores)
     return parallel_us < WORTH_SHARE * (total_us + count * COMMON_US)
+
+
+def is_one_chain(chains: Sequence[Sequence[Candidate]]) -> bool:
+    """Whether nearly all of the work is one chain, so that it is known already who waits for whom."""
+    times_us = [sum(candidate.expected_us for candidate in chain) for chain in chains]
+    return max(times_us) >= CHAIN_SHARE * sum(times_us)
 
 
 def chains_of(candidates: Sequence[Candidate], meets_at: Mapping[int, Sequence[Key]]) -> list[list[Candidate]]:

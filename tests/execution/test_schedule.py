@@ -9,6 +9,7 @@ from execution.chain_scheduler import ChainScheduler
 from execution.contention import Key
 from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, chains_of, pays
 from execution.scheduler import Command, Send
+from execution.strategies.optimistic import Optimistic
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
 HERE, THERE = (S[50], 0), (S[51], 7)
@@ -125,3 +126,10 @@ def test_a_block_that_is_one_chain_does_not_pay() -> None:
 @pytest.mark.usefixtures("worth")
 def test_runs_shorter_than_the_work_around_them_do_not_pay() -> None:
     assert not pays(chains_of(candidates(*range(40), us=20), {}), workers=16, cores=32)
+
+
+def test_of_blocks_that_do_not_pay_some_are_sent_to_find_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0)
+    rule = Optimistic()
+    assert [rule.sends(chains_of(candidates(*range(9)), {}), 2) for _ in range(5)] == [True, False, False, False, True]
+    assert not any(rule.sends(chains_of(candidates(*[0] * 9), {}), 2) for _ in range(5))
