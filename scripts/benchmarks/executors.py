@@ -45,6 +45,8 @@ from tests.execution.world import MemoryStorage, inputs_at, proposal
 
 START_SECONDS = 60.0
 EXIT_SECONDS = 10
+KEPT_VERSIONS = 16
+"""A worker may still be at a task that execution has given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,13 @@ class Timing:
 
 
 class LeanStorage(MemoryStorage):
-    """It keeps only the newest version, and its state roots are digests of all changes so far: equal for equal ones."""
+    """It keeps few versions, and its state roots are digests of all changes so far: equal for equal ones."""
 
     _digest = Hash32(bytes(32))
 
     def forget_old(self) -> None:
-        newest = self.head.version
-        self.versions = {newest: self.versions[newest]}
+        oldest = self.head.version - KEPT_VERSIONS
+        self.versions = {version: state for version, state in self.versions.items() if version > oldest}
         self.blocks.clear()
         self.requests.clear()
 
