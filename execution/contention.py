@@ -20,6 +20,8 @@ FORGET_AFTER_BLOCKS = 256
 """A key that cooled down is tried again."""
 CONTENDED_SHARE = 4
 """Where calls meet without a word in common, more than one in this many of the function's must have lost there."""
+MANY_LOST = 8
+"""Or so many in one block: those that ran one after the other on one worker did not lose, and yet met."""
 SELECTOR_SIZE, WORD, MAX_WORDS = 4, 32, 16
 
 Key: TypeAlias = tuple[Address, int]
@@ -81,7 +83,8 @@ class Contention:
         for (kind, key), count in self._lost.items():
             meetings = self._kinds.get(kind)
             met = None if meetings is None else meetings.get(key)
-            if met is not None and (met.words or count * CONTENDED_SHARE > self._ran.get(kind, 0)):
+            many = count >= MANY_LOST or count * CONTENDED_SHARE > self._ran.get(kind, 0)
+            if met is not None and (met.words or many):
                 met.expected_until = self._block + FORGET_AFTER_BLOCKS
         self._block += 1
         self._ran, self._lost = {}, {}

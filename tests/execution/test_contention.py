@@ -2,7 +2,7 @@
 
 from chain.transactions import Transaction
 from chain.types import Address
-from execution.contention import FORGET_AFTER_BLOCKS, MAX_KEYS, Call, Contention
+from execution.contention import FORGET_AFTER_BLOCKS, MANY_LOST, MAX_KEYS, Call, Contention
 from tests.execution.test_equivalence import call
 from tests.execution.world import ADDRESSES, KEYS, transaction
 
@@ -56,6 +56,16 @@ def test_where_only_few_of_all_calls_meet_nobody_is_expected() -> None:
     contention.lost(mint(0, 0), mint(1, 1), SUPPLY)
     contention.end_block()
     assert contention.keys(mint(2, 2)) == ()
+
+
+def test_where_many_lost_in_one_block_others_are_expected_though_more_did_not_lose() -> None:
+    contention = Contention()
+    for n in range(100):
+        contention.ran(mint(n % 50, n))
+    for n in range(MANY_LOST):
+        contention.lost(mint(n, n), mint(n + 1, 50 + n), SUPPLY)
+    contention.end_block()
+    assert contention.keys(mint(40, 99)) == (SUPPLY,)
 
 
 def test_functions_that_stood_in_each_others_way_meet_at_the_same_key() -> None:
