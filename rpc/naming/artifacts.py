@@ -33,6 +33,10 @@ def contracts_in(file: Path) -> list[Contract]:
         return list(_contracts(content, file))
     except BadContract as error:
         raise BadArtifact(str(error)) from error
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise BadArtifact(
+            "it looks like a compiler's output, and its parts are not where compilers put them"
+        ) from error
 
 
 def _contracts(content: Mapping[str, Any], file: Path) -> Iterator[Contract]:

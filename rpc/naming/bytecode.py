@@ -12,6 +12,7 @@ from typing import Any
 ADDRESS_BYTES = 20
 PUSH20 = 0x73
 MAX_CODE_BYTES = 1024 * 1024
+STRANGE_REFERENCES = "immutableReferences are not as solc writes them"
 _METADATA = re.compile(rb"(\xa2\x64ipfs\x58\x22\x12\x20).{32}(\x64solc\x43).{3}(\x00\x33)", re.DOTALL)
 _METADATA_BLANK = rb"\g<1>" + bytes(32) + rb"\g<2>" + bytes(3) + rb"\g<3>"
 _LIBRARY = re.compile(r"__.{36}__")
@@ -51,9 +52,9 @@ def pattern_from(text: str, immutables: Mapping[str, Any] | None = None) -> Code
     code = bytes.fromhex(digits)
     if not code:
         return None
-    holes = [*libraries, *_immutable_holes(immutables or {}), *_own_address(code)]
+    holes = _joined([*libraries, *_immutable_holes(immutables or {}), *_own_address(code)])
     body, metadata = without_metadata(code)
-    return CodePattern(_with_holes(body, holes), tuple(sorted(holes)), metadata)
+    return CodePattern(_with_holes(body, holes), holes, metadata)
 
 
 def without_metadata(code: bytes) -> tuple[bytes, bytes]:
@@ -68,16 +69,29 @@ def without_metadata(code: bytes) -> tuple[bytes, bytes]:
 def _immutable_holes(references: Mapping[str, Any]) -> list[Hole]:
     """Raises BadBytecode."""
     try:
-        places = [place for group in references.values() for place in group]
-        return [(int(place["start"]), int(place["start"]) + int(place["length"])) for place in places]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise BadBytecode("immutableReferences are not as solc writes them") from None
+        places = [(place["start"], place["length"]) for group in references.values() for place in group]
+    except (AttributeError, KeyError, TypeError):
+        raise BadBytecode(STRANGE_REFERENCES) from None
+    if not all(isinstance(number, int) and 0 <= number <= MAX_CODE_BYTES for place in places for number in place):
+        raise BadBytecode(STRANGE_REFERENCES)
+    return [(start, start + length) for start, length in places]
 
 
 def _own_address(code: bytes) -> list[Hole]:
     """A library begins with its own address, which is zero until it is deployed."""
     is_library = code[0] == PUSH20 and code[1 : 1 + ADDRESS_BYTES] == bytes(ADDRESS_BYTES)
     return [(1, 1 + ADDRESS_BYTES)] if is_library else []
+
+
+def _joined(holes: Sequence[Hole]) -> tuple[Hole, ...]:
+    """In order and apart from each other, so that no byte is looked at twice."""
+    joined: list[Hole] = []
+    for start, end in sorted(holes):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def _with_holes(body: bytes, holes: Sequence[Hole]) -> bytes:

@@ -12,7 +12,7 @@ WORD = 32
 INPLACE, MAPPING, DYNAMIC_ARRAY, BYTES = ENCODINGS = ("inplace", "mapping", "dynamic_array", "bytes")
 MAX_VARIABLES = 4_096
 MAX_TYPES = 4_096
-_LENGTH = re.compile(r"\[(\d+)\]$")
+_LENGTH = re.compile(r"\[(\d{1,78})\]$")
 
 
 class BadLayout(Exception):
@@ -76,13 +76,13 @@ def layout_from(value: Any) -> Layout:
 
 def _member(value: Any) -> Member:
     if not isinstance(value, dict):
-        raise BadLayout(f"{value!r} is no variable of a storage layout")
+        raise BadLayout(f"{value!r:.80} is no variable of a storage layout")
     return Member(_text(value, "label"), _number(value, "slot"), _number(value, "offset"), _text(value, "type"))
 
 
 def _type(value: Any) -> Type:
     if not isinstance(value, dict) or value.get("encoding") not in ENCODINGS:
-        raise BadLayout(f"{value!r} is no type of a storage layout: `encoding` is one of {', '.join(ENCODINGS)}")
+        raise BadLayout(f"{value!r:.80} is no type of a storage layout: `encoding` is one of {', '.join(ENCODINGS)}")
     label, encoding = _text(value, "label"), value["encoding"]
     size = _number(value, "numberOfBytes")
     base = str(value.get("base", ""))

@@ -14,9 +14,9 @@ WORD = 32
 Node = Mapping[str, Any]
 Json = dict[str, Any]
 _NAMESPACE = re.compile(r"@custom:storage-location\s+erc7201:(\S+)")
-_LENGTH = re.compile(r"\[(\d+)\](?: storage.*)?$")
-_BITS = re.compile(r"u?int(\d+)")
-_BYTES = re.compile(r"bytes(\d+)")
+_LENGTH = re.compile(r"\[(\d{1,78})\](?: storage.*)?$")
+_BITS = re.compile(r"u?int(\d{1,3})")
+_BYTES = re.compile(r"bytes(\d{1,2})")
 
 
 class UnknownSyntax(Exception):

@@ -8,6 +8,8 @@ from rpc.naming.preimages import Hop, Origin
 from rpc.naming.values import typed_key
 
 MAX_DEPTH = 32
+MAX_STEPS = 128
+"""So many variables and fields are looked into for one slot. In what solc lays out, at most 32 share one."""
 MAX_SHOWN = 4
 """So many elements of a packed array are named one by one; more as a range."""
 ALL_BYTES = (1 << 8 * WORD) - 1
@@ -26,18 +28,20 @@ def variables_at(layout: Layout, origin: Origin, changed: int = ALL_BYTES) -> li
     return list(walk.members(layout.variables, "", origin.root, 0, 0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Walk:
     """A way down the types. `at` counts slots from where a value begins, `hop` the hops taken so far."""
 
     layout: Layout
     hops: Sequence[Hop]
     changed: int
+    steps: int = 0
 
     def members(self, members: Sequence[Member], path: str, at: int, hop: int, depth: int) -> Iterator[str]:
         for member in members:
             type = self.layout.types[member.type]
-            if member.slot <= at < member.slot + type.slots and depth < MAX_DEPTH:
+            if member.slot <= at < member.slot + type.slots and depth < MAX_DEPTH and self.steps < MAX_STEPS:
+                self.steps += 1
                 named = f"{path}.{member.label}" if path else member.label
                 yield from self._value(type, named, at - member.slot, member.offset, hop, depth + 1)
 

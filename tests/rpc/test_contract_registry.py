@@ -191,6 +191,35 @@ async def test_files_that_cannot_be_read_are_named_in_one_line(
     assert "\n" not in line
 
 
+STRANGE_CONTENTS: list[Any] = [
+    {"output": {"contracts": {"a.sol": {"A": {"evm": [1]}}}}},
+    {"output": {"sources": {"a.sol": {"ast": {"nodes": None}}}}},
+    {"output": {"sources": {"a.sol": {"ast": {"nodes": [{"id": [], "nodeType": "X"}]}}}}},
+]
+
+
+@pytest.mark.parametrize("content", STRANGE_CONTENTS)
+async def test_what_only_looks_like_a_compiler_s_output_hides_no_other_contract(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: Any
+) -> None:
+    foundry_output(tmp_path, "Counter")
+    (tmp_path / "strange.json").write_text(json.dumps(content))
+    registry = Registry([tmp_path])
+    await registry.open()
+    counter = deployed(artifact("Counter").bytecode)
+    assert (await registry.find({HERE: counter}))[HERE].name == "Counter"
+    assert "strange.json: it looks like a compiler's output" in caplog.text
+
+
+def test_places_of_immutables_that_overlap_are_looked_at_once() -> None:
+    pattern = pattern_from(
+        "0x" + "60" * 100, {"1": [{"start": 10, "length": 50}] * 1000 + [{"start": 60, "length": 5}]}
+    )
+    assert pattern is not None
+    assert pattern.holes == ((10, 65),)
+    assert pattern.matches(bytes([0x60]) * 100)
+
+
 async def test_output_without_layouts_is_told_how_to_get_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     foundry_output(tmp_path, "Token", storageLayout=None)
     with caplog.at_level(logging.WARNING):
@@ -258,6 +287,10 @@ async def test_an_address_can_be_told_what_it_is_without_its_code(chain: FakeCha
         assert (await process.node.naming.names(FIRST_VERSION, [TOKEN])).contract(TOKEN) == "Counter"
 
 
+def hole(start: int, length: int) -> dict[str, Any]:
+    return {"1": [{"start": start, "length": length}]}
+
+
 @pytest.mark.parametrize(
     ("described", "words"),
     [
@@ -267,6 +300,11 @@ async def test_an_address_can_be_told_what_it_is_without_its_code(chain: FakeCha
         (registration("Token", abi=[{"type": "function"}]), "Token: a function or error of the ABI has no name"),
         (registration("Token", storageLayout=[]), "Token: a storage layout is an object with the list"),
         (registration("Token", immutableReferences={"1": 2}), "Token: immutableReferences are not as solc writes them"),
+        (
+            registration("Token", immutableReferences=hole(-(10**9), 10**9)),
+            "Token: immutableReferences are not as solc",
+        ),
+        (registration("Token", immutableReferences=hole(0, 10**9)), "Token: immutableReferences are not as solc"),
     ],
 )
 async def test_what_is_no_contract_is_refused_in_words(client: Client, described: Any, words: str) -> None:

@@ -185,6 +185,30 @@ def test_a_struct_that_contains_itself_ends_too() -> None:
     assert variables_at(layout, origin_of(0, [guessable(layout)])) == []
 
 
+@pytest.mark.parametrize(("members", "depth"), [(2, 32), (500, 3)])
+def test_a_layout_that_no_compiler_made_costs_no_more_than_one_that_did(members: int, depth: int) -> None:
+    inside = [{"label": f"s{n}", "slot": "0", "offset": 0, "type": "t_s"} for n in range(members)]
+    type = {"encoding": "inplace", "label": "struct S", "numberOfBytes": "32", "members": inside}
+    layout = layout_from({"storage": inside, "types": {"t_s": type}})
+    assert members**depth > 10**8, "so many ways lead through it"
+    assert variables_at(layout, origin_of(0, [guessable(layout)])) == []
+
+
+def test_thirty_two_variables_in_one_slot_of_a_struct_are_all_named() -> None:
+    flags = [{"label": f"f{n}", "slot": "0", "offset": n, "type": "t_bool"} for n in range(32)]
+    types = {
+        "t_bool": {"encoding": "inplace", "label": "bool", "numberOfBytes": "1"},
+        "t_s": {"encoding": "inplace", "label": "struct S", "numberOfBytes": "32", "members": flags},
+    }
+    layout = layout_from({"storage": [{"label": "s", "slot": "0", "offset": 0, "type": "t_s"}], "types": types})
+    assert variables_at(layout, origin_of(0, [])) == [f"s.f{n}" for n in range(32)]
+
+
+def test_the_length_of_an_array_may_have_as_many_digits_as_it_likes() -> None:
+    types = {"t_a": {"encoding": "inplace", "label": f"uint256[{'9' * 5000}]", "numberOfBytes": "32", "base": "t_a"}}
+    assert layout_from({"storage": [], "types": types}).types["t_a"].length is None
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
