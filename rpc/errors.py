@@ -73,7 +73,7 @@ class TooManyArguments(InvalidParams):
 
 
 class InvalidArgument(InvalidParams):
-    """An argument whose JSON value does not parse; `reason` says why, in geth's words."""
+    """An argument whose JSON value does not parse; `reason` says why."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"invalid argument {index}: {reason}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument
-from rpc.params import InvalidValue, decimal_or_hex, sequence, text
+from rpc.params import InvalidValue, decimal_or_hex, sequence
 
 MAX_DELAY_MS = 60_000
 MAX_TURNS = 1_000
@@ -16,7 +16,7 @@ _PERCENTAGE = re.compile(r"(\d+(?:\.\d+)?)%")
 
 def duration(value: Any) -> int:
     """Milliseconds of "200ms" or "1.5s"."""
-    match = _DURATION.fullmatch(text(value))
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise InvalidValue(f'invalid duration "{value}": give a number with ms or s, such as 200ms or 1.5s')
     milliseconds = round(float(match[1]) * (1000 if match[2] == "s" else 1))
@@ -27,7 +27,7 @@ def duration(value: Any) -> int:
 
 def percentage(value: Any) -> float:
     """The number in "30%"."""
-    match = _PERCENTAGE.fullmatch(text(value))
+    match = _PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise InvalidValue(f'invalid percentage "{value}": give a number with %, such as 30%')
     percent = float(match[1])

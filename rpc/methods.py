@@ -111,12 +111,14 @@ class Method:
     takes_connection: bool = False
 
     def parse(self, values: list[Any]) -> list[Any]:
-        """The arguments in `values`. Raises InvalidParams with geth's words."""
+        """The arguments in `values`. Raises InvalidParams, with geth's words for what geth has too."""
         if len(values) > len(self.arguments):
             raise TooManyArguments(len(self.arguments))
-        return [_parse(i, argument, values) for i, argument in enumerate(self.arguments)]
+        speaks_plainly = self.name.startswith(OWN_PREFIX)
+        return [_parse(i, argument, values, speaks_plainly) for i, argument in enumerate(self.arguments)]
 
 
+OWN_PREFIX = "tandem_"
 METHODS: dict[str, Method] = {}
 
 
@@ -146,7 +148,7 @@ def _registration(name: str, arguments: tuple[Parser[Any] | Argument, ...], take
     return register
 
 
-def _parse(position: int, argument: Argument, values: list[Any]) -> Any:
+def _parse(position: int, argument: Argument, values: list[Any], speaks_plainly: bool) -> Any:
     given = position < len(values)
     if not given or (values[position] is None and not argument.required):
         if argument.required:
@@ -155,7 +157,7 @@ def _parse(position: int, argument: Argument, values: list[Any]) -> Any:
     try:
         return argument.parse(values[position])
     except InvalidValue as problem:
-        raise InvalidArgument(position, problem.text) from None
+        raise InvalidArgument(position, problem.plain if speaks_plainly else problem.text) from None
 
 
 def arguments_of(params: Any) -> list[Any]:

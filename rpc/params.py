@@ -1,7 +1,7 @@
 """JSON values to the values they stand for, as strictly as geth reads them and with geth's words when they are wrong.
 
 A parser takes one decoded JSON value and gives the value, or raises `InvalidValue`. Some of geth's words name Go types;
-they are kept because libraries and their tests match on them.
+they are kept because libraries and their tests match on them. Methods that geth does not have use plain ones.
 """
 
 from binascii import unhexlify
@@ -25,7 +25,25 @@ class InvalidValue(Exception):
 
     @property
     def text(self) -> str:
+        """In geth's words."""
         return str(self)
+
+    @property
+    def plain(self) -> str:
+        """In words that say what to give."""
+        return str(self)
+
+
+WANTED = {
+    "bool": "give true or false",
+    "common.Address": "an address is 0x and 40 hex digits",
+    "common.Hash": "a hash is 0x and 64 hex digits",
+    "block": "a block is a tag such as latest, a number in hex such as 0x1f, or a hash",
+    "tandem.Contract": "give an object with what the compiler says: name, abi, storageLayout, deployedBytecode",
+    "[]uint64": "a group is a list of validators",
+    "[][]uint64": "give a list of groups, each a list of validators",
+}
+"""What methods of Tandem's own take, by Go's name of the type."""
 
 
 class WrongType(InvalidValue):
@@ -36,6 +54,33 @@ class WrongType(InvalidValue):
         self.go_type = go_type
         place = f"Go struct field {member}" if member else "Go value"
         super().__init__(f"json: cannot unmarshal {found} into {place} of type {go_type}")
+
+    @property
+    def plain(self) -> str:
+        return WANTED[self.go_type]
+
+
+class WrongLength(InvalidValue):
+    """Hex digits, and not as many as `go_type` has."""
+
+    def __init__(self, digits: int, wanted: int, go_type: str) -> None:
+        self.go_type = go_type
+        super().__init__(f"hex string has length {digits}, want {wanted} for {go_type}")
+
+    @property
+    def plain(self) -> str:
+        return WANTED[self.go_type]
+
+
+class NoBlock(WrongType):
+    """A value of a type that names no block."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found, "string")
+
+    @property
+    def plain(self) -> str:
+        return WANTED["block"]
 
 
 class BlockTag(StrEnum):
@@ -138,7 +183,7 @@ def data(value: Any) -> bytes:
 def _fixed(value: Any, length: int, go_type: str) -> bytes:
     digits = _typed(_even_digits, value, go_type)
     if len(digits) != 2 * length:
-        raise InvalidValue(f"hex string has length {len(digits)}, want {2 * length} for {go_type}")
+        raise WrongLength(len(digits), 2 * length, go_type)
     return _typed(_bytes, digits, go_type)
 
 
@@ -192,7 +237,12 @@ def decimal_or_hex(value: Any) -> int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
         return int(value)
-    if isinstance(value, str) and value[:2] in ("0x", "0X") and HEX_DIGITS.issuperset(value[2:]) and len(value) <= 18:
+    if (
+        isinstance(value, str)
+        and value[:2] in ("0x", "0X")
+        and HEX_DIGITS.issuperset(value[2:])
+        and 2 < len(value) <= 18
+    ):
         return int(value, 16)
     raise InvalidValue(f'invalid hex or decimal integer "{value}"')
 
@@ -236,7 +286,7 @@ def block_reference(value: Any) -> BlockReference:
     if isinstance(value, dict):
         return _block_object(value)
     if not isinstance(value, str):
-        raise WrongType(_kind(value), "string")
+        raise NoBlock(_kind(value))
     if len(value) == 66:
         return hash32(value)
     return block_number(value)

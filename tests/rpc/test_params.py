@@ -57,6 +57,7 @@ GO = "json: cannot unmarshal {} into Go value of type {}"
         (storage_key, "0x" + "0" * 65, f'storage key too long (want at most 32 bytes): "0x{"0" * 65}"'),
         (storage_key, "0xasdf", 'invalid hex in storage key: "0xasdf"'),
         (decimal_or_hex, "ten", 'invalid hex or decimal integer "ten"'),
+        (decimal_or_hex, "0x", 'invalid hex or decimal integer "0x"'),
         (
             log_filter,
             {"address": "0x12"},
