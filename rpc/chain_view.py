@@ -40,6 +40,8 @@ from rpc.state_reader import READ_TIMEOUT_S, StateReader
 from rpc.vouching import Vouching
 
 CACHED_VERSIONS = 4_096
+KEPT_LEFT_OUT = 16_384
+"""So many transactions are known to have been left out of a block, those of the newest blocks."""
 
 
 class ChainView:
@@ -54,6 +56,7 @@ class ChainView:
         self._head: StoredBlock | None = None
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
+        self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
 
     async def open(self) -> None:
@@ -93,6 +96,8 @@ class ChainView:
         if not isinstance(block, StoredBlock) or block.hash != news.hash:
             return None
         self._advance(block)
+        for out in news.left_out:
+            self._left_out.put(out.hash, news.number)
         await self._agreed.served(self.number)
         await self._verified.served(self.number)
         return NewBlock(news, block)
@@ -169,6 +174,10 @@ class ChainView:
             return answer
         # While storage said no, the transaction may have moved from the pool into the head.
         return self._recent.transaction(transaction_hash)
+
+    def left_out_of(self, transaction_hash: Hash32) -> BlockNumber | None:
+        """The last block whose proposal had the transaction and that did not take it in, as far as rpc was there."""
+        return self._left_out.get(transaction_hash)
 
     async def record(self, number: BlockNumber) -> BlockRecord | None:
         """How the block was executed; None for genesis."""

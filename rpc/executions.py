@@ -50,28 +50,32 @@ async def get_block_execution(node: Node, reference: BlockReference) -> JsonObje
 
 @method("tandem_getTransactionExecution", hash32)
 async def get_transaction_execution(node: Node, transaction_hash: Hash32) -> JsonObject | None:
-    """Null for a transaction that is in no block (yet)."""
+    """In its block, or in the last one that left it out. Null for one that no block's proposal had (yet)."""
     stored = await node.chain.transaction(transaction_hash)
-    block = None if stored is None else await node.chain.block(stored.header.number)
+    number = node.chain.left_out_of(transaction_hash) if stored is None else stored.header.number
+    block = None if number is None else await node.chain.block(number)
     execution = None if block is None else await execution_of(node, block)
     if execution is None:
         return None
-    for transaction in execution.transactions:
-        if transaction.record.hash == transaction_hash and transaction.index is not None:
-            explanation = await explanation_of(node, execution)
-            return {
-                "blockNumber": execution.block.header.number,
-                "blockHash": data_json(execution.block.hash),
-                "strategy": execution.record.strategy,
-                **transaction_json(execution, transaction, explanation.names),
-            }
-    return None
+    same = [each for each in execution.transactions if each.record.hash == transaction_hash]
+    if not same:
+        return None
+    transaction = max(same, key=lambda each: each.index is not None)
+    explanation = await explanation_of(node, execution)
+    return {
+        "blockNumber": execution.block.header.number,
+        "blockHash": data_json(execution.block.hash),
+        "strategy": execution.record.strategy,
+        **transaction_json(execution, transaction, explanation.names),
+    }
 
 
 async def execution_of(node: Node, block: StoredBlock) -> BlockExecution | None:
-    """None for genesis."""
+    """None for genesis, and for a block that another has replaced while it was read."""
     record = await node.chain.record(block.header.number)
-    return None if record is None else block_execution(block, record)
+    if record is None or block.hashes != tuple(each.hash for each in record.transactions if each.left_out is None):
+        return None
+    return block_execution(block, record)
 
 
 def block_execution_json(execution: BlockExecution, explanation: Explanation) -> JsonObject:

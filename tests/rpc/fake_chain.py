@@ -20,7 +20,16 @@ from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionSt
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import Equivocate, ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
-from chain.messages.mempool import Admit, Admitted, ConsensusNews, ExecutorsNews, MempoolPage, ReadMempool, SenderState
+from chain.messages.mempool import (
+    Admit,
+    Admitted,
+    ConsensusNews,
+    ExecutorsNews,
+    LeftOut,
+    MempoolPage,
+    ReadMempool,
+    SenderState,
+)
 from chain.messages.storage import (
     BlockApplied,
     FoundLog,
@@ -182,6 +191,7 @@ class FakeChain:
         block = block or self.head
         header = block.header
         accounts = self.states[block.version].accounts
+        record = self.records.get(header.number)
         return BlockNews(
             number=header.number,
             hash=block.hash,
@@ -191,7 +201,11 @@ class FakeChain:
             base_fee=header.base_fee,
             next_base_fee=next_base_fee(header),
             included=block.hashes,
-            left_out=(),
+            left_out=tuple(
+                LeftOut(each.hash, each.left_out.reason, each.left_out.retry)
+                for each in (record.transactions if record else ())
+                if each.left_out
+            ),
             senders=tuple(SenderState(a, accounts[a].nonce, accounts[a].balance) for a in dict.fromkeys(block.senders)),
             committed=header.number,
             strategy="serial",

@@ -1,15 +1,23 @@
 """tandem_getBlockExecution and tandem_getTransactionExecution: the record in JSON, put together with its block."""
 
+import contextlib
+import re
 from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
 
 from chain.keccak import keccak256
 from chain.records import AccessKind, AttemptResult, Dependency, LeftOutRecord
 from chain.transactions import Transaction
 from chain.types import Address
+from rpc.errors import InvalidParams
 from rpc.executions import DEPENDENCIES, KINDS, RESULTS
+from rpc.methods import METHODS, OWN_PREFIX
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
-from tests.rpc.executions_world import ARTEFACT, append, lost, ran, transaction_record, waited
+from tests.rpc.executions_world import ARTEFACT, append, block_record, lost, ran, transaction_record, waited
 from tests.rpc.fake_chain import ALICE, BOB, KEYS, TOKEN, FakeChain, transfer
 
 TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
@@ -173,7 +181,27 @@ async def test_one_left_out_has_a_position_and_no_index_and_those_after_it_keep_
     assert (first["from"], first["to"], first["gasUsed"]) == (data_json(ALICE), data_json(TOKEN), 0)
     assert first["attempts"][0]["result"] == "notIncludable"
     assert (second["position"], second["transactionIndex"], second["from"]) == (1, 0, data_json(BOB))
-    assert await client.result("tandem_getTransactionExecution", data_json(gone.hash)) is None
+    alone = await client.result("tandem_getTransactionExecution", data_json(gone.hash))
+    assert alone == {"blockNumber": told["number"], "blockHash": told["hash"], "strategy": told["strategy"], **first}
+
+
+async def test_one_left_out_that_a_later_block_takes_in_is_told_of_there(client: Client, chain: FakeChain) -> None:
+    late = call(1, KEYS[0])
+    left_out = LeftOutRecord("nonce too high", retry=True, sender=ALICE, to=TOKEN, selector=TRANSFER)
+    await append(chain, (late, transaction_record(late.hash, left_out=left_out)))
+    number = await append(chain, (late, transaction_record(late.hash)))
+    told = await client.result("tandem_getTransactionExecution", data_json(late.hash))
+    assert (told["blockNumber"], told["leftOut"], told["transactionIndex"]) == (number, None, 0)
+
+
+async def test_the_record_of_a_block_that_took_its_place_is_not_told_as_its_own(
+    client: Client, chain: FakeChain
+) -> None:
+    one, other = call(0, KEYS[0]), call(0, KEYS[1])
+    number = await append(chain, (one, transaction_record(one.hash)))
+    chain.records[number] = block_record(transaction_record(other.hash))
+    assert await client.result("tandem_getBlockExecution", data_json(chain.head.hash)) is None
+    assert await client.result("tandem_getTransactionExecution", data_json(one.hash)) is None
 
 
 async def test_a_block_in_which_nothing_ran_has_no_speed_up(client: Client, chain: FakeChain) -> None:
@@ -189,11 +217,43 @@ async def test_what_does_not_exist_is_null_and_so_is_genesis(client: Client) -> 
     assert await client.result("tandem_getTransactionExecution", "0x" + "11" * 32) is None
 
 
-async def test_bad_arguments_are_told_in_geth_s_words(client: Client) -> None:
-    code, words = await client.error("tandem_getBlockExecution", 5)
-    assert (code, words.startswith("invalid argument 0:")) == (-32602, True)
-    code, words = await client.error("tandem_getTransactionExecution", "0x12")
-    assert (code, words) == (-32602, "invalid argument 0: hex string has length 2, want 64 for common.Hash")
+@pytest.mark.parametrize(
+    ("method", "params", "words"),
+    [
+        ("tandem_getBlockExecution", [5], "a block is a tag such as latest, a number in hex such as 0x1f, or a hash"),
+        ("tandem_getBlockExecution", [{"blockHash": "0x12"}], "a hash is 0x and 64 hex digits"),
+        ("tandem_getBlockExecution", [{"blockHash": 12}], "a hash is 0x and 64 hex digits"),
+        ("tandem_getTransactionExecution", ["0x12"], "a hash is 0x and 64 hex digits"),
+        ("tandem_getTransactionExecution", [12], "a hash is 0x and 64 hex digits"),
+        ("tandem_getTransactionExecution", ["0x" + "zz" * 32], "a hash is 0x and 64 hex digits"),
+        ("tandem_getContract", ["0x123"], "an address is 0x and 40 hex digits"),
+        ("tandem_registerContract", [None, []], "give an object with what the compiler says: name, abi, storageLayout"),
+    ],
+)
+async def test_bad_arguments_are_told_in_plain_words(
+    client: Client, method: str, params: list[Any], words: str
+) -> None:
+    code, told = await client.error(method, *params)
+    assert code == -32602
+    position = len(params) - 1
+    assert told.startswith(f"invalid argument {position}: {words}")
+
+
+OWN_METHODS = [name for name in METHODS if name.startswith(OWN_PREFIX)]
+WRONG_VALUES: list[Any] = [[], [7], [["x"]], {}, {"blockHash": 1}, 1.5, "", "0x", "0xzz", "0x123", True, -1, None]
+
+
+@pytest.mark.parametrize("method", OWN_METHODS)
+def test_no_method_of_tandem_s_own_speaks_of_go(method: str) -> None:
+    words = []
+    for arguments in product(WRONG_VALUES, repeat=len(METHODS[method].arguments)):
+        with contextlib.suppress(InvalidParams):
+            METHODS[method].parse(list(arguments))
+            continue
+        with pytest.raises(InvalidParams) as caught:
+            METHODS[method].parse(list(arguments))
+        words.append(caught.value.message)
+    assert not [told for told in words if re.search(r"json:|Go |common\.|hexutil|int64", told)]
 
 
 def test_every_kind_result_and_dependency_has_a_name() -> None:
