@@ -67,7 +67,9 @@ class ChangeLog:
             if beneficiary is not None:
                 addresses[beneficiary] = None
             addresses.update(dict.fromkeys(writes.touched))
-            cleared.update(dict.fromkeys(writes.cleared))
+            if writes.cleared:
+                cleared.update(dict.fromkeys(writes.cleared))
+                slots = {key: None for key in slots if key[0] not in cleared}
             slots.update(dict.fromkeys(writes.slots))
             codes.update(dict.fromkeys(writes.codes.values()))
         return NewValues(

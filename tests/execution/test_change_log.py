@@ -46,3 +46,18 @@ def test_the_log_forgets_only_what_storage_has() -> None:
     assert log.reaches(8)
     assert not log.reaches(7)
     assert log.position == 10
+
+
+def test_what_was_written_before_an_account_was_cleared_is_not_told() -> None:
+    log, known = ChangeLog(), KnownState()
+    known.learn_accounts([(address, Account(balance=Wei(10))) for address in (A, B, BENEFICIARY)])
+    merged = MergedState(known)
+    merge(log, merged, Writes(slots={(A, 1): 5, (A, 2): 6, (B, 1): 7}))
+    merge(log, merged, Writes(cleared=(A,), slots={(A, 2): 8}))
+    merged.commit(known, log.position)
+    log.settle(log.position)
+    known.settle(log.position)
+    known.shrink()
+    new = log.since(0, MergedState(known))
+    assert new.cleared == (A,)
+    assert new.slots == {(A, 2): 8, (B, 1): 7}
