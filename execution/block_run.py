@@ -154,6 +154,12 @@ class BlockRun:
                 return False
         return True
 
+    async def run_all_here(self) -> None:
+        """Every transaction's turn, one after the other in this process."""
+        for index in range(len(self.turns)):
+            await self.run_here(index)
+            await self.give_way()
+
     async def run_here(self, index: int) -> None:
         """The transaction's turn, run in this process on the final prefix."""
         if not self.has_room(index):
@@ -171,7 +177,6 @@ class BlockRun:
             await self.accept(index, outcome)
         thread_us = (time.thread_time_ns() - thread_start) // 1000
         turn.runs.append(Ran(result, "", start_us, self.elapsed_us(), thread_us))
-        await self.give_way()
 
     async def accept(self, index: int, outcome: Outcome) -> None:
         """The outcome is that of the final prefix: merge it."""
@@ -195,7 +200,7 @@ class BlockRun:
         await self._missing.parent_applied()
 
     async def give_way(self) -> None:
-        """Let the event loop do its other work, if this block kept it long enough."""
+        """Let the event loop do its other work, if this block kept it long enough. Between two turns, never in one."""
         if time.perf_counter() - self._yielded > LONGEST_HOLD_S:
             await asyncio.sleep(0)
             self._yielded = time.perf_counter()

@@ -57,12 +57,12 @@ class SpeculativeStrategy:
             finally:
                 runs.stop()
         else:
-            for index in range(len(block.turns)):
-                await block.run_here(index)
+            await block.run_all_here()
         self.rule.learn(block)
         self._remember_times(block)
 
     async def _take_turns(self, block: BlockRun, runs: SpeculativeRuns) -> None:
+        """Tasks are sent while others have the loop: what is merged by then must be known as merged."""
         window: deque[bool] = deque(maxlen=WINDOW)
         for index in range(len(block.turns)):
             if runs.covers(index) and block.has_room(index):
@@ -76,6 +76,7 @@ class SpeculativeStrategy:
             if sum(window) * 2 > WINDOW and block.serial_from < 0:
                 block.serial_from = index + 1
                 runs.stop()
+            await block.give_way()
 
     async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | None) -> None:
         """With the run that the workers made, if they did."""
@@ -95,7 +96,6 @@ class SpeculativeStrategy:
         else:
             turn.runs.append(run.ended(AttemptResult.ACCEPTED))
             await block.accept(index, outcome)
-            await block.give_way()
 
     def _candidates(self, block: BlockRun) -> list[Candidate]:
         """The transactions that need the engine, as far as one can tell before the block."""

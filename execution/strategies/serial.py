@@ -9,5 +9,4 @@ class Serial:
     name = "serial"
 
     async def run(self, block: BlockRun) -> None:
-        for index in range(len(block.turns)):
-            await block.run_here(index)
+        await block.run_all_here()
