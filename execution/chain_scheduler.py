@@ -34,6 +34,7 @@ class ChainScheduler:
         """What the worker has before it: of chains it has begun, and of tasks that are out."""
         self._out_us: dict[PlannedTask, int] = {}
         self._left_us = sum(candidate.expected_us for chain in self._left for candidate in chain)
+        self._turn = 0
         self._least_us = min(TASK_US, self._left_us // (len(workers) * TASK_SHARE))
 
     def start(self) -> Iterable[Command]:
@@ -46,6 +47,7 @@ class ChainScheduler:
         return self._next_task(task.worker)
 
     def took_turn(self, index: int, outcome: Outcome | None) -> Iterable[Command]:
+        self._turn = index + 1
         return ()
 
     def waits(self, index: int) -> Iterator[Waited]:
@@ -60,6 +62,10 @@ class ChainScheduler:
             candidate = self._pop(worker)
             if candidate is None:
                 break
+            if candidate.index < self._turn:  # execution came to it before a worker had room
+                self._left_us -= candidate.expected_us
+                self._own_us[worker] -= candidate.expected_us
+                continue
             indices.append(candidate.index)
             expected_us += candidate.expected_us
         if indices:

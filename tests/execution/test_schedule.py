@@ -101,6 +101,15 @@ def test_a_workers_tasks_get_shorter() -> None:
     assert all(length * 1_000 >= TASK_US for length in lengths[:-1])
 
 
+def test_what_execution_came_to_first_is_not_sent_any_more() -> None:
+    scheduler = ChainScheduler([candidates(*[0] * 40, us=1_000)], ("w0",), {})
+    first, *_ = [command.task for command in scheduler.start() if isinstance(command, Send)]
+    for index in range(36):
+        list(scheduler.took_turn(index, None))
+    (command,) = scheduler.ran(first, ())
+    assert command == Send(PlannedTask("w0", (36, 37, 38, 39)))
+
+
 def test_a_block_that_is_not_sent_has_no_tasks() -> None:
     assert list(ChainScheduler((), ("w0", "w1"), {}).start()) == []
 
