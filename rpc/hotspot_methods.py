@@ -22,6 +22,8 @@ MAX_BLOCKS = 256
 MAX_HOTSPOTS = 50
 MAX_ADVISED = 500
 """So many are looked through for advice."""
+MAX_WAITING = 32
+"""Ranges that wait to be added up."""
 MAX_TRACED = 8
 """So many blocks are run again to look into them."""
 
@@ -29,6 +31,11 @@ MAX_TRACED = 8
 @method("tandem_getHotspots", block_number, block_number)
 async def get_hotspots(node: Node, first: NumberOrTag, last: NumberOrTag) -> JsonObject:
     begin, end = _range(node, first, last)
+    async with node.hotspot_turns.one():
+        return await _hotspots(node, begin, end)
+
+
+async def _hotspots(node: Node, begin: BlockNumber, end: BlockNumber) -> JsonObject:
     tally = Tally()
     for number in range(begin, end + 1):
         block = await node.chain.block(BlockNumber(number))

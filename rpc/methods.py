@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rpc.network_control import NetworkControl
     from rpc.subscriptions import Subscriptions
     from rpc.traces import Traces
+    from rpc.turns import Turns
     from rpc.wallet import Wallet
 
 Json: TypeAlias = Any
@@ -92,6 +93,7 @@ class Node:
     executors: "ExecutorWatch"
     naming: "Naming"
     traces: "Traces"
+    hotspot_turns: "Turns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from rpc.chain_view import ChainView
 from rpc.consensus import ConsensusObserver
 from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
+from rpc.hotspot_methods import MAX_WAITING
 from rpc.methods import Callers, Node, Processes
 from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
@@ -29,6 +30,7 @@ from rpc.server import Server
 from rpc.subscriptions import Subscriptions
 from rpc.tasks import Tasks
 from rpc.traces import Tracers, Traces
+from rpc.turns import Turns
 from rpc.wallet import Wallet
 
 log = logging.getLogger("tandem.rpc")
@@ -146,6 +148,7 @@ class RpcProcess:
             executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
             naming=naming,
             traces=Traces(self._genesis, self._readers, naming),
+            hotspot_turns=Turns(MAX_WAITING),
         )
 
     async def _block_executed(self, news: Message) -> None:

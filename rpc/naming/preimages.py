@@ -15,7 +15,7 @@ WORD = 32
 NEAR = 2**64
 """How far above a hash what begins there may reach. Hashes are further apart than that but for luck beyond hope."""
 MAX_HOPS = 16
-MAX_PREIMAGE_BYTES = 4096
+MAX_PREIMAGE_BYTES = 1024
 """Longer preimages are of code and of calldata, not of slots."""
 
 

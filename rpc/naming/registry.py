@@ -1,9 +1,11 @@
 """All contracts this node has heard of: from the folders of compilers, and by tandem_registerContract."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +15,8 @@ from rpc.naming.contract import BadContract, Contract, contract_from
 from rpc.naming.folders import ArtifactFolders
 
 MAX_REGISTERED = 1_000
+MAX_REGISTERED_BYTES = 32 * 1024 * 1024
+"""Of all descriptions together, as JSON: they lie in memory, and each registration writes them anew."""
 SHOWN_COMPLAINTS = 3
 DESCRIPTION = ("name", "abi", "storageLayout", "deployedBytecode", "immutableReferences")
 NO_LAYOUTS = (
@@ -42,6 +46,7 @@ class Registered:
     address: Address | None
     contract: Contract
     described: Mapping[str, Any]
+    size: int
 
     @classmethod
     def from_description(cls, address: Address | None, value: Mapping[str, Any]) -> "Registered":
@@ -50,7 +55,7 @@ class Registered:
         contract = contract_from(*(described.get(name) for name in DESCRIPTION))
         if address is None and contract.code is None:
             raise BadContract(f"{contract.name}: give its address, or its deployedBytecode to know it by")
-        return cls(address, contract, described)
+        return cls(address, contract, described, len(json.dumps(described)))
 
     def as_json(self) -> dict[str, Any]:
         return {"address": None if self.address is None else "0x" + self.address.hex(), **self.described}
@@ -103,7 +108,7 @@ class Registry:
         """Know this contract too, from here on. Raises BadContract, and OSError if it cannot be kept."""
         new = Registered.from_description(address, description)
         kept = [other for other in self._registered if not new.replaces(other)]
-        kept = [new, *kept][:MAX_REGISTERED]
+        kept = _within_limits([new, *kept])
         if self._store is not None:
             self._store.write([each.as_json() for each in kept])
         self._registered = kept
@@ -125,6 +130,16 @@ class Registry:
 
     def _reindex(self) -> None:
         self._index = CodeIndex([*(each.contract for each in self._registered), *self._folders.contracts])
+
+
+def _within_limits(registered: Sequence[Registered]) -> list[Registered]:
+    """Those that may be kept, of which the newest come first; the log tells of the others."""
+    sizes = accumulate(each.size for each in registered)
+    kept = [each for each, size in zip(registered, sizes, strict=True) if size <= MAX_REGISTERED_BYTES]
+    kept = kept[:MAX_REGISTERED]
+    for gone in registered[len(kept) :]:
+        log.warning("the registered contract %s is forgotten: too many were registered after it", gone.contract.name)
+    return kept
 
 
 def _registered_from(value: Any) -> Registered:

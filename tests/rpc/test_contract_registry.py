@@ -313,6 +313,19 @@ async def test_what_is_no_contract_is_refused_in_words(client: Client, described
     assert message.startswith(f"invalid argument 1: {words}")
 
 
+async def test_the_oldest_registered_contracts_make_room_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = len(json.dumps(registration("Token", "deployedBytecode") | {"name": "A"}))
+    monkeypatch.setattr("rpc.naming.registry.MAX_REGISTERED_BYTES", 2 * one)
+    registry = Registry()
+    for place, name in ((HERE, "A"), (THERE, "B"), (BEACON, "C")):
+        registry.register(place, registration("Token", "deployedBytecode") | {"name": name})
+    found = await registry.find(dict.fromkeys((HERE, THERE, BEACON), b"\x00"))
+    assert {contract.name for contract in found.values()} == {"B", "C"}
+    assert "the registered contract A is forgotten" in caplog.text
+
+
 async def test_registered_contracts_outlive_the_process(tmp_path: Path) -> None:
     registry = Registry(store=ContractsFile(tmp_path))
     registry.register(HERE, registration("Token"))

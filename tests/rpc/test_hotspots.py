@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
 
 from chain.block_case import BlockCase
@@ -11,6 +12,7 @@ from chain.messages.traces import Access, BlockTrace, TraceBlock, TransactionTra
 from chain.records import AccessKind, AttemptRecord, WaitRecord
 from chain.types import Gas
 from rpc import hotspot_methods, hotspots
+from rpc.dispatch import Dispatcher
 from rpc.naming.contract import contract_from
 from rpc.naming.names import Names
 from rpc.naming.preimages import Preimages
@@ -346,3 +348,17 @@ async def test_a_range_has_a_limit(client: Client, blocks: Blocks, monkeypatch: 
     code, words = await client.error("tandem_getHotspots", "0x0", "latest")
     assert (code, words) == (-32005, "3 blocks are too many at once: ask for at most 2")
     assert (await client.result("tandem_getHotspots", "0x1", "latest"))["blocks"] == 2
+
+
+async def test_ranges_are_added_up_one_at_a_time_and_few_may_wait(process: RpcProcess, blocks: Blocks) -> None:
+    await blocks.add([lost(0)])
+    ask = {"jsonrpc": "2.0", "method": "tandem_getHotspots", "params": ["0x1", "0x1"]}
+    asked = [ask | {"id": n} for n in range(hotspot_methods.MAX_WAITING + 3)]
+    told = orjson.loads(await Dispatcher(process.node).answer(orjson.dumps(asked)) or b"")
+    assert [answer["id"] for answer in told if "result" in answer] == list(range(hotspot_methods.MAX_WAITING))
+    assert {answer["error"]["message"] for answer in told if "error" in answer} == {
+        "server busy: 32 requests like this one wait, try again"
+    }
+    assert len({orjson.dumps(answer["result"]) for answer in told if "result" in answer}) == 1
+    again = orjson.loads(await Dispatcher(process.node).answer(orjson.dumps(ask | {"id": 0})) or b"")
+    assert again["result"]["conflicts"] == 1
