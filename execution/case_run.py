@@ -79,7 +79,6 @@ class CaseRunner:
         await block.credit(case.credits)
         await block.end()
         changes = await self._with_values(block.merged.changes)
-        self._changes.settle(self._changes.position)
         how = Execution(ZERO_HASH, self._strategy.name, len(self._pool.workers), serial_us=0)
         record = await self._with_values(lambda: record_of(how, block, ()))
         return CaseRun(block, changes, record)
@@ -97,6 +96,7 @@ class CaseRunner:
         """Forget the state before, here and in the workers, and take up the case's."""
         await self._storage.request(HoldState(version, case.environment.fork, case.accounts, case.block_hashes))
         self._known.forget()
+        self._changes.settle(self._changes.position)
         self._tasks.forget_all()
         self._pool.on_worker = self._tasks.forget_worker
         self._reader.base = version

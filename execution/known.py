@@ -174,7 +174,9 @@ class KnownState:
                 self._hashes[BlockNumber(-stand_in)] = Hash32(block_hash)
 
     def forget(self) -> None:
-        """Know nothing any more but codes: what comes next is another state."""
+        """Know nothing any more but codes, if these are not too many: what comes next is another state."""
+        if self._code_bytes > MAX_CODE_BYTES:
+            self._codes, self._code_bytes = dict(NO_CODE), 0
         self._accounts, self._slots, self._cleared = {}, {}, {}
         self._promises, self._hashes = {}, {}
         self._pinned.clear()

@@ -82,7 +82,7 @@ class Pool:
         self._losses_allowed = losses_allowed
         self.lost_workers = 0
         self.on_worker: Callable[[str], None] = lambda name: None
-        """Called when a worker comes (again) with nothing in its memory."""
+        """Called when a worker comes (again) with nothing in its memory, and when it is lost."""
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -206,6 +206,7 @@ class Pool:
     def _lose(self, name: str) -> None:
         self.lost_workers += 1
         del self._peers[name], self._heard_at[name]
+        self.on_worker(name)
         self._give_up(self._core.remove_worker(name))
         if not self._core.workers and not self._wait_for_workers:
             _fail(self._core.abandon(), NoWorkers("no worker is connected"))

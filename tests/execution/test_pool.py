@@ -124,6 +124,16 @@ async def test_two_processes_of_one_name_are_two_workers() -> None:
     assert list(pool.workers) == ["worker#2"]
 
 
+async def test_it_is_told_when_a_worker_comes_and_when_it_is_lost_so_that_nothing_is_kept_for_it() -> None:
+    pool, worker = Pool(), Worker("worker")
+    heard: list[str] = []
+    pool.on_worker = heard.append
+    pool.follow(worker)
+    assert heard == ["worker"]
+    pool.left(worker)
+    assert heard == ["worker", "worker"]
+
+
 async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
     pool, first, second = CallPool(), Worker("r0"), Worker("r1")
     await pool.answer(FollowTasks(), first)

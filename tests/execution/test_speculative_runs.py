@@ -6,7 +6,7 @@ import pytest
 
 from execution import block_run
 from execution.strategies import RULES
-from tests.execution.test_equivalence import Generator, world_genesis
+from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_optimistic import increments, token_transfers
 from tests.execution.world import Chain
 
