@@ -200,7 +200,7 @@ def main() -> None:
     """Runs the command; what is wrong with what the user asked for is one line and an exit status, no traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        cli.main(prog_name="tandem", standalone_mode=False)
+        sys.exit(cli.main(prog_name="tandem", standalone_mode=False))  # the status that a command gave to ctx.exit
     except NodeError as error:
         click.echo(f"tandem: {error}", err=True)
         sys.exit(error.exit_code)

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,12 @@ def test_a_failure_is_a_line_that_says_which_test_and_why(tests: dict[str, Any],
     assert f"expected 0x{'11' * 32}" in failure
     assert counts == f"{FEW - 1} passed, 1 failed"
     assert result.exit_code == 1
+
+
+def test_the_process_ends_with_status_1_if_a_test_fails(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "node", "statetest", "--jobs", "1", str(written(tmp_path / "tests.json", []))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.splitlines()[-1], ended.stderr) == (1, "0 passed, 1 failed", "")
 
 
 def test_programs_get_an_object_for_each_test(tests: dict[str, Any], tmp_path: Path) -> None:
