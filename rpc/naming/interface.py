@@ -12,6 +12,7 @@ from chain.keccak import keccak256
 SELECTOR_BYTES = 4
 MAX_ENTRIES = 4_096
 MAX_DEPTH = 16
+MAX_SIGNATURE = 10_000
 Signatures = Mapping[bytes, str]
 """Signatures by selector."""
 
@@ -57,19 +58,22 @@ def _signature(entry: Mapping[str, Any]) -> str:
     name = entry.get("name")
     if not isinstance(name, str):
         raise BadInterface("a function or error of the ABI has no name")
-    return f"{name}({_types(entry.get('inputs', []), name, 0)})"
+    signature = f"{name}({_types(entry.get('inputs', []), name, 0)})"
+    if len(signature) > MAX_SIGNATURE or not signature.isprintable():
+        raise BadInterface(f"a signature has at most {MAX_SIGNATURE} printable characters, not as {signature!r:.80}")
+    return signature
 
 
 def _types(inputs: Any, function: str, depth: int) -> str:
     if not isinstance(inputs, list) or depth > MAX_DEPTH:
-        raise BadInterface(f"the inputs of {function} are no list of an ABI")
+        raise BadInterface(f"the inputs of {function!r:.80} are no list of an ABI")
     return ",".join(_type(value, function, depth) for value in inputs)
 
 
 def _type(value: Any, function: str, depth: int) -> str:
     type = value.get("type") if isinstance(value, dict) else None
     if not isinstance(type, str):
-        raise BadInterface(f"an input of {function} has no type")
+        raise BadInterface(f"an input of {function!r:.80} has no type")
     if not type.startswith("tuple"):
         return type
     return f"({_types(value.get('components'), function, depth + 1)}){type.removeprefix('tuple')}"

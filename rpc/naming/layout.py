@@ -12,6 +12,7 @@ WORD = 32
 INPLACE, MAPPING, DYNAMIC_ARRAY, BYTES = ENCODINGS = ("inplace", "mapping", "dynamic_array", "bytes")
 MAX_VARIABLES = 4_096
 MAX_TYPES = 4_096
+MAX_LABEL = 2_000
 _LENGTH = re.compile(r"\[(\d{1,78})\]$")
 
 
@@ -120,6 +121,8 @@ def _text(value: Mapping[str, Any], name: str) -> str:
     found = value.get(name)
     if not isinstance(found, str):
         raise BadLayout(f"`{name}` is missing in {_shown(value)}")
+    if len(found) > MAX_LABEL or not found.isprintable():
+        raise BadLayout(f"`{name}` is a text of at most {MAX_LABEL} printable characters, not {found!r:.80}")
     return found
 
 
@@ -133,4 +136,4 @@ def _number(value: Mapping[str, Any], name: str) -> int:
 
 
 def _shown(value: Mapping[str, Any]) -> str:
-    return f"{value.get('label', value)!s:.80}"
+    return f"{value.get('label', value)!r:.80}"

@@ -55,7 +55,8 @@ def shortened(name: str) -> str:
 
 def _quoted(key: bytes) -> str:
     text = key.decode("utf-8", "replace")
-    return json.dumps(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…", ensure_ascii=False)
+    quoted = json.dumps(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…", ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in quoted)
 
 
 def _shortened_hex(data: bytes) -> str:

@@ -287,6 +287,11 @@ async def test_an_address_can_be_told_what_it_is_without_its_code(chain: FakeCha
         assert (await process.node.naming.names(FIRST_VERSION, [TOKEN])).contract(TOKEN) == "Counter"
 
 
+def layout_of(label: str) -> dict[str, Any]:
+    type = {"label": "uint256", "encoding": "inplace", "numberOfBytes": "32"}
+    return {"storage": [{"label": label, "slot": "0", "offset": 0, "type": "t"}], "types": {"t": type}}
+
+
 def hole(start: int, length: int) -> dict[str, Any]:
     return {"1": [{"start": start, "length": length}]}
 
@@ -299,6 +304,19 @@ def hole(start: int, length: int) -> dict[str, Any]:
         (registration("Token", deployedBytecode="0xzz"), "Token: '0xzz' is no bytecode: give 0x and hex digits"),
         (registration("Token", abi=[{"type": "function"}]), "Token: a function or error of the ABI has no name"),
         (registration("Token", storageLayout=[]), "Token: a storage layout is an object with the list"),
+        (
+            registration("Token", storageLayout=layout_of("\x1b[2J")),
+            "Token: `label` is a text of at most 2000 printable",
+        ),
+        (
+            registration("Token", storageLayout=layout_of("x" * 10**5)),
+            "Token: `label` is a text of at most 2000 printable",
+        ),
+        (registration("Token", abi=[{"name": "\x9b2J"}]), "Token: a signature has at most 10000 printable characters"),
+        (
+            registration("Token", abi=[{"name": "f" * 10**5}]),
+            "Token: a signature has at most 10000 printable characters",
+        ),
         (registration("Token", immutableReferences={"1": 2}), "Token: immutableReferences are not as solc writes them"),
         (
             registration("Token", immutableReferences=hole(-(10**9), 10**9)),

