@@ -57,8 +57,8 @@ class ChangeLog:
     def since(self, position: int, merged: MergedState) -> NewValues:
         """The newest values of everything that changed after `position`."""
         addresses: dict[Address, None] = {}
-        slots: dict[Slot, None] = {}
-        cleared: dict[Address, None] = {}
+        slots: dict[Slot, int] = {}
+        cleared: dict[Address, int] = {}
         codes: dict[bytes, None] = {}
         for at in range(position - self._first, len(self._entries)):
             writes, beneficiary = self._entries[at]
@@ -67,14 +67,12 @@ class ChangeLog:
             if beneficiary is not None:
                 addresses[beneficiary] = None
             addresses.update(dict.fromkeys(writes.touched))
-            if writes.cleared:
-                cleared.update(dict.fromkeys(writes.cleared))
-                slots = {key: None for key in slots if key[0] not in cleared}
-            slots.update(dict.fromkeys(writes.slots))
+            cleared.update(dict.fromkeys(writes.cleared, at))
+            slots.update(dict.fromkeys(writes.slots, at))
             codes.update(dict.fromkeys(writes.codes.values()))
         return NewValues(
             {address: merged.account(address) for address in addresses},
-            {key: merged.slot(*key) for key in slots},
+            {key: merged.slot(*key) for key, at in slots.items() if at >= cleared.get(key[0], 0)},
             tuple(cleared),
             tuple(codes),
         )

@@ -135,9 +135,11 @@ class KnownState:
         self, position: int, accounts: dict[Address, Account], slots: dict[Slot, int], cleared: Iterable[Address] = ()
     ) -> None:
         """New values, which storage has only once it has applied the changes up to `position`."""
-        for address in cleared:
-            self._forget_slots_of(address)
-            self._cleared[address] = position
+        gone = dict.fromkeys(cleared, position)
+        if gone:
+            for key in [key for key in self._slots if key[0] in gone]:
+                del self._slots[key]
+            self._cleared.update(gone)
         self._accounts.update(accounts)
         self._slots.update(slots)
         self._pinned.append(_Pinned(position, tuple(accounts), tuple(slots)))
@@ -203,7 +205,3 @@ class KnownState:
         if found is None:
             raise ParentHashPending(f"the hash of block {number} is not known yet")
         return found
-
-    def _forget_slots_of(self, address: Address) -> None:
-        for key in [key for key in self._slots if key[0] == address]:
-            del self._slots[key]

@@ -169,7 +169,8 @@ class SpeculativeRuns:
         def message_for(worker: str, lease: int) -> Message:
             now_us = self._block.elapsed_us()
             if sent_to:
-                self._note(task.indices, Ran(AttemptResult.WORKER_LOST, sent_to[-1], job.started_us, now_us, 0))
+                began_us = self._taken_up_us(sent_to[-1], job.started_us)
+                self._note(task.indices, Ran(AttemptResult.WORKER_LOST, sent_to[-1], began_us, now_us, 0))
             sent_to.append(worker)
             job.started_us = now_us
             return self._tasks.message(worker, lease, self._block, self._merged, task.indices, self._unmerged)
@@ -199,7 +200,8 @@ class SpeculativeRuns:
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
         awaited = self._end(job, task)
-        began_us = self._began_us(job, answer)
+        began_us = self._taken_up_us(job.worker, job.started_us)
+        self._free_us[job.worker] = began_us + max((attempt.end_us for attempt in answer.attempts), default=0)
         runs = [SpeculativeRun(attempt, job.worker, began_us) for attempt in answer.attempts]
         for run in runs:
             if run.index in awaited:
@@ -208,11 +210,9 @@ class SpeculativeRuns:
                     self._unmerged.add(run.index, run.attempt.outcome, run.worker)
         self._obey(self._scheduler.ran(task, runs))
 
-    def _began_us(self, job: PoolJob, answer: TransactionsRun) -> int:
-        """When the worker took up the task: one that came while it was busy lay until the task before was done."""
-        began_us = max(job.started_us, self._free_us.get(job.worker, 0))
-        self._free_us[job.worker] = began_us + max((attempt.end_us for attempt in answer.attempts), default=0)
-        return began_us
+    def _taken_up_us(self, worker: str, sent_us: int) -> int:
+        """When the worker took up a task: one that came while it was busy lay until the task before was done."""
+        return max(sent_us, self._free_us.get(worker, 0))
 
     def _lose(self, job: PoolJob, reason: Exception) -> None:
         """The job's transactions have no speculative run, unless the answer came in the same instant."""
@@ -224,7 +224,8 @@ class SpeculativeRuns:
         log.warning("execution runs transactions %s of the block itself: %s", lost, reason)
         if job.worker:
             result = AttemptResult.TIMED_OUT if isinstance(reason, JobTimeout) else AttemptResult.WORKER_LOST
-            self._note(lost, Ran(result, job.worker, job.started_us, self._block.elapsed_us(), 0))
+            began_us = self._taken_up_us(job.worker, job.started_us)
+            self._note(lost, Ran(result, job.worker, began_us, self._block.elapsed_us(), 0))
         self._obey(self._scheduler.ran(task, ()))
 
     def _end(self, job: PoolJob, task: PlannedTask) -> list[int]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chain.records import AttemptResult
 from execution import block_run
 from execution.strategies import RULES
 from tests.execution.test_equivalence import world_genesis
@@ -22,4 +23,17 @@ async def test_a_task_says_how_many_transactions_are_in_the_state_it_tells(
     assert tasks
     start_of_block = 1
     assert {task.position - task.merged for task in tasks} == {start_of_block}
+    await chain.stop()
+
+
+async def test_a_lost_task_began_when_its_worker_was_done_with_the_task_before(tmp_path: Path) -> None:
+    chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
+    chain.workers[0].dies_at = 2
+    record = (await chain.run([*token_transfers(24), *increments(24, nonce=1)])).record
+    runs = [run for transaction in record.transactions for run in transaction.attempts if run.worker == "worker-0"]
+    lost = [run for run in runs if run.result == AttemptResult.WORKER_LOST]
+    done = [run for run in runs if run.result != AttemptResult.WORKER_LOST]
+    assert lost
+    assert done
+    assert min(run.start_us for run in lost) >= max(run.end_us for run in done)
     await chain.stop()
