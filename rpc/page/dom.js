@@ -53,12 +53,15 @@ export function atMostEvery(pauseMs, act) {
     busy = true;
     waiting = false;
     const began = performance.now();
-    await act();
-    const pause = Math.max(pauseMs, RESTS_PER_WORK * (performance.now() - began));
-    setTimeout(() => {
-      busy = false;
-      if (waiting) soon();
-    }, pause);
+    try {
+      await act();
+    } finally {
+      const pause = Math.max(pauseMs, RESTS_PER_WORK * (performance.now() - began));
+      setTimeout(() => {
+        busy = false;
+        if (waiting) soon();
+      }, pause);
+    }
   };
   const soon = onceAFrame(() => busy || run());
   return () => {
