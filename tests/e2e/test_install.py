@@ -61,3 +61,14 @@ def test_a_missing_compiler_is_named_with_how_to_get_it(checkout: Path) -> None:
 def test_other_failures_keep_what_the_installer_said(checkout: Path) -> None:
     said = install(checkout, ("python3", "cc"))
     assert said.startswith("tandem: the packages could not be installed (see above)")
+
+
+def test_the_environment_of_a_checkout_that_was_moved_is_made_anew(checkout: Path) -> None:
+    programs = checkout / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "pip").write_text("#!/the/folder/before/.venv/bin/python\n")
+    (programs / "pip").chmod(0o755)
+    (programs.parent / "tandem-installed").write_text("0123 /the/folder/before\n")
+    said = install(checkout, ("python3", "cc"))
+    assert said.startswith("tandem: the packages could not be installed (see above)")
+    assert str(checkout) in (programs / "pip").read_text().splitlines()[0]
