@@ -4,6 +4,7 @@ import gzip
 import json
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,8 @@ def _unpacked(archive: Path, into: Path) -> Iterator[TestFile]:
     try:
         with tarfile.open(archive) as packed:
             packed.extractall(into, filter="data")
-    except (OSError, tarfile.TarError) as error:
-        raise NoTests(f"{archive}: not an archive that can be unpacked: {error}") from None
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        reason = " ".join(str(error).split())
+        raise NoTests(f"{archive}: not an archive that can be unpacked: {reason}") from None
     for found in find_test_files(into, into):
         yield TestFile(found.path, f"{archive}:{found.path.relative_to(into)}")

@@ -64,6 +64,14 @@ def test_the_process_ends_with_status_1_if_a_test_fails(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout.splitlines()[-1], ended.stderr) == (1, "0 passed, 1 failed", "")
 
 
+def test_an_archive_that_cannot_be_unpacked_is_one_line(tmp_path: Path) -> None:
+    archive = tmp_path / "tests.tar.gz"
+    archive.write_bytes(b"")
+    result = statetest(archive)
+    assert isinstance(result.exception, NodeError)
+    assert len(str(result.exception).splitlines()) == 1
+
+
 def test_programs_get_an_object_for_each_test(tests: dict[str, Any], tmp_path: Path) -> None:
     result = statetest(written(tmp_path / "tests.json", tests), "--json", "--evm", "interpreter")
     *outcomes, counts = map(json.loads, result.output.splitlines())
