@@ -47,7 +47,7 @@ class Replayed:
     def line(self) -> str:
         facts, differences = self.facts, "; ".join(self.differences)
         if not facts:
-            return f"{self.name:>10}  CANNOT BE READ: {differences}"
+            return f"{self.name:>10}  CANNOT BE RUN: {differences}"
         what = f"{facts['fork']:17} {facts['transactions']:>5} transactions {facts['gasUsed']:>11,} gas"
         took = f"{facts['executionUs'] / 1_000_000:>7.2f} s"
         line = f"{self.name:>10}  {what}  {took}  {'DIFFERS: ' + differences if differences else 'matches'}"
@@ -118,12 +118,16 @@ async def _one(bench: "Workbench", file: "CaseFile", wanted: _Wanted) -> Replaye
     from execution.case_differences import against_header, against_state
     from execution.state_after import state_after
     from node.case_files import BadCaseFile
+    from node.workbench import CaseCannotRun
 
     try:
         case = file.read()
     except BadCaseFile as error:
         return Replayed(file.name, {}, [str(error)])
-    run = await bench.run(case, wanted.strategy)
+    try:
+        run = await bench.run(case, wanted.strategy)
+    except CaseCannotRun as error:
+        return Replayed(file.name, {}, [str(error)])
     differences, yardstick = against_header(case, run.block), None
     if not wanted.headers_only:
         yardstick = PY_EVM if case.environment.fork <= Fork.PRAGUE else SERIAL_INTERPRETER

@@ -25,7 +25,7 @@ from chain.messages.tasks import FollowTasks, TransactionsRun
 from chain.types import Version
 from execution.case_run import CaseRun, CaseRunner
 from execution.engine import COMPILED, Engine
-from execution.errors import ExecutionError
+from execution.errors import ExecutionError, InvalidDepositLog, SystemContractFailed
 from execution.held_state import HeldState
 from execution.pool import Pool
 from execution.storage_requests import StorageRequests
@@ -45,6 +45,13 @@ Result = TypeVar("Result")
 
 class WorkbenchBroken(NodeError):
     """A process of the workbench ended by itself."""
+
+
+class CaseCannotRun(NodeError):
+    """A case that lacks what its fork's rules need, such as the system contracts."""
+
+    def __init__(self, case: BlockCase, reason: ExecutionError) -> None:
+        super().__init__(f"block {case.environment.number} cannot be run on the state that comes with it: {reason}")
 
 
 class NotForTheWorkbench(ExecutionError):
@@ -67,12 +74,18 @@ class Workbench:
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, case: BlockCase, strategy: str) -> CaseRun:
-        """The finished run of a case; afterwards every worker is idle. Raises UnknownStrategy and WorkbenchBroken."""
+        """The finished run of a case; afterwards every worker is idle. Raises UnknownStrategy, CaseCannotRun and
+        WorkbenchBroken.
+        """
         runner = self._runners.get(strategy)
         if runner is None:
             runner = CaseRunner(strategy, self.pool, self._engine_for, self._storage)
             self._runners[strategy] = runner
-        run = await self._unless_broken(runner.run(case, Version(next(self._versions))))
+        try:
+            run = await self._unless_broken(runner.run(case, Version(next(self._versions))))
+        except (SystemContractFailed, InvalidDepositLog) as reason:
+            del self._runners[strategy]  # it stands in the middle of a block
+            raise CaseCannotRun(case, reason) from None
         await self._until(lambda: not self.pool.is_busy)
         return run
 

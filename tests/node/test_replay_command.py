@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from chain.block_case import BlockCase, CaseMismatch, DifferingTransaction
 from chain.block_case_json import case_to_json
+from chain.forks import Fork
 from chain.types import Version
 from execution.case_run import CaseRun, CaseRunner
 from execution.mainnet_block import case_of
@@ -66,6 +67,16 @@ def wrong_bloom(document: Any) -> None:
     document["block"]["logsBloom"] = "0x" + "ff" * 256
 
 
+def test_a_case_without_the_system_contracts_of_its_fork_is_one_line(tmp_path: Path) -> None:
+    case = small_case(counting(1))
+    without = replace(case, environment=replace(case.environment, fork=Fork.PRAGUE))
+    result = replay(written(tmp_path, case_to_json(without), "without.json"))
+    assert result.exit_code == 1
+    line, summary = result.output.splitlines()
+    assert "CANNOT BE RUN: block 100 cannot be run on the state that comes with it: system contract" in line
+    assert summary == "1 block, 0 match"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [(wrong_gas, "gas used is 21,000, the header says 21,001"), (wrong_bloom, "the bloom is not the header's")],
@@ -108,7 +119,7 @@ def test_a_file_that_is_no_block_is_one_line(text: str, tmp_path: Path) -> None:
     result = replay(path)
     assert result.exit_code == 1
     said, summary = result.output.splitlines()
-    assert f"CANNOT BE READ: {path}: " in said
+    assert f"CANNOT BE RUN: {path}: " in said
     assert summary == "1 block, 0 match"
 
 

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -17,7 +18,7 @@ from chain.transactions import Transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.case_run import CaseRun
 from execution.errors import ExecutionError
-from node.workbench import WorkbenchBroken, workbench
+from node.workbench import CaseCannotRun, WorkbenchBroken, workbench
 from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ETHER, GWEI, KEYS, transaction
 
 COUNTER = Address(b"\xcc" * 20)
@@ -119,6 +120,16 @@ async def test_the_processes_of_a_workbench_end_with_it() -> None:
         ended, _, _ = select.select([life], [], [], DEADLINE_S)  # readable once the process has ended
         os.close(life)
         assert ended
+
+
+async def test_a_case_that_cannot_run_says_why_and_the_next_one_runs() -> None:
+    good = case(counting(3))
+    bad = replace(good, environment=replace(good.environment, fork=Fork.PRAGUE))
+    async with workbench(0) as bench:
+        with pytest.raises(CaseCannotRun, match=r"system contract .* is not there"):
+            await bench.run(bad, "optimistic")
+        run = await bench.run(good, "optimistic")
+    assert len(run.block.turns) == 3
 
 
 async def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
