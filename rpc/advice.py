@@ -5,6 +5,7 @@ Each piece says what was seen and no more: what is not in the records is not gue
 
 from collections.abc import Sequence
 
+from chain.addresses import checksummed
 from chain.records import AccessKind, Dependency
 from chain.types import Address
 from rpc.hotspots import Function, Hotspot, Tally
@@ -17,6 +18,8 @@ OUTSTANDING = 4
 """An entry of a mapping stands out that held up one in so many of those that any entry held up."""
 WORTH_A_WORD = 20
 """What cost less than one in so many parts of all that was lost is passed over."""
+LONG = 2**96
+"""More than any amount of a token: so much changes a variable that begins higher up in its slot."""
 BALANCES = (AccessKind.BALANCE, AccessKind.BALANCE_AT_LEAST)
 
 
@@ -61,7 +64,7 @@ def _lost_us(spots: Sequence[Hotspot]) -> int:
 
 def _mapping_of(spot: Hotspot, names: Names) -> str | None:
     """The mapping or array that a slot is an entry of: Token.balanceOf, or mapping at slot 0."""
-    variable = names.variable(spot.address, spot.slot) if spot.kind == AccessKind.SLOT else None
+    variable = variable_of(spot, names)
     if variable is None:
         return None
     mapping, bracket, _ = variable.partition("[")
@@ -69,6 +72,11 @@ def _mapping_of(spot: Hotspot, names: Names) -> str | None:
         return mapping
     mapping, key, _ = variable.partition(", key ")
     return mapping if key else None
+
+
+def variable_of(spot: Hotspot, names: Names) -> str | None:
+    """What lies in a slot; of several variables those that changed, where that was seen."""
+    return names.variable(spot.address, spot.slot, 0, spot.changed_bits) if spot.kind == AccessKind.SLOT else None
 
 
 def about_entries(tally: Tally, spots: Sequence[Hotspot], names: Names) -> str:
@@ -97,7 +105,7 @@ def about_spot(tally: Tally, spot: Hotspot, names: Names) -> str:
 def key_in_words(spot: Hotspot, names: Names) -> str:
     """`Token.totalSupply`, the balance of Token, ..."""
     if spot.kind == AccessKind.SLOT:
-        variable = names.variable(spot.address, spot.slot) or f"slot {hex(spot.slot)}"
+        variable = variable_of(spot, names) or f"slot {hex(spot.slot)}"
         return f"`{variable}`" if names.contract(spot.address) else f"{variable} of {_account(spot, names)}"
     part = {
         AccessKind.NONCE: "the nonce of",
@@ -109,7 +117,7 @@ def key_in_words(spot: Hotspot, names: Names) -> str:
 
 
 def _account(spot: Hotspot, names: Names) -> str:
-    return names.contract(spot.address) or f"0x{spot.address.hex()}"
+    return names.contract(spot.address) or checksummed(spot.address)
 
 
 def _calls(functions: Sequence[Function], names: Names) -> str:
@@ -167,8 +175,8 @@ def _of_slot(spot: Hotspot, names: Names) -> str:
     if len(changes) == 1 and changes.total() > 1:
         (step,) = changes
         return (
-            f"each changes it by {step}. If it hands out numbers, derive them from the sender and a counter of its "
-            "own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
+            f"each changes it by {_amount(step, spot, names)}. If it hands out numbers, derive them from the sender "
+            "and a counter of its own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
         )
     if len(changes) > 1 and (min(changes) > 0 or max(changes) < 0):
         return (
@@ -179,6 +187,16 @@ def _of_slot(spot: Hotspot, names: Names) -> str:
         "they all read and change it. Split it by user (mapping(address => ...)), by market or by order, so that "
         "transactions which have nothing to do with each other share no slot."
     )
+
+
+def _amount(step: int, spot: Hotspot, names: Names) -> str:
+    """By how much the variable changes when its slot changes by `step`: it may begin above the slot's low end."""
+    variable = variable_of(spot, names)
+    for byte in range(32):
+        if names.variable(spot.address, spot.slot, 0, 0xFF << 8 * byte) == variable:
+            amount = step >> 8 * byte
+            return str(amount) if abs(amount) < LONG else "the same amount"
+    return "the same amount"
 
 
 def _few_change_it(spot: Hotspot) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from chain.records import AccessKind
 from chain.types import BlockNumber
-from rpc.advice import advice
+from rpc.advice import advice, variable_of
 from rpc.block_execution import speedup_of
 from rpc.blocks import NumberOrTag
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
@@ -106,7 +106,7 @@ def _hotspot_json(spot: Hotspot, names: Names) -> JsonObject:
         "contract": names.contract(spot.address),
         "kind": KINDS[spot.kind],
         "slot": word_json(spot.slot) if is_slot else None,
-        "variable": names.variable(spot.address, spot.slot) if is_slot else None,
+        "variable": variable_of(spot, names),
         "transactions": len(spot.losers),
         "conflicts": spot.conflicts,
         "waits": spot.waits,

@@ -36,6 +36,7 @@ class Hotspot:
 
     `losers` and `writers` are (block, position). `newest` is the last block in which it mattered; of that block's
     transactions `changes` counts those that changed the value, by how much, and `only_read` those that only read it.
+    `changed_bits` are those of the slot that differed in a conflict or a change: several variables may share it.
     """
 
     kind: AccessKind
@@ -50,6 +51,7 @@ class Hotspot:
     writers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
     changes: Counter[int] = field(default_factory=Counter)
     only_read: int = 0
+    changed_bits: int = 0
 
     @property
     def dependency(self) -> Dependency:
@@ -69,6 +71,7 @@ class Hotspot:
             after = _value(transaction.writes, key)
             if before is not None and after is not None:
                 self.changes[after - before] += 1
+                self.changed_bits |= before ^ after
             elif before is not None:
                 self.only_read += 1
 
@@ -157,6 +160,7 @@ class Tally:
                 if spot is not None:
                     spot.conflicts += 1
                     spot.lost_us += run.thread_us
+                    spot.changed_bits |= run.conflict.seen ^ run.conflict.found
 
     def _add_waits(self, execution: BlockExecution, transaction: ProposedTransaction) -> None:
         for wait in transaction.record.waits:

@@ -165,6 +165,51 @@ async def test_advice_names_variable_and_function_and_counts_who_was_held_up(
     )
 
 
+PACKED = [
+    {"label": "sold", "slot": "0", "offset": 0, "type": "t_uint128"},
+    {"label": "drawn", "slot": "0", "offset": 16, "type": "t_uint64"},
+    {"label": "paused", "slot": "0", "offset": 24, "type": "t_uint64"},
+]
+SIZES = {16: "t_uint128", 8: "t_uint64"}
+
+
+@pytest.mark.parametrize(
+    ("step", "variable", "amount"),
+    [
+        (3, "Raffle.sold", "3"),
+        (256 << 128, "Raffle.drawn", "256"),
+        (1 << 248, "Raffle.paused", str(1 << 56)),
+        (1 | 1 << 128, "Raffle.sold, Raffle.drawn", "the same amount"),
+    ],
+)
+async def test_of_variables_in_one_slot_those_that_changed_are_named_and_by_how_much(
+    client: Client,
+    chain: FakeChain,
+    blocks: Blocks,
+    process: RpcProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    variable: str,
+    amount: str,
+) -> None:
+    types = {
+        name: {"label": name[2:], "encoding": "inplace", "numberOfBytes": str(size)} for size, name in SIZES.items()
+    }
+    raffle = contract_from("Raffle", ABI, {"storage": PACKED, "types": types}, None)
+    names = Names({TOKEN: (raffle,)}, Preimages({}))
+
+    async def all_names(*_: object) -> Names:
+        return names
+
+    monkeypatch.setattr(process.node.naming, "names", all_names)
+    await blocks.add([], [waited(0)], [waited(1)], [])
+    changing(chain, 0, (5 << 192, (5 << 192) + step), ((5 << 192) + step, (5 << 192) + 2 * step))
+    told = await client.result("tandem_getHotspots", "earliest", "latest")
+    assert told["hotspots"][0]["variable"] == variable
+    assert f"`{variable}`" in told["advice"][0]
+    assert f"each changes it by {amount}. " in told["advice"][0]
+
+
 async def test_without_names_advice_tells_slot_address_and_selector(client: Client, blocks: Blocks) -> None:
     await blocks.add([], [waited(0)], [waited(1)], data=SET_PRICE)
     words = await advice_on(client)
@@ -174,6 +219,7 @@ async def test_without_names_advice_tells_slot_address_and_selector(client: Clie
 OVER_SUPPLY = [[], [lost(0)], [lost(1)]]
 CASES: dict[str, tuple[str, list[list[Any]], list[tuple[int, int]]]] = {
     "a counter": ("derive them from the sender", OVER_SUPPLY, [(3, 5), (5, 7)]),
+    "a counter high up in a slot": ("changes it by the same amount.", OVER_SUPPLY, [(3, 3 + 2**128), (0, 2**128)]),
     "a sum": ("several slots, one for each group of senders", OVER_SUPPLY, [(3, 5), (5, 10**18)]),
     "a value that goes up and down": ("Split it by user", OVER_SUPPLY, [(3, 5), (5, 1)]),
     "one change that proves nothing": ("Split it by user", OVER_SUPPLY, [(3, 5)]),
