@@ -176,7 +176,8 @@ def _of_slot(spot: Hotspot, names: Names) -> str:
         (step,) = changes
         return (
             f"each changes it by {_amount(step, spot, names)}. If it hands out numbers, derive them from the sender "
-            "and a counter of its own (mapping(address => uint256)); if it only counts, count by sender and add up where it is read."
+            "and a counter of its own (mapping(address => uint256)); if it only counts, count by sender and add up "
+            "where it is read."
         )
     if len(changes) > 1 and (min(changes) > 0 or max(changes) < 0):
         return (
