@@ -17,8 +17,8 @@ SMALL = 10
 """Numbers that are made up are 1 to this: senders can afford them."""
 ARRAY_LENGTH = 2
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "heron")
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_TEMPLATE = re.compile(r"\{(sender|recipient|hot|random|index|\d+\.\.\d+)\}")
+_RANGE = re.compile(r"\{(\d{1,78})\.\.(\d{1,78})\}")
+_TEMPLATE = re.compile(r"\{(sender|recipient|hot|random|index|\d{1,78}\.\.\d{1,78})\}")
 _ANY_BRACES = re.compile(r"\{[^}]*\}")
 _WIDTH = re.compile(r"\d+")
 TEMPLATES = "{sender}, {recipient}, {hot}, {random}, {index} and {1..100}"

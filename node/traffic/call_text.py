@@ -9,8 +9,8 @@ from node.errors import BadSetting
 
 _CALL = re.compile(r"\s*([A-Za-z_$][\w$]*)\s*\((.*)\)\s*", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
-_ELEMENTARY = re.compile(r"address|bool|string|bytes(\d*)|u?int(\d*)")
-_ARRAY = re.compile(r"(.*)\[(\d*)\]")
+_ELEMENTARY = re.compile(r"address|bool|string|bytes(\d{0,2})|u?int(\d{0,3})")
+_ARRAY = re.compile(r"(.*)\[(\d{0,9})\]")
 _PARAMETER = re.compile(r"(\S*[\w\])])\s+(?:memory\s+|calldata\s+|payable\s+)?[A-Za-z_$][\w$]*")
 OPENING, CLOSING = "([{", ")]}"
 

@@ -10,6 +10,8 @@ from node.command_options import for_running_chain
 from node.running_chain import RefusedByChain
 
 MAX_SENDERS, MAX_COUNT = 1_000, 1_000_000
+MAX_AMOUNT_DIGITS = 60
+"""Before the point. No account has as much."""
 STOPPED_STATUS = 130
 
 
@@ -42,9 +44,9 @@ class Ether(click.ParamType[int]):
             if text.endswith(unit) and number.replace(".", "", 1).isdecimal():
                 whole, _, fraction = number.partition(".")
                 digits = len(str(wei)) - 1
-                if len(fraction) <= digits:
+                if len(fraction) <= digits and len(whole) <= MAX_AMOUNT_DIGITS:
                     return int(whole or 0) * wei + int(fraction.ljust(digits, "0") or 0)
-        return self.fail(f"{value!r} is no amount: give wei, or 5gwei, or 0.1ether", param, ctx)
+        return self.fail(f"{text[:80]!r} is no amount: give wei, or 5gwei, or 0.1ether", param, ctx)
 
 
 @click.command(short_help="Drive a contract with many wallets.")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import click
 import pytest
 from eth_abi.abi import decode, encode
 
@@ -161,8 +162,18 @@ def test_amounts_and_shares() -> None:
     for type, text in ((Ether(), "1.5"), (Ether(), "much"), (Share(), "101%"), (Share(), "x")):
         with pytest.raises(Exception, match=text):
             type.convert(text, None, None)
+    with pytest.raises(click.UsageError, match=r"9{79}' is no amount"):
+        Ether().convert("9" * 6000, None, None)
     with pytest.raises(BadSetting, match="'0x12' is no address of a contract"):
         address_from("0x12")
+
+
+@pytest.mark.parametrize("call", ["f(uint{})", "f(bytes{})", "f(uint[{}])"])
+def test_numbers_longer_than_any_are_refused(call: str) -> None:
+    with pytest.raises(BadCall):
+        call_from(call.format("8" * 6000), [])
+    with pytest.raises(BadCall):
+        made("f(uint256)", "{1.." + "8" * 6000 + "}")
 
 
 def test_revert_data_is_put_in_words() -> None:
