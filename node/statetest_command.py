@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CASE_LIMIT_S, MAX_LIMIT_S = 60, 86_400
 MAX_JOBS = 64
+INTERRUPTED_STATUS = 130
 
 
 @click.command(short_help="Run Ethereum's official tests.")
@@ -51,13 +53,18 @@ def statetest(
     jobs = jobs or len(os.sched_getaffinity(0))
     counts: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="tandem-tests-") as scratch:
-        for outcome in _outcomes(paths, Path(scratch), evm, fork, jobs, limit):
-            counts["skipped" if outcome.skipped else "failed" if outcome.failure else "passed"] += 1
-            skipped[outcome.skipped] += bool(outcome.skipped)
-            _show(outcome, as_json)
+    status = 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C removes what was unpacked
+    try:
+        with tempfile.TemporaryDirectory(prefix="tandem-tests-") as scratch:
+            for outcome in _outcomes(paths, Path(scratch), evm, fork, jobs, limit):
+                counts["skipped" if outcome.skipped else "failed" if outcome.failure else "passed"] += 1
+                skipped[outcome.skipped] += bool(outcome.skipped)
+                _show(outcome, as_json)
+    except KeyboardInterrupt:
+        status = INTERRUPTED_STATUS
     _sum_up(counts, +skipped, as_json)
-    ctx.exit(1 if counts["failed"] else 0)
+    ctx.exit(status or (1 if counts["failed"] else 0))
 
 
 def _outcomes(

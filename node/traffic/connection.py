@@ -10,6 +10,8 @@ from typing import Any
 from node.running_chain import ChainEnded, NoChain, address_in
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+CLOSE_TIMEOUT_S = 1
+"""How long the chain may take to say goodbye: with a thousand calls on their way it never does."""
 
 
 class Refused(Exception):
@@ -90,7 +92,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
 
     address = address_in(url)._replace(scheme="ws").geturl()
     try:
-        socket = await connect(address, max_size=MAX_MESSAGE_BYTES)
+        socket = await connect(address, max_size=MAX_MESSAGE_BYTES, close_timeout=CLOSE_TIMEOUT_S)
     except (OSError, TimeoutError, WebSocketException) as error:
         raise NoChain(url, error) from error
     async with socket:

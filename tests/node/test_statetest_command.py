@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +180,22 @@ def endless() -> dict[str, Any]:
         },
         "post": {"Cancun": [{"hash": "0x", "logs": "0x", "indexes": {"data": 0, "gas": 0, "value": 0}}]},
     }
+
+
+def test_an_interruption_removes_what_was_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked = []
+
+    def interrupted(paths: object, scratch: Path, *options: object) -> Iterator[object]:
+        unpacked.append(scratch)
+        assert scratch.is_dir()
+        signal.raise_signal(signal.SIGINT)
+        yield from ()
+
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    monkeypatch.setattr("node.statetest_command._outcomes", interrupted)
+    try:
+        result = CliRunner().invoke(cli, ["statetest", "somewhere"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.exit_code, result.output) == (130, "0 passed, 0 failed\n")
+    assert not unpacked[0].exists()
