@@ -33,7 +33,8 @@ RECOVERY_MARGIN_BYTES = 1 << 20
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _FORBIDDEN = tuple(os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST))
 _DAMAGED = ("Corruption", os.strerror(errno.ENOENT), os.strerror(errno.EINVAL))
-_TABLE_OR_LOG = re.compile(r"\d+\.(ldb|sst|log)|MANIFEST-\d+")
+_OF_A_DATABASE = re.compile(r"\d+\.(ldb|sst|log)|MANIFEST-(?!000001)\d+")
+"""What only a database that was once open has: LevelDB makes its first manifest before CURRENT, and all else after."""
 
 
 class LevelDB:
@@ -63,7 +64,7 @@ class LevelDB:
             names = [entry.name for entry in self.folder.iterdir()]
         except OSError as error:
             raise _meaning(self.folder, f"{error.filename}: {error.strerror}") from error
-        if "CURRENT" not in names and any(_TABLE_OR_LOG.fullmatch(name) for name in names):
+        if "CURRENT" not in names and any(_OF_A_DATABASE.fullmatch(name) for name in names):
             raise CorruptStore(self.folder / "CURRENT", "the file is missing")
 
     def _open(self) -> plyvel.DB:

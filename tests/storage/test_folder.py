@@ -143,6 +143,16 @@ def test_a_folder_without_its_current_or_manifest_is_refused_and_left_as_it_is(f
     store.close()
 
 
+def test_a_database_whose_making_was_cut_short_is_made_again(tmp_path: Path) -> None:
+    """As a kill between LevelDB's first manifest and its CURRENT leaves it."""
+    for name in ("LOCK", "LOG", "MANIFEST-000001", "000001.dbtmp"):
+        (tmp_path / name).write_bytes(b"half")
+    database = LevelDB(tmp_path)
+    database.write({b"key": b"value"})
+    database.close()
+    assert LevelDB(tmp_path).get(b"key") == b"value"
+
+
 def test_a_log_cut_short_loses_whole_blocks_only(folder: Path) -> None:
     """As after a loss of power in a folder that is not durable."""
     chain = RandomChain(1)
