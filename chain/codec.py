@@ -7,7 +7,7 @@ type 1, big-endian. The encoding is canonical: equal values give equal bytes.
 """
 
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import IntEnum
 from operator import attrgetter
@@ -157,21 +157,25 @@ def _to_plain(hint: Any) -> Converter | None:
         each = _to_plain(args[0])
         return None if each is None else lambda v: [each(item) for item in v]
     if origin is tuple:
-        converts = [_to_plain(arg) for arg in args]
-        if not any(converts):
-            return None
-        return lambda v: [item if c is None else c(item) for c, item in zip(converts, v, strict=True)]
+        return _row_to_plain(args)
     if origin is dict:
         key, value = _to_plain(args[0]) or _same, _to_plain(args[1]) or _same
         return lambda v: {key(k): value(x) for k, x in sorted(v.items())}
     if is_dataclass(hint):
         return _shape(hint).flatten  # type: ignore[arg-type]
     if _is_named_tuple(hint):
-        return _to_plain(tuple[tuple(get_type_hints(hint).values())])  # type: ignore[misc]
+        return _row_to_plain(get_type_hints(hint).values())
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return None
     assert hint in SCALARS, f"the codec has no rule for {hint}"
     return None
+
+
+def _row_to_plain(hints: Iterable[Any]) -> Converter | None:
+    converts = [_to_plain(hint) for hint in hints]
+    if not any(converts):
+        return None
+    return lambda v: [item if c is None else c(item) for c, item in zip(converts, v, strict=True)]
 
 
 def _same(value: Any) -> Any:

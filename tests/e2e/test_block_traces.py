@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from eth_typing import ChecksumAddress
 from web3 import Web3
+from web3.types import Nonce
 
 from chain.block_case_json import case_from_json
+from chain.types import BlockNumber
 from tests.e2e.command_line import tandem
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.running_node import Node
@@ -27,8 +29,7 @@ def block(w3: Web3, rpc: JsonRpc, node: Node) -> Block:
     mined(w3, token.functions.mint(other, 100).transact({"from": one}))
 
     def transfer(sender: ChecksumAddress, nonce: int) -> Any:
-        fields = {"from": sender, "nonce": nonce, "gas": 100_000}
-        return token.functions.transfer(friend, 7).transact(fields)  # type: ignore[arg-type]
+        return token.functions.transfer(friend, 7).transact({"from": sender, "nonce": Nonce(nonce), "gas": 100_000})
 
     first = w3.eth.get_transaction_count(one)
     # What comes before its turn waits, so that all of them are in the block of the last one sent.
@@ -78,7 +79,7 @@ def test_the_case_of_a_block_holds_its_transactions_and_the_state_before_it(rpc:
     assert case.expected is not None
     assert case.expected.gas_used == int(block["gasUsed"], 16)
     parent = int(block["number"], 16) - 1
-    assert case.block_hashes[parent].hex() == block["parentHash"][2:]  # type: ignore[index]
+    assert case.block_hashes[BlockNumber(parent)].hex() == block["parentHash"][2:]
     for address, account in case.accounts.items():
         at = "0x" + address.hex()
         assert account.nonce == int(rpc.call("eth_getTransactionCount", at, hex(parent)), 16)

@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_a_paused_validator_is_shown_as_not_answering_and_behind(running: ChainP
         with contextlib.closing(running.rpc()) as rpc:
             for _ in range(5):
                 sent = rpc.call("eth_sendTransaction", {"from": one, "to": two, "value": "0x1"})
-                wait_until(lambda sent=sent: rpc.call("eth_getTransactionReceipt", sent), "a receipt")  # type: ignore[misc]
+                wait_until(partial(rpc.call, "eth_getTransactionReceipt", sent), "a receipt")
             paused = rpc.call("tandem_consensus")["validators"][3]
             assert (paused["connected"], paused["answers"]) == (True, False)
             assert paused["behind"] > 0

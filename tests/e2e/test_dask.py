@@ -1,6 +1,7 @@
 """A chain whose transactions run on a Dask cluster: two worker processes that know nothing of the chain."""
 
 import contextlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def send_together(rpc: JsonRpc, transactions: list[dict[str, str]]) -> list[str]
 
 def receipts(rpc: JsonRpc, hashes: list[str]) -> list[dict[str, Any]]:
     for each in hashes:
-        wait_until(lambda each=each: rpc.call("eth_getTransactionReceipt", each), "a receipt")  # type: ignore[misc]
+        wait_until(partial(rpc.call, "eth_getTransactionReceipt", each), "a receipt")
     return [rpc.call("eth_getTransactionReceipt", each) for each in hashes]
 
 

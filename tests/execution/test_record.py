@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +59,8 @@ class NoStorage:
         pass
 
 
-def outcome(reads: Reads, fee: int = 1, **writes: object) -> Outcome:
-    return Outcome(True, Gas(21_000), Wei(1), Wei(fee), (), b"", "", None, reads, Writes(**writes))  # type: ignore[arg-type]
+def outcome(reads: Reads, fee: int = 1, **writes: Any) -> Outcome:
+    return Outcome(True, Gas(21_000), Wei(1), Wei(fee), (), b"", "", None, reads, Writes(**writes))
 
 
 class Block:

@@ -1,6 +1,8 @@
 """Blocks with made-up execution records, for the methods that tell of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from chain.records import (
     AccessKind,
@@ -63,9 +65,9 @@ def transaction_record(
     return TransactionRecord(transaction_hash, gas, attempts or (ran(),), tuple(waits), left_out)
 
 
-def block_record(*transactions: TransactionRecord, **fields: object) -> BlockRecord:
-    values = {"strategy": "optimistic", "workers": 2, "serial_from": -1, "execution_us": 100, "serial_us": 0} | fields
-    return BlockRecord(ZERO_HASH, transactions=transactions, senders=(), **values)  # type: ignore[arg-type]
+def block_record(*transactions: TransactionRecord, **fields: Any) -> BlockRecord:
+    plain = BlockRecord(ZERO_HASH, "optimistic", 2, -1, 100, 0, transactions, ())
+    return replace(plain, **fields)
 
 
 async def append(chain: FakeChain, *rows: tuple[Transaction, TransactionRecord], **fields: object) -> int:
