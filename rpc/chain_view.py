@@ -18,10 +18,12 @@ from chain.messages.storage import (
     FoundLog,
     FoundLogs,
     NotThere,
+    Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadProof,
     ReadRecord,
     ReadTransaction,
     StoredBlock,
@@ -162,6 +164,12 @@ class ChainView:
     async def account(self, address: Address, reference: BlockReference) -> Account:
         """The account after a block. Raises HeaderNotFound."""
         return await self.state.account(await self.version(reference), address)
+
+    async def proof(self, address: Address, slots: tuple[int, ...], reference: BlockReference) -> Proof:
+        """The account and the slots after a block, proven against its state root. Raises HeaderNotFound."""
+        answer = await self._read(ReadProof(await self.version(reference), address, slots))
+        assert isinstance(answer, Proof)
+        return answer
 
     async def transaction(self, transaction_hash: Hash32) -> StoredTransaction | None:
         """The executed transaction, None if there is none (yet)."""

@@ -7,7 +7,7 @@ they are kept because libraries and their tests match on them. Methods that geth
 from binascii import unhexlify
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from chain.types import Address, BlockNumber, Hash32
 
@@ -17,6 +17,8 @@ Parser: TypeAlias = Callable[[Any], T]
 UINT64_LIMIT = 2**64
 UINT256_LIMIT = 2**256
 INT64_LIMIT = 2**63
+WORD_DIGITS = 64
+"""The hex digits of 32 bytes."""
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -255,15 +257,27 @@ def floats(value: Any) -> list[float]:
     return [float(item) for item in items]
 
 
-def storage_key(value: Any) -> int:
-    """A slot number: up to 32 bytes of hex, with or without leading zeros."""
+class StorageKey(NamedTuple):
+    """A slot number, and whether it was written with all its 32 bytes."""
+
+    number: int
+    is_full: bool
+
+
+def storage_key(value: Any) -> StorageKey:
+    """Up to 32 bytes of hex, with or without leading zeros."""
     key = text(value)
     digits = key[2:] if key[:2] in ("0x", "0X") else key
+    if len(digits) > WORD_DIGITS:
+        raise InvalidValue(f'storage key too long (want at most 32 bytes): "{key}"')
     if not HEX_DIGITS.issuperset(digits):
         raise InvalidValue(f'invalid hex in storage key: "{key}"')
-    if len(digits) > 64:
-        raise InvalidValue(f'storage key too long (want at most 32 bytes): "{key}"')
-    return int(digits or "0", 16)
+    return StorageKey(int(digits or "0", 16), len(digits) + len(digits) % 2 == WORD_DIGITS)
+
+
+def texts(value: Any) -> list[str]:
+    """Strings; null is none of them, as in Go."""
+    return [text(item) for item in sequence([] if value is None else value, "[]string")]
 
 
 def block_number(value: Any) -> BlockTag | BlockNumber:

@@ -30,7 +30,7 @@ async def get_code(node: Node, account: Address, block: BlockReference) -> str:
 @method("eth_getStorageAt", address, text, at_block)
 async def get_storage_at(node: Node, account: Address, key: str, block: BlockReference) -> str:
     try:
-        slot = storage_key(key)
+        slot = storage_key(key).number
     except InvalidValue as problem:
         raise InvalidParams(problem.text) from None
     return word_json(await node.chain.state.slot(await node.chain.version(block), account, slot))

@@ -21,11 +21,13 @@ from chain.messages.storage import (
     BlockHashes,
     FoundLogs,
     NotThere,
+    Proof,
     ReadBlock,
     ReadHashes,
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadProof,
     ReadRecord,
     ReadState,
     ReadStorageStatus,
@@ -44,6 +46,7 @@ from storage.errors import (
     UnknownRequest,
     VersionOutOfRange,
 )
+from storage.proofs import prove
 from storage.store import OLDEST_BLOCK, Store
 from storage.versions import GENESIS_VERSION
 
@@ -96,6 +99,7 @@ class StorageService:
             ReadStorageStatus: self._read_status,
             ReadRecord: self._read_record,
             ReadHeaders: self._read_headers,
+            ReadProof: self._read_proof,
         }
 
     async def answer(self, message: Message, peer: Peer) -> Message:
@@ -219,6 +223,10 @@ class StorageService:
         await self._reached(read.version)
         stored = [self._store.blocks.header(number) for number in read.numbers]
         return BlockHashes(tuple([ZERO_HASH if header is None else header.hash for header in stored]))
+
+    async def _read_proof(self, read: ReadProof) -> Proof:
+        version = await self._reached(read.version)
+        return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
 
     async def _read_record(self, read: ReadRecord) -> Message:
         record = self._store.blocks.record(read.number)

@@ -1,11 +1,11 @@
 """Merkle proofs at any version that is kept: the nodes from a root down to a key, or to where it would be."""
 
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 
-from chain.accounts import Account
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
-from chain.types import Address, Hash32, Version
+from chain.messages.storage import Proof, SlotProof
+from chain.types import Address, Version
 from storage.nodes import (
     EMPTY,
     FIRST_BRANCH,
@@ -23,29 +23,10 @@ HASHED_NODE_BYTES = 32
 """Smaller nodes are part of the node above them."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotProof:
-    """A slot's value, and the nodes from the account's storage root that prove it."""
-
-    number: int
-    value: int
-    nodes: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AccountProof:
-    """An account, and the nodes from the state root that prove it (or that there is none)."""
-
-    account: Account
-    storage_root: Hash32
-    nodes: tuple[bytes, ...]
-    slots: tuple[SlotProof, ...]
-
-
 def prove(
-    state: VersionedState, tries: Tries, address: Address, slots: tuple[int, ...], version: Version
-) -> AccountProof:
-    """What eth_getProof answers: an account and some of its slots as they were at `version`."""
+    state: VersionedState, tries: Tries, address: Address, slots: Sequence[int], version: Version
+) -> Generator[None, None, Proof]:
+    """An account and some of its slots as they were at `version`, proven."""
     account, storage_root = state.account(address, version)
     trie = storage_trie(address)
     proofs = []
@@ -53,9 +34,10 @@ def prove(
         key = keccak256(number.to_bytes(SLOT_BYTES, "big"))
         nodes = () if storage_root == EMPTY_ROOT else _nodes_to(tries, trie, key, version)
         proofs.append(SlotProof(number, state.slot(address, number, version), nodes))
+        yield
     is_empty = tries.root(ACCOUNT_TRIE, version) == EMPTY_ROOT
     nodes = () if is_empty else _nodes_to(tries, ACCOUNT_TRIE, keccak256(address), version)
-    return AccountProof(account, storage_root, nodes, tuple(proofs))
+    return Proof(account, storage_root, nodes, tuple(proofs))
 
 
 def _nodes_to(tries: Tries, trie: bytes, key: bytes, version: Version) -> tuple[bytes, ...]:

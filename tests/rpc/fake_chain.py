@@ -35,14 +35,17 @@ from chain.messages.storage import (
     FoundLog,
     FoundLogs,
     NotThere,
+    Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadProof,
     ReadRecord,
     ReadState,
     ReadStorageStatus,
     ReadTransaction,
+    SlotProof,
     StateValues,
     StorageStatus,
     StoredBlock,
@@ -270,6 +273,8 @@ class FakeChain:
                 return found if with_receipts else replace(found, receipts=())
             case ReadState():
                 return self._read_state(message)
+            case ReadProof():
+                return self._read_proof(message)
             case ReadTransaction(transaction_hash):
                 return self._read_transaction(transaction_hash)
             case ReadHeaders(first, last):
@@ -292,6 +297,14 @@ class FakeChain:
             tuple(state.slots.get(slot, 0) for slot in read.slots),
             tuple(state.codes[code_hash] for code_hash in read.codes),
         )
+
+    def _read_proof(self, read: ReadProof) -> Proof:
+        """With nodes that prove nothing."""
+        assert read.version is not None
+        state = self.states[read.version]
+        slots = [SlotProof(number, state.slots.get((read.address, number), 0), (b"\xc2",)) for number in read.slots]
+        account = state.accounts.get(read.address, Account())
+        return Proof(account, keccak256(b"storage"), (b"\xc0", b"\xc1"), tuple(slots))
 
     def _read_transaction(self, transaction_hash: Hash32) -> Message:
         for block in self.blocks:

@@ -88,6 +88,7 @@ def requests_of(chain: FakeChain) -> list[tuple[str, list[Any]]]:
         ("eth_getBlockTransactionCountByNumber", ["0x1"]),
         ("eth_getCode", [data_json(TOKEN), "latest"]),
         ("eth_getLogs", [{"fromBlock": "0x0", "toBlock": "latest"}]),
+        ("eth_getProof", [data_json(TOKEN), ["0x0", "0x" + "0" * 64], "latest"]),
         ("eth_getStorageAt", [data_json(TOKEN), "0x0", "latest"]),
         ("eth_getTransactionByBlockHashAndIndex", [block_hash, "0x0"]),
         ("eth_getTransactionByBlockNumberAndIndex", ["0x1", "0x1"]),

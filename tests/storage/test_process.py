@@ -19,11 +19,13 @@ from chain.messages.storage import (
     BlockHashes,
     FoundLogs,
     NotThere,
+    Proof,
     ReadBlock,
     ReadHashes,
     ReadHead,
     ReadHeaders,
     ReadLogs,
+    ReadProof,
     ReadRecord,
     ReadState,
     ReadStorageStatus,
@@ -309,6 +311,10 @@ async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
     assert hashes == BlockHashes((head.hash, ZERO_HASH))
     assert await asker.ask(ReadRecord(BlockNumber(3))) == StoredRecord(blocks[2].record)
     assert await asker.ask(ReadRecord(BlockNumber(99))) == NotThere()
+    proof = await asker.ask(ReadProof(None, chain.addresses[0], (1, 2)))
+    assert isinstance(proof, Proof)
+    assert keccak256(proof.nodes[0]) == head.header.state_root
+    assert [slot.number for slot in proof.slots] == [1, 2]
     headers = await asker.ask(ReadHeaders(BlockNumber(7), BlockNumber(99)))
     assert isinstance(headers, StoredHeaders)
     assert [header.number for header in headers.headers] == [7, 8]
