@@ -13,6 +13,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import BlockNumber, Hash32, Version
 from storage.errors import InvalidBlock
+from storage.journal import Written, encode_written, journal_key
 from storage.state import (
     ABSENT,
     CODES,
@@ -26,7 +27,7 @@ from storage.state import (
 )
 from storage.trie import Entry, entry
 from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
-from storage.versions import suffix
+from storage.versions import GENESIS_VERSION, suffix
 
 SLOTS_A_STEP = 64
 RECORDS_A_STEP = 256
@@ -92,6 +93,9 @@ class StateChanges:
         for number in self._state.stored_slots(change.address, self._before):
             self.slots[slot_name(change.address, number)] = (self.version, 0)
             yield
+        for name in self._tries.stored_nodes(storage_trie(change.address), self._before):
+            self.nodes[name] = b""
+            yield
 
     def _slots(self, change: AccountChange, root: Hash32) -> Generator[None, None, Hash32]:
         entries = []
@@ -113,10 +117,15 @@ class StateChanges:
             ((name, encode_slot(value)) for name, (_, value) in self.slots.items()),
             self.nodes.items(),
         )
+        filled: list[bytes] = []
+        emptied: list[bytes] = []
         for count, (name, record) in enumerate(records):
             batch[name + at] = record
+            (filled if record else emptied).append(name)
             if count % RECORDS_A_STEP == 0:
                 yield
+        if self.version != GENESIS_VERSION:
+            batch[journal_key(self.version)] = encode_written(Written(filled, emptied))
         for code_hash, code in self.codes.items():
             batch[CODES + code_hash] = code
 

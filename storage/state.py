@@ -14,7 +14,7 @@ from chain.types import Address, Hash32, Version, Wei
 from storage.cache import RecentlyUsed
 from storage.errors import UnknownCode
 from storage.keyvalue import KeyValue
-from storage.versions import SUFFIX_BYTES, newest, suffix, version_of
+from storage.versions import filled_names, newest, suffix, version_of
 
 ACCOUNTS = b"a"
 SLOTS = b"s"
@@ -150,15 +150,10 @@ class VersionedState:
         return (NEVER, b"") if found is None else (version_of(found[0]), found[1])
 
     def stored_slots(self, address: Address, version: Version) -> Iterator[int]:
-        """The numbers of all slots that are not zero at `version`, by two seeks a slot whatever its history."""
+        """The numbers of all slots that are not zero at `version`."""
         prefix = SLOTS + address
-        found = self._store.first_from(prefix)
-        while found is not None and found[0].startswith(prefix):
-            name = found[0][:-SUFFIX_BYTES]
-            at_version = newest(self._store, name, suffix(version))
-            if at_version is not None and at_version[1]:
-                yield int.from_bytes(name[len(prefix) :], "big")
-            found = self._store.first_from(name + b"\xff" * (SUFFIX_BYTES + 1))
+        for name in filled_names(self._store, prefix, version):
+            yield int.from_bytes(name[len(prefix) :], "big")
 
     def adopt(
         self,

@@ -1,8 +1,8 @@
 """A batched update of one Merkle-Patricia trie: Ethereum's roots, one record read and one hash a dirty node.
 
-The trie is kept as records by path and version. A node is written whenever what stands at its path changes. What
-stops being reachable is left where it is: its parent no longer refers to it, and whatever stands at that path later
-is written anew, as a newer version. So nothing needs deleting, and every old version of the trie stays readable.
+The trie is kept as records by path and version. A node is written whenever what stands at its path changes, and an
+empty record where nothing stands any more. So every old version of the trie stays readable, and a record is of no use
+to the versions from the next one at its path on.
 
 The update is a generator that yields between nodes, so that a process can answer reads while a large block is worked
 in. It changes nothing but its own `changed`; whoever runs it writes those records.
@@ -51,7 +51,7 @@ class TrieUpdate:
     def __init__(self, load: Callable[[bytes], bytes]) -> None:
         self._load = load
         self.changed: dict[bytes, bytes] = {}
-        """New records by path. An empty one at the root says that the trie has no entries left."""
+        """New records by path. An empty one says that no node stands there any more."""
 
     def run(self, root: Hash32, entries: Sequence[Entry]) -> Generator[None, None, Hash32]:
         """Work the entries, sorted by key and each key once, into the trie with this root. Gives the new root."""
@@ -94,7 +94,10 @@ class TrieUpdate:
         if fork == len(end):
             child = self._load(end)
             grown = yield from self._grow(end, child, entries)
-            return record if grown == child else self._prepend(path, digits, grown)
+            if grown == child:
+                return record
+            self.changed[end] = b""  # unless it is a branch still, which the next line puts there
+            return self._prepend(path, digits, grown)
         split, nibble, rest = end[:fork], NIBBLES[end[fork]], end[fork + 1 :]
         references, moved = [EMPTY] * 16, {}
         if rest:
@@ -135,7 +138,9 @@ class TrieUpdate:
                 changed = True
                 fresh.pop(nibble, None)
                 references[nibble] = EMPTY
-                if grown is not None:
+                if grown is None:
+                    self.changed[path + DIGITS[nibble]] = b""
+                else:
                     fresh[nibble] = grown
                     references[nibble] = node_reference(node_encoding(grown, depth + 1))
             start = stop
@@ -153,6 +158,7 @@ class TrieUpdate:
             return None
         (nibble,) = [nibble for nibble in range(16) if references[nibble] != EMPTY]
         child = fresh.get(nibble) or self._load(path + DIGITS[nibble])
+        self.changed[path + DIGITS[nibble]] = b""  # unless it is a branch, which the next line puts there
         return self._prepend(path, DIGITS[nibble], child)
 
     def _prepend(self, path: bytes, digits: bytes, record: bytes | None) -> bytes | None:

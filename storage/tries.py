@@ -1,6 +1,6 @@
 """The account trie and the storage tries in the database: their nodes by path and version, the latest ones cached."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
@@ -9,7 +9,7 @@ from storage.cache import RecentlyUsed
 from storage.keyvalue import CorruptStore, KeyValue
 from storage.nodes import node_encoding
 from storage.trie import Entry, TrieUpdate
-from storage.versions import newest, suffix
+from storage.versions import filled_names, newest, suffix
 
 CACHED_NODES = 16_384
 ACCOUNT_TRIE = b"t"
@@ -58,6 +58,10 @@ class Tries:
         for path, record in update.changed.items():
             nodes[trie + path] = record
         return after
+
+    def stored_nodes(self, trie: bytes, version: Version) -> Iterator[bytes]:
+        """The names of all nodes at `version`, by two seeks a node whatever its history."""
+        return filled_names(self._store, trie, version)
 
     def root(self, trie: bytes, version: Version) -> Hash32:
         """The root of the trie as its top record at `version` has it."""

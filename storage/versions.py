@@ -5,6 +5,8 @@ newest one that is not newer than the version. Versions are below 2**56, so the 
 varying length (paths of hexadecimal digits) therefore sort before the versions of their beginnings, never among them.
 """
 
+from collections.abc import Iterator
+
 from chain.types import Version
 from storage.keyvalue import KeyValue
 
@@ -28,3 +30,17 @@ def newest(store: KeyValue, name: bytes, at: bytes) -> tuple[bytes, bytes] | Non
     """
     found = store.first_from(name + at)
     return found if found is not None and found[0][:-SUFFIX_BYTES] == name else None
+
+
+def filled_names(store: KeyValue, prefix: bytes, version: Version) -> Iterator[bytes]:
+    """The names with this beginning that have something at `version`, by two seeks a name however many versions it has.
+
+    What is written meanwhile, as newer versions, changes nothing.
+    """
+    found = store.first_from(prefix)
+    while found is not None and found[0].startswith(prefix):
+        name = found[0][:-SUFFIX_BYTES]
+        at_version = newest(store, name, suffix(version))
+        if at_version is not None and at_version[1]:
+            yield name
+        found = store.first_from(name + b"\xff" * (SUFFIX_BYTES + 1))

@@ -8,6 +8,7 @@ from trie import HexaryTrie
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Hash32
+from storage.nodes import DIGITS, EMPTY, FIRST_BRANCH, LEAF, branch_references, extension_parts
 from storage.store import run
 from storage.trie import TrieUpdate, entry
 
@@ -64,6 +65,32 @@ def test_roots_of_random_batches_equal_those_of_the_trie_package(seed: int, size
             elif key in theirs:
                 del theirs[key]
         assert ours.update(*changes) == theirs.root_hash
+
+
+def _reachable(records: dict[bytes, bytes], path: bytes = b"") -> set[bytes]:
+    """The paths of the nodes that the references from the top lead to."""
+    record = records[path]
+    if record[0] == LEAF:
+        return {path}
+    if record[0] < FIRST_BRANCH:
+        return {path} | _reachable(records, path + extension_parts(record)[0])
+    children = [path + DIGITS[n] for n, reference in enumerate(branch_references(record)) if reference != EMPTY]
+    return {path}.union(*[_reachable(records, child) for child in children])
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+@pytest.mark.parametrize("seed", range(12))
+def test_where_no_node_stands_any_more_there_is_an_empty_record(seed: int, crowded: bool) -> None:
+    print(f"seed {seed}")
+    chooser = random.Random(seed)
+    keys = _crowded_keys(chooser, 60) if crowded else _spread_keys(60)
+    trie = Trie()
+    for _ in range(40):
+        deletions = chooser.choice((0, 0.5, 0.9))
+        some = chooser.sample(keys, chooser.randint(0, len(keys)))
+        trie.update(*[(key, None if chooser.random() < deletions else chooser.randbytes(40)) for key in some])
+        standing = {path for path, record in trie.records.items() if record}
+        assert standing == (set() if trie.root == EMPTY_ROOT else _reachable(trie.records))
 
 
 def test_a_trie_whose_last_entry_is_deleted_has_the_empty_root() -> None:
