@@ -7,6 +7,7 @@ from chain.headers import Header
 from chain.types import Gas, Wei
 
 ELASTICITY = 2
+INITIAL_BASE_FEE = Wei(10**9)
 BASE_FEE_CHANGE_DENOMINATOR = 8
 MIN_BLOB_BASE_FEE = 1
 BLOB_GAS_PER_BLOB = 2**17
@@ -15,7 +16,12 @@ MAX_BLOBS_PER_TRANSACTION = 6  # EIP-7594
 
 
 def next_base_fee(parent: Header) -> Wei:
-    """The base fee of the block after `parent`: up to an eighth more or less, towards half-full blocks."""
+    """The base fee of the block after `parent`: up to an eighth more or less, towards half-full blocks.
+
+    London's first block, whose parent has none, begins with a fixed one.
+    """
+    if parent.base_fee is None:
+        return INITIAL_BASE_FEE
     target = parent.gas_limit // ELASTICITY
     if parent.gas_used == target:
         return parent.base_fee
@@ -71,16 +77,17 @@ def max_transaction_blobs(fork: Fork) -> int:
 def next_excess_blob_gas(parent: Header, fork: Fork) -> Gas:
     """The running excess of blob gas over its target (EIP-4844).
 
-    From Osaka on, while a blob costs less than the execution gas it stands for, the target is not subtracted, so that
-    the price can only rise (EIP-7918).
+    A parent from before Cancun counts as one without blobs. From Osaka on, while a blob costs less than the execution
+    gas it stands for, the target is not subtracted, so that the price can only rise (EIP-7918).
     """
     target, most = target_blob_gas(fork), max_blob_gas(fork)
-    excess = parent.excess_blob_gas + parent.blob_gas_used
+    before, used = parent.excess_blob_gas or Gas(0), parent.blob_gas_used or Gas(0)
+    excess = before + used
     if excess < target:
         return Gas(0)
-    price = blob_base_fee(parent.excess_blob_gas, fork)
-    if fork >= Fork.OSAKA and BLOB_BASE_COST * parent.base_fee > BLOB_GAS_PER_BLOB * price:
-        return Gas(parent.excess_blob_gas + parent.blob_gas_used * (most - target) // most)
+    price = blob_base_fee(before, fork)
+    if fork >= Fork.OSAKA and BLOB_BASE_COST * (parent.base_fee or 0) > BLOB_GAS_PER_BLOB * price:
+        return Gas(before + used * (most - target) // most)
     return Gas(excess - target)
 
 

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 from chain.accounts import AccountChange
 from chain.codec import encode_value
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
+from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, NO_PARENT, Header
 from chain.keccak import keccak256
-from chain.types import Address, Gas, Hash32, Wei
+from chain.merkle import EMPTY_ROOT
+from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +25,52 @@ class ValidatorIdentity:
 class Genesis:
     """The state and the rules a chain starts with. Its id names the chain; every signature covers it.
 
-    `timestamp` in seconds; `base_fee` is that of block 1's parent; `max_lag` is how many blocks execution may be
-    behind a new one; `rules` names the consensus rule set, `leaders` the leader schedule.
+    `header` is that of the first block kept, whose state are the `accounts`; its state root is zero, storage works it
+    out. `max_lag` is how many blocks execution may be behind a new one; `rules` names the consensus rule set, `leaders`
+    the leader schedule.
     """
 
     chain_id: int
-    fork: Fork
-    timestamp: int
-    gas_limit: Gas
-    base_fee: Wei
+    forks: ForkSchedule
+    header: Header
     accounts: tuple[AccountChange, ...]
     validators: tuple[ValidatorIdentity, ...]
     max_lag: int
     rules: str
     leaders: str
 
+    @property
+    def timestamp(self) -> int:
+        """In seconds."""
+        return self.header.timestamp
+
+    @property
+    def gas_limit(self) -> Gas:
+        return self.header.gas_limit
+
+    @property
+    def base_fee(self) -> Wei:
+        """That of the next block's parent; 0 before London."""
+        return self.header.base_fee or Wei(0)
+
     def id(self) -> Hash32:
         return keccak256(b"tandem genesis" + encode_value(self))
+
+
+def first_header(fork: Fork, timestamp: int, gas_limit: Gas, base_fee: Wei) -> Header:
+    """The header of block 0 of a chain of our own, which has this fork from its start."""
+    return Header(
+        parent_hash=NO_PARENT,
+        beneficiary=ZERO_ADDRESS,
+        state_root=ZERO_HASH,
+        transactions_root=EMPTY_ROOT,
+        receipts_root=EMPTY_ROOT,
+        logs_bloom=EMPTY_BLOOM,
+        number=BlockNumber(0),
+        gas_limit=gas_limit,
+        gas_used=Gas(0),
+        timestamp=timestamp,
+        prev_randao=ZERO_HASH,
+        base_fee=base_fee,
+        requests_hash=EMPTY_REQUESTS_HASH if fork >= Fork.PRAGUE else None,
+    )

@@ -1,36 +1,29 @@
-"""When Ethereum's mainnet changed its rules: by block number up to the merge, by time since."""
+"""When Ethereum's mainnet changed its rules."""
 
-from bisect import bisect_right
-
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 
 CHAIN_ID = 1
-BY_NUMBER = (
-    (0, Fork.FRONTIER),
-    (1_150_000, Fork.HOMESTEAD),
-    (2_463_000, Fork.TANGERINE_WHISTLE),
-    (2_675_000, Fork.SPURIOUS_DRAGON),
-    (4_370_000, Fork.BYZANTIUM),
-    (7_280_000, Fork.PETERSBURG),  # Constantinople, which came with it, was in force for no block
-    (9_069_000, Fork.ISTANBUL),
-    (12_244_000, Fork.BERLIN),
-    (12_965_000, Fork.LONDON),
-    (15_537_394, Fork.PARIS),
-)
-BY_TIMESTAMP = (
-    (1_681_338_455, Fork.SHANGHAI),
-    (1_710_338_135, Fork.CANCUN),
-    (1_746_612_311, Fork.PRAGUE),
-    (1_764_798_551, Fork.OSAKA),
-    (1_765_290_071, Fork.BPO1),
-    (1_767_747_671, Fork.BPO2),
+MAINNET = ForkSchedule(
+    by_number=(
+        (0, Fork.FRONTIER),
+        (1_150_000, Fork.HOMESTEAD),
+        (2_463_000, Fork.TANGERINE_WHISTLE),
+        (2_675_000, Fork.SPURIOUS_DRAGON),
+        (4_370_000, Fork.BYZANTIUM),
+        (7_280_000, Fork.PETERSBURG),  # Constantinople, which came with it, was in force for no block
+        (9_069_000, Fork.ISTANBUL),
+        (12_244_000, Fork.BERLIN),
+        (12_965_000, Fork.LONDON),
+        (15_537_394, Fork.PARIS),
+    ),
+    by_time=(
+        (1_681_338_455, Fork.SHANGHAI),
+        (1_710_338_135, Fork.CANCUN),
+        (1_746_612_311, Fork.PRAGUE),
+        (1_764_798_551, Fork.OSAKA),
+        (1_765_290_071, Fork.BPO1),
+        (1_767_747_671, Fork.BPO2),
+    ),
 )
 DAO_FORK = 1_920_000
-
-
-def mainnet_fork(number: int, timestamp: int) -> Fork:
-    """The rules of the block with this number and time in seconds."""
-    by_time = bisect_right(BY_TIMESTAMP, timestamp, key=lambda row: row[0])
-    if by_time:
-        return BY_TIMESTAMP[by_time - 1][1]
-    return BY_NUMBER[bisect_right(BY_NUMBER, number, key=lambda row: row[0]) - 1][1]

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from chain.accounts import AccountChange
 from chain.fees import next_base_fee, next_excess_blob_gas
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.headers import EMPTY_REQUESTS_HASH, Header
 from chain.keccak import EMPTY_HASH
-from chain.merkle import ordered_root
+from chain.merkle import EMPTY_ROOT, ordered_root
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import ApplyBlock
@@ -60,13 +61,15 @@ class RanBlock:
     position: int
 
 
-def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInputs) -> BlockEnvironment:
+def environment_of(chain_id: int, forks: ForkSchedule, parent: Header, inputs: BlockInputs) -> BlockEnvironment:
     """What the proposal's block sees of itself. Its second may be the parent's: blocks can be faster than a second."""
+    number, timestamp = BlockNumber(parent.number + 1), max(parent.timestamp, inputs.timestamp_ms // 1000)
+    fork = forks.at(number, timestamp)
     return BlockEnvironment(
         chain_id=chain_id,
         fork=fork,
-        number=BlockNumber(parent.number + 1),
-        timestamp=max(parent.timestamp, inputs.timestamp_ms // 1000),
+        number=number,
+        timestamp=timestamp,
         beneficiary=inputs.beneficiary,
         prev_randao=inputs.prev_randao,
         gas_limit=inputs.gas_limit,
@@ -76,8 +79,8 @@ def environment_of(chain_id: int, fork: Fork, parent: Header, inputs: BlockInput
 
 
 def header_of(run: BlockRun) -> Header:
-    """The block's header without what has to be worked out from all of its transactions."""
-    environment = run.environment
+    """The block's header without what has to be worked out from all of its transactions. Rules: Paris or later."""
+    environment, fork = run.environment, run.environment.fork
     return Header(
         parent_hash=ZERO_HASH,
         beneficiary=environment.beneficiary,
@@ -91,10 +94,11 @@ def header_of(run: BlockRun) -> Header:
         timestamp=environment.timestamp,
         prev_randao=environment.prev_randao,
         base_fee=environment.base_fee,
-        blob_gas_used=Gas(run.blob_gas_used),
-        excess_blob_gas=environment.excess_blob_gas,
-        parent_beacon_root=PARENT_BEACON_ROOT,
-        requests_hash=(run.requests_hash or EMPTY_REQUESTS_HASH) if environment.fork >= Fork.PRAGUE else None,
+        withdrawals_root=EMPTY_ROOT if fork >= Fork.SHANGHAI else None,
+        blob_gas_used=Gas(run.blob_gas_used) if fork >= Fork.CANCUN else None,
+        excess_blob_gas=environment.excess_blob_gas if fork >= Fork.CANCUN else None,
+        parent_beacon_root=PARENT_BEACON_ROOT if fork >= Fork.CANCUN else None,
+        requests_hash=(run.requests_hash or EMPTY_REQUESTS_HASH) if fork >= Fork.PRAGUE else None,
     )
 
 

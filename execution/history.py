@@ -15,7 +15,7 @@ from chain.messages.mempool import BlockResult, LeftOut, SenderState
 from chain.messages.storage import BlockApplied, NotThere, ReadBlock, ReadRecord, ReadState, StateValues, StoredBlock
 from chain.messages.storage import StoredRecord as StoredRecordMessage
 from chain.records import BlockRecord, decode_record
-from chain.types import Address, BlockNumber, Hash32, Version
+from chain.types import Address, BlockNumber, Hash32, Version, Wei
 from execution.assembly import ExecutedBlock
 from execution.errors import ExecutionError
 from execution.reader import UnexpectedAnswer
@@ -71,7 +71,7 @@ def _announcement(
         timestamp=header.timestamp,
         gas_used=header.gas_used,
         gas_limit=header.gas_limit,
-        base_fee=header.base_fee,
+        base_fee=header.base_fee or Wei(0),
         next_base_fee=fee,
         included=included,
         left_out=left_out,

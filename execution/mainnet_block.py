@@ -13,7 +13,7 @@ from chain.forks import Fork
 from chain.headers import EMPTY_BLOOM
 from chain.json_fields import Fields, WrongField, data, word
 from chain.keccak import EMPTY_HASH
-from chain.mainnet import CHAIN_ID, DAO_FORK, mainnet_fork
+from chain.mainnet import CHAIN_ID, DAO_FORK, MAINNET
 from chain.messages.execution import BlockEnvironment
 from chain.system_contracts import SYSTEM_CONTRACTS
 from chain.transactions import (
@@ -39,7 +39,7 @@ def case_of(document: Any, codes: Mapping[str, str]) -> BlockCase:
     fields = Fields(document)
     block = fields.object("block")
     number, timestamp = BlockNumber(block.word("number")), block.word("timestamp")
-    fork = mainnet_fork(number, timestamp)
+    fork = MAINNET.at(number, timestamp)
     accounts = _accounts(fields.object("preState"), codes)
     if number == DAO_FORK:
         _move_the_dao(accounts)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.links import Link, Peer
 from chain.messages import Message
@@ -79,7 +80,7 @@ class ExecutionProcess:
         genesis: Genesis,
         storage: Link,
         validators: Sequence[Link],
-        engine: TransactionEngine,
+        engine_for: Callable[[Fork], TransactionEngine],
         options: ExecutionOptions,
         on_block: Callable[[BlockNews, ApplyBlock], None],
         on_trouble: Callable[[str], None],
@@ -88,13 +89,13 @@ class ExecutionProcess:
         self._genesis = genesis
         self._storage = PatientStorage(storage)
         self._validators = validators
-        self._engine = engine
+        self._engine_for = engine_for
         self._options = options
         self._on_block = on_block
         self._on_trouble = on_trouble
         self._outside_workers = outside_workers
         self._pool = Pool()
-        self._senders = Senders(genesis.chain_id, genesis.fork)
+        self._senders = Senders(genesis.chain_id, genesis.forks.newest)
         self._progress = NewestBlock()
         self._newest = NewestBlock()
         self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
@@ -158,10 +159,10 @@ class ExecutionProcess:
         genesis, options = self._genesis, self._options
         processor = BlockProcessor(
             genesis.chain_id,
-            genesis.fork,
+            genesis.forks,
             head,
             self._storage,
-            self._engine,
+            self._engine_for,
             options.strategy,
             self._pool,
             self._senders,

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from chain.accounts import AccountChange
 from chain.block_case import BlockCase, CaseMismatch, CaseTransaction
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.headers import Header
 from chain.messages.storage import BlockApplied
@@ -54,18 +55,18 @@ class BlockProcessor:
     def __init__(
         self,
         chain_id: int,
-        fork: Fork,
+        forks: ForkSchedule,
         head: BlockApplied,
         storage: StorageRequests,
-        engine: TransactionEngine,
+        engine_for: Callable[[Fork], TransactionEngine],
         strategy: str,
         pool: Pool,
         senders: Senders,
         cases: Path | None = None,
     ) -> None:
         self._chain_id = chain_id
-        self._fork = fork
-        self._engine = engine
+        self._forks = forks
+        self._engine_for = engine_for
         self._pool = pool
         self._senders = senders
         self._cases = cases
@@ -99,9 +100,10 @@ class BlockProcessor:
             raise ProposalOutOfOrder(proposal.number, self._parent.number + 1)
         if self._known.shrink():
             self._tasks.forget_all()
-        environment = environment_of(self._chain_id, self._fork, self._parent, proposal.inputs)
+        environment = environment_of(self._chain_id, self._forks, self._parent, proposal.inputs)
         await self._reader.prefetch(_with_senders(signed), environment)
-        run = BlockRun(environment, signed, MergedState(self._known), self._engine, self, self._changes)
+        engine = self._engine_for(environment.fork)
+        run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
         changes = await self._run(run, self.strategy)
         states = await self._with_values(lambda: sender_states(run, changes))
         serial_us = 0 if self._cases is None else await self._check(run, changes, self._cases)
@@ -158,7 +160,8 @@ class BlockProcessor:
         return serial.execution_us + run.reading_us
 
     async def _run_serially(self, run: BlockRun, before: StateBefore) -> tuple[BlockRun, tuple[AccountChange, ...]]:
-        serial = BlockRun(run.environment, [turn.signed for turn in run.turns], MergedState(before), self._engine, self)
+        signed = [turn.signed for turn in run.turns]
+        serial = BlockRun(run.environment, signed, MergedState(before), run.engine, self)
         return serial, await self._run(serial, Serial())
 
     async def _case(self, run: BlockRun, turns: Sequence[Turn], mismatch: CaseMismatch) -> BlockCase:

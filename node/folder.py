@@ -28,7 +28,7 @@ from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.settings import Settings, stake_text
 
-FORMAT = 3
+FORMAT = 4
 KEY_BYTES = 32
 LOCK = "lock"
 _HALF_MADE = re.compile(r"genesis|validator-\d+|.*\.partial")
@@ -195,7 +195,7 @@ def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[
         consensus=genesis.rules,
         stake=tuple(identity.stake for identity in genesis.validators),
         leaders=genesis.leaders,
-        hardfork=genesis.fork.label,
+        hardfork=genesis.forks.newest.label,
         max_lag=genesis.max_lag,
         gas_limit=genesis.gas_limit,
         base_fee=genesis.base_fee,

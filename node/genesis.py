@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 
 from chain.accounts import Account, AccountChange
+from chain.fork_schedule import only
 from chain.forks import fork_named
-from chain.genesis import Genesis, ValidatorIdentity
+from chain.genesis import Genesis, ValidatorIdentity, first_header
 from chain.keccak import keccak256
 from chain.system_contracts import system_accounts
 from chain.types import Address, Gas, Wei
@@ -22,10 +23,8 @@ def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], vali
     funded = tuple(AccountChange(account.address, Account(balance=balance), {}) for account in accounts)
     return Genesis(
         chain_id=settings.chain_id,
-        fork=fork,
-        timestamp=int(time.time()),
-        gas_limit=Gas(settings.gas_limit),
-        base_fee=Wei(settings.base_fee),
+        forks=only(fork),
+        header=first_header(fork, int(time.time()), Gas(settings.gas_limit), Wei(settings.base_fee)),
         accounts=(*system_accounts(fork), *funded),
         validators=tuple(
             ValidatorIdentity(key, stake, _beneficiary(key))

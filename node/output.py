@@ -136,7 +136,7 @@ def account_lines(folder: DataFolder) -> list[str]:
     if folder.mnemonic == DEFAULT_MNEMONIC:
         lines += ["", "These keys are known to everyone: never use them on a public chain."]
     lines += ["", f"Mnemonic    {folder.mnemonic}", f"Chain id    {genesis.chain_id}"]
-    return [*lines, f"Hardfork    {genesis.fork.label}", f"Gas limit   {genesis.gas_limit:,}"]
+    return [*lines, f"Hardfork    {genesis.forks.newest.label}", f"Gas limit   {genesis.gas_limit:,}"]
 
 
 def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The execution process: executes committed proposals, with the workers that connect to it."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from chain.messages.execution import BlockNews
@@ -28,7 +28,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             genesis,
             sockets.link(plan.endpoints.storage(role.executor)),
             [sockets.link(plan.endpoints.validator(index)) for index in range(len(genesis.validators))],
-            Engine(genesis.fork, evm),
+            cache(lambda fork: Engine(fork, evm)),
             options,
             partial(_show_block, plan, role, output),
             partial(output.trouble, process=role.name),

@@ -16,6 +16,7 @@ from chain.types import Address, Hash32, ValidatorIndex, Wei
 from rpc.awaited_transactions import AwaitedTransactions
 from rpc.chain_view import ChainView
 from rpc.delivery import Delivery
+from rpc.environments import pending_fork
 from rpc.news import NewBlock
 from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
@@ -54,7 +55,8 @@ class Admission:
         min_tip: Wei = NO_MINIMUM,
     ) -> None:
         self.pool = TransactionPool(limits, chain.number, self._left)
-        self._rules = Rules(genesis.chain_id, genesis.fork, min_tip)
+        self._genesis = genesis
+        self._min_tip = min_tip
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
@@ -87,7 +89,9 @@ class Admission:
         """
         if transaction.hash in self.pool:
             raise AlreadyKnown
-        sender = check(transaction, self._rules, self._chain.head.header.gas_limit)
+        head = self._chain.head.header
+        rules = Rules(self._genesis.chain_id, pending_fork(head, self._genesis), self._min_tip)
+        sender = check(transaction, rules, head.gas_limit)
         entering = pooled(transaction, sender)
         added = await self._add(entering)
         if self._reports:

@@ -9,7 +9,7 @@ from chain.messages.mempool import PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Hash32
-from rpc.environments import pending_environment
+from rpc.environments import fork_of, pending_environment
 from rpc.methods import Json, Node, method
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, boolean, hash32, index
 from rpc.render import (
@@ -83,7 +83,7 @@ def _fitting(pooled: list[PooledTransaction], gas_limit: int) -> list[PooledTran
 @method("eth_getBlockReceipts", block_reference)
 async def get_block_receipts(node: Node, reference: BlockReference) -> list[JsonObject] | None:
     block = await node.chain.block(reference, with_receipts=True)
-    return None if block is None else block_receipts_json(block, node.genesis.fork)
+    return None if block is None else block_receipts_json(block, fork_of(block.header, node.genesis))
 
 
 def _count(block: StoredBlock | None) -> str | None:

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from chain.fees import blob_base_fee, max_blob_gas, next_base_fee, next_excess_blob_gas
+from chain.forks import Fork
+from chain.genesis import Genesis
 from chain.headers import Header
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Wei
+from rpc.environments import fork_of, pending_fork
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockTag, block_number, decimal_or_hex, floats
@@ -23,7 +26,8 @@ MAX_PERCENTILES = 100
 
 def coming_base_fee(node: Node) -> Wei:
     """The base fee of the block after the head."""
-    return next_base_fee(node.chain.head.header)
+    head = node.chain.head.header
+    return _next_base_fee(head, pending_fork(head, node.genesis))
 
 
 def suggested_gas_price(node: Node) -> Wei:
@@ -48,8 +52,8 @@ async def base_fee(node: Node) -> str:
 
 @method("eth_blobBaseFee")
 async def get_blob_base_fee(node: Node) -> str:
-    fork = node.genesis.fork
-    return hex(blob_base_fee(next_excess_blob_gas(node.chain.head.header, fork), fork))
+    head = node.chain.head.header
+    return hex(_next_blob_base_fee(head, pending_fork(head, node.genesis)))
 
 
 @method("eth_feeHistory", decimal_or_hex, block_number, optional(floats))
@@ -73,17 +77,39 @@ async def fee_history(
 
 
 def _history(node: Node, headers: Sequence[Header]) -> JsonObject:
-    fork = node.genesis.fork
-    newest = headers[-1]
-    base_fees = [*(header.base_fee for header in headers), next_base_fee(newest)]
-    excesses = [*(header.excess_blob_gas for header in headers), next_excess_blob_gas(newest, fork)]
+    genesis, newest = node.genesis, headers[-1]
+    after = genesis.forks.at(newest.number + 1, newest.timestamp)
+    base_fees = [*(header.base_fee or Wei(0) for header in headers), _next_base_fee(newest, after)]
+    blob_fees = [*(_blob_base_fee(header, genesis) for header in headers), _next_blob_base_fee(newest, after)]
     return {
         "oldestBlock": hex(headers[0].number),
         "baseFeePerGas": [hex(fee) for fee in base_fees],
         "gasUsedRatio": [header.gas_used / header.gas_limit for header in headers],
-        "baseFeePerBlobGas": [hex(blob_base_fee(excess, fork)) for excess in excesses],
-        "blobGasUsedRatio": [header.blob_gas_used / max_blob_gas(fork) for header in headers],
+        "baseFeePerBlobGas": [hex(fee) for fee in blob_fees],
+        "blobGasUsedRatio": [
+            (header.blob_gas_used or 0) / max_blob_gas(fork_of(header, genesis)) for header in headers
+        ],
     }
+
+
+def _next_base_fee(parent: Header, fork: Fork) -> Wei:
+    """That of a block of this fork; 0 before London."""
+    return next_base_fee(parent) if fork >= Fork.LONDON else Wei(0)
+
+
+def _blob_base_fee(header: Header, genesis: Genesis) -> Wei:
+    """The block's; 0 before Cancun."""
+    excess = header.excess_blob_gas
+    return Wei(0) if excess is None else blob_base_fee(excess, fork_of(header, genesis))
+
+
+def _blob_gas_ratio(header: Header, genesis: Genesis) -> float:
+    return (header.blob_gas_used or 0) / max_blob_gas(fork_of(header, genesis))
+
+
+def _next_blob_base_fee(parent: Header, fork: Fork) -> Wei:
+    """That of a block of this fork; 0 before Cancun."""
+    return blob_base_fee(next_excess_blob_gas(parent, fork), fork) if fork >= Fork.CANCUN else Wei(0)
 
 
 def _check_percentiles(percentiles: list[float]) -> None:
@@ -105,7 +131,7 @@ async def _rewards(node: Node, number: int, percentiles: list[float]) -> list[st
 
 def tips_by_gas(block: StoredBlock) -> list[tuple[Wei, int]]:
     """(tip, gas used) of each transaction of a block that was read with its receipts, cheapest first."""
-    base = block.header.base_fee
+    base = block.header.base_fee or Wei(0)
     pairs = zip(block.transactions, block.receipts, strict=True)
     return sorted(
         (Wei(decode_transaction(raw).effective_gas_price(base) - base), receipt.gas_used) for raw, receipt in pairs

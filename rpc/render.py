@@ -10,7 +10,7 @@ from typing import Any
 from chain import rlp
 from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee
 from chain.forks import Fork
-from chain.headers import EMPTY_OMMERS_HASH, Header
+from chain.headers import Header
 from chain.messages.storage import FoundLog, StoredBlock
 from chain.receipts import Log, Receipt, bloom_of
 from chain.transactions import (
@@ -22,14 +22,14 @@ from chain.transactions import (
     Transaction,
     decode_transaction,
 )
-from chain.types import Address, BlockNumber, Hash32, Wei
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
 JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a transaction stands in the chain. `base_fee` is its block's, `timestamp` in seconds."""
+    """Where a transaction stands in the chain. `base_fee` is its block's (0 before London), `timestamp` in seconds."""
 
     block_hash: Hash32
     number: BlockNumber
@@ -53,7 +53,7 @@ def address_json(address: Address | None) -> str | None:
 
 def place_in(block: StoredBlock, index: int) -> Place:
     header = block.header
-    return Place(block.hash, header.number, header.timestamp, header.base_fee, index)
+    return Place(block.hash, header.number, header.timestamp, header.base_fee or Wei(0), index)
 
 
 def transaction_json(transaction: Transaction, sender: Address, place: Place | None) -> JsonObject:
@@ -168,32 +168,36 @@ def receipt_json(
 
 
 def header_json(header: Header, block_hash: Hash32) -> JsonObject:
-    """A header, as newHeads pushes it."""
+    """A header, as newHeads pushes it, with the members that its fork has."""
     answer: JsonObject = {
         "number": hex(header.number),
         "hash": data_json(block_hash),
         "parentHash": data_json(header.parent_hash),
-        "nonce": "0x0000000000000000",
+        "nonce": data_json(header.nonce),
         "mixHash": data_json(header.prev_randao),
-        "sha3Uncles": data_json(EMPTY_OMMERS_HASH),
+        "sha3Uncles": data_json(header.ommers_hash),
         "logsBloom": data_json(header.logs_bloom),
         "stateRoot": data_json(header.state_root),
         "miner": address_json(header.beneficiary),
-        "difficulty": "0x0",
+        "difficulty": hex(header.difficulty),
         "extraData": data_json(header.extra_data),
         "gasLimit": hex(header.gas_limit),
         "gasUsed": hex(header.gas_used),
         "timestamp": hex(header.timestamp),
         "transactionsRoot": data_json(header.transactions_root),
         "receiptsRoot": data_json(header.receipts_root),
-        "baseFeePerGas": hex(header.base_fee),
-        "withdrawalsRoot": data_json(header.withdrawals_root),
-        "blobGasUsed": hex(header.blob_gas_used),
-        "excessBlobGas": hex(header.excess_blob_gas),
-        "parentBeaconBlockRoot": data_json(header.parent_beacon_root),
     }
-    if header.requests_hash is not None:
-        answer["requestsHash"] = data_json(header.requests_hash)
+    since: dict[str, bytes | int | None] = {
+        "baseFeePerGas": header.base_fee,
+        "withdrawalsRoot": header.withdrawals_root,
+        "blobGasUsed": header.blob_gas_used,
+        "excessBlobGas": header.excess_blob_gas,
+        "parentBeaconBlockRoot": header.parent_beacon_root,
+        "requestsHash": header.requests_hash,
+    }
+    for name, value in since.items():
+        if value is not None:
+            answer[name] = data_json(value) if isinstance(value, bytes) else hex(value)
     return answer
 
 
@@ -218,7 +222,7 @@ def block_transactions_json(block: StoredBlock) -> list[JsonObject]:
 
 def block_receipts_json(block: StoredBlock, fork: Fork) -> list[JsonObject]:
     """All receipts of a block that was read with them."""
-    blob_fee = blob_base_fee(block.header.excess_blob_gas, fork)
+    blob_fee = blob_base_fee(block.header.excess_blob_gas or Gas(0), fork)
     answers, first_log = [], 0
     for index, receipt in enumerate(block.receipts):
         transaction = decode_transaction(block.transactions[index])

@@ -11,6 +11,7 @@ from chain.messages.execution import ReadExecutionStatus
 from chain.messages.mempool import ConsensusNews, Rejection
 from chain.messages.storage import ReadStorageStatus
 from chain.types import Hash32, ValidatorIndex
+from rpc.environments import pending_fork
 from rpc.executor_watch import ExecutorWatch
 from rpc.faults import network_faults, validator_states
 from rpc.methods import Node, method
@@ -39,7 +40,7 @@ async def status(node: Node) -> JsonObject:
         "genesis": data_json(node.genesis.id()),
         "rules": node.genesis.rules,
         "leaders": node.genesis.leaders,
-        "fork": node.genesis.fork.label,
+        "fork": pending_fork(node.chain.head.header, node.genesis).label,
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": heights(node),
         "processes": node.processes.listed(),

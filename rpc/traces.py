@@ -12,7 +12,7 @@ from chain.block_case import CaseTransaction, ExpectedBlock
 from chain.genesis import Genesis
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
-from chain.types import Hash32, Version
+from chain.types import ZERO_HASH, Hash32, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.environments import environment_of
 from rpc.errors import LimitExceeded, ServerError
@@ -102,7 +102,7 @@ def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
         base=Version(block.version - 1),
         environment=environment_of(header, genesis),
         parent_hash=header.parent_hash,
-        parent_beacon_root=header.parent_beacon_root,
+        parent_beacon_root=header.parent_beacon_root or ZERO_HASH,
         transactions=tuple(map(CaseTransaction, block.transactions, block.senders)),
         expected=ExpectedBlock(header.gas_used, header.receipts_root, header.logs_bloom),
         time_limit_ms=TIME_LIMIT_MS,

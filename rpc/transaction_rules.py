@@ -38,7 +38,7 @@ NO_MINIMUM = Wei(0)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the chain is configured with; `min_tip` in wei."""
+    """What the next block allows; `min_tip` in wei."""
 
     chain_id: int
     fork: Fork

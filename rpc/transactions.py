@@ -3,7 +3,8 @@
 from chain.fees import blob_base_fee
 from chain.messages.storage import StoredBlock, StoredTransaction
 from chain.transactions import decode_transaction
-from chain.types import BlockNumber, Hash32
+from chain.types import BlockNumber, Gas, Hash32, Wei
+from rpc.environments import fork_of
 from rpc.methods import Node, method
 from rpc.params import BlockReference, BlockTag, block_number, hash32, index
 from rpc.render import JsonObject, Place, data_json, place_in, receipt_json, transaction_json
@@ -11,7 +12,7 @@ from rpc.render import JsonObject, Place, data_json, place_in, receipt_json, tra
 
 def place_of(stored: StoredTransaction) -> Place:
     header = stored.header
-    return Place(stored.block_hash, header.number, header.timestamp, header.base_fee, stored.index)
+    return Place(stored.block_hash, header.number, header.timestamp, header.base_fee or Wei(0), stored.index)
 
 
 @method("eth_getTransactionByHash", hash32)
@@ -38,7 +39,7 @@ async def get_transaction_receipt(node: Node, transaction_hash: Hash32) -> JsonO
     stored = await node.chain.transaction(transaction_hash)
     if stored is None:
         return None
-    blob_fee = blob_base_fee(stored.header.excess_blob_gas, node.genesis.fork)
+    blob_fee = blob_base_fee(stored.header.excess_blob_gas or Gas(0), fork_of(stored.header, node.genesis))
     transaction = decode_transaction(stored.raw)
     return receipt_json(stored.receipt, transaction, stored.sender, place_of(stored), stored.first_log, blob_fee)
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from chain.accounts import AccountChange
-from chain.forks import Fork
 from chain.genesis import Genesis
-from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, NO_PARENT, Header, with_state_root
+from chain.headers import Header, with_state_root
 from chain.merkle import EMPTY_ROOT
 from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
-from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Version
+from chain.types import BlockNumber, Hash32, Version
 from storage.blocks import Blocks, StoredHeader
 from storage.changes import StateChanges
 from storage.errors import BlockGap, BlockOutOfRange, OtherProposalApplied, TooManyLogs
@@ -102,8 +101,7 @@ class Store:
         return True
 
     def _begin(self, genesis: Genesis, genesis_id: Hash32) -> None:
-        header = genesis_header(genesis)
-        prepared = run(self._work_out(header, genesis.accounts, EMPTY_ROOT, genesis_id, GENESIS_VERSION, {}))
+        prepared = run(self._work_out(genesis.header, genesis.accounts, EMPTY_ROOT, genesis_id, GENESIS_VERSION, {}))
         prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
         prepared.batch[GENESIS_KEY] = genesis_id
         self._keyvalue.write(prepared.batch)
@@ -250,22 +248,3 @@ class Store:
 
     def close(self) -> None:
         self._keyvalue.close()
-
-
-def genesis_header(genesis: Genesis) -> Header:
-    """The header of block 0, but for its state root."""
-    return Header(
-        parent_hash=NO_PARENT,
-        beneficiary=ZERO_ADDRESS,
-        state_root=ZERO_HASH,
-        transactions_root=EMPTY_ROOT,
-        receipts_root=EMPTY_ROOT,
-        logs_bloom=EMPTY_BLOOM,
-        number=BlockNumber(0),
-        gas_limit=genesis.gas_limit,
-        gas_used=Gas(0),
-        timestamp=genesis.timestamp,
-        prev_randao=ZERO_HASH,
-        base_fee=genesis.base_fee,
-        requests_hash=EMPTY_REQUESTS_HASH if genesis.fork >= Fork.PRAGUE else None,
-    )

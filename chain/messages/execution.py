@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chain.codec import message
 from chain.forks import Fork
+from chain.headers import Header
 from chain.messages.mempool import LeftOut, SenderState
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
@@ -21,6 +22,22 @@ class BlockEnvironment:
     gas_limit: Gas
     base_fee: Wei
     excess_blob_gas: Gas
+
+    @classmethod
+    def of(cls, header: Header, chain_id: int, fork: Fork) -> "BlockEnvironment":
+        """That of the block with this header. Until the merge, prevRandao is the difficulty (EIP-4399)."""
+        difficulty = Hash32(header.difficulty.to_bytes(32, "big"))
+        return cls(
+            chain_id=chain_id,
+            fork=fork,
+            number=header.number,
+            timestamp=header.timestamp,
+            beneficiary=header.beneficiary,
+            prev_randao=header.prev_randao if fork >= Fork.PARIS else difficulty,
+            gas_limit=header.gas_limit,
+            base_fee=header.base_fee or Wei(0),
+            excess_blob_gas=header.excess_blob_gas or Gas(0),
+        )
 
 
 @message(42)

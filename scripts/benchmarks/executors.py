@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -90,12 +91,19 @@ class Executor:
         self.pool = Pool()
         self.pids: list[int] = []
         self.has_workers = asyncio.Event()
-        self._senders = Senders(genesis.chain_id, genesis.fork)
+        self._senders = Senders(genesis.chain_id, genesis.forks.newest)
         self._parent = genesis.id()
         self._number = 0
-        engine = Engine(genesis.fork, evm)
+        engines = cache(lambda fork: Engine(fork, evm))
         self.processor = BlockProcessor(
-            genesis.chain_id, genesis.fork, self.storage.head, self.storage, engine, strategy, self.pool, self._senders
+            genesis.chain_id,
+            genesis.forks,
+            self.storage.head,
+            self.storage,
+            engines,
+            strategy,
+            self.pool,
+            self._senders,
         )
         self._pipeline = Pipeline(self.processor, BlockNumber(0), lambda: None)
 

@@ -4,7 +4,7 @@ import pytest
 
 from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee, max_blob_gas, target_blob_gas
 from chain.forks import CHAIN_FORKS, Fork, UnknownFork, fork_named
-from chain.mainnet import mainnet_fork
+from chain.mainnet import MAINNET
 from chain.types import Gas
 
 BEFORE_SHANGHAI_S = 1_681_338_443
@@ -25,8 +25,8 @@ BEFORE_SHANGHAI_S = 1_681_338_443
     ],
 )
 def test_up_to_the_merge_forks_begin_at_a_block(first: int, before: Fork, fork: Fork) -> None:
-    assert mainnet_fork(first - 1, BEFORE_SHANGHAI_S) == before
-    assert mainnet_fork(first, BEFORE_SHANGHAI_S) == fork
+    assert MAINNET.at(first - 1, BEFORE_SHANGHAI_S) == before
+    assert MAINNET.at(first, BEFORE_SHANGHAI_S) == fork
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_up_to_the_merge_forks_begin_at_a_block(first: int, before: Fork, fork: 
     ],
 )
 def test_since_shanghai_forks_begin_at_a_time(first_s: int, before: Fork, fork: Fork) -> None:
-    assert mainnet_fork(20_000_000, first_s - 1) == before
-    assert mainnet_fork(20_000_000, first_s) == fork
+    assert MAINNET.at(20_000_000, first_s - 1) == before
+    assert MAINNET.at(20_000_000, first_s) == fork
 
 
 def test_forks_are_named_as_people_write_them() -> None:

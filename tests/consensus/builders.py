@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis, ValidatorIdentity
+from chain.genesis import Genesis, ValidatorIdentity, first_header
 from chain.keccak import keccak256
 from chain.messages.mempool import PooledTransaction
 from chain.signing import address_of_private_key
@@ -80,10 +81,8 @@ def make_genesis(
     weights = stakes or (1,) * validators
     return Genesis(
         chain_id=31337,
-        fork=Fork.PRAGUE,
-        timestamp=START_MS // 1000,
-        gas_limit=gas_limit,
-        base_fee=Wei(GWEI),
+        forks=only(Fork.PRAGUE),
+        header=first_header(Fork.PRAGUE, START_MS // 1000, gas_limit, Wei(GWEI)),
         accounts=(),
         validators=tuple(ValidatorIdentity(keys[i], weights[i], beneficiary(i)) for i in range(validators)),
         max_lag=max_lag,

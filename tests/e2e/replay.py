@@ -56,10 +56,8 @@ async def _replay(genesis: Genesis, blocks: list[Proposal]) -> BlockApplied:
     storage = StorageService(Store.open(MemoryKeyValue(), genesis))
     link = DirectLink(storage)
     head = await link.request(ReadHead())
-    senders = Senders(genesis.chain_id, genesis.fork)
-    processor = BlockProcessor(
-        genesis.chain_id, genesis.fork, head, link, Engine(genesis.fork), "serial", Pool(), senders
-    )
+    senders = Senders(genesis.chain_id, genesis.forks.newest)
+    processor = BlockProcessor(genesis.chain_id, genesis.forks, head, link, Engine, "serial", Pool(), senders)
     for block in blocks:
         executed = await processor.execute(block)
         head = await link.request(executed.apply)

@@ -100,7 +100,7 @@ async def test_fees_go_to_the_beneficiary_and_the_base_fee_to_nobody() -> None:
     block = await chain.run([transfer(0, 0, max_priority_fee=Wei(2 * GWEI))])
     base_fee = block.apply.header.base_fee
     assert chain.balance(BENEFICIARY) == 21_000 * 2 * GWEI
-    assert chain.balance(ADDRESSES[0]) == 1000 * ETHER - 1 - 21_000 * (base_fee + 2 * GWEI)
+    assert chain.balance(ADDRESSES[0]) == 1000 * ETHER - 1 - 21_000 * ((base_fee or 0) + 2 * GWEI)
 
 
 async def test_the_new_states_of_senders_are_told_those_of_contracts_are_not() -> None:

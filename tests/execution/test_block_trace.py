@@ -60,18 +60,7 @@ def task_for(chain: Chain, **fields: Any) -> TraceBlock:
 
 
 def environment_at(head: BlockApplied) -> BlockEnvironment:
-    header = head.header
-    return BlockEnvironment(
-        chain_id=CHAIN_ID,
-        fork=Fork.PRAGUE,
-        number=header.number,
-        timestamp=header.timestamp,
-        beneficiary=header.beneficiary,
-        prev_randao=header.prev_randao,
-        gas_limit=header.gas_limit,
-        base_fee=header.base_fee,
-        excess_blob_gas=header.excess_blob_gas,
-    )
+    return BlockEnvironment.of(head.header, CHAIN_ID, Fork.PRAGUE)
 
 
 async def traced(chain: Chain, evm: str = "compiled", **fields: Any) -> BlockTrace:

@@ -128,8 +128,9 @@ class World:
         self.validators = [Validator() for _ in range(validators)]
         self.blocks: list[BlockNews] = []
         self.troubles: list[str] = []
+        options_of = ExecutionOptions(**options)
         self.process = ExecutionProcess(
-            OF, self.storage, self.validators, ENGINE, ExecutionOptions(**options), self._on_block, self.troubles.append
+            OF, self.storage, self.validators, lambda _: ENGINE, options_of, self._on_block, self.troubles.append
         )
         self.proposals: list[Proposal] = []
         self.running = asyncio.ensure_future(self.process.run())

@@ -71,7 +71,7 @@ class Block:
         known.learn_accounts([(a, Account(balance=Wei(100))) for a in (A, B, CONTRACT)])
         known.learn_accounts([(BENEFICIARY, Account())])
         of = genesis([])
-        environment = environment_of(CHAIN_ID, of.fork, genesis_header(of), inputs_at(1))
+        environment = environment_of(CHAIN_ID, of.forks, genesis_header(of), inputs_at(1))
         signed = [self._signed(0, to), self._signed(1, to)]
         self.run = BlockRun(environment, signed, MergedState(known), ENGINE, NoStorage())
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
 from chain.codec import decode_message, encode_message
+from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis, ValidatorIdentity
+from chain.genesis import Genesis, ValidatorIdentity, first_header
 from chain.headers import Header, with_state_root
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import LinkClosed, RequestFailed
@@ -66,10 +67,8 @@ def genesis(accounts: Sequence[AccountChange], validators: int = 4) -> Genesis:
     everything = (*system_accounts(Fork.PRAGUE), *accounts)
     return Genesis(
         CHAIN_ID,
-        Fork.PRAGUE,
-        1_700_000_000,
-        Gas(30_000_000),
-        Wei(GWEI),
+        only(Fork.PRAGUE),
+        first_header(Fork.PRAGUE, 1_700_000_000, Gas(30_000_000), Wei(GWEI)),
         everything,
         identities,
         3,
@@ -332,10 +331,18 @@ class Chain:
     ) -> None:
         self.storage = MemoryStorage(of)
         self.pool = Pool()
-        self.senders = Senders(of.chain_id, of.fork)
+        self.senders = Senders(of.chain_id, of.forks.newest)
         self.workers = [WorkerPeer(f"worker-{i}", self.storage, self.pool, engine) for i in range(workers)]
         self.processor = BlockProcessor(
-            of.chain_id, of.fork, self.storage.head, self.storage, engine, strategy, self.pool, self.senders, cases
+            of.chain_id,
+            of.forks,
+            self.storage.head,
+            self.storage,
+            lambda _: engine,
+            strategy,
+            self.pool,
+            self.senders,
+            cases,
         )
         self._parent = of.id()
         self._number = 0

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from chain.accounts import Account
 from chain.fees import next_base_fee
+from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis, ValidatorIdentity
+from chain.genesis import Genesis, ValidatorIdentity, first_header
 from chain.headers import NO_PARENT, Header
 from chain.keccak import keccak256
 from chain.links import RequestFailed
@@ -81,9 +82,8 @@ FIRST_VERSION = Version(100)
 
 def genesis_of_the_tests() -> Genesis:
     validators = tuple(ValidatorIdentity(bytes([i]) * 32, 1, Address(bytes([i]) * 20)) for i in range(VALIDATORS))
-    return Genesis(
-        CHAIN_ID, Fork.PRAGUE, GENESIS_TIME, GAS_LIMIT, Wei(GWEI), (), validators, 3, "hotstuff-2", "weighted"
-    )
+    header = first_header(Fork.PRAGUE, GENESIS_TIME, GAS_LIMIT, Wei(GWEI))
+    return Genesis(CHAIN_ID, only(Fork.PRAGUE), header, (), validators, 3, "hotstuff-2", "weighted")
 
 
 def transfer(nonce: int, key: bytes = KEYS[0], to: Address | None = BOB, value: int = 1) -> Transaction:
@@ -201,7 +201,7 @@ class FakeChain:
             timestamp=header.timestamp,
             gas_used=header.gas_used,
             gas_limit=header.gas_limit,
-            base_fee=header.base_fee,
+            base_fee=header.base_fee or Wei(0),
             next_base_fee=next_base_fee(header),
             included=block.hashes,
             left_out=tuple(
@@ -253,7 +253,7 @@ class FakeChain:
 
     def _move(self, accounts: dict[Address, Account], transaction: Transaction, header: Header) -> Address:
         sender = transaction.sender()
-        cost = transaction.value + 21_000 * transaction.effective_gas_price(header.base_fee)
+        cost = transaction.value + 21_000 * transaction.effective_gas_price(header.base_fee or Wei(0))
         payer = accounts.get(sender, Account())
         accounts[sender] = replace(payer, nonce=payer.nonce + 1, balance=Wei(payer.balance - cost))
         if transaction.to is not None:
@@ -351,7 +351,7 @@ def _receipt(transaction: Transaction, header: Header, index: int, logs: tuple[L
         gas_used=Gas(21_000),
         cumulative_gas=Gas(21_000 * (index + 1)),
         logs=logs,
-        gas_price=transaction.effective_gas_price(header.base_fee),
+        gas_price=transaction.effective_gas_price(header.base_fee or Wei(0)),
     )
 
 

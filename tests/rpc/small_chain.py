@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from chain.accounts import Account
+from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis, ValidatorIdentity
+from chain.genesis import Genesis, ValidatorIdentity, first_header
 from chain.headers import EMPTY_BLOOM, Header
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import RequestFailed
@@ -56,7 +57,8 @@ RECIPIENT = Address(b"\x77" * 20)
 
 def genesis(validators: int = 4, fork: Fork = Fork.PRAGUE) -> Genesis:
     identities = [ValidatorIdentity(bytes((i,)) * 32, 1, Address(bytes((i,)) * 20)) for i in range(validators)]
-    return Genesis(CHAIN_ID, fork, 0, GAS_LIMIT, BASE_FEE, (), tuple(identities), 3, "hotstuff-2", "weighted")
+    header = first_header(fork, 0, GAS_LIMIT, BASE_FEE)
+    return Genesis(CHAIN_ID, only(fork), header, (), tuple(identities), 3, "hotstuff-2", "weighted")
 
 
 def transfer(key: bytes = KEYS[0], nonce: int = 0, **fields: object) -> Transaction:
@@ -275,8 +277,8 @@ def block_news(block: StoredBlock, left_out: Sequence[LeftOut], senders: Sequenc
         timestamp=header.timestamp,
         gas_used=header.gas_used,
         gas_limit=header.gas_limit,
-        base_fee=header.base_fee,
-        next_base_fee=header.base_fee,
+        base_fee=BASE_FEE,
+        next_base_fee=BASE_FEE,
         included=block.hashes,
         left_out=tuple(left_out),
         senders=tuple(senders),

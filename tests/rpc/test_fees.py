@@ -29,7 +29,7 @@ async def test_the_suggested_price_covers_the_next_block(client: Client, chain: 
 
 async def test_the_history_has_one_base_fee_more_than_blocks(client: Client, chain: FakeChain) -> None:
     history = await client.result("eth_feeHistory", 2, "latest", [0, 50, 100])
-    fees = [block.header.base_fee for block in chain.blocks[1:]]
+    fees = [block.header.base_fee or 0 for block in chain.blocks[1:]]
     assert history["oldestBlock"] == "0x1"
     assert history["baseFeePerGas"] == [hex(fee) for fee in (*fees, next_base_fee(chain.head.header))]
     assert history["gasUsedRatio"] == [42_000 / 30_000_000, 0]

@@ -4,14 +4,14 @@ import random
 from dataclasses import dataclass, field, replace
 
 from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
+from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis
+from chain.genesis import Genesis, first_header
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.messages.storage import ApplyBlock
 from chain.receipts import Log, Receipt
 from chain.transactions import DYNAMIC_FEE, LEGACY
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
-from storage.store import genesis_header
 
 HISTORY = Address(bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935"))
 HISTORY_CODE = bytes.fromhex("3373fffffffffffffffffffffffffffffffffffffffe")
@@ -32,10 +32,8 @@ Model = dict[Address, ModelAccount]
 def genesis_of(*accounts: AccountChange, chain_id: int = 31337, fork: Fork = Fork.PRAGUE) -> Genesis:
     return Genesis(
         chain_id=chain_id,
-        fork=fork,
-        timestamp=1_700_000_000,
-        gas_limit=Gas(30_000_000),
-        base_fee=Wei(10**9),
+        forks=only(fork),
+        header=first_header(fork, 1_700_000_000, Gas(30_000_000), Wei(10**9)),
         accounts=accounts,
         validators=(),
         max_lag=3,
@@ -53,7 +51,7 @@ def block_of(genesis: Genesis, number: int, *changes: AccountChange, proposal: H
     return ApplyBlock(
         number=BlockNumber(number),
         proposal=proposal or keccak256(b"proposal %d" % number),
-        header=replace(genesis_header(genesis), number=BlockNumber(number), timestamp=1_700_000_000 + number),
+        header=replace(genesis.header, number=BlockNumber(number), timestamp=1_700_000_000 + number),
         transactions=(),
         senders=(),
         receipts=(),
