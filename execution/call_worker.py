@@ -5,13 +5,13 @@ What was read at a version stays true for ever, so the newest few versions keep 
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from chain.forks import Fork
 from chain.links import Link, RequestFailed
 from chain.messages import Message
-from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.messages.traces import TraceBlock
 from chain.types import BlockNumber, Gas, Version
@@ -21,6 +21,7 @@ from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import StateView
+from execution.overrides import OverridableView, OverrideRefused
 from execution.reader import BlockingReads
 from execution.speculative_view import SpeculativeView
 from execution.worker import TaskLoop, UnexpectedTask
@@ -31,6 +32,8 @@ MAX_KNOWN_VALUES = 50_000
 
 class CallEngine(Protocol):
     """What runs calls: one fork's rules. See execution.engine."""
+
+    def overridden(self, overrides: Sequence[AccountOverride], view: OverridableView) -> "CallEngine": ...
 
     def call(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
@@ -53,11 +56,16 @@ class CallRunner:
         """The call's outcome; a version that storage does not have (any more) is an error of the call."""
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
-        run = engine.estimate if task.estimate else engine.call
         try:
-            result = run(task.call, task.environment, self._view(task), deadline=deadline)
+            view = self._view(task)
+            if task.overrides:
+                engine = engine.overridden(task.overrides, view)
+            run = engine.estimate if task.estimate else engine.call
+            result = run(task.call, task.environment, view, deadline=deadline)
         except RequestFailed as error:
             return CallOutcome(task.call_id, b"", error.text, Gas(0))
+        except OverrideRefused as error:
+            return CallOutcome(task.call_id, b"", str(error), Gas(0))
         except CallTimeout:
             return CallOutcome(
                 task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)

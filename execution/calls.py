@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import DYNAMIC_FEE, SET_CODE, Transaction
+from chain.transactions import BLOB, DYNAMIC_FEE, SET_CODE, Transaction, TransactionType
 from chain.types import Gas, Wei
 from execution.errors import CannotInclude, FloorGasTooLow, IntrinsicGasTooLow
 from execution.evm.computation import Computation
@@ -33,7 +33,7 @@ class CallResult:
 def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
     """The call in the shape that the executor takes."""
     return Transaction(
-        type=SET_CODE if call.authorizations else DYNAMIC_FEE,
+        type=_type(call),
         chain_id=None,
         nonce=0,
         max_fee=call.max_fee,
@@ -44,7 +44,15 @@ def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
         data=call.data,
         access_list=call.access_list,
         authorizations=call.authorizations,
+        max_blob_fee=call.max_blob_fee,
+        blob_hashes=call.blob_hashes,
     )
+
+
+def _type(call: CallMessage) -> TransactionType:
+    if call.authorizations:
+        return SET_CODE
+    return BLOB if call.blob_hashes else DYNAMIC_FEE
 
 
 def _run(
@@ -58,6 +66,8 @@ def _run(
     """Runs the call with a gas limit. Raises CannotInclude for what would keep it from starting."""
     if not call.max_fee:
         environment = replace(environment, base_fee=Wei(0))  # gas is free then, and BASEFEE says so
+    if call.blob_hashes and not call.max_blob_fee:
+        environment = replace(environment, blob_base_fee=Wei(0))
     executor = Executor(computation, environment, view, deadline=deadline)
     return executor.run(_as_transaction(call, gas), call.sender)
 

@@ -7,17 +7,18 @@ call and block.
 from collections.abc import Sequence
 
 from chain.forks import Fork
-from chain.messages.calls import CallMessage
+from chain.messages.calls import AccountOverride, CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from execution import calls, system_calls
 from execution.calls import CallResult
-from execution.evm.computation import CancunComputation, Computation, OsakaComputation, with_programs
+from execution.evm.computation import CancunComputation, Computation, OsakaComputation, with_precompiles, with_programs
 from execution.evm.executor import Executor
 from execution.evm.program import ProgramCache
 from execution.outcome import Outcome, Slot, StateView, Writes
+from execution.overrides import OverridableView, apply_overrides
 
 COMPILED, INTERPRETER = EVMS = ("compiled", "interpreter")
 """How bytecode runs: hot blocks compiled to Python functions, or every instruction interpreted. The same in effect."""
@@ -52,6 +53,18 @@ class Engine:
     def use(self, programs: ProgramCache) -> None:
         """Keep decoded bytecode there."""
         self._computation = with_programs(self._computation, programs)
+
+    def overridden(self, overrides: Sequence[AccountOverride], view: OverridableView) -> "Engine":
+        """The same rules with precompiles where the overrides put them; the rest of them is merged into the view.
+
+        Raises OverrideRefused.
+        """
+        moved = Engine.__new__(Engine)
+        moved.fork = self.fork
+        moved._computation = with_precompiles(
+            self._computation, apply_overrides(overrides, self._computation.precompiled, view)
+        )
+        return moved
 
     def execute(
         self, transaction: Transaction, sender: Address, environment: BlockEnvironment, view: StateView

@@ -3,15 +3,16 @@
 import time
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import TypeAlias
 
-from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
 from rpc.environments import environment_of, pending_environment
-from rpc.errors import ExecutionReverted, InvalidParams, ServerError
+from rpc.errors import ExecutionReverted, ServerError
 from rpc.methods import Node, method, optional
-from rpc.params import BlockReference, BlockTag, block_reference, mapping
+from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
+from rpc.params import BlockReference, BlockTag, block_reference
 from rpc.render import data_json
 from rpc.revert_reasons import revert_reason
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -24,49 +25,50 @@ REVERTED = "execution reverted"
 OUT_OF_GAS = "out of gas"
 
 _call_ids = count(1)
+StateOverrides: TypeAlias = tuple[AccountOverride, ...]
 
 
-def overrides(value: Any) -> dict[str, Any]:
-    """State or block overrides: only empty ones are understood. Raises InvalidParams for others."""
-    given = mapping(value, "override.StateOverride")
-    if given:
-        raise InvalidParams("state and block overrides are not supported by this node")
-    return given
-
-
-@method(
-    "eth_call",
+overriding = (
     transaction_arguments,
     optional(block_reference, BlockTag.LATEST),
-    optional(overrides),
-    optional(overrides),
+    optional(state_overrides, ()),
+    optional(block_overrides, NO_BLOCK_OVERRIDES),
 )
-async def call(node: Node, wanted: TransactionArguments, block: BlockReference, *_: Any) -> str:
-    version, environment = await _stage(node, block)
-    message = _message(node, wanted, environment)
-    outcome = await _run(node, version, environment, message, estimate=False)
+
+
+@method("eth_call", *overriding)
+async def call(
+    node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
+) -> str:
+    version, environment = await stage(node, block)
+    environment = changes.applied(environment)
+    message = call_message(node, wanted, environment)
+    outcome = await _run(node, version, environment, message, state, estimate=False)
     if outcome.error:
         raise failure(outcome)
     return data_json(outcome.output)
 
 
-@method(
-    "eth_estimateGas",
-    transaction_arguments,
-    optional(block_reference, BlockTag.LATEST),
-    optional(overrides),
-    optional(overrides),
-)
-async def estimate(node: Node, wanted: TransactionArguments, block: BlockReference, *_: Any) -> str:
-    return hex(await estimate_gas(node, wanted, block))
+@method("eth_estimateGas", *overriding)
+async def estimate(
+    node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
+) -> str:
+    return hex(await estimate_gas(node, wanted, block, state, changes))
 
 
-async def estimate_gas(node: Node, wanted: TransactionArguments, block: BlockReference = BlockTag.LATEST) -> Gas:
+async def estimate_gas(
+    node: Node,
+    wanted: TransactionArguments,
+    block: BlockReference = BlockTag.LATEST,
+    state: StateOverrides = (),
+    changes: BlockOverrides = NO_BLOCK_OVERRIDES,
+) -> Gas:
     """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
-    version, environment = await _stage(node, block)
-    message = _message(node, wanted, environment)
-    allowance = await _affordable_gas(node, version, message)
-    outcome = await _run(node, version, environment, _with_gas(message, allowance), estimate=True)
+    version, environment = await stage(node, block)
+    environment = changes.applied(environment)
+    message = call_message(node, wanted, environment)
+    allowance = await _affordable_gas(node, version, message, state)
+    outcome = await _run(node, version, environment, _with_gas(message, allowance), state, estimate=True)
     if outcome.error == OUT_OF_GAS:
         raise ServerError(f"gas required exceeds allowance ({allowance})")
     if outcome.error:
@@ -74,7 +76,7 @@ async def estimate_gas(node: Node, wanted: TransactionArguments, block: BlockRef
     return outcome.gas
 
 
-async def _stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEnvironment]:
+async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEnvironment]:
     """The state and the environment a call at that block sees. Raises HeaderNotFound."""
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
@@ -82,7 +84,7 @@ async def _stage(node: Node, reference: BlockReference) -> tuple[Version, BlockE
     return block.version, environment_of(block.header, node.genesis)
 
 
-def _message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:
+def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:
     """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
     wanted.check_chain(node.genesis.chain_id)
     wanted.check_fees()
@@ -97,14 +99,17 @@ def _message(node: Node, wanted: TransactionArguments, environment: BlockEnviron
         data=wanted.payload(),
         access_list=wanted.access_list or (),
         authorizations=wanted.authorizations or (),
+        max_blob_fee=wanted.max_blob_fee or Wei(0),
+        blob_hashes=wanted.blob_hashes or (),
     )
 
 
-async def _affordable_gas(node: Node, version: Version, message: CallMessage) -> Gas:
+async def _affordable_gas(node: Node, version: Version, message: CallMessage, state: StateOverrides) -> Gas:
     """How much gas the sender can pay for, at most what the call has. A call without a fee can have it all."""
     if message.max_fee == 0:
         return message.gas
-    balance = (await node.chain.state.account(version, message.sender)).balance
+    pretended = next((o.balance for o in state if o.address == message.sender), None)
+    balance = (await node.chain.state.account(version, message.sender)).balance if pretended is None else pretended
     if message.value > balance:
         raise ServerError("insufficient funds for transfer")
     return Gas(min(message.gas, (balance - message.value) // message.max_fee))
@@ -115,9 +120,14 @@ def _with_gas(message: CallMessage, gas: Gas) -> CallMessage:
 
 
 async def _run(
-    node: Node, version: Version, environment: BlockEnvironment, message: CallMessage, estimate: bool
+    node: Node,
+    version: Version,
+    environment: BlockEnvironment,
+    message: CallMessage,
+    state: StateOverrides,
+    estimate: bool,
 ) -> CallOutcome:
-    request = RunCall(next(_call_ids), version, environment, message, estimate, TIME_LIMIT_MS)
+    request = RunCall(next(_call_ids), version, environment, message, estimate, TIME_LIMIT_MS, state)
     try:
         return await node.callers.call(request)
     except TimeoutError:

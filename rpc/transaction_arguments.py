@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.transactions import AccessListEntry, Authorization
-from chain.types import Address, Gas, Wei
+from chain.types import Address, Gas, Hash32, Wei
 from rpc.errors import InvalidParams, ServerError
 from rpc.params import InvalidValue, address, data, hash32, mapping, member, quantity, sequence, uint64
 
 STRUCT = "TransactionArgs"
-BLOB_MEMBERS = ("blobVersionedHashes", "blobs", "commitments", "proofs")
+BLOB_MEMBERS = ("blobs", "commitments", "proofs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class TransactionArguments:
     chain_id: int | None
     access_list: tuple[AccessListEntry, ...] | None
     authorizations: tuple[Authorization, ...] | None
+    max_blob_fee: Wei | None = None
+    blob_hashes: tuple[Hash32, ...] | None = None
 
     def payload(self) -> bytes:
         """The call data, under whichever of its two names it came. Raises ServerError when they differ."""
@@ -57,10 +59,10 @@ class TransactionArguments:
 
 
 def transaction_arguments(value: Any) -> TransactionArguments:
-    """Parses the object. Raises InvalidValue, or InvalidParams for blob transactions, which this chain has not."""
+    """Parses the object. Raises InvalidValue, or InvalidParams for blobs, which come in raw transactions only."""
     given = mapping(value, f"ethapi.{STRUCT}")
     if any(given.get(name) is not None for name in BLOB_MEMBERS):
-        raise InvalidParams("blob transactions are not supported by this chain")
+        raise InvalidParams("blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction")
     return TransactionArguments(
         sender=member(given, STRUCT, "from", address),
         to=member(given, STRUCT, "to", address),
@@ -75,6 +77,8 @@ def transaction_arguments(value: Any) -> TransactionArguments:
         chain_id=member(given, STRUCT, "chainId", quantity),
         access_list=member(given, STRUCT, "accessList", _access_list),
         authorizations=member(given, STRUCT, "authorizationList", _authorizations),
+        max_blob_fee=member(given, STRUCT, "maxFeePerBlobGas", _wei),
+        blob_hashes=member(given, STRUCT, "blobVersionedHashes", _hashes),
     )
 
 
@@ -84,6 +88,10 @@ def _gas(value: Any) -> Gas:
 
 def _wei(value: Any) -> Wei:
     return Wei(quantity(value))
+
+
+def _hashes(value: Any) -> tuple[Hash32, ...]:
+    return tuple(hash32(item) for item in sequence(value, "[]common.Hash"))
 
 
 def _access_list(value: Any) -> tuple[AccessListEntry, ...]:

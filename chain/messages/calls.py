@@ -1,11 +1,11 @@
 """eth_call and eth_estimateGas: rpc asks a reader worker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chain.codec import message
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import AccessListEntry, Authorization
-from chain.types import Address, Gas, Version, Wei
+from chain.types import Address, Gas, Hash32, Version, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,25 @@ class CallMessage:
     data: bytes
     access_list: tuple[AccessListEntry, ...]
     authorizations: tuple[Authorization, ...]
+    max_blob_fee: Wei = Wei(0)
+    blob_hashes: tuple[Hash32, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOverride:
+    """What a call pretends of one account; None for what it leaves as it is.
+
+    `slots` take the place of all storage if `replaces_storage`, else of these slots only. `precompile_moves_to` is
+    where the precompile at this address answers instead.
+    """
+
+    address: Address
+    nonce: int | None = None
+    balance: Wei | None = None
+    code: bytes | None = None
+    slots: dict[int, int] = field(default_factory=dict)
+    replaces_storage: bool = False
+    precompile_moves_to: Address | None = None
 
 
 @message(100)
@@ -28,7 +47,8 @@ class CallMessage:
 class RunCall:
     """rpc → reader: run `call` on the state at `version`, in `environment`. Answer: CallOutcome.
 
-    With `estimate` the least gas limit that succeeds is searched for, up to `call.gas`.
+    With `estimate` the least gas limit that succeeds is searched for, up to `call.gas`. `overrides` change the state
+    first.
     """
 
     call_id: int
@@ -37,6 +57,7 @@ class RunCall:
     call: CallMessage
     estimate: bool
     time_limit_ms: int
+    overrides: tuple[AccountOverride, ...] = ()
 
 
 @message(101)

@@ -11,7 +11,10 @@ from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
 @dataclass(frozen=True, slots=True)
 class BlockEnvironment:
-    """What the bytecode of a block sees of it. Time in seconds."""
+    """What the bytecode of a block sees of it. Time in seconds.
+
+    `blob_base_fee` is what a call pretends the price of blob gas to be; None is the price of `excess_blob_gas`.
+    """
 
     chain_id: int
     fork: Fork
@@ -22,6 +25,7 @@ class BlockEnvironment:
     gas_limit: Gas
     base_fee: Wei
     excess_blob_gas: Gas
+    blob_base_fee: Wei | None = None
 
     @classmethod
     def of(cls, header: Header, chain_id: int, fork: Fork) -> "BlockEnvironment":

@@ -1,5 +1,6 @@
 """One frame: py-evm's Computation, with a list of integers for a stack and `interpreter` for a loop."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
@@ -28,6 +29,11 @@ def programs_of(instruction_set: InstructionSet) -> ProgramCache:
 def with_programs(rules: "type[Computation]", programs: ProgramCache) -> "type[Computation]":
     """The same rules with programs of their own."""
     return type(rules.__name__, (rules,), {"programs": programs})
+
+
+def with_precompiles(rules: "type[Computation]", precompiled: Mapping[Address, Any]) -> "type[Computation]":
+    """The same rules with other precompiles."""
+    return type(rules.__name__, (rules,), {"precompiled": dict(precompiled)})
 
 
 class TransactionContext:

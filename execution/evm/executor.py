@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from eth.exceptions import ContractCreationCollision
 
-from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee, max_transaction_blobs
+from chain.fees import BLOB_GAS_PER_BLOB, max_transaction_blobs
 from chain.forks import Fork
 from chain.intrinsic_gas import floor_gas, intrinsic_gas, max_gas, max_init_code_size
 from chain.messages.execution import BlockEnvironment
@@ -36,7 +36,7 @@ from execution.evm.call_instructions import DELEGATION_PREFIX, MAX_NONCE, contra
 from execution.evm.computation import Computation, TransactionContext
 from execution.evm.failures import words
 from execution.evm.message import Message
-from execution.evm.state import State
+from execution.evm.state import State, price_of_blob_gas
 from execution.outcome import Outcome, StateView
 
 BLOB_HASH_VERSION = 1
@@ -249,6 +249,6 @@ def check_blobs(transaction: Transaction, environment: BlockEnvironment) -> None
     limit = max_transaction_blobs(environment.fork)
     if len(transaction.blob_hashes) > limit:
         raise TooManyBlobs(len(transaction.blob_hashes), limit)
-    price = blob_base_fee(environment.excess_blob_gas, environment.fork)
+    price = price_of_blob_gas(environment)
     if transaction.max_blob_fee < price:
         raise BlobFeeCapTooLow(transaction.max_blob_fee, price)

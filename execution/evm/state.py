@@ -2,11 +2,17 @@
 
 from chain.fees import blob_base_fee
 from chain.messages.execution import BlockEnvironment
-from chain.types import Address, BlockNumber, Hash32
+from chain.types import Address, BlockNumber, Hash32, Wei
 from execution.evm.account_db import AccountDB
 from execution.outcome import StateView
 
 MAX_ANCESTOR_DEPTH = 256
+
+
+def price_of_blob_gas(environment: BlockEnvironment) -> Wei:
+    if environment.blob_base_fee is not None:
+        return environment.blob_base_fee
+    return blob_base_fee(environment.excess_blob_gas, environment.fork)
 
 
 class ExecutionContext:
@@ -53,7 +59,7 @@ class State:
 
     @property
     def blob_base_fee(self) -> int:
-        return blob_base_fee(self._environment.excess_blob_gas, self._environment.fork)
+        return price_of_blob_gas(self._environment)
 
     def get_ancestor_hash(self, number: int) -> Hash32:
         """The hash of one of the last 256 blocks, else nothing (which the stack takes for zero)."""

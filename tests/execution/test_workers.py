@@ -1,7 +1,7 @@
 """The worker processes around their links: tasks in, answers out; and calls on pinned versions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,7 @@ from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.messages.link import Done
 from chain.messages.tasks import (
@@ -33,6 +33,7 @@ from execution.change_log import NewValues
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
 from execution.outcome import Outcome, Reads, StateView, Writes
+from execution.overrides import OverridableView
 from execution.task_messages import pack_outcome, pack_values, unpack_outcome, unpack_values
 from execution.worker import UnexpectedTask, WorkerProcess
 from tests.execution.test_equivalence import COUNTER, HASH_READER, TOKEN, balance_slot, call, world_genesis
@@ -290,6 +291,9 @@ async def test_an_estimate_is_what_the_call_needs() -> None:
 
 
 class SlowEngine:
+    def overridden(self, overrides: Sequence[AccountOverride], view: OverridableView) -> "SlowEngine":
+        return self
+
     def call(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
     ) -> CallResult:

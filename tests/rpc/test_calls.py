@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from chain.messages.calls import CallOutcome, RunCall
-from chain.types import ZERO_ADDRESS, Gas
-from rpc.render import data_json
+from chain.addresses import checksummed
+from chain.messages.calls import AccountOverride, CallOutcome, RunCall
+from chain.types import ZERO_ADDRESS, Gas, Wei
+from rpc.render import data_json, word_json
 from rpc.revert_reasons import revert_reason
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import ALICE, ETHER, GENESIS_TIME, GWEI, TOKEN, FakeChain
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, GENESIS_TIME, GWEI, TOKEN, FakeChain
 
 TO_TOKEN = {"to": data_json(TOKEN)}
 # From the conversations that ethereum/execution-apis recorded (eth_call/call-revert-abi-error.io and -panic.io).
@@ -87,8 +88,8 @@ async def test_data_and_input_are_the_same_thing_and_may_not_differ(client: Clie
         ),
         ({"chainId": "0x1"}, (-32000, "chainId does not match node's (have=1, want=31337)")),
         (
-            {"blobVersionedHashes": ["0x01" + "00" * 31]},
-            (-32602, "blob transactions are not supported by this chain"),
+            {"blobs": ["0x00"]},
+            (-32602, "blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction"),
         ),
     ],
 )
@@ -96,13 +97,60 @@ async def test_contradictions_are_refused(client: Client, given: dict[str, Any],
     assert await client.error("eth_call", TO_TOKEN | given) == expected
 
 
-async def test_overrides_are_refused_rather_than_ignored(client: Client) -> None:
-    words = "state and block overrides are not supported by this node"
-    state = {data_json(ALICE): {"balance": "0x1"}}
-    assert await client.error("eth_call", TO_TOKEN, "latest", state) == (-32602, words)
-    assert await client.error("eth_call", TO_TOKEN, "latest", {}, {"number": "0x1"}) == (-32602, words)
-    assert await client.error("eth_estimateGas", TO_TOKEN, "latest", state) == (-32602, words)
-    assert await client.result("eth_call", TO_TOKEN, "latest", {}, None) == "0x"
+async def test_state_overrides_go_with_the_call(client: Client, chain: FakeChain) -> None:
+    given = {"balance": "0x1", "nonce": "0x2", "code": "0x00", "stateDiff": {word_json(1): word_json(2)}}
+    for method in ("eth_call", "eth_estimateGas"):
+        await client.result(method, TO_TOKEN, "latest", {data_json(ALICE): given})
+        (override,) = chain.callers.calls[-1].overrides
+        assert override == AccountOverride(ALICE, 2, Wei(1), b"\0", {1: 2}, replaces_storage=False)
+    whole = {data_json(TOKEN): {"state": {}, "movePrecompileToAddress": data_json(BOB)}}
+    await client.result("eth_call", TO_TOKEN, "latest", whole)
+    (override,) = chain.callers.calls[-1].overrides
+    assert override == AccountOverride(TOKEN, replaces_storage=True, precompile_moves_to=BOB)
+
+
+async def test_block_overrides_change_what_the_call_sees_under_old_and_new_names(
+    client: Client, chain: FakeChain
+) -> None:
+    newer = {"number": "0x7", "time": "0x8", "gasLimit": "0x989680", "feeRecipient": data_json(BOB)}
+    newer |= {"prevRandao": word_json(9), "baseFeePerGas": "0xa", "blobBaseFee": "0xb"}
+    older = {"coinbase": data_json(BOB), "random": word_json(9), "baseFee": "0xa", "difficulty": "0x1"}
+    await client.result("eth_call", TO_TOKEN, "latest", None, newer)
+    seen = chain.callers.calls[-1].environment
+    assert (seen.number, seen.timestamp, seen.gas_limit, seen.beneficiary) == (7, 8, 10_000_000, BOB)
+    assert (int.from_bytes(seen.prev_randao, "big"), seen.base_fee, seen.blob_base_fee) == (9, 10, 11)
+    await client.result("eth_estimateGas", TO_TOKEN, "latest", None, older)
+    seen = chain.callers.calls[-1].environment
+    assert (int.from_bytes(seen.prev_randao, "big"), seen.base_fee, seen.beneficiary) == (9, 10, BOB)
+    assert seen.number == chain.head.header.number
+
+
+async def test_an_estimate_takes_a_pretended_balance_for_the_senders(client: Client, chain: FakeChain) -> None:
+    given = TO_TOKEN | {"from": data_json(TOKEN), "maxFeePerGas": "0xa"}
+    await client.result("eth_estimateGas", given, "latest", {data_json(TOKEN): {"balance": hex(300_000)}})
+    assert chain.callers.calls[-1].call.gas == 30_000
+
+
+@pytest.mark.parametrize(
+    ("state", "block", "expected"),
+    [
+        (
+            {data_json(ALICE): {"state": {}, "stateDiff": {}}},
+            {},
+            (-32000, f"account {checksummed(ALICE)} has both 'state' and 'stateDiff'"),
+        ),
+        (
+            {},
+            {"beaconRoot": word_json(1)},
+            (-32000, 'block override "beaconRoot" is not supported for this RPC method'),
+        ),
+        ({}, {"withdrawals": []}, (-32000, 'block override "withdrawals" is not supported for this RPC method')),
+    ],
+)
+async def test_overrides_that_cannot_be_are_refused(
+    client: Client, state: dict[str, Any], block: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    assert await client.error("eth_call", TO_TOKEN, "latest", state, block) == expected
 
 
 @pytest.mark.parametrize(
