@@ -75,10 +75,10 @@ class CorruptStore(StoreError):
 
     def __init__(self, what: Path | str, reason: str) -> None:
         super().__init__(
-            f"{what} is damaged ({reason}): put a backup of the data folder in its place, "
-            "or remove the folder to start a new chain"
+            f"{what} is damaged ({reason}): run `tandem repair` on the data folder, or put a backup in its place"
         )
         self.what = what
+        self.reason = reason
 
 
 class NewerFormat(StoreError):

@@ -3,12 +3,15 @@
 What LevelDB does by itself and this file works around:
 - it opens a damaged log by dropping what it cannot read, unless told to be paranoid;
 - it reads damaged blocks without a word, unless told to verify (0.6 microseconds a read);
-- it makes a new database over an old one whose CURRENT file is gone;
+- it makes a new database over an old one whose CURRENT file is gone, and misses neither a log nor a part of one
+  (`leveldb_check.py` does);
+- of a damaged block it does not say in which file it is: all are read then to find it;
 - after a write that failed, its log may end in half a record, and later records would be lost with it at the next
   start: it must be opened anew before it is written again.
 """
 
 import errno
+import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ from storage.keyvalue import (
     StoreError,
     end_of_prefix,
 )
+from storage.leveldb_check import check_before_opening, damaged_tables
 
 BLOOM_BITS_PER_KEY = 10
 RECOVERY_MARGIN_BYTES = 1 << 20
@@ -33,8 +37,6 @@ RECOVERY_MARGIN_BYTES = 1 << 20
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 _FORBIDDEN = tuple(os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST))
 _DAMAGED = ("Corruption", os.strerror(errno.ENOENT), os.strerror(errno.EINVAL))
-_OF_A_DATABASE = re.compile(r"\d+\.(ldb|sst|log)|MANIFEST-(?!000001)\d+")
-"""What only a database that was once open has: LevelDB makes its first manifest before CURRENT, and all else after."""
 
 
 class LevelDB:
@@ -54,18 +56,21 @@ class LevelDB:
         self._failure: StoreError | None = None
         self._writes = 0
         self._cursor_writes = -1
-        self._make_folder()
+        self._check_folder()
         self._cursor: Any = None
         self._db = self._open()
 
-    def _make_folder(self) -> None:
+    def _check_folder(self) -> None:
+        """Makes it if it is missing."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            names = [entry.name for entry in self.folder.iterdir()]
+            check_before_opening(self.folder)
         except OSError as error:
             raise _meaning(self.folder, f"{error.filename}: {error.strerror}") from error
-        if "CURRENT" not in names and any(_OF_A_DATABASE.fullmatch(name) for name in names):
-            raise CorruptStore(self.folder / "CURRENT", "the file is missing")
+        except CorruptStore:
+            if _is_in_use(self.folder):  # whoever writes there changes the files while they are looked at
+                raise FolderInUse(self.folder) from None
+            raise
 
     def _open(self) -> plyvel.DB:
         try:
@@ -78,7 +83,7 @@ class LevelDB:
                 bloom_filter_bits=BLOOM_BITS_PER_KEY,
             )
         except plyvel.Error as error:
-            raise _meaning(self.folder, _text(error)) from error
+            raise self._trouble(_text(error)) from error
 
     def get(self, key: bytes) -> bytes | None:
         try:
@@ -135,7 +140,7 @@ class LevelDB:
                     changes.delete(key)
             changes.write()
         except plyvel.Error as error:
-            self._failure = _meaning(self.folder, _text(error))
+            self._failure = self._trouble(_text(error))
             raise self._failure from error
         finally:
             self._writes += 1
@@ -178,8 +183,27 @@ class LevelDB:
 
     def _read_failed(self, error: Exception) -> StoreError:
         if isinstance(error, plyvel.Error):
-            return _meaning(self.folder, _text(error))
+            return self._trouble(_text(error))
         return self._failure or StoreError(f"{self.folder} is closed")
+
+    def _trouble(self, text: str) -> StoreError:
+        """The error for what LevelDB said, naming the damaged file."""
+        meaning = _meaning(self.folder, text)
+        if isinstance(meaning, CorruptStore) and meaning.what == self.folder:
+            return next(damaged_tables(self.folder), meaning)
+        return meaning
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether another process has the database open."""
+    try:
+        with open(folder / "LOCK", "ab") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _text(error: Exception) -> str:
@@ -198,5 +222,5 @@ def _meaning(folder: Path, text: str) -> StoreError:
         return FolderUnreadable(folder, text)
     if any(words in text for words in _DAMAGED):
         named = re.search(rf"{re.escape(str(folder))}/\S+?(?=[:\s]|$)", text)
-        return CorruptStore(named.group() if named else folder, text)
+        return CorruptStore(Path(named.group()) if named else folder, text)
     return StoreError(f"{folder}: {text}")

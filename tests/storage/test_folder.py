@@ -104,7 +104,7 @@ def test_a_damaged_log_or_manifest_is_refused(folder: Path) -> None:
         (file,) = folder.glob(pattern)
         intact = file.read_bytes()
         _damage(file)
-        with pytest.raises(CorruptStore, match="put a backup of the data folder in its place, or remove the folder"):
+        with pytest.raises(CorruptStore, match="run `tandem repair` on the data folder, or put a backup in its place"):
             _open(folder)
         file.write_bytes(intact)
     _open(folder).close()
