@@ -16,11 +16,13 @@ from storage.errors import InvalidBlock
 from storage.journal import Written, encode_written, journal_key
 from storage.state import (
     ABSENT,
+    CLEARED_HERE,
     CODES,
     SLOT_BYTES,
     StoredAccount,
     VersionedState,
     account_name,
+    cleared_name,
     encode_account,
     encode_slot,
     slot_name,
@@ -34,7 +36,12 @@ RECORDS_A_STEP = 256
 
 
 class StateChanges:
-    """The changes of block `number`, which make `version`."""
+    """The changes of block `number`, which make `version`.
+
+    The tries of a fork hold what was changed here and nothing of the remote chain, so that its roots do not depend on
+    what was read. In them an account that is gone and a slot that is zero have entries of their own, because what they
+    stand for is a change: without an entry the remote's value would hold.
+    """
 
     def __init__(self, state: VersionedState, tries: Tries, number: BlockNumber, version: Version) -> None:
         self.number = number
@@ -42,6 +49,7 @@ class StateChanges:
         self.accounts: dict[bytes, tuple[Version, StoredAccount]] = {}
         self.slots: dict[bytes, tuple[Version, int]] = {}
         self.codes: dict[bytes, bytes] = {}
+        self.cleared: list[bytes] = []
         self.nodes: dict[bytes, bytes] = {}
         self._state = state
         self._tries = tries
@@ -69,9 +77,9 @@ class StateChanges:
                 return None
             yield from self._clear_slots(change, before)
             self.accounts[account_name(address)] = (self.version, ABSENT)
-            return entry(key, None)
+            return entry(key, account.trie_value() if self._state.forked else None)
         storage_root = before.storage_root
-        if change.clears_storage:
+        if change.clears_storage or (self._state.forked and before.account.is_empty):
             yield from self._clear_slots(change, before)
             storage_root = EMPTY_ROOT
         if change.slots:
@@ -88,7 +96,9 @@ class StateChanges:
             raise InvalidBlock(self.number, f"the code of account 0x{change.address.hex()} has another hash")
 
     def _clear_slots(self, change: AccountChange, before: StoredAccount) -> Generator[None, None, None]:
-        if before.storage_root == EMPTY_ROOT:
+        if self._state.forked:
+            self.cleared.append(cleared_name(change.address))
+        elif before.storage_root == EMPTY_ROOT:
             return
         for number in self._state.stored_slots(change.address, self._before):
             self.slots[slot_name(change.address, number)] = (self.version, 0)
@@ -102,7 +112,7 @@ class StateChanges:
         for count, (number, value) in enumerate(change.slots.items()):
             self.slots[slot_name(change.address, number)] = (self.version, value)
             key = keccak256(number.to_bytes(SLOT_BYTES, "big"))
-            entries.append(entry(key, rlp.encode_int(value) if value else None))
+            entries.append(entry(key, rlp.encode_int(value) if value or self._state.forked else None))
             if count % SLOTS_A_STEP == 0:
                 yield
         entries.sort()
@@ -116,6 +126,7 @@ class StateChanges:
             ((name, encode_account(stored)) for name, (_, stored) in self.accounts.items()),
             ((name, encode_slot(value)) for name, (_, value) in self.slots.items()),
             self.nodes.items(),
+            ((name, CLEARED_HERE) for name in self.cleared),
         )
         filled: list[bytes] = []
         emptied: list[bytes] = []

@@ -37,7 +37,7 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredRecord,
 )
-from chain.types import ZERO_HASH, Version
+from chain.types import ZERO_HASH, Address, Version
 from storage.errors import (
     BlockOutOfRange,
     StorageClosed,
@@ -47,6 +47,8 @@ from storage.errors import (
     VersionOutOfRange,
 )
 from storage.proofs import prove
+from storage.remote import Slot
+from storage.remote_reads import RemoteReads
 from storage.store import OLDEST_BLOCK, Store
 from storage.versions import GENESIS_VERSION
 
@@ -77,10 +79,14 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
 
 
 class StorageService:
-    """What storage offers on its socket. `close` when no more is asked; it closes the store too."""
+    """What storage offers on its socket. `close` when no more is asked; it closes the store too.
 
-    def __init__(self, store: Store) -> None:
+    A fork's state is read through `remote`.
+    """
+
+    def __init__(self, store: Store, remote: RemoteReads | None = None) -> None:
         self._store = store
+        self._remote = remote
         self._writer = ThreadPoolExecutor(1, "storage-writer")
         self._turn = asyncio.Lock()
         self._applying: set[asyncio.Task[BlockApplied]] = set()
@@ -152,6 +158,7 @@ class StorageService:
 
     async def _read_state(self, read: ReadState) -> StateValues:
         version = await self._reached(read.version)
+        await self._ensure(read.accounts, read.slots, version)
         state = self._store.state
 
         def values() -> Generator[None, None, StateValues]:
@@ -168,6 +175,11 @@ class StorageService:
             return StateValues(version, tuple(accounts), tuple(slots), codes)
 
         return await in_slices(values())
+
+    async def _ensure(self, accounts: tuple[Address, ...], slots: tuple[Slot, ...], version: Version) -> None:
+        """On a fork, read from the remote chain what was never read. Raises RemoteError."""
+        if self._remote is not None:
+            await self._remote.ensure(accounts, slots, version)
 
     async def _apply(self, block: ApplyBlock) -> BlockApplied:
         """Once begun, a block is finished even if its asker goes away: memory must follow the disk."""

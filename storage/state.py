@@ -19,6 +19,9 @@ from storage.versions import filled_names, newest, suffix, version_of
 ACCOUNTS = b"a"
 SLOTS = b"s"
 CODES = b"c"
+CLEARED = b"k"
+"""On a fork: for each version at which an account's storage was cleared something, or nothing where that is undone."""
+CLEARED_HERE = b"\x01"
 SLOT_BYTES = 32
 NEVER = Version(0)
 """The version of what was never written."""
@@ -48,6 +51,10 @@ def account_name(address: Address) -> bytes:
 
 def slot_name(address: Address, number: int) -> bytes:
     return SLOTS + address + number.to_bytes(SLOT_BYTES, "big")
+
+
+def cleared_name(address: Address) -> bytes:
+    return CLEARED + address
 
 
 def encode_account(stored: StoredAccount) -> bytes:
@@ -94,7 +101,12 @@ def encode_slot(value: int) -> bytes:
 
 
 class VersionedState:
-    """Reads of the state. `latest` is the newest version whose writes this has been told of."""
+    """Reads of the state. `latest` is the newest version whose writes this has been told of.
+
+    `forked`: below what was written here there is the state of a remote chain (storage.forked_state).
+    """
+
+    forked = False
 
     def __init__(self, store: KeyValue) -> None:
         self._store = store

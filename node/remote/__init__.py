@@ -1,0 +1,1 @@
+"""The remote chain of a fork, over JSON-RPC."""

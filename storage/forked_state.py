@@ -1,0 +1,102 @@
+"""The state of a fork: what blocks wrote here, above what the remote chain had when it was forked.
+
+What was read from the remote stands at the version of the base, as if it had been there from the start; `unread` says
+what was not read yet. Slots of an account whose storage was cleared here are zero without asking: the remote's are
+hidden by a record of its own, at the version of the clearing.
+"""
+
+from collections.abc import Iterable
+
+from chain.accounts import Account
+from chain.keccak import EMPTY_HASH, keccak256
+from chain.merkle import EMPTY_ROOT
+from chain.types import Address, Version
+from storage.keyvalue import KeyValue
+from storage.remote import RemoteValues, Slot
+from storage.state import (
+    CLEARED,
+    CODES,
+    NEVER,
+    SLOTS,
+    StoredAccount,
+    VersionedState,
+    account_name,
+    encode_account,
+    encode_slot,
+    slot_name,
+)
+from storage.versions import GENESIS_VERSION, newest, suffix, version_of
+
+ADDRESS_END = 1 + 20
+BASE = suffix(GENESIS_VERSION)
+
+
+class NotRead(Exception):
+    """A value that only the remote has. Whoever needs it reads it into the store first: see storage.remote_reads."""
+
+    def __init__(self, name: bytes) -> None:
+        super().__init__(f"the value of {name.hex()} was never read from the remote chain")
+
+
+class ForkedState(VersionedState):
+    """Reads raise NotRead where the remote has to be asked first. Before the base version there is nothing at all."""
+
+    forked = True
+
+    def __init__(self, store: KeyValue) -> None:
+        super().__init__(store)
+        self._read_here = store
+
+    def _newest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
+        written, record = super()._newest(name, version)
+        if written != NEVER or version == NEVER:
+            return written, record
+        cleared = self._cleared_at(name, version) if name.startswith(SLOTS) else NEVER
+        if cleared == NEVER:
+            raise NotRead(name)
+        return cleared, b""
+
+    def _cleared_at(self, name: bytes, version: Version) -> Version:
+        """When the storage of the slot's account was cleared, as `version` has it; NEVER if it was not."""
+        self.seeks += 1
+        found = newest(self._read_here, CLEARED + name[len(SLOTS) : ADDRESS_END], suffix(version))
+        return version_of(found[0]) if found is not None and found[1] else NEVER
+
+    def unread(
+        self, accounts: Iterable[Address], slots: Iterable[Slot], version: Version
+    ) -> tuple[tuple[Address, ...], tuple[Slot, ...]]:
+        """What of these has to be asked of the remote before it can be read at `version`."""
+        unread_accounts = [address for address in dict.fromkeys(accounts) if not self._knows_account(address, version)]
+        unread_slots = [slot for slot in dict.fromkeys(slots) if not self._knows_slot(slot, version)]
+        return tuple(unread_accounts), tuple(unread_slots)
+
+    def _knows_account(self, address: Address, version: Version) -> bool:
+        try:
+            self.account(address, version)
+        except NotRead:
+            return False
+        return True
+
+    def _knows_slot(self, slot: Slot, version: Version) -> bool:
+        try:
+            self.slot(*slot, version)
+        except NotRead:
+            return False
+        return True
+
+
+def base_records(accounts: Iterable[Address], slots: Iterable[Slot], values: RemoteValues) -> dict[bytes, bytes | None]:
+    """What the remote said of these, as records of the base version.
+
+    Its accounts have empty storage tries: these hold what was changed here, and nothing else.
+    """
+    batch: dict[bytes, bytes | None] = {}
+    for address, found in zip(accounts, values.accounts, strict=True):
+        code_hash = keccak256(found.code) if found.code else EMPTY_HASH
+        stored = StoredAccount(Account(found.nonce, found.balance, code_hash), EMPTY_ROOT)
+        batch[account_name(address) + BASE] = encode_account(stored)
+        if found.code:
+            batch[CODES + code_hash] = found.code
+    for slot, value in zip(slots, values.slots, strict=True):
+        batch[slot_name(*slot) + BASE] = encode_slot(value)
+    return batch
