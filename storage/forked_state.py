@@ -49,12 +49,15 @@ class ForkedState(VersionedState):
 
     def _newest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
         written, record = super()._newest(name, version)
-        if written != NEVER or version == NEVER:
+        if written > GENESIS_VERSION or version == NEVER:
             return written, record
+        # A value of the base may have been read after its account's storage was cleared: it holds for older versions.
         cleared = self._cleared_at(name, version) if name.startswith(SLOTS) else NEVER
-        if cleared == NEVER:
+        if cleared > written:
+            return cleared, b""
+        if written == NEVER:
             raise NotRead(name)
-        return cleared, b""
+        return written, record
 
     def _cleared_at(self, name: bytes, version: Version) -> Version:
         """When the storage of the slot's account was cleared, as `version` has it; NEVER if it was not."""
