@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chain.codec import decode_value, encode_value
 from chain.keccak import keccak256
-from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import Address, Gas, Hash32, Height, Round, ValidatorIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class BlockInputs:
 
 @dataclass(frozen=True, slots=True)
 class ExecutedBlock:
-    """The newest result the proposer had: the block's number and header hash."""
+    """The newest result the proposer had: of which height, and the header hash of the block it made."""
 
-    number: BlockNumber
+    height: Height
     header_hash: Hash32
 
 
@@ -72,8 +72,8 @@ class ExecutedBlock:
 class Proposal:
     """A consensus block.
 
-    `number` is the height of the block it makes if `inputs` is there; without inputs it makes none (a round that only
-    carries certificates) and `number` is that of its newest ancestor block. `transactions` are raw signed envelopes.
+    `height` counts the proposals that make blocks up to this one. Without `inputs` it makes none (a round that only
+    carries certificates), and has the height of its newest ancestor that does. `transactions` are raw signed envelopes.
     """
 
     parent: Hash32
@@ -81,7 +81,7 @@ class Proposal:
     proposer: ValidatorIndex
     certificate: Certificate
     timeout_certificate: TimeoutCertificate | None
-    number: BlockNumber
+    height: Height
     inputs: BlockInputs | None
     executed: ExecutedBlock
     transactions: tuple[bytes, ...]

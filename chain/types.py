@@ -9,6 +9,10 @@ Hash32 = NewType("Hash32", bytes)
 Wei = NewType("Wei", int)
 Gas = NewType("Gas", int)
 BlockNumber = NewType("BlockNumber", int)
+"""An Ethereum block's number. Execution derives it from the parent's header; a revert takes it back."""
+Height = NewType("Height", int)
+"""How many committed proposals that make blocks (or carry operations) there are from genesis, which is height 0. Never
+goes back. What consensus orders and execution takes in is counted so; a height may make no block, one or several."""
 Version = NewType("Version", int)
 """A point in the state's history. Never reused; grows by one with each applied batch."""
 Round = NewType("Round", int)

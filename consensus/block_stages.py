@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chain.messages.watching import BlockStage, StageReached
 from chain.proposals import Proposal
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from consensus.commands import Certified, Command, Commit, Persist
 from consensus.store import ValidatorStore
 
@@ -28,13 +28,13 @@ class _Live:
 
     def reached(self, stage: BlockStage) -> StageReached:
         proposal = self.proposal
-        return StageReached(proposal.number, proposal.id, proposal.round, proposal.proposer, stage, self.at_ms[stage])
+        return StageReached(proposal.height, proposal.id, proposal.round, proposal.proposer, stage, self.at_ms[stage])
 
 
 class BlockStages:
     """What was before this life of the validator has no better time than its block's own."""
 
-    def __init__(self, store: ValidatorStore, verified: BlockNumber, uncommitted: tuple[Proposal, ...]) -> None:
+    def __init__(self, store: ValidatorStore, verified: Height, uncommitted: tuple[Proposal, ...]) -> None:
         self._store = store
         self._verified = verified
         self._live: dict[Hash32, _Live] = {}
@@ -67,22 +67,22 @@ class BlockStages:
         self._untold.clear()
         return changes
 
-    def after(self, number: BlockNumber) -> tuple[StageReached, ...]:
+    def after(self, height: Height) -> tuple[StageReached, ...]:
         """All that the blocks after that one have reached, verified ones in one step."""
         told: list[StageReached] = []
-        first = max(number, self._verified - MAX_REPEATED)
-        for proposal in self._committed_after(BlockNumber(first)):
-            if proposal.number > self._verified:
+        first = max(height, self._verified - MAX_REPEATED)
+        for proposal in self._committed_after(Height(first)):
+            if proposal.height > self._verified:
                 break
             told.append(_Live(proposal, {BlockStage.VERIFIED: _time_of(proposal)}).reached(BlockStage.VERIFIED))
         for live in self._live.values():
-            if live.proposal.number > number:
+            if live.proposal.height > height:
                 told += [live.reached(stage) for stage in live.at_ms]
         return tuple(told)
 
     def _accepted(self, proposal: Proposal, now_ms: int) -> None:
         self._certified(proposal.certificate.proposal, now_ms)
-        if proposal.makes_block and proposal.number > self._verified:
+        if proposal.makes_block and proposal.height > self._verified:
             self._reach(proposal, BlockStage.PROPOSED, now_ms)
             if proposal.id == self._newest_certified:
                 self._certified(proposal.id, now_ms)
@@ -93,10 +93,10 @@ class BlockStages:
             self._reach(live.proposal, BlockStage.CERTIFIED, now_ms)
 
     def _committed(self, proposal: Proposal, now_ms: int) -> None:
-        if proposal.makes_block and proposal.number > self._verified:
+        if proposal.makes_block and proposal.height > self._verified:
             self._reach(proposal, BlockStage.COMMITTED, now_ms)
-        verified = proposal.executed.number
-        for live in [live for live in self._live.values() if live.proposal.number <= verified]:
+        verified = proposal.executed.height
+        for live in [live for live in self._live.values() if live.proposal.height <= verified]:
             if BlockStage.COMMITTED in live.at_ms:
                 self._reach(live.proposal, BlockStage.VERIFIED, now_ms)
             del self._live[live.proposal.id]
@@ -115,9 +115,9 @@ class BlockStages:
             live.at_ms[stage] = now_ms
             self._untold.append(live.reached(stage))
 
-    def _committed_after(self, number: BlockNumber) -> Iterator[Proposal]:
-        while (id := self._store.id_of_block(BlockNumber(number + 1))) is not None:
-            number = BlockNumber(number + 1)
+    def _committed_after(self, height: Height) -> Iterator[Proposal]:
+        while (id := self._store.id_of_block(Height(height + 1))) is not None:
+            height = Height(height + 1)
             yield self._store.proposal(id)
 
 

@@ -9,7 +9,7 @@ from chain.keccak import keccak256
 from chain.messages.mempool import PooledTransaction
 from chain.proposals import Proposal
 from chain.transactions import decode_transaction
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 
 MAX_RESOLVED_PROPOSALS = 16
 """A few more than can be unexecuted at once."""
@@ -48,7 +48,7 @@ class Resolver:
 @dataclass(frozen=True, slots=True)
 class BranchBlock:
     id: Hash32
-    number: BlockNumber
+    height: Height
     transactions: tuple[PooledTransaction, ...]
 
 
@@ -64,8 +64,8 @@ class Branch:
         return hash in self._hashes
 
     @property
-    def newest(self) -> BlockNumber | None:
-        return self._blocks[-1].number if self._blocks else None
+    def newest(self) -> Height | None:
+        return self._blocks[-1].height if self._blocks else None
 
     def follow(self, proposals: Sequence[Proposal]) -> tuple[list[BranchBlock], list[BranchBlock]]:
         """Moves to that branch. Returns the blocks that left it and those that joined it."""
@@ -81,13 +81,13 @@ class Branch:
             self._hashes.update(tx.hash for tx in block.transactions)
         return left, joined
 
-    def drop_up_to(self, number: BlockNumber) -> list[BranchBlock]:
+    def drop_up_to(self, height: Height) -> list[BranchBlock]:
         """Removes the blocks that are executed now, and returns them."""
-        left = [block for block in self._blocks if block.number <= number]
+        left = [block for block in self._blocks if block.height <= height]
         self._blocks = self._blocks[len(left) :]
         for block in left:
             self._hashes.difference_update(tx.hash for tx in block.transactions)
         return left
 
     def _block(self, proposal: Proposal) -> BranchBlock:
-        return BranchBlock(proposal.id, proposal.number, self._resolver.resolve(proposal))
+        return BranchBlock(proposal.id, proposal.height, self._resolver.resolve(proposal))

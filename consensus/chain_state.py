@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chain.proposals import Certificate, ExecutedBlock, Proposal, TimeoutCertificate
-from chain.types import BlockNumber, Round
+from chain.types import Height, Round
 from consensus.commands import Certified, Placed, RoundGivenUp
 from consensus.events import Timer
 from consensus.outbox import Outbox
@@ -53,7 +53,7 @@ class ChainState:
         self._payload = payload
         self._outbox = outbox
         self._unexecuted = list(recovered.unexecuted)
-        self._followed: tuple[Node, BlockNumber] | None = None
+        self._followed: tuple[Node, Height] | None = None
         self._restore(recovered.uncommitted)
         self._note_if_missing(self.safety.highest)
         self._this_round = self._restored_round()
@@ -76,16 +76,16 @@ class ChainState:
         return self.tree.get(self.safety.highest.proposal)
 
     @property
-    def newest_result(self) -> BlockNumber:
-        return self.results.number
+    def newest_result(self) -> Height:
+        return self.results.height
 
     def view(self, tip: Node, due: bool) -> View:
         return View(tip, self.tree.root, self.newest_result, due)
 
     def executed_to_carry(self, tip: Node) -> ExecutedBlock:
         """The newest result known of a block on the branch, or what the branch carries if that is newer."""
-        newest = self.results.newest_up_to(tip.number)
-        return newest if newest is not None and newest.number > tip.executed.number else tip.executed
+        newest = self.results.newest_up_to(tip.height)
+        return newest if newest is not None and newest.height > tip.executed.height else tip.executed
 
     def remember(self, safety: SafetyData, synced: bool) -> None:
         self.safety = safety
@@ -104,7 +104,7 @@ class ChainState:
         node = self.tree.get(certificate.proposal)
         if certificate.round > self.safety.highest.round:
             self.remember(replace(self.safety, highest=certificate), synced=False)
-            self._outbox.add(Certified(certificate, None if node is None else node.number))
+            self._outbox.add(Certified(certificate, None if node is None else node.height))
         self.pacemaker.advance_by_certificate(certificate.round)
         if node is None:
             self._note_if_missing(certificate)
@@ -115,7 +115,7 @@ class ChainState:
         """For those who watch: what was known before this life."""
         highest = self.safety.highest
         if highest.round > 0:
-            self._outbox.add(Certified(highest, None if self.tip is None else self.tip.number))
+            self._outbox.add(Certified(highest, None if self.tip is None else self.tip.height))
 
     def learn_timeout_certificate(self, certificate: TimeoutCertificate) -> None:
         known = self.safety.timeout_certificate
@@ -128,7 +128,7 @@ class ChainState:
 
     def learn_result(self, executed: ExecutedBlock) -> None:
         self.results.add(executed)
-        self._unexecuted = [node for node in self._unexecuted if node.number > executed.number]
+        self._unexecuted = [node for node in self._unexecuted if node.height > executed.height]
 
     def follow_branch(self) -> None:
         """Tells the mempool which blocks the next proposal comes after, when that changed."""
@@ -137,7 +137,7 @@ class ChainState:
             return
         self._followed = (tip, self.newest_result)
         nodes = [*self._unexecuted, *self.tree.path_to(tip.id)]
-        blocks = [node.proposal for node in nodes if node.proposal is not None and node.number > self.newest_result]
+        blocks = [node.proposal for node in nodes if node.proposal is not None and node.height > self.newest_result]
         self._payload.follow([block for block in blocks if block.makes_block])
 
     def _restore(self, uncommitted: Sequence[Proposal]) -> None:
@@ -164,15 +164,15 @@ class ChainState:
     def _commit_by(self, certified: Proposal) -> None:
         id = self._rules.committed_by(certified, self.tree.proposal)
         node = None if id is None else self.tree.get(id)
-        if node is None or node.height <= self.tree.root.height:
+        if node is None or node.depth <= self.tree.root.depth:
             self._abandon(self._pruned())
             return
         committed, abandoned = self.tree.commit(node.id)
         self.pacemaker.committed()
         blocks = [n for n in committed if n.proposal is not None and n.proposal.makes_block]
-        executed = max(self.newest_result, node.executed.number)
-        self._unexecuted = [n for n in [*self._unexecuted, *blocks] if n.number > executed]
-        placed = tuple(Placed(n.height, n.proposal) for n in committed if n.proposal is not None)
+        executed = max(self.newest_result, node.executed.height)
+        self._unexecuted = [n for n in [*self._unexecuted, *blocks] if n.height > executed]
+        placed = tuple(Placed(n.depth, n.proposal) for n in committed if n.proposal is not None)
         self._outbox.commit(placed, tuple(n.id for n in abandoned))
 
     def _pruned(self) -> list[Node]:

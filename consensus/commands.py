@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from chain.proposals import Certificate, Proposal, TimeoutCertificate
-from chain.types import BlockNumber, Hash32, ValidatorIndex
+from chain.types import Hash32, Height, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import PeerMessage, Timer
 from consensus.wire import FetchProposals
@@ -15,9 +15,9 @@ SafetyRecord: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A committed proposal and its height: how many proposals from genesis (0)."""
+    """A committed proposal and its depth: how many proposals from genesis (0)."""
 
-    height: int
+    depth: int
     proposal: Proposal
 
 
@@ -67,13 +67,13 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A certificate newer than any before is known here. `number` is its proposal's block, None while that is missing.
+    """A certificate newer than any before is known here. `height` is its proposal's, None while that is missing.
 
     For those who watch: nothing else depends on it.
     """
 
     certificate: Certificate
-    number: BlockNumber | None
+    height: Height | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ class ServeProposals:
     """Answer `to` with `Proposals`: the committed chain after what it has, then `uncommitted`, within bounds.
 
     `certificate` is that of the last uncommitted proposal, or of the newest committed one if there is none. It stands
-    at `height`, and nothing above goes into the answer: more may be committed before this is carried out.
+    at `depth`, and nothing above goes into the answer: more may be committed before this is carried out.
     """
 
     to: ValidatorIndex
     request: FetchProposals
     uncommitted: tuple[Placed, ...]
-    height: int
+    depth: int
     certificate: Certificate
 
 

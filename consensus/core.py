@@ -16,7 +16,7 @@ to everyone, so that all of them stop waiting in the same round on the same tip.
 """
 
 from chain.proposals import Proposal, TimeoutCertificate
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
 from consensus.chain_state import ROUND_WINDOW, ChainState
 from consensus.commands import Command, Report
@@ -88,7 +88,7 @@ class Core:
         self._waited_in: Round | None = None
         self._interval_runs_for: Hash32 | None = None
         self._interval_passed_for: Hash32 | None = None
-        self._proposed = max((p.number for p in recovered.uncommitted), default=recovered.root.number)
+        self._proposed = max((p.height for p in recovered.uncommitted), default=recovered.root.height)
 
     def handle(self, event: Event, now_ms: int) -> list[Command]:
         """Everything that follows from `event`. `now_ms` is the time since 1970; it never runs backwards."""
@@ -104,16 +104,16 @@ class Core:
     def status(self) -> CoreStatus:
         state = self._state
         root, tip = state.tree.root, state.tip
-        certified = max(root.number, BlockNumber(0) if tip is None else tip.number)
+        certified = max(root.height, Height(0) if tip is None else tip.height)
         return CoreStatus(
             round=state.round,
             leader=self._pacemaker.leader,
             proposed=max(self._proposed, certified),
             certified=certified,
-            committed=root.number,
+            committed=root.height,
             executed=state.newest_result,
             executed_hash=state.results.hash_of(state.newest_result),
-            verified=root.executed.number,
+            verified=root.executed.height,
             verified_hash=root.executed.header_hash,
             timeouts=state.rounds_timed_out,
             suspected=self._pacemaker.suspected,
@@ -128,8 +128,8 @@ class Core:
                     self._on_timer(timer)
             case ResultReceived(executed):
                 if self._state.results.compare(executed) is Agreement.CONFLICT:
-                    ours = self._state.results.hash_of(executed.number)
-                    raise ExecutionConflict(executed.number, executed.header_hash, ours)
+                    ours = self._state.results.hash_of(executed.height)
+                    raise ExecutionConflict(executed.height, executed.header_hash, ours)
                 self._state.learn_result(executed)
                 self._voting.vote_if_safe()
             case PeerConnected(peer):
@@ -201,7 +201,7 @@ class Core:
 
     def _insert(self, proposal: Proposal) -> None:
         self._state.insert(proposal)
-        self._proposed = max(self._proposed, proposal.number)
+        self._proposed = max(self._proposed, proposal.height)
 
     def _greet(self, peer: ValidatorIndex) -> None:
         """A peer connected: tell it where we stand and what of this round it may have missed."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from chain.genesis import Genesis
 from chain.proposals import BlockInputs, Proposal
-from chain.types import BlockNumber, Hash32, ValidatorIndex
+from chain.types import Hash32, Height, ValidatorIndex
 from consensus.commands import Send
 from consensus.errors import CannotEquivocate
 from consensus.events import PeerMessage
@@ -69,7 +69,7 @@ class Equivocator:
             prev_randao=randomness(proposal.parent, proposal.round, self._me),
             gas_limit=self._genesis.gas_limit,
         )
-        return replace(proposal, number=BlockNumber(proposal.number + 1), inputs=inputs, id=Hash32(b""))
+        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs, id=Hash32(b""))
 
     def _double(self, proposal: Proposal, twin: Proposal) -> Iterator[tuple[ValidatorIndex, PeerMessage]]:
         """One half gets one proposal, the other half the other. Before that all get both votes: later, where a

@@ -1,7 +1,7 @@
 """What can go wrong in consensus: messages that are refused, and facts that must never be."""
 
 from chain.messages.mempool import WrongExecutor
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 
 
 class ConsensusError(Exception):
@@ -102,9 +102,9 @@ class WrongParent(Rejected):
     """The parent is not the certified proposal, or rounds do not grow."""
 
 
-class WrongNumber(Rejected):
-    def __init__(self, number: BlockNumber, expected: BlockNumber) -> None:
-        super().__init__(f"block number {number} where {expected} belongs")
+class WrongHeight(Rejected):
+    def __init__(self, height: Height, expected: Height) -> None:
+        super().__init__(f"height {height} where {expected} belongs")
 
 
 class WrongInputs(Rejected):
@@ -121,8 +121,8 @@ class ExecutedWentBack(Rejected):
 
 
 class LagTooLong(Rejected):
-    def __init__(self, number: BlockNumber, executed: BlockNumber, max_lag: int) -> None:
-        super().__init__(f"block {number} while only {executed} is executed: the chain allows a lag of {max_lag}")
+    def __init__(self, height: Height, executed: Height, max_lag: int) -> None:
+        super().__init__(f"height {height} while only {executed} is executed: the chain allows a lag of {max_lag}")
 
 
 class TransactionsTooLarge(Rejected):
@@ -136,8 +136,10 @@ class UndecodableTransaction(Rejected):
 class ExecutionConflict(Rejected):
     """A proposal carries another hash for a block than this validator's execution got."""
 
-    def __init__(self, number: BlockNumber, theirs: Hash32, ours: Hash32) -> None:
-        super().__init__(f"block {number} is 0x{theirs.hex()} for the proposer, 0x{ours.hex()} for our execution")
+    def __init__(self, height: Height, theirs: Hash32, ours: Hash32) -> None:
+        super().__init__(
+            f"the result of height {height} is 0x{theirs.hex()} for the proposer, 0x{ours.hex()} for our execution"
+        )
 
 
 class WrongResult(ConsensusError):
@@ -146,7 +148,7 @@ class WrongResult(ConsensusError):
     def __init__(self, wrong: WrongExecutor) -> None:
         expected = "the majority of the executors has" if wrong.by_majority else "it said before"
         super().__init__(
-            f"executor {wrong.executor} computed a wrong block {wrong.number}: 0x{wrong.said.hex()}, "
+            f"executor {wrong.executor} computed a wrong block at height {wrong.height}: 0x{wrong.said.hex()}, "
             f"where {expected} 0x{wrong.expected.hex()}"
         )
 

@@ -86,13 +86,13 @@ class Fetching:
         if aside is not None and aside is not state.tree.root and aside not in path:
             end, certificate, path = aside, wanted, state.tree.path_to(aside.id)
         if end is not None:
-            placed = tuple(Placed(n.height, n.proposal) for n in path if n.proposal is not None)
-            self._outbox.add(ServeProposals(asker, request, placed, end.height, certificate))
+            placed = tuple(Placed(n.depth, n.proposal) for n in path if n.proposal is not None)
+            self._outbox.add(ServeProposals(asker, request, placed, end.depth, certificate))
             return
         root = state.tree.root
         child = next((n for n in state.tree.children(root.id) if n.proposal is not None), None)
         if child is not None and child.proposal is not None:
-            self._outbox.add(ServeProposals(asker, request, (), root.height, child.proposal.certificate))
+            self._outbox.add(ServeProposals(asker, request, (), root.depth, child.proposal.certificate))
 
     def take(self, sender: ValidatorIndex, answer: Proposals) -> None:
         """Proposals that were asked for. Raises `Rejected` subclasses; what was taken in before stays.
@@ -108,7 +108,7 @@ class Fetching:
         try:
             reached = self._take_all(answer)
         finally:
-            self._go_on(sender, answer, reached if reached is not None and reached.height > start.height else None)
+            self._go_on(sender, answer, reached if reached is not None and reached.depth > start.depth else None)
 
     def _take_all(self, answer: Proposals) -> Node | None:
         """Takes in what an answer holds, and says how far it leads."""
@@ -161,9 +161,9 @@ class Fetching:
     def _request(self, peer: ValidatorIndex) -> None:
         known = self._known()
         self._catchup.ask(peer)
-        height, missing = self._state.tree.root.height, self._catchup.target
+        depth, missing = self._state.tree.root.depth, self._catchup.target
         assert missing is not None
-        self._outbox.send((peer,), FetchProposals(known.id, known.height, height, missing))
+        self._outbox.send((peer,), FetchProposals(known.id, known.depth, depth, missing))
 
     def _start_timer(self) -> None:
         self._outbox.start_timer(Timer.FETCH, self._catchup.timeout_ms)

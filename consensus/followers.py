@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from chain.links import LinkClosed, Peer
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted
 from chain.messages.watching import BlockStages, StageReached
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from consensus.store import ValidatorStore
 
 NEWS_INTERVAL_S = 0.02
@@ -45,14 +45,14 @@ class CommitFollowers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _push_all(self, peer: Peer, after: Hash32) -> None:
-        number = await self._block_number_of(after, peer)
+        height = await self._height_of(after, peer)
         while peer.open:
-            id = self._store.id_of_block(BlockNumber(number + 1))
+            id = self._store.id_of_block(Height(height + 1))
             if id is None:
                 await self._more.wait()
                 continue
-            number = BlockNumber(number + 1)
-            if not peer.push(Committed(number, id, after, self._store.encoded_proposal(id))):
+            height = Height(height + 1)
+            if not peer.push(Committed(height, id, after, self._store.encoded_proposal(id))):
                 return
             after = id
             try:
@@ -60,16 +60,16 @@ class CommitFollowers:
             except LinkClosed:
                 return
 
-    async def _block_number_of(self, after: Hash32, peer: Peer) -> BlockNumber:
-        """The number of the block that `after` makes, once this validator has caught up with `peer`, which it tells."""
-        caught_up = self._store.block_number_of(after)
+    async def _height_of(self, after: Hash32, peer: Peer) -> Height:
+        """The height of `after`, once this validator has caught up with `peer`, which it tells."""
+        caught_up = self._store.height_of(after)
         if caught_up is not None:
             return caught_up
-        while (number := self._store.block_number_of(after)) is None:
+        while (height := self._store.height_of(after)) is None:
             peer.push(CatchingUp(self._store.committed_block, done=False))
             await self._more.wait()
-        peer.push(CatchingUp(number, done=True))
-        return number
+        peer.push(CatchingUp(height, done=True))
+        return height
 
 
 class ConsensusFollowers:

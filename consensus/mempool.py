@@ -15,7 +15,7 @@ from chain.fees import BASE_FEE_CHANGE_DENOMINATOR, highest_base_fee_after
 from chain.genesis import Genesis
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.proposals import Proposal
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, Gas, Hash32, Height, Wei
 from consensus.branch import Branch, BranchBlock, Resolver
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction
 from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
@@ -48,7 +48,7 @@ class MempoolChanges:
 
     stored: list[Entry] = field(default_factory=list)
     deleted: list[Hash32] = field(default_factory=list)
-    senders: dict[Address, tuple[SenderState, BlockNumber] | None] = field(default_factory=dict)
+    senders: dict[Address, tuple[SenderState, Height] | None] = field(default_factory=dict)
     refused: list[tuple[Hash32, str]] = field(default_factory=list)
     evicted: list[tuple[Hash32, str]] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ class Mempool:
         self._included: OrderedDict[Hash32, None] = OrderedDict()
         self._resolver = Resolver(self._transaction)
         self._branch = Branch(self._resolver)
-        self._result = BlockNumber(0)
+        self._result = Height(0)
         self._next_base_fee = Wei(genesis.base_fee - genesis.base_fee // BASE_FEE_CHANGE_DENOMINATOR)
         self._pending: Pending | None = None
 
@@ -87,16 +87,16 @@ class Mempool:
     def restore(
         self,
         entries: Iterable[Entry],
-        senders: Iterable[tuple[SenderState, BlockNumber]],
-        result: BlockNumber,
+        senders: Iterable[tuple[SenderState, Height]],
+        result: Height,
         next_base_fee: Wei | None,
     ) -> None:
         """What the store held when the validator last stopped. Before anything else."""
         self._result = result
         if next_base_fee is not None:
             self._next_base_fee = next_base_fee
-        for state, number in senders:
-            self._queue(state.address).update_state(state.nonce, state.balance, number)
+        for state, height in senders:
+            self._queue(state.address).update_state(state.nonce, state.balance, height)
         for entry in sorted(entries, key=lambda e: e.arrival):
             self._insert(entry)
         for queue in self._queues.values():
@@ -110,12 +110,12 @@ class Mempool:
     # Admission
 
     def admit(
-        self, transactions: Sequence[PooledTransaction], senders: Sequence[SenderState], number: BlockNumber
+        self, transactions: Sequence[PooledTransaction], senders: Sequence[SenderState], height: Height
     ) -> MempoolChanges:
         """Takes what it can; a transaction held already is taken again without effect."""
         changes = MempoolChanges()
         for state in senders:
-            self._learn_state(state, number, changes)
+            self._learn_state(state, height, changes)
         for transaction in transactions:
             refusal = self._admit_one(transaction, changes)
             if refusal is not None:
@@ -179,12 +179,12 @@ class Mempool:
     def apply_result(self, result: BlockResult) -> MempoolChanges:
         """What execution made of a block. The same result again changes nothing."""
         changes = MempoolChanges()
-        is_news = result.number > self._result
+        is_news = result.height > self._result
         for state in result.senders:
-            self._learn_state(state, result.number, changes)
+            self._learn_state(state, result.height, changes)
         if is_news:
-            self._result, self._next_base_fee = result.number, result.next_base_fee
-            self._moved(self._branch.drop_up_to(result.number), [])
+            self._result, self._next_base_fee = result.height, result.next_base_fee
+            self._moved(self._branch.drop_up_to(result.height), [])
         for hash in result.included:
             self._note_included(hash, changes)
         if is_news:
@@ -228,7 +228,7 @@ class Mempool:
     # What the core asks (Payload)
 
     def follow(self, blocks: Sequence[Proposal]) -> None:
-        left, joined = self._branch.follow([block for block in blocks if block.number > self._result])
+        left, joined = self._branch.follow([block for block in blocks if block.height > self._result])
         self._moved(left, joined)
 
     def pending(self) -> Pending:
@@ -272,9 +272,9 @@ class Mempool:
             queue = self._queues[address] = SenderQueue(address)
         return queue
 
-    def _learn_state(self, state: SenderState, number: BlockNumber, changes: MempoolChanges) -> None:
+    def _learn_state(self, state: SenderState, height: Height, changes: MempoolChanges) -> None:
         queue = self._queue(state.address)
-        if queue.update_state(state.nonce, state.balance, number):
+        if queue.update_state(state.nonce, state.balance, height):
             self._queues.move_to_end(state.address)
             changes.senders[state.address] = None
             self._begin_run(queue)
@@ -284,7 +284,7 @@ class Mempool:
         for address in [*changes.senders, *sorted(more)]:
             queue = self._queue(address)
             if queue.entries:
-                changes.senders[address] = SenderState(address, queue.nonce, queue.balance), queue.number
+                changes.senders[address] = SenderState(address, queue.nonce, queue.balance), queue.height
         return changes
 
     def _insert(self, entry: Entry) -> None:
@@ -322,12 +322,12 @@ class Mempool:
         for block in left:
             for tx in block.transactions:
                 queue = touched[tx.sender] = self._queue(tx.sender)
-                if queue.in_flight.get(tx.nonce, (None, 0))[0] == block.number:
+                if queue.in_flight.get(tx.nonce, (None, 0))[0] == block.height:
                     del queue.in_flight[tx.nonce]
         for block in joined:
             for tx in block.transactions:
                 queue = touched[tx.sender] = self._queue(tx.sender)
-                queue.in_flight[tx.nonce] = (block.number, highest_cost(tx))
+                queue.in_flight[tx.nonce] = (block.height, highest_cost(tx))
         for queue in touched.values():
             self._begin_run(queue)
         self._pending = None

@@ -28,7 +28,7 @@ from chain.messages.mempool import (
     ResultsTaken,
 )
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
-from chain.types import BlockNumber, ExecutorIndex, Hash32, ValidatorIndex
+from chain.types import ExecutorIndex, Hash32, Height, ValidatorIndex
 from consensus.errors import (
     ConsensusError,
     Flooded,
@@ -106,7 +106,7 @@ class ValidatorProcess:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._admissions: dict[int, asyncio.Future[Admitted]] = {}
         self._results: deque[tuple[BlockResultReceived, asyncio.Future[None]]] = deque()
-        self._held: dict[ExecutorIndex, tuple[BlockNumber, asyncio.Future[None]]] = {}
+        self._held: dict[ExecutorIndex, tuple[Height, asyncio.Future[None]]] = {}
         self._executor_of = executor_of
         self._tickets = 0
         self._closed = False
@@ -136,7 +136,7 @@ class ValidatorProcess:
             proposed=core.proposed,
             certified=core.certified,
             committed=core.committed,
-            committed_height=self._replica.store.committed_height,
+            committed_depth=self._replica.store.committed_depth,
             committed_proposal=self._replica.store.committed_proposal,
             executed=core.executed,
             executed_hash=core.executed_hash,
@@ -229,7 +229,7 @@ class ValidatorProcess:
         self._results.append((received, taken))
         await taken
         executors = self._replica.executors
-        return ResultsTaken(executors.newest_of(executor) if executors.counts(executor) else result.number)
+        return ResultsTaken(executors.newest_of(executor) if executors.counts(executor) else result.height)
 
     # Environment of the replica
 
@@ -303,11 +303,11 @@ class ValidatorProcess:
         _, held_before = self._held.pop(item.executor, (None, None))
         if held_before is not None:
             _finish(held_before)
-        self._held[item.executor] = item.result.number, taken
+        self._held[item.executor] = item.result.height, taken
 
     def _release_held(self) -> None:
-        for executor, (number, taken) in list(self._held.items()):
-            if not self._replica.executors.must_wait(executor, number):
+        for executor, (height, taken) in list(self._held.items()):
+            if not self._replica.executors.must_wait(executor, height):
                 del self._held[executor]
                 _finish(taken)
 

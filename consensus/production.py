@@ -7,7 +7,7 @@ it with a timer. When all of them answer NOTHING the chain is quiet and uses no 
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from chain.types import BlockNumber
+from chain.types import Height
 from consensus.payload import Pending
 from consensus.tree import Node
 
@@ -30,14 +30,14 @@ class View:
 
     tip: Node
     committed: Node
-    result: BlockNumber
+    result: Height
     due: bool
 
 
 def block_allowed(view: View, max_lag: int) -> bool:
     """Whether another block may be made: execution is near enough, and this replica knows what it did."""
-    behind_peers = view.result < view.tip.executed.number or view.result > view.tip.number
-    return not behind_peers and view.tip.number + 1 - view.result <= max_lag
+    behind_peers = view.result < view.tip.executed.height or view.result > view.tip.height
+    return not behind_peers and view.tip.height + 1 - view.result <= max_lag
 
 
 def wanted(view: View, pending: Pending, max_lag: int) -> Work:
@@ -45,12 +45,12 @@ def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted, or the proposal that
     carries its newest result is; or one to carry that. Waiting for execution is not work.
     """
-    executed = view.result >= view.tip.number
+    executed = view.result >= view.tip.height
     if block_allowed(view, max_lag) and (view.due or (pending.packable and (executed or pending.full))):
         return Work.BLOCK
-    if view.tip.number > view.committed.number:
+    if view.tip.height > view.committed.height:
         return Work.EMPTY
-    verified = view.committed.executed.number
-    if min(view.result, view.tip.number) > view.tip.executed.number:
+    verified = view.committed.executed.height
+    if min(view.result, view.tip.height) > view.tip.executed.height:
         return Work.UNHURRIED
-    return Work.EMPTY if view.tip.executed.number > verified else Work.NOTHING
+    return Work.EMPTY if view.tip.executed.height > verified else Work.NOTHING

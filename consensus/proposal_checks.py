@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from chain.keccak import keccak256
 from chain.proposals import BlockInputs, Proposal
-from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import Gas, Hash32, Height, Round, ValidatorIndex
 from consensus.errors import (
     ExecutedWentBack,
     LagTooLong,
+    WrongHeight,
     WrongInputs,
-    WrongNumber,
     WrongParent,
     WrongTimestamp,
 )
@@ -42,25 +42,25 @@ def check_extends(proposal: Proposal, parent: Node, rules: ChainRules, latest_ms
         raise WrongParent(f"round {proposal.round} on {proposal.parent.hex()}, a proposal of round {parent.round}")
     _check_executed(proposal, parent)
     if proposal.inputs is None:
-        if proposal.number != parent.number:
-            raise WrongNumber(proposal.number, parent.number)
+        if proposal.height != parent.height:
+            raise WrongHeight(proposal.height, parent.height)
         if proposal.transactions:
             raise WrongInputs("transactions in a proposal that makes no block")
         return
-    expected = BlockNumber(parent.number + 1)
-    if proposal.number != expected:
-        raise WrongNumber(proposal.number, expected)
-    if proposal.number - proposal.executed.number > rules.max_lag:
-        raise LagTooLong(proposal.number, proposal.executed.number, rules.max_lag)
+    expected = Height(parent.height + 1)
+    if proposal.height != expected:
+        raise WrongHeight(proposal.height, expected)
+    if proposal.height - proposal.executed.height > rules.max_lag:
+        raise LagTooLong(proposal.height, proposal.executed.height, rules.max_lag)
     _check_inputs(proposal, proposal.inputs, parent, rules, latest_ms)
 
 
 def _check_executed(proposal: Proposal, parent: Node) -> None:
     executed, before = proposal.executed, parent.executed
-    if executed.number < before.number or (executed.number == before.number and executed != before):
-        raise ExecutedWentBack(f"result of block {executed.number} after that of block {before.number}")
-    if executed.number > parent.number:
-        raise ExecutedWentBack(f"result of block {executed.number}, which is no ancestor of block {parent.number}")
+    if executed.height < before.height or (executed.height == before.height and executed != before):
+        raise ExecutedWentBack(f"result of block {executed.height} after that of block {before.height}")
+    if executed.height > parent.height:
+        raise ExecutedWentBack(f"result of block {executed.height}, which is no ancestor of block {parent.height}")
 
 
 def _check_inputs(

@@ -1,7 +1,7 @@
 """Makes a leader's proposal."""
 
 from chain.proposals import BlockInputs, Proposal, TimeoutCertificate
-from chain.types import BlockNumber, Round, ValidatorIndex
+from chain.types import Height, Round, ValidatorIndex
 from consensus.chain_state import ChainState
 from consensus.payload import Payload
 from consensus.production import Work
@@ -29,7 +29,7 @@ class Proposer:
             proposer=self._me,
             certificate=state.safety.highest,
             timeout_certificate=timeouts,
-            number=BlockNumber(tip.number + 1) if makes_block else tip.number,
+            height=Height(tip.height + 1) if makes_block else tip.height,
             inputs=self._inputs(tip, round, now_ms) if makes_block else None,
             executed=state.executed_to_carry(tip),
             transactions=self._payload.pack() if makes_block else (),

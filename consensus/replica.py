@@ -128,7 +128,7 @@ class Replica:
             self.certificates.carried_out(command)
 
     def _admit(self, admit: Admit) -> Admitted:
-        changes = self.mempool.admit(admit.transactions, admit.senders, admit.number)
+        changes = self.mempool.admit(admit.transactions, admit.senders, admit.height)
         self.store.apply_mempool(changes)
         self._tell_evicted(changes)
         return Admitted(tuple(changes.refused))
@@ -139,7 +139,7 @@ class Replica:
         commands: list[Command] = []
         for result in heard.agreed:
             changes = self.mempool.apply_result(result)
-            executed = ExecutedBlock(result.number, result.header_hash)
+            executed = ExecutedBlock(result.height, result.header_hash)
             self.store.add_result(executed, result.next_base_fee, changes)
             self._tell_evicted(changes)
             commands += self.core.handle(ResultReceived(executed), now_ms)
@@ -180,38 +180,38 @@ class Replica:
 
     def _served(self, command: ServeProposals) -> Proposals:
         """The committed chain after what the asker has, then the uncommitted path, cut to a bounded batch."""
-        uncommitted = {placed.height: placed.proposal for placed in command.uncommitted}
-        height = self._common_height(command.request, uncommitted) + 1
+        uncommitted = {placed.depth: placed.proposal for placed in command.uncommitted}
+        depth = self._common_depth(command.request, uncommitted) + 1
         served: list[bytes] = []
         size = 0
-        while height <= command.height and len(served) < MAX_FETCHED_PROPOSALS and size < MAX_SERVED_BYTES:
-            served.append(self._encoded_at(height, uncommitted))
+        while depth <= command.depth and len(served) < MAX_FETCHED_PROPOSALS and size < MAX_SERVED_BYTES:
+            served.append(self._encoded_at(depth, uncommitted))
             size += len(served[-1])
-            height += 1
+            depth += 1
         if not served:
             return Proposals((), None)
-        if height > command.height:
+        if depth > command.depth:
             return Proposals(tuple(served), command.certificate)
-        following = decode_proposal(self._encoded_at(height, uncommitted))
+        following = decode_proposal(self._encoded_at(depth, uncommitted))
         return Proposals(tuple(served), following.certificate)
 
-    def _encoded_at(self, height: int, uncommitted: Mapping[int, Proposal]) -> bytes:
+    def _encoded_at(self, depth: int, uncommitted: Mapping[int, Proposal]) -> bytes:
         """Raises StoreIncomplete."""
-        if height in uncommitted:
-            return encode_proposal(uncommitted[height])
-        id = self.store.id_at_height(height)
+        if depth in uncommitted:
+            return encode_proposal(uncommitted[depth])
+        id = self.store.id_at_depth(depth)
         if id is None:
-            raise StoreIncomplete(height.to_bytes(8, "big"))
+            raise StoreIncomplete(depth.to_bytes(8, "big"))
         return self.store.encoded_proposal(id)
 
-    def _common_height(self, request: FetchProposals, uncommitted: Mapping[int, Proposal]) -> int:
-        """The newest height that the asker shares with this replica's chain."""
-        known = request.known_height
-        if 0 <= known <= self.store.committed_height + len(uncommitted):
-            here = uncommitted[known].id if known in uncommitted else self.store.id_at_height(known)
+    def _common_depth(self, request: FetchProposals, uncommitted: Mapping[int, Proposal]) -> int:
+        """The newest depth that the asker shares with this replica's chain."""
+        known = request.known_depth
+        if 0 <= known <= self.store.committed_depth + len(uncommitted):
+            here = uncommitted[known].id if known in uncommitted else self.store.id_at_depth(known)
             if here == request.known:
                 return known
-        return min(max(request.committed_height, 0), self.store.committed_height)
+        return min(max(request.committed_depth, 0), self.store.committed_depth)
 
 
 def with_one_answer_each(commands: Sequence[Command]) -> list[Command]:

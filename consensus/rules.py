@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chain.genesis import Genesis
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.commands import Command
 from consensus.events import Event
 from consensus.leaders import LeaderSchedule
@@ -31,12 +31,12 @@ class CoreStatus:
 
     round: Round
     leader: ValidatorIndex
-    proposed: BlockNumber
-    certified: BlockNumber
-    committed: BlockNumber
-    executed: BlockNumber
+    proposed: Height
+    certified: Height
+    committed: Height
+    executed: Height
     executed_hash: Hash32
-    verified: BlockNumber
+    verified: Height
     verified_hash: Hash32
     timeouts: int
     suspected: tuple[ValidatorIndex, ...]

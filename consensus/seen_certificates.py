@@ -14,9 +14,9 @@ class SeenCertificates:
 
     def carried_out(self, command: Command) -> None:
         match command:
-            case Certified(certificate, number):
+            case Certified(certificate, height):
                 signers = tuple(sorted(vote.validator for vote in certificate.votes))
-                self._newest.append(SeenCertificate(certificate.round, False, number, signers))
+                self._newest.append(SeenCertificate(certificate.round, False, height, signers))
             case RoundGivenUp(certificate):
                 signers = tuple(sorted(timeout.validator for timeout in certificate.timeouts))
                 self._newest.append(SeenCertificate(certificate.round, True, None, signers))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from chain.messages.mempool import PooledTransaction
-from chain.types import Address, BlockNumber, Gas, Wei
+from chain.types import Address, Gas, Height, Wei
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ def highest_cost(transaction: PooledTransaction) -> Wei:
 
 @dataclass(slots=True)
 class SenderQueue:
-    """`nonce` and `balance` are the sender's after block `number`. `in_flight` holds, by nonce, the number of the
+    """`nonce` and `balance` are the sender's after height `height`. `in_flight` holds, by nonce, the height of the
     unexecuted block that a transaction of this sender is in, and the most it can cost.
 
     The run is the transactions with consecutive nonces from `next_nonce` on: those that are not in flight yet and
@@ -41,9 +41,9 @@ class SenderQueue:
     address: Address
     nonce: int = 0
     balance: Wei = Wei(0)
-    number: BlockNumber = BlockNumber(-1)
+    height: Height = Height(-1)
     entries: dict[int, Entry] = field(default_factory=dict)
-    in_flight: dict[int, tuple[BlockNumber, Wei]] = field(default_factory=dict)
+    in_flight: dict[int, tuple[Height, Wei]] = field(default_factory=dict)
     next_nonce: int = 0
     run_end: int = 0
     run_gas: Gas = Gas(0)
@@ -61,7 +61,7 @@ class SenderQueue:
     @property
     def spendable(self) -> int:
         """The balance that is left if everything in flight costs the most it can."""
-        return self.balance - sum(cost for number, cost in self.in_flight.values() if number > self.number)
+        return self.balance - sum(cost for height, cost in self.in_flight.values() if height > self.height)
 
     def run(self) -> Iterator[Entry]:
         for nonce in range(self.next_nonce, self.run_end):
@@ -103,9 +103,9 @@ class SenderQueue:
             self.run_gas = Gas(self.run_gas - entry.transaction.gas)
             self.run_bytes -= entry.size
 
-    def update_state(self, nonce: int, balance: Wei, number: BlockNumber) -> bool:
+    def update_state(self, nonce: int, balance: Wei, height: Height) -> bool:
         """Takes a newer state; an older one never replaces it."""
-        if number < self.number or (number == self.number and nonce <= self.nonce and balance == self.balance):
+        if height < self.height or (height == self.height and nonce <= self.nonce and balance == self.balance):
             return False
-        self.nonce, self.balance, self.number = nonce, balance, number
+        self.nonce, self.balance, self.height = nonce, balance, height
         return True

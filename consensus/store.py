@@ -12,7 +12,7 @@ from chain.codec import decode_value, encode_value, pack, unpack
 from chain.genesis import Genesis
 from chain.messages.mempool import Evicted, PooledTransaction, SenderState
 from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
-from chain.types import BlockNumber, Hash32, Wei
+from chain.types import Hash32, Height, Wei
 from consensus.commands import Persist, Placed
 from consensus.errors import NewerStore, StoreIncomplete, StoreOfAnotherChain
 from consensus.executors import NO_CLAIMS, StoredClaims
@@ -28,7 +28,7 @@ KEPT_EVICTIONS = 4096
 
 FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
 CLAIMS_KEY = b"claims"
-PROPOSAL, UNCOMMITTED, HEIGHT, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
+PROPOSAL, UNCOMMITTED, DEPTH, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
 
 
 class KeyValue(Protocol):
@@ -45,11 +45,11 @@ class KeyValue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The newest committed proposal: its height, and the newest block at or below it with its time."""
+    """The newest committed proposal: its depth, and the newest block at or below it with its time."""
 
     id: Hash32
-    height: int
-    number: BlockNumber
+    depth: int
+    height: Height
     timestamp_ms: int
 
 
@@ -62,7 +62,7 @@ class StoredEntry:
 @dataclass(frozen=True, slots=True)
 class StoredSender:
     state: SenderState
-    number: BlockNumber
+    height: Height
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +87,21 @@ class ValidatorStore:
         self._claims = self._read_claims()
 
     @property
-    def committed_height(self) -> int:
-        return self._cursor.height
+    def committed_depth(self) -> int:
+        return self._cursor.depth
 
     @property
     def committed_proposal(self) -> Hash32:
         return self._cursor.id
 
     @property
-    def committed_block(self) -> BlockNumber:
-        return self._cursor.number
+    def committed_block(self) -> Height:
+        return self._cursor.height
 
     @property
-    def newest_result(self) -> BlockNumber:
+    def newest_result(self) -> Height:
         """The newest executed block known here: the cursor of what execution sends."""
-        return BlockNumber(0) if self._results is None else self._results.executed[-1].number
+        return Height(0) if self._results is None else self._results.executed[-1].height
 
     @property
     def next_base_fee(self) -> Wei | None:
@@ -166,7 +166,7 @@ class ValidatorStore:
     def add_result(self, executed: ExecutedBlock, next_base_fee: Wei, changes: MempoolChanges) -> None:
         """A result and what it changed in the mempool, in one batch, so that neither is there without the other."""
         batch = self._mempool_batch(changes)
-        if executed.number > self.newest_result:
+        if executed.height > self.newest_result:
             known = () if self._results is None else self._results.executed
             self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee)
             batch[RESULTS_KEY] = encode_value(self._results)
@@ -202,10 +202,10 @@ class ValidatorStore:
             stored = decode_value(StoredEntry, value)
             yield Entry(stored.transaction, stored.arrival)
 
-    def senders(self) -> Iterator[tuple[SenderState, BlockNumber]]:
+    def senders(self) -> Iterator[tuple[SenderState, Height]]:
         for _, value in self._database.with_prefix(SENDER):
             stored = decode_value(StoredSender, value)
-            yield stored.state, stored.number
+            yield stored.state, stored.height
 
     def evictions(self) -> Iterator[Evicted]:
         """What the mempool gave up lately, oldest first."""
@@ -222,24 +222,24 @@ class ValidatorStore:
             raise StoreIncomplete(id)
         return encoded
 
-    def id_at_height(self, height: int) -> Hash32 | None:
-        """The committed proposal at that height."""
-        return self.genesis_id if height == 0 else self._id(HEIGHT, height)
+    def id_at_depth(self, depth: int) -> Hash32 | None:
+        """The committed proposal at that depth."""
+        return self.genesis_id if depth == 0 else self._id(DEPTH, depth)
 
-    def id_of_block(self, number: BlockNumber) -> Hash32 | None:
+    def id_of_block(self, height: Height) -> Hash32 | None:
         """The committed proposal that makes that block; the genesis id for block 0."""
-        return self.genesis_id if number == 0 else self._id(BLOCK, number)
+        return self.genesis_id if height == 0 else self._id(BLOCK, height)
 
-    def block_number_of(self, id: Hash32) -> BlockNumber | None:
-        """The number of the block that a committed proposal makes; None if it is not known here as one."""
+    def height_of(self, id: Hash32) -> Height | None:
+        """The height of a committed proposal that makes a block; None if it is not known here as one."""
         if id == self.genesis_id:
-            return BlockNumber(0)
+            return Height(0)
         encoded = self._database.get(PROPOSAL + id)
-        number = None if encoded is None else decode_proposal(encoded).number
-        return number if number is not None and self.id_of_block(number) == id else None
+        height = None if encoded is None else decode_proposal(encoded).height
+        return height if height is not None and self.id_of_block(height) == id else None
 
-    def _id(self, kind: bytes, number: int) -> Hash32 | None:
-        id = self._database.get(kind + _key(number))
+    def _id(self, kind: bytes, height: int) -> Hash32 | None:
+        id = self._database.get(kind + _key(height))
         return None if id is None else Hash32(id)
 
     def _claim(self, genesis_id: Hash32) -> None:
@@ -258,7 +258,7 @@ class ValidatorStore:
         if encoded is not None:
             return decode_value(Cursor, encoded)
         root = self._new.root
-        return Cursor(root.id, root.height, root.number, root.timestamp_ms)
+        return Cursor(root.id, root.depth, root.height, root.timestamp_ms)
 
     def _read_results(self) -> StoredResults | None:
         encoded = self._database.get(RESULTS_KEY)
@@ -275,15 +275,15 @@ class ValidatorStore:
 
     def _root(self) -> Node:
         cursor = self._cursor
-        if cursor.height == 0:
+        if cursor.depth == 0:
             return self._new.root
         proposal = self.proposal(cursor.id)
         return Node(
             id=cursor.id,
             parent=proposal.parent,
             round=proposal.round,
+            depth=cursor.depth,
             height=cursor.height,
-            number=cursor.number,
             timestamp_ms=cursor.timestamp_ms,
             executed=proposal.executed,
             proposal=proposal,
@@ -291,10 +291,10 @@ class ValidatorStore:
 
     def _newest_blocks(self, count: int) -> Iterator[Node]:
         """The newest committed proposals that make blocks, oldest first. Only their proposals matter."""
-        for number in range(max(1, self._cursor.number - count + 1), self._cursor.number + 1):
-            id = self.id_of_block(BlockNumber(number))
+        for height in range(max(1, self._cursor.height - count + 1), self._cursor.height + 1):
+            id = self.id_of_block(Height(height))
             if id is None:
-                raise StoreIncomplete(_key(number))
+                raise StoreIncomplete(_key(height))
             proposal = self.proposal(id)
             yield child_node(proposal, self._new.root)
 
@@ -302,19 +302,19 @@ class ValidatorStore:
 def _cursor_at(placed: Placed, before: Cursor) -> Cursor:
     proposal = placed.proposal
     timestamp_ms = before.timestamp_ms if proposal.inputs is None else proposal.inputs.timestamp_ms
-    return Cursor(proposal.id, placed.height, proposal.number, timestamp_ms)
+    return Cursor(proposal.id, placed.depth, proposal.height, timestamp_ms)
 
 
 def _committed(placed: Placed, cursor: Cursor) -> dict[bytes, bytes | None]:
     batch: dict[bytes, bytes | None] = {
         UNCOMMITTED + cursor.id: None,
-        HEIGHT + _key(placed.height): cursor.id,
+        DEPTH + _key(placed.depth): cursor.id,
         CURSOR_KEY: encode_value(cursor),
     }
     if placed.proposal.makes_block:
-        batch[BLOCK + _key(cursor.number)] = cursor.id
+        batch[BLOCK + _key(cursor.height)] = cursor.id
     return batch
 
 
-def _key(number: int) -> bytes:
-    return number.to_bytes(8, "big")
+def _key(height: int) -> bytes:
+    return height.to_bytes(8, "big")

@@ -3,25 +3,25 @@
 from dataclasses import dataclass
 
 from chain.proposals import ExecutedBlock, Proposal
-from chain.types import ZERO_HASH, BlockNumber, Hash32, Round
+from chain.types import ZERO_HASH, Hash32, Height, Round
 from consensus.errors import ConflictingCommit
 
 MAX_PROPOSALS = 512
 """A bound on memory. Reached only if hundreds of rounds in a row fail to commit; then side branches go first."""
 
-GENESIS_EXECUTED = ExecutedBlock(BlockNumber(0), ZERO_HASH)
+GENESIS_EXECUTED = ExecutedBlock(Height(0), ZERO_HASH)
 """What the genesis proposal carries: validators know no hash for block 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A proposal in its place. `height` counts proposals from genesis; `timestamp_ms` is of its newest block."""
+    """A proposal in its place. `depth` counts proposals from genesis; `timestamp_ms` is of its newest block."""
 
     id: Hash32
     parent: Hash32
     round: Round
-    height: int
-    number: BlockNumber
+    depth: int
+    height: Height
     timestamp_ms: int
     executed: ExecutedBlock
     proposal: Proposal | None
@@ -29,7 +29,7 @@ class Node:
 
 
 def genesis_node(genesis_id: Hash32, timestamp_s: int) -> Node:
-    return Node(genesis_id, ZERO_HASH, Round(0), 0, BlockNumber(0), timestamp_s * 1000, GENESIS_EXECUTED, None)
+    return Node(genesis_id, ZERO_HASH, Round(0), 0, Height(0), timestamp_s * 1000, GENESIS_EXECUTED, None)
 
 
 def child_node(proposal: Proposal, parent: Node) -> Node:
@@ -37,8 +37,8 @@ def child_node(proposal: Proposal, parent: Node) -> Node:
         id=proposal.id,
         parent=parent.id,
         round=proposal.round,
-        height=parent.height + 1,
-        number=proposal.number,
+        depth=parent.depth + 1,
+        height=proposal.height,
         timestamp_ms=parent.timestamp_ms if proposal.inputs is None else proposal.inputs.timestamp_ms,
         executed=proposal.executed,
         proposal=proposal,
@@ -83,7 +83,7 @@ class ProposalTree:
         while node.id != self.root.id:
             path.append(node)
             parent = self._nodes.get(node.parent)
-            if parent is None or parent.height < self.root.height:
+            if parent is None or parent.depth < self.root.depth:
                 raise ConflictingCommit(self.root.id, id)
             node = parent
         return path[::-1]
@@ -110,7 +110,7 @@ class ProposalTree:
 
     def _descendants_of(self, root: Node) -> dict[Hash32, Node]:
         kept = {root.id: root}
-        for node in sorted(self._nodes.values(), key=lambda n: n.height):
+        for node in sorted(self._nodes.values(), key=lambda n: n.depth):
             if node.parent in kept:
                 kept[node.id] = node
         return kept

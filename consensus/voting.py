@@ -51,8 +51,8 @@ class Voting:
         agreement = self._agreement(proposal)
         if agreement is Agreement.CONFLICT:
             this_round.refused = True
-            number = proposal.executed.number
-            raise ExecutionConflict(number, proposal.executed.header_hash, state.results.hash_of(number))
+            height = proposal.executed.height
+            raise ExecutionConflict(height, proposal.executed.header_hash, state.results.hash_of(height))
         if agreement is Agreement.SAME:
             self.vote(proposal)
 

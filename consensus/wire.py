@@ -56,16 +56,16 @@ class SyncInfo:
 class FetchProposals:
     """Send me the chain after what I have. Answer: Proposals.
 
-    A height counts proposals from genesis (0). The asker has `known` at `known_height`; if that is on another branch
-    than the asked validator's, it starts after `committed_height`, below which all branches are one.
+    A depth counts proposals from genesis (0). The asker has `known` at `known_depth`; if that is on another branch
+    than the asked validator's, it starts after `committed_depth`, below which all branches are one.
 
     `missing` certifies what the asker has not. Its signers have it, but need not know that it is certified; until they
     do, no chain of theirs leads there.
     """
 
     known: Hash32
-    known_height: int
-    committed_height: int
+    known_depth: int
+    committed_depth: int
     missing: Certificate
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from chain.links import Link, LinkClosed, Peer, RequestFailed
 from chain.messages.mempool import ResultsTaken
-from chain.types import BlockNumber, ValidatorIndex
+from chain.types import Height, ValidatorIndex
 from execution.history import BlockNotStored, History
 from execution.reader import UnexpectedAnswer
 
@@ -65,26 +65,26 @@ class ResultSender:
     async def run(self) -> None:
         """Until cancelled, or until this side closes the link."""
         while True:
-            number, connection = BlockNumber(max(self._next, 1)), self._connections
-            if number > self._history.newest:
+            height, connection = Height(max(self._next, 1)), self._connections
+            if height > self._history.newest:
                 await self._newest.wait()
                 continue
             try:
-                taken = await self._send(number)
+                taken = await self._send(height)
             except LinkClosed:
                 return
             except RequestFailed as error:
-                log.warning("validator %d refused the result of block %d: %s", self._index, number, error)
+                log.warning("validator %d refused the result of height %d: %s", self._index, height, error)
                 await asyncio.sleep(RETRY_AFTER_S)
             except BlockNotStored as error:
                 await self._give_up(error)
             else:
                 if connection == self._connections:
-                    self._next = BlockNumber(min(taken, number) + 1)
+                    self._next = Height(min(taken, height) + 1)
 
-    async def _send(self, number: BlockNumber) -> BlockNumber:
+    async def _send(self, height: Height) -> Height:
         """The newest result that the validator has then."""
-        announcement = await self._history.get(number)
+        announcement = await self._history.get(height)
         answer = await self._validator.request(announcement.result)
         if not isinstance(answer, ResultsTaken):
             raise UnexpectedAnswer("ResultsTaken", answer)
@@ -94,8 +94,8 @@ class ResultSender:
         """Until the validator connects again, perhaps with another store."""
         connection = self._connections
         self._trouble(
-            f"validator {self._index} lacks the result of block {error.number}, which cannot be made again because "
-            "storage does not hold that block: until the data folder is restored from a backup, or the chain is begun "
+            f"validator {self._index} lacks the result of height {error.height}, which cannot be made again because "
+            "storage does not hold its block: until the data folder is restored from a backup, or the chain is begun "
             "anew in an empty one, this validator cannot vote"
         )
         while connection == self._connections:
@@ -103,9 +103,9 @@ class ResultSender:
 
 
 class NewsFollower:
-    """Pushes to one follower the news of every block after its cursor."""
+    """Pushes to one follower the news of every height after its cursor."""
 
-    def __init__(self, peer: Peer, after: BlockNumber, history: History, newest: NewestBlock) -> None:
+    def __init__(self, peer: Peer, after: Height, history: History, newest: NewestBlock) -> None:
         self._peer = peer
         self._after = after
         self._history = history
@@ -114,18 +114,18 @@ class NewsFollower:
     async def run(self) -> None:
         """Until the peer is gone, or must follow anew."""
         while self._peer.open:
-            number = BlockNumber(self._after + 1)
-            if number > self._history.newest:
+            height = Height(self._after + 1)
+            if height > self._history.newest:
                 await self._newest.wait()
                 continue
             try:
-                announcement = await self._history.get(number)
+                announcement = await self._history.get(height)
             except BlockNotStored:
-                log.warning("the news of block %d is gone and cannot be pushed again", number)
+                log.warning("the news of height %d is gone and cannot be pushed again", height)
             else:
                 if not self._peer.push(announcement.news):
                     return
-            self._after = number
+            self._after = height
             if not await self._taken():
                 return
 

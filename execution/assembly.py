@@ -19,7 +19,7 @@ from chain.messages.storage import ApplyBlock
 from chain.proposals import BlockInputs, Proposal
 from chain.receipts import Receipt, bloom_of
 from chain.records import BlockRecord, encode_record
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32
+from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height
 from execution.block_run import PARENT_BEACON_ROOT, BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
@@ -40,8 +40,8 @@ class ExecutedBlock:
     position: int
 
     @property
-    def number(self) -> BlockNumber:
-        return self.apply.number
+    def height(self) -> Height:
+        return self.apply.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def assemble(ran: RanBlock) -> ExecutedBlock:
         logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
     )
     applied = ApplyBlock(
-        number=header.number,
+        height=ran.proposal.height,
         proposal=ran.proposal.id,
         header=header,
         transactions=tuple(raws),

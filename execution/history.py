@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from chain.fees import next_base_fee
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import BlockResult, LeftOut, SenderState
-from chain.messages.storage import BlockApplied, NotThere, ReadBlock, ReadRecord, ReadState, StateValues, StoredBlock
+from chain.messages.storage import (
+    BlockApplied,
+    NotThere,
+    ReadBlock,
+    ReadHeight,
+    ReadRecord,
+    ReadState,
+    StateValues,
+    StoredBlock,
+    StoredHeight,
+)
 from chain.messages.storage import StoredRecord as StoredRecordMessage
 from chain.records import BlockRecord, decode_record
-from chain.types import Address, BlockNumber, Hash32, Version, Wei
+from chain.types import Address, Hash32, Height, Version, Wei
 from execution.assembly import ExecutedBlock
 from execution.errors import ExecutionError
 from execution.reader import UnexpectedAnswer
@@ -27,9 +37,9 @@ KEPT_BLOCKS = 128
 class BlockNotStored(ExecutionError):
     """Somebody asks for the result of a block that storage does not have (any more)."""
 
-    def __init__(self, number: BlockNumber) -> None:
-        super().__init__(f"block {number} is not in storage")
-        self.number = number
+    def __init__(self, height: Height) -> None:
+        super().__init__(f"the block of height {height} is not in storage")
+        self.height = height
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +50,7 @@ class Announcement:
     news: BlockNews
 
 
-def announce(block: ExecutedBlock, applied: BlockApplied, committed: BlockNumber) -> Announcement:
+def announce(block: ExecutedBlock, applied: BlockApplied, committed: Height) -> Announcement:
     """What is told of a block that storage has just applied."""
     return _announcement(applied, block.included, block.left_out, block.senders, block.record, committed)
 
@@ -51,12 +61,12 @@ def _announcement(
     left_out: tuple[LeftOut, ...],
     senders: Sequence[SenderState],
     record: BlockRecord,
-    committed: BlockNumber,
+    committed: Height,
 ) -> Announcement:
     header = applied.header
     fee = next_base_fee(header)
     result = BlockResult(
-        number=applied.number,
+        height=applied.height,
         proposal=applied.proposal,
         header_hash=applied.hash,
         gas_limit=header.gas_limit,
@@ -66,6 +76,7 @@ def _announcement(
         senders=tuple(senders),
     )
     news = BlockNews(
+        height=applied.height,
         number=applied.number,
         hash=applied.hash,
         timestamp=header.timestamp,
@@ -85,31 +96,36 @@ def _announcement(
 
 
 class History:
-    """Announcements by block number: the newest from memory, the others from storage."""
+    """Announcements by height: the newest from memory, the others from storage."""
 
-    def __init__(self, storage: StorageRequests, head: BlockNumber) -> None:
+    def __init__(self, storage: StorageRequests, head: Height) -> None:
         self._storage = storage
-        self._kept: OrderedDict[BlockNumber, Announcement] = OrderedDict()
+        self._kept: OrderedDict[Height, Announcement] = OrderedDict()
         self.newest = head
 
     def add(self, announcement: Announcement) -> None:
-        self.newest = announcement.result.number
+        self.newest = announcement.result.height
         self._kept[self.newest] = announcement
         while len(self._kept) > KEPT_BLOCKS:
             self._kept.popitem(last=False)
 
-    async def get(self, number: BlockNumber) -> Announcement:
-        """The announcement of an executed block. Raises BlockNotStored."""
-        kept = self._kept.get(number)
-        return kept if kept is not None else await self._from_storage(number)
+    async def get(self, height: Height) -> Announcement:
+        """The announcement of an executed height. Raises BlockNotStored."""
+        kept = self._kept.get(height)
+        return kept if kept is not None else await self._from_storage(height)
 
-    async def _from_storage(self, number: BlockNumber) -> Announcement:
+    async def _from_storage(self, height: Height) -> Announcement:
+        after = await self._storage.request(ReadHeight(height))
+        if isinstance(after, NotThere):
+            raise BlockNotStored(height)
+        if not isinstance(after, StoredHeight):
+            raise UnexpectedAnswer("StoredHeight", after)
         block, stored = await asyncio.gather(
-            self._storage.request(ReadBlock(number, None, with_receipts=False)),
-            self._storage.request(ReadRecord(number)),
+            self._storage.request(ReadBlock(after.number, None, with_receipts=False)),
+            self._storage.request(ReadRecord(after.number)),
         )
         if isinstance(block, NotThere) or isinstance(stored, NotThere):
-            raise BlockNotStored(number)
+            raise BlockNotStored(height)
         if not isinstance(block, StoredBlock):
             raise UnexpectedAnswer("StoredBlock", block)
         if not isinstance(stored, StoredRecordMessage):
@@ -118,8 +134,8 @@ class History:
         left_out = tuple(
             LeftOut(t.hash, t.left_out.reason, t.left_out.retry) for t in record.transactions if t.left_out
         )
-        applied = BlockApplied(number, block.version, record.proposal, block.hash, block.header)
-        senders = await self._states(record.senders, block.version)
+        applied = BlockApplied(height, after.proposal, after.version, block.hash, block.header)
+        senders = await self._states(record.senders, after.version)
         return _announcement(applied, block.hashes, left_out, senders, record, self.newest)
 
     async def _states(self, addresses: tuple[Address, ...], version: Version) -> list[SenderState]:

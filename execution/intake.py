@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 
 from chain.keccak import keccak256
 from chain.messages.mempool import Committed
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from execution.errors import ExecutionError
 
 WINDOW = 32
-"""How many blocks ahead of execution claims are taken; validators wait with the rest."""
+"""How many heights ahead of execution claims are taken; validators wait with the rest."""
 
 
 class FalseProposal(ExecutionError):
     """A validator sent a proposal under an id that is not its hash."""
 
     def __init__(self, validator: int, committed: Committed) -> None:
-        super().__init__(f"validator {validator} sent a block {committed.number} that is not 0x{committed.id.hex()}")
+        super().__init__(f"validator {validator} sent height {committed.height}, which is not 0x{committed.id.hex()}")
 
 
 class ProposalsForked(ExecutionError):
     """More than a third of the stake committed something that does not follow what was executed."""
 
-    def __init__(self, number: BlockNumber, after: Hash32, executed: Hash32) -> None:
+    def __init__(self, height: Height, after: Hash32, executed: Hash32) -> None:
         super().__init__(
-            f"the validators committed block {number} after proposal 0x{after.hex()}, but 0x{executed.hex()} is what "
+            f"the validators committed height {height} after proposal 0x{after.hex()}, but 0x{executed.hex()} is what "
             "was executed before it: the data folders of execution and of the validators belong to different chains"
         )
 
@@ -44,10 +44,10 @@ class _Claims:
 class Intake:
     """Collects claims and gives the accepted proposals in order, starting after the cursor."""
 
-    def __init__(self, stakes: Sequence[int], number: BlockNumber, proposal: Hash32) -> None:
+    def __init__(self, stakes: Sequence[int], height: Height, proposal: Hash32) -> None:
         self._stakes = list(stakes)
-        self._claims: dict[BlockNumber, _Claims] = {}
-        self.number = number
+        self._claims: dict[Height, _Claims] = {}
+        self.height = height
         self.cursor = proposal
 
     def claim(self, validator: int, committed: Committed) -> list[Committed]:
@@ -55,9 +55,9 @@ class Intake:
 
         Raises FalseProposal, and ProposalsForked.
         """
-        if committed.number <= self.number:
+        if committed.height <= self.height:
             return []
-        claims = self._claims.setdefault(committed.number, _Claims())
+        claims = self._claims.setdefault(committed.height, _Claims())
         if committed.id not in claims.committed and keccak256(committed.proposal) != committed.id:
             raise FalseProposal(validator, committed)
         claims.by_validator[validator] = committed.id
@@ -65,14 +65,14 @@ class Intake:
         accepted = []
         while (found := self._next()) is not None:
             if found.after != self.cursor:
-                raise ProposalsForked(found.number, found.after, self.cursor)
-            del self._claims[found.number]
-            self.number, self.cursor = found.number, found.id
+                raise ProposalsForked(found.height, found.after, self.cursor)
+            del self._claims[found.height]
+            self.height, self.cursor = found.height, found.id
             accepted.append(found)
         return accepted
 
     def _next(self) -> Committed | None:
-        claims = self._claims.get(BlockNumber(self.number + 1))
+        claims = self._claims.get(Height(self.height + 1))
         if claims is None:
             return None
         stake: dict[Hash32, int] = {}

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from chain.messages.mempool import CatchingUp
-from chain.types import BlockNumber
+from chain.types import Height
 
 PATIENCE_S = 5.0
 """How long validators may come no nearer before it is said. Restarting one takes two seconds at most."""
@@ -22,11 +22,11 @@ class LostBlocks:
         self._stakes = list(stakes)
         self._trouble = trouble
         self._patience_s = patience_s
-        self._lacking: dict[int, BlockNumber] = {}
+        self._lacking: dict[int, Height] = {}
         self._timer: asyncio.TimerHandle | None = None
         self.stalled = ""
 
-    def heard(self, validator: int, catching_up: CatchingUp, executed: BlockNumber) -> None:
+    def heard(self, validator: int, catching_up: CatchingUp, executed: Height) -> None:
         """A validator says how far it is from `executed`, the newest block here."""
         if catching_up.done:
             self.not_heard(validator)
@@ -55,11 +55,11 @@ class LostBlocks:
             self._timer.cancel()
             self._timer = None
 
-    def _say(self, executed: BlockNumber) -> None:
+    def _say(self, executed: Height) -> None:
         self._timer = None
         has = ", ".join(
-            f"validator {index} {'ends at' if number < executed else 'has others up to'} {number}"
-            for index, number in sorted(self._lacking.items())
+            f"validator {index} {'ends at' if height < executed else 'has others up to'} {height}"
+            for index, height in sorted(self._lacking.items())
         )
         others = "start the others if they have more, " if len(self._lacking) < len(self._stakes) else ""
         self.stalled = (

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from chain.proposals import Proposal, decode_proposal
-from chain.types import BlockNumber
+from chain.types import Height
 from execution.assembly import ExecutedBlock, RanBlock, assemble
 from execution.processor import BlockProcessor
 from execution.senders import SignedTransaction
@@ -16,9 +16,9 @@ MAX_WAITING_BLOCKS = 1
 
 
 class Pipeline:
-    """Encoded proposals in, in order; executed blocks out. `newest` is the last that ran, of which `on_ran` hears."""
+    """Encoded proposals in, executed blocks out. `newest` is the height that ran last, of which `on_ran` hears."""
 
-    def __init__(self, processor: BlockProcessor, newest: BlockNumber, on_ran: Callable[[], None]) -> None:
+    def __init__(self, processor: BlockProcessor, newest: Height, on_ran: Callable[[], None]) -> None:
         self._processor = processor
         self._on_ran = on_ran
         self.newest = newest
@@ -45,7 +45,7 @@ class Pipeline:
     async def _run(self) -> None:
         while True:
             ran = await self._processor.run(*await self._decoded.get())
-            self.newest = ran.header.number
+            self.newest = ran.proposal.height
             self._on_ran()
             await self._ran.put(ran)
 

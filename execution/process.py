@@ -169,13 +169,13 @@ class ExecutionProcess:
             options.cases if options.check_serial else None,
         )
         stakes = [validator.stake for validator in genesis.validators]
-        history = History(self._storage, head.number)
+        history = History(self._storage, head.height)
         senders = [
             ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
             for index, validator in enumerate(self._validators)
         ]
-        intake = Intake(stakes, head.number, head.proposal)
-        pipeline = Pipeline(processor, head.number, self._progress.moved)
+        intake = Intake(stakes, head.height, head.proposal)
+        pipeline = Pipeline(processor, head.height, self._progress.moved)
         return _Running(processor, intake, history, senders, pipeline, LostBlocks(stakes, self._on_trouble))
 
     def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
@@ -190,11 +190,11 @@ class ExecutionProcess:
         """A validator pushed a committed proposal. One far ahead of execution waits here, and those behind it there."""
         try:
             if isinstance(message, CatchingUp):
-                running.lost_blocks.heard(validator, message, running.intake.number)
+                running.lost_blocks.heard(validator, message, running.intake.height)
                 return
             if not isinstance(message, Committed):
                 raise UnknownRequest(message)
-            while message.number > running.pipeline.newest + WINDOW:
+            while message.height > running.pipeline.newest + WINDOW:
                 await self._progress.wait()
             for committed in running.intake.claim(validator, message):
                 running.pipeline.proposals.put_nowait(committed.proposal)
@@ -213,7 +213,7 @@ class ExecutionProcess:
             self._count(block)
             applied = await self._applied(block)
             running.processor.applied(block, applied)
-            announcement = announce(block, applied, running.intake.number)
+            announcement = announce(block, applied, running.intake.height)
             running.history.add(announcement)
             self._newest.moved()
             self._on_block(announcement.news, block.apply)
@@ -242,7 +242,7 @@ class ExecutionProcess:
         }
         return ExecutionStatus(
             executed=running.history.newest,
-            committed=running.intake.number,
+            committed=running.intake.height,
             strategy=self._options.strategy,
             workers=len(self._pool.workers),
             queued_tasks=self._pool.waiting,

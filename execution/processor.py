@@ -18,7 +18,7 @@ from chain.headers import Header
 from chain.messages.storage import BlockApplied
 from chain.proposals import Proposal
 from chain.transactions import Transaction
-from chain.types import Address
+from chain.types import Address, Height
 from execution.assembly import ExecutedBlock, RanBlock, assemble, environment_of, header_of, sender_states
 from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
 from execution.change_log import ChangeLog
@@ -43,10 +43,10 @@ Result = TypeVar("Result")
 
 
 class ProposalOutOfOrder(ExecutionError):
-    """A committed proposal makes another block than the next one."""
+    """A committed proposal has another height than the next one."""
 
-    def __init__(self, number: int, next_number: int) -> None:
-        super().__init__(f"a proposal for block {number} where block {next_number} is next")
+    def __init__(self, height: Height, next_height: Height) -> None:
+        super().__init__(f"a proposal of height {height} where height {next_height} is next")
 
 
 class BlockProcessor:
@@ -70,6 +70,7 @@ class BlockProcessor:
         self._pool = pool
         self._senders = senders
         self._cases = cases
+        self._height = head.height
         self._parent: Header = head.header
         self._parent_applied = asyncio.Event()
         self._parent_applied.set()
@@ -96,8 +97,8 @@ class BlockProcessor:
 
     async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
         """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""
-        if proposal.inputs is None or proposal.number != self._parent.number + 1:
-            raise ProposalOutOfOrder(proposal.number, self._parent.number + 1)
+        if proposal.inputs is None or proposal.height != self._height + 1:
+            raise ProposalOutOfOrder(proposal.height, Height(self._height + 1))
         if self._known.shrink():
             self._tasks.forget_all()
         environment = environment_of(self._chain_id, self._forks, self._parent, proposal.inputs)
@@ -110,7 +111,7 @@ class BlockProcessor:
         how = Execution(proposal.id, self.strategy.name, len(self._pool.workers), serial_us)
         record = await self._with_values(lambda: record_of(how, run, states))
         run.merged.commit(self._known, self._changes.position)
-        self._parent = header_of(run)
+        self._height, self._parent = proposal.height, header_of(run)
         self._parent_applied.clear()
         return RanBlock(proposal, run, self._parent, changes, states, record, self._changes.position)
 
@@ -125,7 +126,7 @@ class BlockProcessor:
         if slot is not None:
             value = self._known.keep_promise(slot, self._changes.position + 1)
             self._changes.append(Writes(slots={slot: value}), None)
-        if applied.number == self._parent.number:
+        if applied.height == self._height:
             self._parent_applied.set()
 
     async def fetch(self, keys: MissingKeys) -> None:

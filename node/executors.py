@@ -60,4 +60,4 @@ class Executors:
 
 def _row(found: WrongExecutor) -> dict[str, Any]:
     said, expected = "0x" + found.said.hex(), "0x" + found.expected.hex()
-    return {"executor": found.executor, "block": found.number, "said": said, "expected": expected}
+    return {"executor": found.executor, "height": found.height, "said": said, "expected": expected}

@@ -299,7 +299,7 @@ class Supervisor:
         self._output.trouble(
             f"{WrongResult(wrong)}: it is stopped, and its results are ignored",
             executor=wrong.executor,
-            block=wrong.number,
+            height=wrong.height,
             said="0x" + wrong.said.hex(),
             expected="0x" + wrong.expected.hex(),
         )

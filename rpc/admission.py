@@ -54,7 +54,7 @@ class Admission:
         limits: PoolLimits | None = None,
         min_tip: Wei = NO_MINIMUM,
     ) -> None:
-        self.pool = TransactionPool(limits, chain.number, self._left)
+        self.pool = TransactionPool(limits, chain.height, self._left)
         self._genesis = genesis
         self._min_tip = min_tip
         self._chain = chain

@@ -6,11 +6,11 @@ more than a third of the stake must say so: at least one of them is honest. News
 from some validators only; a state that was not heard of itself is passed when a later one is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chain.messages.watching import BlockStage, StageReached
-from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import BlockNumber, Gas, Hash32, Height, Round, ValidatorIndex
 from rpc.bounded_cache import BoundedCache
 
 MAX_LIVE = 4_096
@@ -31,6 +31,7 @@ STAGES = {
 class Executed:
     """What execution made of a block, and when rpc heard of it."""
 
+    number: BlockNumber
     hash: Hash32
     transactions: int
     gas_used: Gas
@@ -75,23 +76,27 @@ class _Block:
 
 
 class BlockStates:
-    """Begins after block `finished`: of those up to it nothing is told any more."""
+    """Begins after height `finished`: of those up to it nothing is told any more.
 
-    def __init__(self, stakes: Sequence[int], finished: BlockNumber) -> None:
+    `expected` gives the number of the block that a height is going to make.
+    """
+
+    def __init__(self, stakes: Sequence[int], finished: Height, expected: Callable[[Height], BlockNumber]) -> None:
         self._stakes = stakes
         self._finished = finished
+        self._expected = expected
         self._live: dict[Hash32, _Block] = {}
-        self._executed: dict[BlockNumber, Executed] = {}
+        self._executed: dict[Height, Executed] = {}
         self._abandoned: BoundedCache[Hash32, bool] = BoundedCache(MAX_ABANDONED)
 
     @property
-    def finished(self) -> BlockNumber:
-        """The newest block that has passed all states."""
+    def finished(self) -> Height:
+        """The newest height that has passed all states."""
         return self._finished
 
     def told(self, validator: ValidatorIndex, reached: StageReached) -> list[StateChange]:
         """A validator's word. Returns what becomes known by it, in order."""
-        if reached.number <= self._finished or self._abandoned.get(reached.proposal):
+        if reached.height <= self._finished or self._abandoned.get(reached.proposal):
             return []
         block = self._live.get(reached.proposal)
         if block is None:
@@ -101,21 +106,21 @@ class BlockStates:
         block.said(validator, reached)
         return self._progress(block)
 
-    def executed(self, number: BlockNumber, executed: Executed) -> list[StateChange]:
+    def executed(self, height: Height, executed: Executed) -> list[StateChange]:
         """A block was executed and can be read."""
-        if number <= self._finished:
+        if height <= self._finished:
             return []
-        self._executed[number] = executed
-        return [change for block in self._at(number) for change in self._progress(block)]
+        self._executed[height] = executed
+        return [change for block in self._at(height) for change in self._progress(block)]
 
-    def missing(self) -> list[BlockNumber]:
-        """The committed blocks of which no result is known here."""
+    def missing(self) -> list[Height]:
+        """The committed heights of which no result is known here."""
         blocks = [block for block in self._live.values() if block.committed]
-        return sorted(b.first.number for b in blocks if b.first.number not in self._executed)
+        return sorted(b.first.height for b in blocks if b.first.height not in self._executed)
 
     def so_far(self) -> list[StateChange]:
         """All that the blocks in flight have passed, for one who begins to listen."""
-        blocks = sorted(self._live.values(), key=lambda block: (block.first.number, block.first.round))
+        blocks = sorted(self._live.values(), key=lambda block: (block.first.height, block.first.round))
         return [change for block in blocks for change in block.changes]
 
     def _progress(self, block: _Block) -> list[StateChange]:
@@ -125,12 +130,12 @@ class BlockStates:
         while (state := block.next) is not None and self._has_reached(block, state):
             block.changes.append(self._change(block, state))
         changes = block.changes[before:]
-        number = block.first.number
+        height = block.first.height
         if block.committed:
-            for other in self._at(number):
+            for other in self._at(height):
                 if other is not block:
                     changes += self._abandon(other)
-        elif self._agreed(block, BlockStage.ABANDONED) or any(other.committed for other in self._at(number)):
+        elif self._agreed(block, BlockStage.ABANDONED) or any(other.committed for other in self._at(height)):
             changes += self._abandon(block)
         if block.next is None:
             changes += self._finish(block)
@@ -140,8 +145,8 @@ class BlockStates:
         if state == PROPOSED:
             return True
         if state == EXECUTED:
-            return block.first.number in self._executed
-        if state == "verified" and block.first.number != self._finished + 1:
+            return block.first.height in self._executed
+        if state == "verified" and block.first.height != self._finished + 1:
             return False
         return self._agreed(block, STAGES[state])
 
@@ -151,11 +156,11 @@ class BlockStates:
 
     def _finish(self, block: _Block) -> list[StateChange]:
         """The next block may have waited for this one: they are verified in the order of the chain."""
-        number = block.first.number
+        height = block.first.height
         del self._live[block.first.proposal]
-        self._executed.pop(number, None)
-        self._finished = number
-        return [change for after in self._at(BlockNumber(number + 1)) for change in self._progress(after)]
+        self._executed.pop(height, None)
+        self._finished = height
+        return [change for after in self._at(Height(height + 1)) for change in self._progress(after)]
 
     def _abandon(self, block: _Block) -> list[StateChange]:
         del self._live[block.first.proposal]
@@ -165,18 +170,17 @@ class BlockStates:
     def _change(self, block: _Block, state: str) -> StateChange:
         """Times never go back along a block's life, whichever clocks they come from."""
         first, earlier = block.first, block.changes[-1].at_ms if block.changes else 0
-        executed = self._executed.get(first.number) if state in STATES[3:] else None
+        executed = self._executed.get(first.height) if state in STATES[3:] else None
+        number = self._expected(first.height) if executed is None else executed.number
         at_ms = max(self._said_at_ms(block, state), earlier)
         proposed_at_ms = block.changes[0].at_ms if block.changes else at_ms
-        return StateChange(
-            first.number, state, first.proposal, first.round, first.proposer, at_ms, proposed_at_ms, executed
-        )
+        return StateChange(number, state, first.proposal, first.round, first.proposer, at_ms, proposed_at_ms, executed)
 
     def _said_at_ms(self, block: _Block, state: str) -> int:
         if state == EXECUTED:
-            return self._executed[block.first.number].at_ms
+            return self._executed[block.first.height].at_ms
         stage = BlockStage.ABANDONED if state == ABANDONED else STAGES[state]
         return block.said_at_ms.get(stage, 0)
 
-    def _at(self, number: BlockNumber) -> list[_Block]:
-        return [block for block in self._live.values() if block.first.number == number]
+    def _at(self, height: Height) -> list[_Block]:
+        return [block for block in self._live.values() if block.first.height == height]

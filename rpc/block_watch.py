@@ -8,7 +8,7 @@ from typing import TypeAlias
 from chain.links import Link, LinkClosed, RequestFailed
 from chain.messages.storage import StoredBlock
 from chain.messages.watching import BlockStages, WatchBlocks
-from chain.types import BlockNumber, ValidatorIndex
+from chain.types import Height, ValidatorIndex
 from rpc.block_states import BlockStates, Executed, StateChange
 from rpc.chain_view import ChainView
 from rpc.news import NewBlock
@@ -34,12 +34,12 @@ class BlockWatch:
         self._tasks = tasks
         self._states: BlockStates | None = None
         self._tell: Tell = lambda changes: None
-        self._reading: set[BlockNumber] = set()
+        self._reading: set[Height] = set()
 
     def begin(self, tell: Tell) -> None:
         """Someone listens. `tell` hears of every change from the blocks in flight on."""
         if self._states is None:
-            self._states = BlockStates(self._stakes, self._chain.finalized)
+            self._states = BlockStates(self._stakes, self._chain.finalized_height, self._chain.expected_number)
             self._tell = tell
             for index in self._validators:
                 self.joined(index)
@@ -69,30 +69,31 @@ class BlockWatch:
             self._look_up_results(states)
 
     def block_added(self, added: NewBlock) -> None:
-        self._executed(added.block)
+        self._executed(added.news.height, added.block)
 
     def agreement_changed(self) -> None:
         """Of several executors that of one is no result yet: it is told when validators say that they agree on it."""
         if self._states is not None:
             self._look_up_results(self._states)
 
-    def _executed(self, block: StoredBlock) -> None:
-        if self._states is not None and block.header.number <= self._chain.safe:
-            facts = Executed(block.hash, len(block.hashes), block.header.gas_used, int(time.time() * 1000))
-            self._tell(self._states.executed(block.header.number, facts))
+    def _executed(self, height: Height, block: StoredBlock) -> None:
+        if self._states is not None and height <= self._chain.safe_height:
+            header, now_ms = block.header, int(time.time() * 1000)
+            facts = Executed(header.number, block.hash, len(block.hashes), header.gas_used, now_ms)
+            self._tell(self._states.executed(height, facts))
 
     def _look_up_results(self, states: BlockStates) -> None:
         """Blocks that were executed before anyone listened, or before the executors agreed."""
-        for number in states.missing():
-            if number <= self._chain.safe and number not in self._reading:
-                self._reading.add(number)
-                self._tasks.start(self._read(number))
+        for height in states.missing():
+            if height <= self._chain.safe_height and height not in self._reading:
+                self._reading.add(height)
+                self._tasks.start(self._read(height))
 
-    async def _read(self, number: BlockNumber) -> None:
-        block = await self._chain.block(number)
-        self._reading.discard(number)
+    async def _read(self, height: Height) -> None:
+        block = await self._chain.block(await self._chain.number_at(height))
+        self._reading.discard(height)
         if block is not None:
-            self._executed(block)
+            self._executed(height, block)
 
     def _ask(self, index: ValidatorIndex, request: WatchBlocks) -> None:
         """One that is away is asked when it joins."""

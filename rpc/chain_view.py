@@ -4,7 +4,10 @@ The head moves when execution's news has come *and* storage has answered with th
 storage cannot answer. Without speculation `safe` is the same block; with several executors, of which this reads one,
 it is the newest block that validators say they agree on. `finalized` is the newest one that validators call verified.
 Both count by the header's hash, and need validators with more than a third of the stake: at least one is honest.
+Validators speak of heights; clients are told the number of the newest block at that height.
 """
+
+from dataclasses import dataclass
 
 from chain.accounts import Account
 from chain.genesis import Genesis
@@ -22,17 +25,19 @@ from chain.messages.storage import (
     ReadBlock,
     ReadHead,
     ReadHeaders,
+    ReadHeight,
     ReadLogs,
     ReadProof,
     ReadRecord,
     ReadTransaction,
     StoredBlock,
     StoredHeaders,
+    StoredHeight,
     StoredRecord,
     StoredTransaction,
 )
 from chain.records import BlockRecord, decode_record
-from chain.types import Address, BlockNumber, Hash32, ValidatorIndex, Version
+from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
 from rpc.news import NewBlock
@@ -42,8 +47,17 @@ from rpc.state_reader import READ_TIMEOUT_S, StateReader
 from rpc.vouching import Vouching
 
 CACHED_VERSIONS = 4_096
+CACHED_HEIGHTS = 4_096
 KEPT_LEFT_OUT = 16_384
 """So many transactions are known to have been left out of a block, those of the newest blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The newest block after a height."""
+
+    number: BlockNumber
+    hash: Hash32
 
 
 class ChainView:
@@ -56,6 +70,9 @@ class ChainView:
         stakes = [validator.stake for validator in genesis.validators]
         self._agreed, self._verified = Vouching(stakes, self._hash_of), Vouching(stakes, self._hash_of)
         self._head: StoredBlock | None = None
+        self._heights: BoundedCache[Height, _Place] = BoundedCache(CACHED_HEIGHTS)
+        self._safe = self._finalized = BlockNumber(0)
+        self.height = Height(0)
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
         self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
@@ -67,7 +84,7 @@ class ChainView:
         assert isinstance(applied, BlockApplied)
         block = await self._storage.request(ReadBlock(applied.number, None, with_receipts=True))
         assert isinstance(block, StoredBlock)
-        self._advance(block)
+        self._advance(applied.height, block)
 
     @property
     def head(self) -> StoredBlock:
@@ -81,11 +98,19 @@ class ChainView:
 
     @property
     def safe(self) -> BlockNumber:
-        return self.number if self._executors == 1 else min(self._agreed.number, self.number)
+        return self.number if self._executors == 1 else min(self._safe, self.number)
+
+    @property
+    def safe_height(self) -> Height:
+        return self.height if self._executors == 1 else min(self._agreed.height, self.height)
 
     @property
     def finalized(self) -> BlockNumber:
-        return min(self._verified.number, self.number)
+        return min(self._finalized, self.number)
+
+    @property
+    def finalized_height(self) -> Height:
+        return min(self._verified.height, self.height)
 
     @property
     def consensus(self) -> dict[ValidatorIndex, ConsensusNews]:
@@ -97,31 +122,55 @@ class ChainView:
         block = await self._storage.request(ReadBlock(news.number, None, with_receipts=True))
         if not isinstance(block, StoredBlock) or block.hash != news.hash:
             return None
-        self._advance(block)
+        self._advance(news.height, block)
         for out in news.left_out:
             self._left_out.put(out.hash, news.number)
-        await self._agreed.served(self.number)
-        await self._verified.served(self.number)
+        await self._agreed.served(self.height)
+        await self._verified.served(self.height)
+        await self._place_tags()
         return NewBlock(news, block)
 
     async def consensus_changed(self, news: ConsensusNews) -> None:
         self._consensus[news.validator] = news
-        await self._agreed.said(news.validator, news.executed, news.executed_hash, self.number)
-        await self._verified.said(news.validator, news.verified, news.verified_hash, self.number)
+        await self._agreed.said(news.validator, news.executed, news.executed_hash, self.height)
+        await self._verified.said(news.validator, news.verified, news.verified_hash, self.height)
+        await self._place_tags()
 
-    def _advance(self, block: StoredBlock) -> None:
+    async def number_at(self, height: Height) -> BlockNumber:
+        """The newest block after a height; of one that is not executed yet the block it is going to make."""
+        place = await self._place(height)
+        return self.expected_number(height) if place is None else place.number
+
+    def expected_number(self, height: Height) -> BlockNumber:
+        """The block that a height above the head makes, if each of those between makes one."""
+        return BlockNumber(self.number + height - self.height)
+
+    async def _place_tags(self) -> None:
+        self._safe, self._finalized = [await self.number_at(tag.height) for tag in (self._agreed, self._verified)]
+
+    async def _place(self, height: Height) -> _Place | None:
+        if height > self.height:
+            return None
+        known = self._heights.get(height)
+        if known is None:
+            answer = await self._read(ReadHeight(height))
+            assert isinstance(answer, StoredHeight), f"height {height} is not stored below the newest, {self.height}"
+            known = _Place(answer.number, answer.hash)
+            self._heights.put(height, known)
+        return known
+
+    def _advance(self, height: Height, block: StoredBlock) -> None:
+        self.height = height
+        self._heights.put(height, _Place(block.header.number, block.hash))
         if self._head is not None and block.header.number <= self._head.header.number:
             self._versions.clear()
         self._head = block
         self._recent.add(block)
         self._versions.put(block.header.number, block.version)
 
-    async def _hash_of(self, number: BlockNumber) -> Hash32 | None:
-        recent = self._recent.by_number(number)
-        if recent is not None:
-            return recent.hash
-        block = await self._storage.request(ReadBlock(number, None, with_receipts=False))
-        return block.hash if isinstance(block, StoredBlock) else None
+    async def _hash_of(self, height: Height) -> Hash32 | None:
+        place = await self._place(height)
+        return None if place is None else place.hash
 
     def resolve(self, reference: BlockTag | BlockNumber) -> BlockNumber:
         """The block number a tag stands for; pending state is that of the latest block."""

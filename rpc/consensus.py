@@ -11,7 +11,7 @@ from chain.genesis import Genesis
 from chain.links import Link, LinkClosed, RequestFailed
 from chain.messages.mempool import ConsensusNews
 from chain.messages.watching import ConsensusView, ReadConsensus, SeenCertificate
-from chain.types import ValidatorIndex
+from chain.types import BlockNumber, ValidatorIndex
 from rpc.chain_view import ChainView
 from rpc.methods import Node, method
 from rpc.render import JsonObject
@@ -49,10 +49,12 @@ class ConsensusObserver:
             "totalStake": sum(identity.stake for identity in self._genesis.validators),
             "round": None if foremost is None else foremost.round,
             "leader": None if foremost is None else foremost.leader,
-            "certificate": _newest(certificates, timeout=False),
-            "timeoutCertificate": _newest(certificates, timeout=True),
-            "validators": [self._validator(index, said.get(index), seen[index]) for index in sorted(self._validators)],
-            "certificates": [_certificate(one) for one in certificates],
+            "certificate": await self._newest(certificates, timeout=False),
+            "timeoutCertificate": await self._newest(certificates, timeout=True),
+            "validators": [
+                await self._validator(index, said.get(index), seen[index]) for index in sorted(self._validators)
+            ],
+            "certificates": [await self._certificate(one) for one in certificates],
             "equivocations": equivocations(said.values()),
         }
 
@@ -96,7 +98,9 @@ class ConsensusObserver:
         assert isinstance(answer, ConsensusView)
         return answer
 
-    def _validator(self, index: ValidatorIndex, news: ConsensusNews | None, view: ConsensusView | None) -> JsonObject:
+    async def _validator(
+        self, index: ValidatorIndex, news: ConsensusNews | None, view: ConsensusView | None
+    ) -> JsonObject:
         shown: JsonObject = {
             "index": index,
             "stake": self._genesis.validators[index].stake,
@@ -105,11 +109,26 @@ class ConsensusObserver:
         }
         if news is not None:
             foremost = max(said.committed for said in self._chain.consensus.values())
-            shown |= consensus_json(news) | {"behind": foremost - news.committed}
+            shown |= await consensus_json(news, self._chain) | {"behind": foremost - news.committed}
         if view is not None:
             own = merged([view.certificates])
-            shown |= {"certificate": _newest(own, timeout=False), "suspects": list(view.suspected)}
+            shown |= {"certificate": await self._newest(own, timeout=False), "suspects": list(view.suspected)}
         return shown
+
+    async def _newest(self, certificates: Sequence[SeenCertificate], timeout: bool) -> JsonObject | None:
+        found = next((one for one in certificates if one.timeout is timeout), None)
+        return None if found is None else {"round": found.round, "number": await self._number(found)}
+
+    async def _certificate(self, seen: SeenCertificate) -> JsonObject:
+        return {
+            "round": seen.round,
+            "kind": "timeouts" if seen.timeout else "votes",
+            "number": await self._number(seen),
+            "signers": list(seen.signers),
+        }
+
+    async def _number(self, seen: SeenCertificate) -> BlockNumber | None:
+        return None if seen.height is None else await self._chain.number_at(seen.height)
 
 
 def merged(seen: Iterable[Sequence[SeenCertificate]]) -> list[SeenCertificate]:
@@ -120,9 +139,9 @@ def merged(seen: Iterable[Sequence[SeenCertificate]]) -> list[SeenCertificate]:
     for certificate in (certificate for certificates in seen for certificate in certificates):
         key = (certificate.round, certificate.timeout)
         other = found.get(key, certificate)
-        number = other.number if certificate.number is None else certificate.number
+        height = other.height if certificate.height is None else certificate.height
         signers = tuple(sorted({*certificate.signers, *other.signers}))
-        found[key] = SeenCertificate(certificate.round, certificate.timeout, number, signers)
+        found[key] = SeenCertificate(certificate.round, certificate.timeout, height, signers)
     return [found[key] for key in sorted(found, reverse=True)][:SHOWN_CERTIFICATES]
 
 
@@ -135,20 +154,6 @@ def equivocations(said: Iterable[ConsensusNews]) -> list[JsonObject]:
         if rejection.reason == "Equivocation":
             times[rejection.peer] = max(times.get(rejection.peer, 0), rejection.times)
     return [{"validator": peer, "times": count} for peer, count in sorted(times.items())]
-
-
-def _newest(certificates: Sequence[SeenCertificate], timeout: bool) -> JsonObject | None:
-    found = next((one for one in certificates if one.timeout is timeout), None)
-    return None if found is None else {"round": found.round, "number": found.number}
-
-
-def _certificate(seen: SeenCertificate) -> JsonObject:
-    return {
-        "round": seen.round,
-        "kind": "timeouts" if seen.timeout else "votes",
-        "number": seen.number,
-        "signers": list(seen.signers),
-    }
 
 
 @method("tandem_consensus")

@@ -144,7 +144,7 @@ class Delivery:
 
     def _admit(self, batch: Sequence[PooledTransaction]) -> Admit:
         states = (self._pool.state(address) for address in dict.fromkeys(t.sender for t in batch))
-        return Admit(tuple(batch), tuple(state for state in states if state is not None), self._pool.number)
+        return Admit(tuple(batch), tuple(state for state in states if state is not None), self._pool.height)
 
     def _answered(
         self, validator: ValidatorIndex, batch: Sequence[PooledTransaction], refused: Mapping[Hash32, str]

@@ -7,7 +7,7 @@ from collections import Counter
 from chain.genesis import Genesis
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.mempool import ExecutorsNews, WrongExecutor
-from chain.types import BlockNumber, ExecutorIndex
+from chain.types import ExecutorIndex, Height
 from rpc.chain_view import ChainView
 from rpc.errors import ServerError
 from rpc.methods import Processes
@@ -29,7 +29,7 @@ class ExecutorWatch:
         self._tasks = Tasks()
         self._telling = False
         self.count = count
-        self.verdict = self._told = ExecutorsVerdict(count, BlockNumber(0), ())
+        self.verdict = self._told = ExecutorsVerdict(count, Height(0), ())
 
     def consensus_changed(self) -> None:
         """A validator has told its view."""
@@ -46,7 +46,7 @@ class ExecutorWatch:
         total = sum(self._stakes)
         wanted = highest_agreed(((view.wanted, stake) for view, stake in views), total)
         disputed = highest_agreed(((view.disputed, stake) for view, stake in views), total)
-        return ExecutorsVerdict(max(wanted, self.count), BlockNumber(disputed), self._wrong(views, total))
+        return ExecutorsVerdict(max(wanted, self.count), Height(disputed), self._wrong(views, total))
 
     def _wrong(self, views: list[tuple[ExecutorsNews, int]], total_stake: int) -> tuple[WrongExecutor, ...]:
         named: dict[ExecutorIndex, WrongExecutor] = {}

@@ -4,8 +4,8 @@ The validators' mempools decide what is ordered; this pool decides what may ente
 wallets ask meanwhile: the pending nonce, a pending transaction by hash, why one is gone. A sender's transactions are
 *pending* from its next nonce on without a gap, and *queued* behind one.
 
-It also owns the newest known state of the senders. The number that goes with all of them is that of the newest block
-told of: each state is as of that block or newer, because a change between the two is told before the number moves.
+It also owns the newest known state of the senders. The height that goes with all of them is the newest one
+told of: each state is as of that height or newer, because a change between the two is told before the height moves.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import PooledTransaction, SenderState
-from chain.types import Address, BlockNumber, Hash32, ValidatorIndex, Wei
+from chain.types import Address, Hash32, Height, ValidatorIndex, Wei
 from rpc.transaction_errors import (
     AccountLimitExceeded,
     AlreadyKnown,
@@ -29,7 +29,7 @@ from rpc.transaction_errors import (
 )
 
 PRICE_BUMP_PERCENT = 10  # geth's default
-GENESIS = BlockNumber(0)
+GENESIS = Height(0)
 EVERYONE = -1
 """The bit mask of all validators, however many there are."""
 Left: TypeAlias = Callable[[Hash32, str | None], None]
@@ -147,7 +147,7 @@ def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
 class TransactionPool:
     """The admitted transactions that are not executed yet, the states of their senders, and why others left."""
 
-    def __init__(self, limits: PoolLimits | None = None, number: BlockNumber = GENESIS, left: Left = _unheard) -> None:
+    def __init__(self, limits: PoolLimits | None = None, height: Height = GENESIS, left: Left = _unheard) -> None:
         self._limits = limits or PoolLimits()
         self._entries: dict[Hash32, _Entry] = {}
         self._senders: dict[Address, _Sender] = {}
@@ -155,7 +155,7 @@ class TransactionPool:
         self._evictions: OrderedDict[Hash32, str] = OrderedDict()
         self._raw_bytes = 0
         self._left = left
-        self.number = number
+        self.height = height
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -195,7 +195,7 @@ class TransactionPool:
         return None if sender is None else sender.next
 
     def state(self, address: Address) -> SenderState | None:
-        """The newest known state of the sender, as of block `number` or newer."""
+        """The newest known state of the sender, as of `height` or newer."""
         sender = self._senders.get(address)
         return None if sender is None else sender.state
 
@@ -311,12 +311,12 @@ class TransactionPool:
     def block_executed(self, news: BlockNews) -> list[tuple[Hash32, str]]:
         """A block is durable: what it included is gone, and so is what it made impossible, returned with reasons.
 
-        News that does not follow on the newest known number (a revert, a restart of execution) makes every state
+        News that does not follow on the newest known height (a restart of execution) makes every state
         unknown that no transaction needs, and the others are as the news has them.
         """
-        if news.number != self.number + 1:
+        if news.height != self.height + 1:
             self._forget_idle()
-        self.number = news.number
+        self.height = news.height
         for transaction_hash in news.included:
             self._evictions.pop(transaction_hash, None)
             if (entry := self._entries.get(transaction_hash)) is not None:

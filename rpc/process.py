@@ -95,7 +95,7 @@ class RpcProcess:
         """Learn where the chain stands and what is pending, and begin to follow both."""
         self._node = await self._build_node()
         self._server = Server(RpcApplication(self._node))
-        self._execution.follow(lambda: FollowBlocks(self.node.chain.number), self._block_executed)
+        self._execution.follow(lambda: FollowBlocks(self.node.chain.height), self._block_executed)
         for index, link in self._validators.items():
             link.follow(self._joining(index), self._validator_news(index))
         await self.node.admission.mempool_known()

@@ -10,7 +10,8 @@ from chain.messages import Message
 from chain.messages.execution import ReadExecutionStatus
 from chain.messages.mempool import ConsensusNews, Rejection
 from chain.messages.storage import ReadStorageStatus
-from chain.types import Hash32, ValidatorIndex
+from chain.types import Hash32, Height, ValidatorIndex
+from rpc.chain_view import ChainView
 from rpc.environments import pending_fork
 from rpc.executor_watch import ExecutorWatch
 from rpc.faults import network_faults, validator_states
@@ -42,49 +43,56 @@ async def status(node: Node) -> JsonObject:
         "leaders": node.genesis.leaders,
         "fork": pending_fork(node.chain.head.header, node.genesis).label,
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
-        "heights": heights(node),
+        "heights": await heights(node),
         "processes": node.processes.listed(),
         "network": network_faults(node),
-        "validators": [_validator(node, index, states.get(index)) for index in sorted(node.validators)],
-        "executors": _executors(node.executors),
+        "validators": [await _validator(node, index, states.get(index)) for index in sorted(node.validators)],
+        "executors": await _executors(node.executors, node.chain),
         "execution": execution,
         "storage": storage,
         "pool": {"pending": pending, "queued": queued, "bytes": node.admission.pool.raw_bytes},
     }
 
 
-def _executors(watch: ExecutorWatch) -> JsonObject:
+async def _executors(watch: ExecutorWatch, chain: ChainView) -> JsonObject:
     """How many there should be, the block they differ on while nobody can say who is wrong, and those found wrong."""
     wrong = [
-        {"index": w.executor, "block": w.number, "said": data_json(w.said), "expected": data_json(w.expected)}
-        for w in watch.verdict.wrong
+        {
+            "index": found.executor,
+            "block": await chain.number_at(found.height),
+            "said": data_json(found.said),
+            "expected": data_json(found.expected),
+        }
+        for found in watch.verdict.wrong
     ]
-    return {"count": watch.count, "disputed": watch.verdict.disputed or None, "wrong": wrong}
+    disputed = await chain.number_at(watch.verdict.disputed) if watch.verdict.disputed else None
+    return {"count": watch.count, "disputed": disputed, "wrong": wrong}
 
 
-def heights(node: Node) -> dict[str, int]:
+async def heights(node: Node) -> dict[str, int]:
     """The newest block in each stage of its life: as the foremost validator has it, and as all of rpc answers it."""
     said = node.chain.consensus.values()
-    foremost = {stage: max((getattr(news, stage) for news in said), default=0) for stage in STAGES[:3]}
-    return foremost | {"executed": node.chain.number, "verified": node.chain.finalized}
+    foremost = {stage: max((getattr(news, stage) for news in said), default=Height(0)) for stage in STAGES[:3]}
+    numbers: dict[str, int] = {stage: await node.chain.number_at(height) for stage, height in foremost.items()}
+    return numbers | {"executed": node.chain.number, "verified": node.chain.finalized}
 
 
-def _validator(node: Node, index: ValidatorIndex, state: str | None) -> JsonObject:
+async def _validator(node: Node, index: ValidatorIndex, state: str | None) -> JsonObject:
     """`state` is that of its process, None where nobody runs all processes."""
     connected = node.validators[index].connected
     news = node.chain.consensus.get(index)
     stake = node.genesis.validators[index].stake
-    known = {} if news is None else consensus_json(news)
+    known = {} if news is None else await consensus_json(news, node.chain)
     return {"index": index, "stake": stake, "state": state, "connected": connected, **known}
 
 
-def consensus_json(news: ConsensusNews) -> JsonObject:
-    """A validator's own view."""
+async def consensus_json(news: ConsensusNews, chain: ChainView) -> JsonObject:
+    """A validator's own view. Its heights are told as the numbers of the newest blocks at them."""
     return {
         "round": news.round,
         "leader": news.leader,
-        "heights": {stage: getattr(news, stage) for stage in STAGES},
-        "ledger": {"height": news.committed_height, "proposal": data_json(news.committed_proposal)},
+        "heights": {stage: await chain.number_at(getattr(news, stage)) for stage in STAGES},
+        "ledger": {"height": news.committed_depth, "proposal": data_json(news.committed_proposal)},
         "timeouts": news.timeouts,
         "mempool": {"transactions": news.mempool_transactions, "bytes": news.mempool_bytes},
         "connectedPeers": news.connected_peers,

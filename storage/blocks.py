@@ -4,6 +4,7 @@ A transaction, its sender and its receipt are one row, so that a receipt asked f
 its block is.
 """
 
+import struct
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from chain.headers import Header, decode_header
 from chain.keccak import keccak256
 from chain.messages.storage import ApplyBlock, StoredBlock, StoredTransaction
 from chain.receipts import Receipt
-from chain.types import Address, BlockNumber, Hash32, Version
+from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.cache import RecentlyUsed
 from storage.errors import InvalidBlock
 from storage.keyvalue import KeyValue
@@ -24,14 +25,25 @@ VERSIONS = b"v"
 TRANSACTIONS = b"x"
 PLACES = b"p"
 RECORDS = b"e"
+HEIGHTS = b"t"
 NUMBER_BYTES = 8
 INDEX_BYTES = 4
 TRANSACTIONS_A_STEP = 32
 CACHED_HEADERS = 128
 
+_HEIGHT = struct.Struct(">QQ32s32s")
+
 
 class StoredHeader(NamedTuple):
     header: Header
+    hash: Hash32
+
+
+class HeightRow(NamedTuple):
+    """What there is after a height: the newest block, the version of the state, and the proposal."""
+
+    number: BlockNumber
+    version: Version
     hash: Hash32
     proposal: Hash32
 
@@ -73,27 +85,39 @@ class Blocks:
     def put_body(self, block: ApplyBlock, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
         """Add everything of a block but its header, which needs the state root."""
         if not len(block.transactions) == len(block.senders) == len(block.receipts):
-            raise InvalidBlock(block.number, "it has not as many senders and receipts as transactions")
-        first_log = 0
+            raise InvalidBlock(block.header.number, "it has not as many senders and receipts as transactions")
+        number, first_log = block.header.number, 0
         rows = zip(block.transactions, block.senders, block.receipts, strict=True)
         for index, (raw, sender, receipt) in enumerate(rows):
-            place = _place(block.number, index)
+            place = _place(number, index)
             transaction_hash = keccak256(raw)
             batch[TRANSACTIONS + place] = pack([raw, sender, transaction_hash, first_log, encode_value(receipt)])
             batch[PLACES + transaction_hash] = place
             first_log += len(receipt.logs)
             if index % TRANSACTIONS_A_STEP == 0:
                 yield
-        self.logs.put(block.number, block.receipts, batch)
+        self.logs.put(number, block.receipts, batch)
         yield
-        batch[RECORDS + number_key(block.number)] = block.record
+        batch[RECORDS + number_key(number)] = block.record
 
     @staticmethod
     def put_header(stored: StoredHeader, version: Version, batch: dict[bytes, bytes | None]) -> None:
         number = number_key(stored.header.number)
-        batch[HEADERS + number] = stored.hash + stored.proposal + stored.header.encode()
+        batch[HEADERS + number] = stored.hash + stored.header.encode()
         batch[NUMBERS + stored.hash] = number
         batch[VERSIONS + number] = version.to_bytes(NUMBER_BYTES, "big")
+
+    @staticmethod
+    def put_height(height: Height, row: HeightRow, batch: dict[bytes, bytes | None]) -> None:
+        batch[HEIGHTS + number_key(height)] = _HEIGHT.pack(*row)
+
+    def height(self, height: int) -> HeightRow | None:
+        """What there was after a height."""
+        data = self._store.get(HEIGHTS + number_key(height)) if height >= 0 else None
+        if data is None:
+            return None
+        number, version, block_hash, proposal = _HEIGHT.unpack(data)
+        return HeightRow(BlockNumber(number), Version(version), Hash32(block_hash), Hash32(proposal))
 
     def header(self, number: int) -> StoredHeader | None:
         if not 0 <= number <= self.newest:
@@ -104,7 +128,7 @@ class Blocks:
         data = self._store.get(HEADERS + number_key(number))
         if data is None:
             return None
-        stored = StoredHeader(decode_header(data[64:]), Hash32(data[:32]), Hash32(data[32:64]))
+        stored = StoredHeader(decode_header(data[32:]), Hash32(data[:32]))
         self._headers.put(number, stored)
         return stored
 

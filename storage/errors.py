@@ -1,6 +1,6 @@
 """Why storage refuses a request. What can be wrong with the data folder itself is in `keyvalue.py`."""
 
-from chain.types import BlockNumber, Hash32, Version
+from chain.types import BlockNumber, Hash32, Height, Version
 from storage.keyvalue import StoreError
 
 
@@ -30,20 +30,20 @@ class UnknownCode(StoreError):
         super().__init__(f"no account ever had code with the hash 0x{code_hash.hex()}")
 
 
-class BlockGap(StoreError):
-    """A block that does not follow the newest one."""
+class HeightGap(StoreError):
+    """A height that does not follow the newest one."""
 
-    def __init__(self, number: BlockNumber, newest: BlockNumber) -> None:
-        super().__init__(f"block {number} cannot be applied: the newest one is {newest}")
+    def __init__(self, height: Height, newest: Height) -> None:
+        super().__init__(f"height {height} cannot be applied: the newest one is {newest}")
         self.newest = newest
 
 
 class OtherProposalApplied(StoreError):
     """Execution and storage disagree on history."""
 
-    def __init__(self, number: BlockNumber, applied: Hash32, offered: Hash32) -> None:
+    def __init__(self, height: Height, applied: Hash32, offered: Hash32) -> None:
         super().__init__(
-            f"block {number} was applied from proposal 0x{applied.hex()} already, not from 0x{offered.hex()}"
+            f"height {height} was applied from proposal 0x{applied.hex()} already, not from 0x{offered.hex()}"
         )
 
 

@@ -26,6 +26,7 @@ from chain.messages.storage import (
     ReadHashes,
     ReadHead,
     ReadHeaders,
+    ReadHeight,
     ReadLogs,
     ReadProof,
     ReadRecord,
@@ -35,6 +36,7 @@ from chain.messages.storage import (
     StateValues,
     StorageStatus,
     StoredHeaders,
+    StoredHeight,
     StoredRecord,
 )
 from chain.types import ZERO_HASH, Address, Version
@@ -98,6 +100,7 @@ class StorageService:
             ReadState: self._read_state,
             ApplyBlock: self._apply,
             ReadHead: self._read_head,
+            ReadHeight: self._read_height,
             ReadBlock: self._read_block,
             ReadTransaction: self._read_transaction,
             ReadLogs: self._read_logs,
@@ -216,6 +219,12 @@ class StorageService:
 
     async def _read_head(self, read: ReadHead) -> BlockApplied:
         return self._store.head
+
+    async def _read_height(self, read: ReadHeight) -> Message:
+        row = self._store.blocks.height(read.height) if read.height <= self._store.head.height else None
+        if row is None:
+            return NotThere()
+        return StoredHeight(read.height, row.number, row.hash, row.version, row.proposal)
 
     async def _read_block(self, read: ReadBlock) -> Message:
         number = read.number

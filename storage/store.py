@@ -15,10 +15,10 @@ from chain.genesis import Genesis
 from chain.headers import Header, with_state_root
 from chain.merkle import EMPTY_ROOT
 from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
-from chain.types import BlockNumber, Hash32, Version
-from storage.blocks import Blocks, StoredHeader
+from chain.types import BlockNumber, Hash32, Height, Version
+from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
-from storage.errors import BlockGap, BlockOutOfRange, OtherProposalApplied, TooManyLogs
+from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs
 from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.logs import matches
@@ -26,7 +26,7 @@ from storage.state import VersionedState
 from storage.tries import ACCOUNT_TRIE, Tries
 from storage.versions import GENESIS_VERSION
 
-FORMAT = 1
+FORMAT = 2
 META = b"M"
 FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
@@ -43,6 +43,15 @@ class PreparedBlock:
     batch: dict[bytes, bytes | None]
     changes: StateChanges
     applied: BlockApplied
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the chain's history something is applied: the height, its proposal, and the version that it makes."""
+
+    height: Height
+    proposal: Hash32
+    version: Version
 
 
 def run(steps: Generator[None, None, T]) -> T:
@@ -101,73 +110,91 @@ class Store:
         return True
 
     def _begin(self, genesis: Genesis, genesis_id: Hash32) -> None:
-        prepared = run(self._work_out(genesis.header, genesis.accounts, EMPTY_ROOT, genesis_id, GENESIS_VERSION, {}))
+        place = _Place(Height(0), genesis_id, GENESIS_VERSION)
+        prepared = run(self._work_out(genesis.header, genesis.accounts, EMPTY_ROOT, place, {}))
         prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
         prepared.batch[GENESIS_KEY] = genesis_id
         self._keyvalue.write(prepared.batch)
 
     def _load_head(self) -> None:
-        """Take what the disk says is the newest block, and see that its parts agree."""
+        """Take what the disk says is the newest height, and see that its parts agree."""
         data = self._keyvalue.get(HEAD_KEY)
-        if data is None or len(data) != 40:
+        height = Height(int.from_bytes(data, "big")) if data is not None and len(data) == 8 else None
+        row = None if height is None else self.blocks.height(height)
+        if height is None or row is None:
             raise CorruptStore(self._name, "it does not say which block is the newest")
-        number = BlockNumber(int.from_bytes(data[:8], "big"))
+        number, version = row.number, row.version
         self.blocks.newest = number
         self.blocks.forget()
-        stored, version = self.blocks.header(number), self.blocks.version(number)
-        if stored is None or version is None or stored.hash != data[8:] or stored.header.hash() != stored.hash:
+        stored = self.blocks.header(number)
+        known = stored is not None and self.blocks.version(number) is not None
+        if stored is None or not known or stored.hash != row.hash or stored.header.hash() != stored.hash:
             raise CorruptStore(self._name, f"the header of its newest block, {number}, is missing or not that block's")
         if self.tries.root(ACCOUNT_TRIE, version) != stored.header.state_root:
             raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
         self.tries.forget()
         self.state.forget(version)
-        self.head = BlockApplied(number, version, stored.proposal, stored.hash, stored.header)
+        self.head = BlockApplied(height, row.proposal, version, stored.hash, stored.header)
 
     def applied(self, block: ApplyBlock) -> BlockApplied | None:
-        """The answer given before to this very proposal at this number; None if it is the next block.
+        """The answer given before to this very proposal at this height; None if it is the next one.
 
-        Raises BlockGap, OtherProposalApplied, and DiskFull while what the disk holds cannot be found out.
+        Raises HeightGap, OtherProposalApplied, and DiskFull while what the disk holds cannot be found out.
         """
         if self._uncertain:
             self._keyvalue.recover()
             self._load_head()
             self._uncertain = False
-        if block.number == self.head.number + 1:
+        if block.height == self.head.height + 1:
             return None
-        stored, version = self.blocks.header(block.number), self.blocks.version(block.number)
-        if stored is None or version is None:
-            raise BlockGap(block.number, self.head.number)
-        if stored.proposal != block.proposal:
-            raise OtherProposalApplied(block.number, stored.proposal, block.proposal)
-        return BlockApplied(block.number, version, stored.proposal, stored.hash, stored.header)
+        before = self.after(block.height)
+        if before is None:
+            raise HeightGap(block.height, self.head.height)
+        if before.proposal != block.proposal:
+            raise OtherProposalApplied(block.height, before.proposal, block.proposal)
+        return before
+
+    def after(self, height: Height) -> BlockApplied | None:
+        """What there was after a height; None if it is not applied, or its block is not kept."""
+        if height > self.head.height:
+            return None
+        row = self.blocks.height(height)
+        stored = None if row is None else self.blocks.header(row.number)
+        if row is None or stored is None:
+            return None
+        return BlockApplied(height, row.proposal, row.version, stored.hash, stored.header)
 
     def prepare(self, block: ApplyBlock) -> Generator[None, None, PreparedBlock]:
         """Work out the next block. Changes nothing. Raises InvalidBlock."""
-        header = replace(block.header, parent_hash=self.head.hash, number=block.number)
+        if block.header.number != self.head.number + 1:
+            raise InvalidBlock(block.header.number, f"the newest one is {self.head.number}")
+        header = replace(block.header, parent_hash=self.head.hash)
         changes = self._with_parent_hash(block)
         batch: dict[bytes, bytes | None] = {}
         yield from self.blocks.put_body(block, batch)
-        version = Version(self.head.version + 1)
-        root = self.head.header.state_root
-        return (yield from self._work_out(header, changes, root, block.proposal, version, batch))
+        place = _Place(block.height, block.proposal, Version(self.head.version + 1))
+        return (yield from self._work_out(header, changes, self.head.header.state_root, place, batch))
 
     def _work_out(
         self,
         header: Header,
         changes: Sequence[AccountChange],
         root: Hash32,
-        proposal: Hash32,
-        version: Version,
+        place: _Place,
         batch: dict[bytes, bytes | None],
     ) -> Generator[None, None, PreparedBlock]:
-        state = StateChanges(self.state, self.tries, header.number, version)
+        state = StateChanges(self.state, self.tries, header.number, place.version)
         after = yield from state.run(root, changes)
         yield from state.put_into(batch)
         finished = with_state_root(header, header.parent_hash, after)
-        stored = StoredHeader(finished, finished.hash(), proposal)
-        self.blocks.put_header(stored, version, batch)
-        batch[HEAD_KEY] = header.number.to_bytes(8, "big") + stored.hash
-        return PreparedBlock(batch, state, BlockApplied(header.number, version, proposal, stored.hash, finished))
+        stored = StoredHeader(finished, finished.hash())
+        self.blocks.put_header(stored, place.version, batch)
+        self.blocks.put_height(
+            place.height, HeightRow(header.number, place.version, stored.hash, place.proposal), batch
+        )
+        batch[HEAD_KEY] = place.height.to_bytes(8, "big")
+        applied = BlockApplied(place.height, place.proposal, place.version, stored.hash, finished)
+        return PreparedBlock(batch, state, applied)
 
     def _with_parent_hash(self, block: ApplyBlock) -> Sequence[AccountChange]:
         """The block's changes with its parent's hash in the history contract (EIP-2935).

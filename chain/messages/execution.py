@@ -6,7 +6,7 @@ from chain.codec import message
 from chain.forks import Fork
 from chain.headers import Header
 from chain.messages.mempool import LeftOut, SenderState
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class BlockEnvironment:
 @message(42)
 @dataclass(frozen=True, slots=True)
 class FollowBlocks:
-    """rpc → execution: push a BlockNews for each block after this number, once storage has it."""
+    """rpc → execution: push a BlockNews for each height after this one, once storage has it."""
 
-    after: BlockNumber
+    after: Height
 
 
 @message(43)
@@ -57,10 +57,11 @@ class FollowBlocks:
 class BlockNews:
     """A block was executed and is durable.
 
-    `committed` is the newest committed block execution knew then, so `committed - number` is the lag. `retries` counts
+    `committed` is the newest committed height execution knew then, so `committed - height` is the lag. `retries` counts
     second attempts. `left_out` are the transactions of the proposal that are not in the block.
     """
 
+    height: Height
     number: BlockNumber
     hash: Hash32
     timestamp: int
@@ -71,7 +72,7 @@ class BlockNews:
     included: tuple[Hash32, ...]
     left_out: tuple[LeftOut, ...]
     senders: tuple[SenderState, ...]
-    committed: BlockNumber
+    committed: Height
     strategy: str
     retries: int
     execution_us: int
@@ -86,13 +87,13 @@ class ReadExecutionStatus:
 @message(45)
 @dataclass(frozen=True, slots=True)
 class ExecutionStatus:
-    """Newest block executed, newest known committed, workers connected, tasks waiting and counters by name.
+    """Newest height executed, newest known committed, workers connected, tasks waiting and counters by name.
 
     `stalled` says why no block can ever follow; it is empty as long as one can.
     """
 
-    executed: BlockNumber
-    committed: BlockNumber
+    executed: Height
+    committed: Height
     strategy: str
     workers: int
     queued_tasks: int

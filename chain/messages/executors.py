@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chain.codec import message
 from chain.messages.mempool import WrongExecutor
-from chain.types import BlockNumber
+from chain.types import Height
 
 
 @message(122)
@@ -12,9 +12,9 @@ from chain.types import BlockNumber
 class ExecutorsVerdict:
     """rpc → supervisor: stop the wrong executors, and let all others with numbers below `wanted` run. Answer: Done.
 
-    `disputed` is the block on which the executors differ so that nobody can say which of them is wrong, else 0.
+    `disputed` is the height on which the executors differ so that nobody can say which of them is wrong, else 0.
     """
 
     wanted: int
-    disputed: BlockNumber
+    disputed: Height
     wrong: tuple[WrongExecutor, ...]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chain.codec import message
-from chain.types import Address, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
+from chain.types import Address, ExecutorIndex, Gas, Hash32, Height, Round, ValidatorIndex, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class SenderState:
 class Admit:
     """rpc → validator: keep these until they are executed or evicted. Answer: Admitted, once they are durable.
 
-    `senders` holds the state of each sender as of block `number`.
+    `senders` holds the state of each sender as of `height`.
     """
 
     transactions: tuple[PooledTransaction, ...]
     senders: tuple[SenderState, ...]
-    number: BlockNumber
+    height: Height
 
 
 @message(31)
@@ -73,13 +73,13 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class WrongExecutor:
-    """An executor said that a block's header hash is `said`; it is `expected` by the majority of the executors.
+    """An executor said that the header hash at a height is `said`; it is `expected` by the majority of the executors.
 
-    Without `by_majority` it is what the same executor had said of the block before.
+    Without `by_majority` it is what the same executor had said before.
     """
 
     executor: ExecutorIndex
-    number: BlockNumber
+    height: Height
     said: Hash32
     expected: Hash32
     by_majority: bool
@@ -89,23 +89,23 @@ class WrongExecutor:
 class ExecutorsNews:
     """What a validator makes of the executors: those with numbers below `wanted` should run, but for the wrong ones.
 
-    `disputed` is the block they differ on while nobody can say which of them is wrong, 0 if there is none; then one
+    `disputed` is the height they differ on while nobody can say which of them is wrong, 0 if there is none; then one
     more is wanted than have spoken of it.
     """
 
     wanted: int
-    disputed: BlockNumber
+    disputed: Height
     wrong: tuple[WrongExecutor, ...]
 
 
 @message(33)
 @dataclass(frozen=True, slots=True)
 class ConsensusNews:
-    """One validator's view. The five heights are block numbers of the newest block in each stage of its life.
+    """One validator's view. The five heights are those of the newest block in each stage of its life.
 
-    `executed` is the newest block whose hash the executors agree on. The hashes are header hashes; those of block 0
+    `executed` is the newest block whose hash the executors agree on. The hashes are header hashes; those of height 0
     are no header's. `committed_proposal` is the id of the newest committed proposal, whether it makes a block or not,
-    and `committed_height` how many there are from genesis (0): where two validators have the same, their chains are
+    and `committed_depth` how many there are from genesis (0): where two validators have the same, their chains are
     one. `late` counts, apart from `rejections`, what honest peers too say late or twice. `equivocating_turns` is in how
     many more turns it lies on request.
     """
@@ -113,14 +113,14 @@ class ConsensusNews:
     validator: ValidatorIndex
     round: Round
     leader: ValidatorIndex
-    proposed: BlockNumber
-    certified: BlockNumber
-    committed: BlockNumber
-    committed_height: int
+    proposed: Height
+    certified: Height
+    committed: Height
+    committed_depth: int
     committed_proposal: Hash32
-    executed: BlockNumber
+    executed: Height
     executed_hash: Hash32
-    verified: BlockNumber
+    verified: Height
     verified_hash: Hash32
     executors: ExecutorsNews
     timeouts: int
@@ -174,10 +174,10 @@ class FollowCommits:
 class Committed:
     """validator → execution: a committed proposal that makes a block, encoded, in the order of the chain.
 
-    `id` is its id, `after` that of the block-making proposal committed before it (the genesis id for block 1).
+    `id` is its id, `after` that of the block-making proposal committed before it (the genesis id for height 1).
     """
 
-    number: BlockNumber
+    height: Height
     id: Hash32
     after: Hash32
     proposal: bytes
@@ -188,10 +188,10 @@ class Committed:
 class CatchingUp:
     """validator → execution that follows commits: the proposal to follow from is not committed here.
 
-    `committed` is the newest block that is. Said again whenever that changes, and once more when it is `done`.
+    `committed` is the newest height that is. Said again whenever that changes, and once more when it is `done`.
     """
 
-    committed: BlockNumber
+    committed: Height
     done: bool
 
 
@@ -216,7 +216,7 @@ class BlockResult:
     `next_base_fee` is that of the next block; `senders` the new state of every changed account that can send.
     """
 
-    number: BlockNumber
+    height: Height
     proposal: Hash32
     header_hash: Hash32
     gas_limit: Gas
@@ -229,12 +229,12 @@ class BlockResult:
 @message(46)
 @dataclass(frozen=True, slots=True)
 class ResultsTaken:
-    """validator → execution: the newest block whose result is in this validator's store, and all before it.
+    """validator → execution: the newest height whose result is in this validator's store, and all before it.
 
     Results are taken in order only: one further on was not taken, and the sender goes back to the one after `newest`.
     """
 
-    newest: BlockNumber
+    newest: Height
 
 
 @message(41)

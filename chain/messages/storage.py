@@ -6,7 +6,7 @@ from chain.accounts import Account, AccountChange
 from chain.codec import message
 from chain.headers import Header
 from chain.receipts import Log, Receipt
-from chain.types import Address, BlockNumber, Hash32, Version
+from chain.types import Address, BlockNumber, Hash32, Height, Version
 
 
 @message(50)
@@ -40,7 +40,7 @@ class ApplyBlock:
     parent's hash goes before the root is computed (EIP-2935). `record` is the block's execution record, kept as it is.
     """
 
-    number: BlockNumber
+    height: Height
     proposal: Hash32
     header: Header
     transactions: tuple[bytes, ...]
@@ -54,19 +54,24 @@ class ApplyBlock:
 @message(53)
 @dataclass(frozen=True, slots=True)
 class BlockApplied:
-    """The block is durable. `header` is the finished one."""
+    """What there is after a height, which is durable: its proposal, the newest block, and the version of the state."""
 
-    number: BlockNumber
-    version: Version
+    height: Height
     proposal: Hash32
+    version: Version
     hash: Hash32
     header: Header
+
+    @property
+    def number(self) -> BlockNumber:
+        """The newest block's."""
+        return self.header.number
 
 
 @message(54)
 @dataclass(frozen=True, slots=True)
 class ReadHead:
-    """Answer: BlockApplied for the newest block (genesis at first, whose proposal is the genesis id)."""
+    """Answer: BlockApplied for the newest height (0 at first, whose proposal is the genesis id)."""
 
 
 @message(55)
@@ -208,6 +213,26 @@ class ReadHeaders:
 
     first: BlockNumber
     last: BlockNumber
+
+
+@message(76)
+@dataclass(frozen=True, slots=True)
+class ReadHeight:
+    """Answer: StoredHeight, or NotThere if it is not applied yet."""
+
+    height: Height
+
+
+@message(77)
+@dataclass(frozen=True, slots=True)
+class StoredHeight:
+    """What there was after a height: the newest block's number and hash, the version of the state, the proposal."""
+
+    height: Height
+    number: BlockNumber
+    hash: Hash32
+    version: Version
+    proposal: Hash32
 
 
 @message(69)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from chain.codec import message
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 
 
 class BlockStage(IntEnum):
@@ -21,9 +21,9 @@ class BlockStage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageReached:
-    """A proposal that makes block `number` reached a stage at this validator at `at_ms` (since 1970)."""
+    """The block-making proposal of `height` reached a stage at this validator at `at_ms` (since 1970)."""
 
-    number: BlockNumber
+    height: Height
     proposal: Hash32
     round: Round
     proposer: ValidatorIndex
@@ -34,11 +34,11 @@ class StageReached:
 @message(49)
 @dataclass(frozen=True, slots=True)
 class WatchBlocks:
-    """rpc → validator, beside FollowConsensus: push BlockStages for the blocks after this number, those reached so far
+    """rpc → validator, beside FollowConsensus: push BlockStages for the blocks after this height, those reached so far
     first. None: no more. Answer: Done.
     """
 
-    after: BlockNumber | None
+    after: Height | None
 
 
 @message(48)
@@ -53,12 +53,12 @@ class BlockStages:
 class SeenCertificate:
     """Whose signatures a certificate, or a timeout certificate (`timeout`), has: the first that made a quorum.
 
-    `number` is the block of its proposal, or the newest before it; None of a timeout, and while that is missing.
+    `height` is that of its proposal; None of a timeout, and while that is missing.
     """
 
     round: Round
     timeout: bool
-    number: BlockNumber | None
+    height: Height | None
     signers: tuple[ValidatorIndex, ...]
 
 

@@ -25,7 +25,7 @@ from chain.messages.link import Done
 from chain.messages.storage import BlockApplied
 from chain.messages.tasks import FollowTasks, TransactionsRun
 from chain.proposals import decode_proposal, encode_proposal
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from execution.assembly import ExecutedBlock, assemble
 from execution.block_run import BlockRun
 from execution.engine import Engine
@@ -105,7 +105,7 @@ class Executor:
             self.pool,
             self._senders,
         )
-        self._pipeline = Pipeline(self.processor, BlockNumber(0), lambda: None)
+        self._pipeline = Pipeline(self.processor, Height(0), lambda: None)
 
     async def run(self, blocks: Sequence[SignedBlock]) -> tuple[Timing, list[ExecutedBlock]]:
         """Executes the blocks one upon the other, which is what is timed, and applies them."""

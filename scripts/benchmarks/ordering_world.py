@@ -33,7 +33,7 @@ class OrderingWorld:
 
     @property
     def blocks(self) -> int:
-        return self._executors[0].number
+        return self._executors[0].height
 
     @property
     def rounds(self) -> int:

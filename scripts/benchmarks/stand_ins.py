@@ -26,7 +26,7 @@ from chain.messages.mempool import (
     SenderState,
 )
 from chain.proposals import decode_proposal
-from chain.types import Address, BlockNumber, Hash32, Wei
+from chain.types import Address, Hash32, Height, Wei
 from execution.intake import Intake
 from node.queues.asking import report_failure
 
@@ -68,8 +68,8 @@ class StandInExecution:
         self._genesis = genesis
         self._known = known
         self._progress = progress
-        self._intake = Intake([identity.stake for identity in genesis.validators], BlockNumber(0), genesis.id())
-        self._committed: list[dict[BlockNumber, Hash32]] = [{} for _ in links]
+        self._intake = Intake([identity.stake for identity in genesis.validators], Height(0), genesis.id())
+        self._committed: list[dict[Height, Hash32]] = [{} for _ in links]
         self._results: list[asyncio.Queue[BlockResult]] = [asyncio.Queue() for _ in links]
         self._acknowledged = [0] * len(links)
         self._senders = [_started(self._send_results(index, link)) for index, link in enumerate(links)]
@@ -77,18 +77,18 @@ class StandInExecution:
             link.follow(partial(self._cursor, index), partial(self._take, index))
 
     @property
-    def number(self) -> BlockNumber:
-        """The newest block executed."""
-        return self._intake.number
+    def height(self) -> Height:
+        """The newest height executed."""
+        return self._intake.height
 
     def acknowledged(self) -> bool:
         """Whether every validator has the newest result."""
-        return min(self._acknowledged) == self.number
+        return min(self._acknowledged) == self.height
 
     def committed_everywhere(self) -> bool:
         """Whether every validator has committed the newest block. Raises ValidatorsDisagree."""
-        for number in range(1, self.number + 1):
-            said = [ids.get(BlockNumber(number)) for ids in self._committed]
+        for number in range(1, self.height + 1):
+            said = [ids.get(Height(number)) for ids in self._committed]
             if len({id for id in said if id is not None}) > 1:
                 raise ValidatorsDisagree(f"block {number}: {said}")
             if None in said:
@@ -106,7 +106,7 @@ class StandInExecution:
 
     async def _take(self, validator: int, committed: Message) -> None:
         assert isinstance(committed, Committed)
-        self._committed[validator][committed.number] = committed.id
+        self._committed[validator][committed.height] = committed.id
         for accepted in self._intake.claim(validator, committed):
             self._execute(accepted)
         self._progress.moved()
@@ -117,7 +117,7 @@ class StandInExecution:
         self.nonces |= changed
         self.executed_transactions += len(transactions)
         result = BlockResult(
-            number=committed.number,
+            height=committed.height,
             proposal=committed.id,
             header_hash=keccak256(b"header" + committed.id),
             gas_limit=self._genesis.gas_limit,
@@ -133,7 +133,7 @@ class StandInExecution:
         while True:
             result = await self._results[validator].get()
             await link.request(result)
-            self._acknowledged[validator] = result.number
+            self._acknowledged[validator] = result.height
             self._progress.moved()
 
 
@@ -157,7 +157,7 @@ class StandInRpc:
         senders = dict.fromkeys(transaction.sender for transaction in transactions)
         nonces = self._executed.nonces
         states = tuple(SenderState(sender, nonces.get(sender, 0), BALANCE) for sender in senders)
-        admit = Admit(tuple(transactions), states, self._executed.number)
+        admit = Admit(tuple(transactions), states, self._executed.height)
         for batches in self._batches:
             batches.put_nowait(admit)
 
@@ -168,8 +168,8 @@ class StandInRpc:
 
     def verified_everywhere(self) -> bool:
         """Whether every validator says that the newest block is verified, after which all are silent."""
-        number = self._executed.number
-        return len(self.news) == len(self._batches) and all(news.verified == number for news in self.news.values())
+        height = self._executed.height
+        return len(self.news) == len(self._batches) and all(news.verified == height for news in self.news.values())
 
     def close(self) -> None:
         for task in self._feeds:

@@ -29,7 +29,7 @@ from chain.proposals import (
     decode_proposal,
     encode_proposal,
 )
-from chain.types import Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+from chain.types import Address, Gas, Hash32, Height, Round, ValidatorIndex, Version, Wei
 
 assert messages.__doc__
 
@@ -40,7 +40,7 @@ def test_integers_of_any_size_survive(balance: int, nonce: int, raw: bytes) -> N
     pooled = PooledTransaction(
         Hash32(b"h" * 32), raw, sender.address, nonce, Gas(1), Wei(balance), Wei(balance), Wei(balance)
     )
-    admit = Admit((pooled, pooled), (sender,), BlockNumber(5))
+    admit = Admit((pooled, pooled), (sender,), Height(5))
     assert decode_message(encode_message(admit)) == admit
 
 
@@ -67,9 +67,9 @@ def test_a_proposal_keeps_its_id_and_another_has_another() -> None:
             proposer=ValidatorIndex(1),
             certificate=Certificate(Hash32(b"p" * 32), Round(0), (SignedVote(ValidatorIndex(0), b"s" * 64),)),
             timeout_certificate=None,
-            number=BlockNumber(1),
+            height=Height(1),
             inputs=BlockInputs(1, Address(b"b" * 20), Hash32(b"r" * 32), Gas(30)),
-            executed=ExecutedBlock(BlockNumber(0), Hash32(b"e" * 32)),
+            executed=ExecutedBlock(Height(0), Hash32(b"e" * 32)),
             transactions=(b"one", b"two"),
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chain.codec import message
 from chain.proposals import BlockInputs, Certificate, Proposal
-from chain.types import ZERO_HASH, BlockNumber, Round, ValidatorIndex
+from chain.types import ZERO_HASH, Height, Round, ValidatorIndex
 from consensus.commands import Command, Commit, Persist, Placed, Report, Send
 from consensus.errors import WrongParent, WrongSignature
 from consensus.events import Event, MessageReceived, PayloadChanged, Started
@@ -61,9 +61,9 @@ class AuthorityCore:
         return []
 
     def status(self) -> CoreStatus:
-        number, round = self._newest.number, self._newest.round
-        zero = BlockNumber(0)
-        return CoreStatus(round, AUTHORITY, number, number, number, zero, ZERO_HASH, zero, ZERO_HASH, 0, ())
+        height, round = self._newest.height, self._newest.round
+        zero = Height(0)
+        return CoreStatus(round, AUTHORITY, height, height, height, zero, ZERO_HASH, zero, ZERO_HASH, 0, ())
 
     def _seal(self, now_ms: int) -> list[Command]:
         seat, parent = self._seat, self._newest
@@ -73,7 +73,7 @@ class AuthorityCore:
             proposer=AUTHORITY,
             certificate=Certificate(parent.id, parent.round, ()),
             timeout_certificate=None,
-            number=BlockNumber(parent.number + 1),
+            height=Height(parent.height + 1),
             inputs=BlockInputs(
                 now_ms, seat.genesis.validators[AUTHORITY].beneficiary, ZERO_HASH, seat.genesis.gas_limit
             ),
@@ -93,7 +93,7 @@ class AuthorityCore:
 
     def _commit(self, proposal: Proposal) -> list[Command]:
         self._newest = child_node(proposal, self._newest)
-        placed = (Placed(self._newest.height, proposal),)
+        placed = (Placed(self._newest.depth, proposal),)
         self._blocks.append(proposal)
         self._seat.payload.follow(self._blocks)
         return [Persist(self._sealing, (proposal,), placed, (), synced=True), Commit(placed)]

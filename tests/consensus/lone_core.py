@@ -12,7 +12,7 @@ from chain.proposals import (
     SignedVote,
     TimeoutCertificate,
 )
-from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import Gas, Hash32, Height, Round, ValidatorIndex
 from consensus.authentication import genesis_certificate
 from consensus.commands import Command, Commit, Persist, Report, Send, SetTimer
 from consensus.core import Core, _signer_of
@@ -138,7 +138,7 @@ class LoneCore:
         round: int,
         certificate: Certificate | None = None,
         timeouts: TimeoutCertificate | None = None,
-        number: int = 1,
+        height: int = 1,
         makes_block: bool = True,
         executed: ExecutedBlock = GENESIS_EXECUTED,
         transactions: tuple[bytes, ...] = (b"a transaction",),
@@ -155,7 +155,7 @@ class LoneCore:
             proposer=proposer,
             certificate=parent,
             timeout_certificate=timeouts,
-            number=BlockNumber(number),
+            height=Height(height),
             inputs=inputs if makes_block else None,
             executed=executed,
             transactions=transactions if makes_block else (),

@@ -3,7 +3,7 @@
 from chain.messages.mempool import BlockResult
 from chain.messages.watching import BlockStage, StageReached
 from chain.proposals import ExecutedBlock, Proposal
-from chain.types import BlockNumber, Hash32, ValidatorIndex, Wei
+from chain.types import Hash32, Height, ValidatorIndex, Wei
 from consensus.events import MessageReceived, Started
 from consensus.replica import BlockResultReceived, Replica
 from consensus.wire import SyncInfo
@@ -28,12 +28,12 @@ class Watched:
         self.replica = Replica(me, make_genesis(), CheapSigner(0), CheapVerifier(), self.recorder, self.recorder)
         self.replica.handle([Started()], START_MS)
 
-    def block(self, round: int, number: int, parent: Proposal | None = None) -> Proposal:
+    def block(self, round: int, height: int, parent: Proposal | None = None) -> Proposal:
         """One that holds a transfer; without a parent it follows genesis."""
         certificate = None if parent is None else self.world.certificate(parent)
         timeouts = self.world.timeout_certificate(round - 1) if parent is None and round > 1 else None
-        raw = transfer(0, number - 1).raw
-        return self.world.proposal(round, certificate, timeouts, number=number, transactions=(raw,))
+        raw = transfer(0, height - 1).raw
+        return self.world.proposal(round, certificate, timeouts, height=height, transactions=(raw,))
 
     def propose(self, *proposals: Proposal, now_ms: int = START_MS) -> list[tuple[int, BlockStage]]:
         self.replica.handle([MessageReceived(p.proposer, self.world.signed(p)) for p in proposals], now_ms)
@@ -45,18 +45,18 @@ class Watched:
         return self.changes()
 
     def execute(self, proposal: Proposal) -> None:
-        result = BlockResult(proposal.number, proposal.id, RESULT, GAS_LIMIT, Wei(1), (), (), ())
+        result = BlockResult(proposal.height, proposal.id, RESULT, GAS_LIMIT, Wei(1), (), (), ())
         self.replica.handle([BlockResultReceived(result)], START_MS)
 
     def changes(self) -> list[tuple[int, BlockStage]]:
         return said(self.replica.stages.take_changes())
 
-    def after(self, number: int) -> list[tuple[int, BlockStage]]:
-        return said(self.replica.stages.after(BlockNumber(number)))
+    def after(self, height: int) -> list[tuple[int, BlockStage]]:
+        return said(self.replica.stages.after(Height(height)))
 
 
 def said(reached: tuple[StageReached, ...]) -> list[tuple[int, BlockStage]]:
-    return [(one.number, one.stage) for one in reached]
+    return [(one.height, one.stage) for one in reached]
 
 
 def test_a_block_is_proposed_certified_committed_and_verified_once_each() -> None:
@@ -69,7 +69,7 @@ def test_a_block_is_proposed_certified_committed_and_verified_once_each() -> Non
     assert watched.propose(second) == []
     assert watched.certify(second) == [(1, K)]
     watched.execute(first)
-    carried = ExecutedBlock(BlockNumber(1), RESULT)
+    carried = ExecutedBlock(Height(1), RESULT)
     third = world.proposal(3, world.certificate(second), makes_block=False, executed=carried)
     fourth = world.proposal(4, world.certificate(third), makes_block=False, executed=carried)
     watched.propose(third, fourth)
@@ -82,7 +82,7 @@ def test_what_came_in_one_group_is_said_in_the_order_of_its_life() -> None:
     watched = Watched()
     first = watched.block(1, 1)
     second = watched.block(2, 2, first)
-    third = watched.world.proposal(3, watched.world.certificate(second), number=2, makes_block=False)
+    third = watched.world.proposal(3, watched.world.certificate(second), height=2, makes_block=False)
     assert watched.propose(first, second, third) == [(1, P), (1, C), (2, P), (2, C), (1, K)]
 
 
@@ -110,8 +110,8 @@ def test_a_watcher_that_comes_later_hears_what_is_in_flight_with_the_times_it_ha
     second = watched.block(2, 2, first)
     watched.propose(first, now_ms=START_MS + 5)
     watched.propose(second, now_ms=START_MS + 9)
-    reached = watched.replica.stages.after(BlockNumber(0))
-    assert [(one.number, one.stage, one.at_ms - START_MS) for one in reached] == [(1, P, 5), (1, C, 9), (2, P, 9)]
+    reached = watched.replica.stages.after(Height(0))
+    assert [(one.height, one.stage, one.at_ms - START_MS) for one in reached] == [(1, P, 5), (1, C, 9), (2, P, 9)]
     assert (reached[0].proposal, reached[0].round, reached[0].proposer) == (first.id, 1, first.proposer)
 
 

@@ -2,7 +2,7 @@
 
 from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock
-from chain.types import BlockNumber
+from chain.types import Height
 from consensus.commands import SetTimer
 from consensus.events import PayloadChanged, ResultReceived, Timer
 from consensus.pacemaker import BASE_TIMEOUT_MS, SUSPECTED_TIMEOUT_MS, UNHURRIED_DELAY_MS
@@ -11,7 +11,7 @@ from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.consensus.builders import START_MS
 from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
 
-RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
+RESULT = ExecutedBlock(Height(1), keccak256(b"header 1"))
 
 
 def running_timers(world: LoneCore) -> set[Timer]:
@@ -29,7 +29,7 @@ def test_a_leader_with_work_proposes_at_once() -> None:
     (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
     assert message.proposal.transactions == (b"a transaction",)
     assert message.proposal.round == 1
-    assert message.proposal.number == 1
+    assert message.proposal.height == 1
 
 
 def test_a_leader_proposes_once_in_a_round() -> None:
@@ -268,7 +268,7 @@ def test_waiting_transactions_wait_for_the_result_unless_they_fill_a_block() -> 
     assert world.handle(PayloadChanged()) == []
     world.payload.full = True
     (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
-    assert message.proposal.number == 2
+    assert message.proposal.height == 2
     assert world.payload.followed[:1] != [], "the block before it is in flight"
 
 
@@ -332,7 +332,7 @@ def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -
     parent = world.genesis_certificate()
     timeouts = world.timeout_certificate(1)
     for round in (2, 3, 4):
-        proposal = world.proposal(round, parent, timeouts if round == 2 else None, number=0, makes_block=False)
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, makes_block=False)
         world.propose(proposal)
         parent = world.certificate(proposal)
     world.receive(SyncInfo(parent, None))

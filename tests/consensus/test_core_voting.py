@@ -4,7 +4,7 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock, encode_proposal
-from chain.types import BlockNumber, Hash32, ValidatorIndex
+from chain.types import Hash32, Height, ValidatorIndex
 from consensus.catchup import FETCH_TIMEOUT_MS
 from consensus.commands import Send, SetTimer
 from consensus.events import MessageReceived, PeerConnected, ResultReceived, Started, Timer
@@ -13,8 +13,8 @@ from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo,
 from tests.consensus.builders import START_MS, CheapVerifier
 from tests.consensus.lone_core import LoneCore, committed, persisted, questioned, reasons, sent
 
-RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
-OTHER_RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"another header 1"))
+RESULT = ExecutedBlock(Height(1), keccak256(b"header 1"))
+OTHER_RESULT = ExecutedBlock(Height(1), keccak256(b"another header 1"))
 
 
 def test_a_vote_is_durable_with_its_proposal_before_it_leaves() -> None:
@@ -46,7 +46,7 @@ def test_a_replica_does_not_check_its_own_vote_in_a_certificate_nor_another_twic
     first = world.proposal(1)
     world.propose(first)
     assert checked == [1]
-    second = world.proposal(2, world.certificate(first, voters=(0, 1, 2)), number=2)
+    second = world.proposal(2, world.certificate(first, voters=(0, 1, 2)), height=2)
     assert sent(world.propose(second), Vote)
     assert checked == [1, 2, 1, 2], "the proposal, and the votes of others"
     world.propose(second)
@@ -170,7 +170,7 @@ def test_a_peer_whose_answers_lead_nowhere_is_not_asked_again_before_another_was
     world = LoneCore()
     first = world.proposal(1)
     world.propose(first)
-    missing = world.proposal(5, world.certificate(first), number=2)
+    missing = world.proposal(5, world.certificate(first), height=2)
     world.receive(SyncInfo(world.certificate(missing), None), sender=3)
     assert len(sent(world.commands, FetchProposals)) == 1
     known = Proposals((encode_proposal(first),), world.certificate(first))
@@ -221,7 +221,7 @@ def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"number": 2}, "WrongNumber"),
+        ({"height": 2}, "WrongHeight"),
         ({"timestamp_ms": START_MS - 1}, "WrongTimestamp"),
         ({"timestamp_ms": START_MS + 2_001}, "WrongTimestamp"),
         ({"executed": RESULT}, "ExecutedWentBack"),
@@ -251,11 +251,11 @@ def test_more_blocks_than_the_lag_allows_are_refused() -> None:
     world = LoneCore()
     parent = world.genesis_certificate()
     for round in (1, 2, 3):
-        proposal = world.proposal(round, parent, number=round)
+        proposal = world.proposal(round, parent, height=round)
         assert sent(world.propose(proposal), Vote), round
         parent = world.certificate(proposal)
     world.payload.waiting = ()
-    commands = world.receive(world.signed(world.proposal(5, parent, world.timeout_certificate(4, (3, 3, 3)), number=4)))
+    commands = world.receive(world.signed(world.proposal(5, parent, world.timeout_certificate(4, (3, 3, 3)), height=4)))
     assert reasons(commands) == ["LagTooLong"]
 
 

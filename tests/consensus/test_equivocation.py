@@ -4,7 +4,7 @@ import pytest
 
 from chain.messages.mempool import Admit, SenderState
 from chain.proposals import Proposal
-from chain.types import BlockNumber, ValidatorIndex, Wei
+from chain.types import Height, ValidatorIndex, Wei
 from consensus.commands import Send
 from consensus.equivocation import Equivocator
 from consensus.errors import CannotEquivocate, Equivocation
@@ -45,7 +45,7 @@ def replica(me: ValidatorIndex) -> tuple[Replica, AddressedRecorder]:
 
 def admit() -> AdmitReceived:
     transaction = transfer(0, 0)
-    return AdmitReceived(Admit((transaction,), (SenderState(transaction.sender, 0, Wei(ETHER)),), BlockNumber(0)), 1)
+    return AdmitReceived(Admit((transaction,), (SenderState(transaction.sender, 0, Wei(ETHER)),), Height(0)), 1)
 
 
 def lie() -> tuple[Replica, AddressedRecorder]:
@@ -126,7 +126,7 @@ def test_a_turn_without_a_block_is_doubled_by_an_empty_block_that_the_others_cou
     for message in (world.signed(first), told[others[2]]):
         taker.handle([MessageReceived(message.proposal.proposer, message)], START_MS + 10)
     assert taker.rejections.as_dict() == {}
-    assert taker.core.status().proposed == twin.number
+    assert taker.core.status().proposed == twin.height
 
 
 def test_with_two_validators_there_is_nobody_to_tell_something_else() -> None:

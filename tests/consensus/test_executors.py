@@ -8,21 +8,21 @@ from chain.codec import decode_value, encode_value
 from chain.keccak import keccak256
 from chain.messages.mempool import BlockResult, ExecutorsNews, WrongExecutor
 from chain.proposals import ExecutedBlock
-from chain.types import BlockNumber, ExecutorIndex, Gas, Hash32, Wei
+from chain.types import ExecutorIndex, Gas, Hash32, Height, Wei
 from consensus.executors import MAX_EXECUTOR, WINDOW, Executors, Heard, StoredClaims
 
 SEED = 20_261
 
 
-def hash_of(number: int, branch: str = "right") -> Hash32:
-    return keccak256(f"block {number} {branch}".encode())
+def hash_of(height: int, branch: str = "right") -> Hash32:
+    return keccak256(f"block {height} {branch}".encode())
 
 
-def result(number: int, branch: str = "right", next_base_fee: int = 7) -> BlockResult:
+def result(height: int, branch: str = "right", next_base_fee: int = 7) -> BlockResult:
     return BlockResult(
-        number=BlockNumber(number),
+        height=Height(height),
         proposal=keccak256(b"proposal"),
-        header_hash=hash_of(number, branch),
+        header_hash=hash_of(height, branch),
         gas_limit=Gas(1),
         next_base_fee=Wei(next_base_fee),
         included=(),
@@ -32,14 +32,14 @@ def result(number: int, branch: str = "right", next_base_fee: int = 7) -> BlockR
 
 
 def wrong(
-    index: int, number: int, said: str = "wrong", expected: str = "right", by_majority: bool = True
+    index: int, height: int, said: str = "wrong", expected: str = "right", by_majority: bool = True
 ) -> WrongExecutor:
-    said_hash, expected_hash = hash_of(number, said), hash_of(number, expected)
-    return WrongExecutor(ExecutorIndex(index), BlockNumber(number), said_hash, expected_hash, by_majority)
+    said_hash, expected_hash = hash_of(height, said), hash_of(height, expected)
+    return WrongExecutor(ExecutorIndex(index), Height(height), said_hash, expected_hash, by_majority)
 
 
-def hear(executors: Executors, index: int, number: int, branch: str = "right") -> Heard:
-    return executors.hear(ExecutorIndex(index), result(number, branch))
+def hear(executors: Executors, index: int, height: int, branch: str = "right") -> Heard:
+    return executors.hear(ExecutorIndex(index), result(height, branch))
 
 
 def newest_of(executors: Executors, index: int) -> int:
@@ -53,7 +53,7 @@ def stored(executors: Executors) -> StoredClaims:
 
 def restarted(executors: Executors, count: int) -> Executors:
     """The same validator's executors after its restart."""
-    known = [ExecutedBlock(BlockNumber(n), hash_of(n)) for n in range(1, executors.newest + 1)]
+    known = [ExecutedBlock(Height(n), hash_of(n)) for n in range(1, executors.newest + 1)]
     return Executors(count, known, stored(executors))
 
 
@@ -68,7 +68,7 @@ def test_a_lone_executor_that_contradicts_itself_is_reported_and_its_first_word_
     executors = Executors(1)
     hear(executors, 0, 1)
     assert hear(executors, 0, 1, "wrong") == Heard(contradictions=(wrong(0, 1),))
-    assert executors.news() == ExecutorsNews(1, BlockNumber(0), ()), "there is nobody to believe instead"
+    assert executors.news() == ExecutorsNews(1, Height(0), ()), "there is nobody to believe instead"
     assert hear(executors, 0, 2) == Heard((result(2),))
 
 
@@ -79,7 +79,7 @@ def test_of_two_executors_both_must_agree() -> None:
     assert (executors.newest, newest_of(executors, 0), newest_of(executors, 1)) == (0, 2, 0)
     assert hear(executors, 1, 1) == Heard((result(1),))
     assert hear(executors, 1, 2) == Heard((result(2),))
-    assert executors.news() == ExecutorsNews(2, BlockNumber(0), ())
+    assert executors.news() == ExecutorsNews(2, Height(0), ())
 
 
 def test_of_three_executors_two_are_enough_and_the_third_may_be_late() -> None:
@@ -97,16 +97,16 @@ def test_one_of_three_that_differs_is_wrong_whenever_it_speaks(last: int) -> Non
     heard = [hear(executors, index, 1, "wrong" if index == 1 else "right") for index in order]
     assert [r for h in heard for r in h.agreed] == [result(1)]
     assert [c for h in heard for c in h.contradictions] == [wrong(1, 1)]
-    assert executors.news() == ExecutorsNews(4, BlockNumber(0), (wrong(1, 1),)), "another takes its place"
+    assert executors.news() == ExecutorsNews(4, Height(0), (wrong(1, 1),)), "another takes its place"
 
 
 def test_two_that_differ_are_a_dispute_which_one_more_executor_decides() -> None:
     executors = Executors(2)
     hear(executors, 0, 1, "wrong")
     assert hear(executors, 1, 1) == Heard()
-    assert executors.news() == ExecutorsNews(3, BlockNumber(1), ())
+    assert executors.news() == ExecutorsNews(3, Height(1), ())
     assert hear(executors, 2, 1) == Heard((result(1),), (wrong(0, 1),))
-    assert executors.news() == ExecutorsNews(3, BlockNumber(0), (wrong(0, 1),)), "no more are wanted by that"
+    assert executors.news() == ExecutorsNews(3, Height(0), (wrong(0, 1),)), "no more are wanted by that"
 
 
 def test_after_a_dispute_the_chain_goes_on_with_the_two_that_agree() -> None:
@@ -140,10 +140,10 @@ def test_an_executor_that_says_two_hashes_of_one_block_is_wrong() -> None:
 
 def test_what_follows_a_disputed_block_waits_for_it() -> None:
     executors = Executors(3)
-    for number in (1, 2, 3):
-        hear(executors, 0, number)
-    for number in (1, 2, 3):
-        hear(executors, 1, number, "wrong")
+    for height in (1, 2, 3):
+        hear(executors, 0, height)
+    for height in (1, 2, 3):
+        hear(executors, 1, height, "wrong")
     assert executors.newest == 0
     assert hear(executors, 2, 1) == Heard((result(1),), (wrong(1, 1),))
     assert hear(executors, 2, 2) == Heard((result(2),))
@@ -156,9 +156,9 @@ def test_three_different_results_of_two_executors_and_a_third_want_a_fourth() ->
     executors = Executors(2)
     for index, branch in enumerate(("right", "wrong", "odd")):
         assert hear(executors, index, 1, branch) == Heard()
-    assert executors.news() == ExecutorsNews(4, BlockNumber(1), ())
+    assert executors.news() == ExecutorsNews(4, Height(1), ())
     assert hear(executors, 3, 1) == Heard(), "two of four are not more than half"
-    assert executors.news() == ExecutorsNews(5, BlockNumber(1), ())
+    assert executors.news() == ExecutorsNews(5, Height(1), ())
     assert hear(executors, 4, 1) == Heard((result(1),), (wrong(1, 1), wrong(2, 1, "odd")))
 
 
@@ -166,7 +166,7 @@ def test_an_executor_that_is_down_is_no_dispute() -> None:
     executors = Executors(3)
     hear(executors, 0, 1)
     hear(executors, 1, 1, "wrong")
-    assert executors.news() == ExecutorsNews(3, BlockNumber(0), ()), "the third has yet to speak"
+    assert executors.news() == ExecutorsNews(3, Height(0), ()), "the third has yet to speak"
 
 
 def test_results_of_one_executor_are_taken_in_order() -> None:
@@ -200,9 +200,9 @@ def test_a_result_known_by_its_hash_only_is_asked_for_again_after_a_restart() ->
 
 def test_an_old_wrong_result_is_recognised_as_long_as_the_agreed_one_is_kept() -> None:
     executors = Executors(3)
-    for number in range(1, WINDOW + 2):
-        hear(executors, 0, number)
-        hear(executors, 2, number)
+    for height in range(1, WINDOW + 2):
+        hear(executors, 0, height)
+        hear(executors, 2, height)
     assert hear(executors, 1, 1, "wrong") == Heard(), "nobody remembers block 1"
     assert hear(executors, 1, 2, "wrong") == Heard(contradictions=(wrong(1, 2),))
 
@@ -210,14 +210,14 @@ def test_an_old_wrong_result_is_recognised_as_long_as_the_agreed_one_is_kept() -
 def test_an_executor_far_ahead_of_the_others_must_wait() -> None:
     executors = Executors(2)
     first = ExecutorIndex(0)
-    for number in range(1, WINDOW + 1):
-        hear(executors, 0, number)
-        assert not executors.must_wait(first, BlockNumber(number))
+    for height in range(1, WINDOW + 1):
+        hear(executors, 0, height)
+        assert not executors.must_wait(first, Height(height))
     hear(executors, 0, WINDOW + 1)
-    assert executors.must_wait(first, BlockNumber(WINDOW + 1))
-    assert not executors.must_wait(first, BlockNumber(WINDOW + 9)), "it was not taken, so its answer tells what to say"
+    assert executors.must_wait(first, Height(WINDOW + 1))
+    assert not executors.must_wait(first, Height(WINDOW + 9)), "it was not taken, so its answer tells what to say"
     hear(executors, 1, 1)
-    assert not executors.must_wait(first, BlockNumber(WINDOW + 1))
+    assert not executors.must_wait(first, Height(WINDOW + 1))
 
 
 def test_no_other_executor_than_there_can_be_is_heard() -> None:
@@ -248,13 +248,13 @@ def test_a_wrong_minority_is_found_and_never_followed_in_any_order(seed: int) ->
     cursors = dict.fromkeys(range(count), 0)
     while speaking := [index for index in cursors if cursors[index] < blocks]:
         index = chance.choice(speaking)
-        number = cursors[index] = min(cursors[index], newest_of(executors, index)) + 1
-        branch = f"wrong {index}" if number >= wrong_from.get(index, blocks + 1) else "right"
-        agreed += hear(executors, index, number, branch).agreed
+        height = cursors[index] = min(cursors[index], newest_of(executors, index)) + 1
+        branch = f"wrong {index}" if height >= wrong_from.get(index, blocks + 1) else "right"
+        agreed += hear(executors, index, height, branch).agreed
         if not executors.counts(ExecutorIndex(index)):
             del cursors[index]
         if chance.random() < 0.1:
             executors = restarted(executors, count)
             cursors = {index: min(cursor, newest_of(executors, index)) for index, cursor in cursors.items()}
-    assert agreed == [result(number) for number in range(1, blocks + 1)], f"seed {seed}"
+    assert agreed == [result(height) for height in range(1, blocks + 1)], f"seed {seed}"
     assert {wrong.executor for wrong in executors.news().wrong} == set(wrong_ones), f"seed {seed}"

@@ -5,7 +5,7 @@ import asyncio
 
 from chain.messages import Message
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted, ExecutorsNews
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.followers import CommitFollowers, ConsensusFollowers
 from consensus.store import ValidatorStore
 from tests.consensus.builders import CrashableDatabase
@@ -28,7 +28,7 @@ class Peer:
 
 
 def look() -> ConsensusNews:
-    zero, none = BlockNumber(0), ExecutorsNews(1, BlockNumber(0), ())
+    zero, none = Height(0), ExecutorsNews(1, Height(0), ())
     return ConsensusNews(
         validator=ValidatorIndex(0),
         round=Round(1),
@@ -36,7 +36,7 @@ def look() -> ConsensusNews:
         proposed=zero,
         certified=zero,
         committed=zero,
-        committed_height=0,
+        committed_depth=0,
         committed_proposal=ONE,
         executed=zero,
         executed_hash=ONE,
@@ -84,7 +84,7 @@ async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has
     followers, peer = CommitFollowers(store), Peer()
     proposals, certificate = [], None
     for round in range(1, 6):
-        proposals.append(world.proposal(round, certificate, number=min(round, 3), makes_block=round <= 3))
+        proposals.append(world.proposal(round, certificate, height=min(round, 3), makes_block=round <= 3))
         certificate = world.certificate(proposals[-1])
     followers.follow(peer, proposals[1].id)
     for proposal in proposals:
@@ -94,8 +94,8 @@ async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has
         await asyncio.sleep(0)
     told = [message for message in peer.pushed if isinstance(message, CatchingUp)]
     assert [catching_up.committed for catching_up in told] == sorted(catching_up.committed for catching_up in told)
-    assert (told[0], told[-1]) == (CatchingUp(BlockNumber(0), done=False), CatchingUp(BlockNumber(2), done=True))
+    assert (told[0], told[-1]) == (CatchingUp(Height(0), done=False), CatchingUp(Height(2), done=True))
     assert all(not catching_up.done for catching_up in told[:-1])
     (committed,) = [message for message in peer.pushed if isinstance(message, Committed)]
-    assert (committed.number, committed.after) == (3, proposals[1].id)
+    assert (committed.height, committed.after) == (3, proposals[1].id)
     await followers.close()

@@ -59,7 +59,7 @@ def test_no_vote_for_a_proposal_with_another_proposals_certificate() -> None:
         proposal.proposer,
         high,
         None,
-        proposal.number,
+        proposal.height,
         proposal.inputs,
         proposal.executed,
         proposal.transactions,

@@ -1,7 +1,7 @@
 """The inbox is fair between peers and bounded for each, whatever one of them sends."""
 
 from chain.messages.mempool import Admit
-from chain.types import BlockNumber, ValidatorIndex
+from chain.types import Height, ValidatorIndex
 from consensus.events import PayloadChanged, Started
 from consensus.inbox import (
     MAX_OWN,
@@ -76,7 +76,7 @@ def test_own_business_and_messages_do_not_starve_each_other() -> None:
 
 def test_a_turn_takes_no_more_admissions_once_it_has_many_transactions() -> None:
     box = inbox()
-    half = Admit((transfer(0, 0),) * (TURN_TRANSACTIONS // 2), (), BlockNumber(0))
+    half = Admit((transfer(0, 0),) * (TURN_TRANSACTIONS // 2), (), Height(0))
     for ticket in range(5):
         box.put(AdmitReceived(half, ticket))
     box.put(Started())

@@ -6,7 +6,7 @@ from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.proposals import BlockInputs, Proposal
-from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex, Wei
+from chain.types import Gas, Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction
 from consensus.mempool import Mempool, MempoolChanges, MempoolLimits
@@ -23,22 +23,22 @@ def state(account: int, nonce: int = 0, balance: int = ETHER) -> SenderState:
     return SenderState(address(account), nonce, Wei(balance))
 
 
-def admit(mempool: Mempool, *transactions: PooledTransaction, number: int = 0, **states: SenderState) -> MempoolChanges:
+def admit(mempool: Mempool, *transactions: PooledTransaction, height: int = 0, **states: SenderState) -> MempoolChanges:
     known = {tx.sender: SenderState(tx.sender, 0, Wei(ETHER)) for tx in transactions}
     known.update({s.address: s for s in states.values()})
-    return mempool.admit(transactions, tuple(known.values()), BlockNumber(number))
+    return mempool.admit(transactions, tuple(known.values()), Height(height))
 
 
-def block(number: int, *transactions: PooledTransaction, raw: tuple[bytes, ...] = ()) -> Proposal:
+def block(height: int, *transactions: PooledTransaction, raw: tuple[bytes, ...] = ()) -> Proposal:
     genesis_id = make_genesis().id()
     inputs = BlockInputs(0, beneficiary(0), Hash32(bytes(32)), GAS_LIMIT)
     return Proposal(
         parent=genesis_id,
-        round=Round(number),
+        round=Round(height),
         proposer=ValidatorIndex(0),
         certificate=genesis_certificate(genesis_id),
         timeout_certificate=None,
-        number=BlockNumber(number),
+        height=Height(height),
         inputs=inputs,
         executed=GENESIS_EXECUTED,
         transactions=raw or tuple(tx.raw for tx in transactions),
@@ -46,16 +46,16 @@ def block(number: int, *transactions: PooledTransaction, raw: tuple[bytes, ...] 
 
 
 def result(
-    number: int,
+    height: int,
     included: tuple[PooledTransaction, ...] = (),
     left_out: tuple[LeftOut, ...] = (),
     senders: tuple[SenderState, ...] = (),
     next_base_fee: int = GWEI,
 ) -> BlockResult:
     return BlockResult(
-        number=BlockNumber(number),
-        proposal=keccak256(bytes((number,))),
-        header_hash=keccak256(b"header" + bytes((number,))),
+        height=Height(height),
+        proposal=keccak256(bytes((height,))),
+        header_hash=keccak256(b"header" + bytes((height,))),
         gas_limit=GAS_LIMIT,
         next_base_fee=Wei(next_base_fee),
         included=tuple(tx.hash for tx in included),
@@ -189,7 +189,7 @@ def test_a_used_nonce_is_refused() -> None:
 def test_an_older_state_never_replaces_a_newer_one() -> None:
     mempool = pool()
     mempool.apply_result(result(5, senders=(state(0, nonce=4),)))
-    admit(mempool, transfer(0, 4), number=3)
+    admit(mempool, transfer(0, 4), height=3)
     assert packed(mempool) == raws(transfer(0, 4))
 
 
@@ -208,10 +208,10 @@ def test_a_transaction_left_out_waits_again_three_times_and_then_goes() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0))
     left = LeftOut(transfer(0, 0).hash, "gas limit reached", retry=True)
-    for number in (1, 2, 3):
-        mempool.follow([block(number, transfer(0, 0))])
+    for height in (1, 2, 3):
+        mempool.follow([block(height, transfer(0, 0))])
         assert not mempool.pending().packable
-        assert mempool.apply_result(result(number, left_out=(left,))).evicted == []
+        assert mempool.apply_result(result(height, left_out=(left,))).evicted == []
         assert packed(mempool) == raws(transfer(0, 0))
     assert mempool.apply_result(result(3, left_out=(left,))).evicted == [], "a result counts once"
     assert mempool.apply_result(result(4, left_out=(left,))).evicted == [(left.hash, "gas limit reached")]
@@ -299,7 +299,7 @@ def test_what_a_store_gives_back_is_packed_as_before() -> None:
     mempool, restored = pool(), pool()
     changes = admit(mempool, transfer(0, 0), transfer(0, 1), transfer(1, 0, tip=9 * GWEI))
     senders = [sender for sender in changes.senders.values() if sender is not None]
-    restored.restore(changes.stored, senders, BlockNumber(0), None)
+    restored.restore(changes.stored, senders, Height(0), None)
     assert packed(restored) == packed(mempool)
 
 

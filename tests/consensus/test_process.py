@@ -31,7 +31,7 @@ from chain.messages.mempool import (
 )
 from chain.messages.watching import BlockStage, BlockStages, ConsensusView, ReadConsensus, WatchBlocks
 from chain.proposals import Certificate, SignedVote, decode_proposal
-from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, Round, ValidatorIndex, Wei
+from chain.types import ZERO_HASH, ExecutorIndex, Gas, Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.errors import NotAValidator, UnknownRequest
 from consensus.executors import WINDOW
 from consensus.process import ValidatorProcess
@@ -106,12 +106,12 @@ async def chain() -> AsyncIterator[Callable[[int], list[ValidatorProcess]]]:
 
 def admit(*transactions: PooledTransaction) -> Admit:
     senders = {tx.sender: SenderState(tx.sender, 0, Wei(ETHER)) for tx in transactions}
-    return Admit(transactions, tuple(senders.values()), BlockNumber(0))
+    return Admit(transactions, tuple(senders.values()), Height(0))
 
 
 def result_of(committed: Committed, *included: PooledTransaction) -> BlockResult:
     return BlockResult(
-        number=committed.number,
+        height=committed.height,
         proposal=committed.id,
         header_hash=keccak256(b"header" + committed.id),
         gas_limit=decode_proposal(committed.proposal).inputs.gas_limit,  # type: ignore[union-attr]
@@ -134,9 +134,9 @@ async def test_four_validators_commit_execute_and_verify_a_transaction(
     assert answers == [Admitted(())] * 4
     committed = await commits.next()
     assert decode_proposal(committed.proposal).transactions == (transaction.raw,)
-    assert (committed.number, committed.after) == (1, genesis_of(4).id())
+    assert (committed.height, committed.after) == (1, genesis_of(4).id())
     for process in processes:
-        assert await process.answer(result_of(committed, transaction), commits) == ResultsTaken(BlockNumber(1))
+        assert await process.answer(result_of(committed, transaction), commits) == ResultsTaken(Height(1))
     seen: ConsensusNews = await news.next()
     while seen.verified < 1:
         seen = await news.next()
@@ -199,15 +199,15 @@ async def test_a_result_that_leaves_a_gap_is_not_taken_and_the_answer_says_where
     await process.answer(FollowCommits(genesis.id()), commits)
     await process.answer(admit(transaction), commits)
     first = result_of(await commits.next(), transaction)
-    third = replace(first, number=BlockNumber(3), included=(), senders=())
-    assert await process.answer(third, commits) == ResultsTaken(BlockNumber(0))
+    third = replace(first, height=Height(3), included=(), senders=())
+    assert await process.answer(third, commits) == ResultsTaken(Height(0))
     assert process.status().executed == 0
     for _ in range(2):
-        assert await process.answer(first, commits) == ResultsTaken(BlockNumber(1))
+        assert await process.answer(first, commits) == ResultsTaken(Height(1))
     await process.close()
     again = ValidatorProcess(ValidatorIndex(0), genesis, KEYS[0], database, LoopbackPeers(0, []))
     again.start()
-    assert await again.answer(third, commits) == ResultsTaken(BlockNumber(1))
+    assert await again.answer(third, commits) == ResultsTaken(Height(1))
     assert again.status().mempool_transactions == 0
     await again.close()
 
@@ -340,7 +340,7 @@ async def test_a_flood_of_one_peer_is_bounded_and_the_chain_goes_on_meanwhile(
         for process in processes:
             await process.answer(admit(transaction), commits)
         committed = await commits.next()
-        assert committed.number == nonce + 1
+        assert committed.height == nonce + 1
         for process in processes:
             await process.answer(result_of(committed, transaction), commits)
     assert processes[0].rejections()[(3, "Flooded")] > 1_000
@@ -400,19 +400,19 @@ async def test_an_executor_far_ahead_of_the_other_waits_for_its_answer() -> None
     )
     process.start()
     results = [
-        BlockResult(BlockNumber(n), ZERO_HASH, keccak256(b"%d" % n), Gas(1), Wei(GWEI), (), (), ())
+        BlockResult(Height(n), ZERO_HASH, keccak256(b"%d" % n), Gas(1), Wei(GWEI), (), (), ())
         for n in range(1, WINDOW + 2)
     ]
     fast, slow = Executor(0), Executor(1)
     for result in results[:-1]:
-        assert await process.answer(result, fast) == ResultsTaken(result.number)
+        assert await process.answer(result, fast) == ResultsTaken(result.height)
     waiting = asyncio.ensure_future(process.answer(results[-1], fast))
     again = asyncio.ensure_future(process.answer(results[-1], fast))
     await asyncio.wait([waiting], timeout=5)
-    assert waiting.result() == ResultsTaken(results[-1].number), "the newer request answers the older one"
+    assert waiting.result() == ResultsTaken(results[-1].height), "the newer request answers the older one"
     assert not again.done()
-    assert await process.answer(results[0], slow) == ResultsTaken(results[0].number)
-    assert await asyncio.wait_for(again, 5) == ResultsTaken(results[-1].number)
+    assert await process.answer(results[0], slow) == ResultsTaken(results[0].height)
+    assert await asyncio.wait_for(again, 5) == ResultsTaken(results[-1].height)
     assert process.status().executed == 1
     await process.close()
 
@@ -424,7 +424,7 @@ async def test_a_watcher_is_told_of_every_stage_as_it_is_reached_and_nobody_else
     watcher, other, commits = Follower(), Follower(), Follower()
     for follower in (watcher, other):
         await process.answer(FollowConsensus(), follower)
-    await process.answer(WatchBlocks(BlockNumber(0)), watcher)
+    await process.answer(WatchBlocks(Height(0)), watcher)
     await process.answer(FollowCommits(genesis_of(1).id()), commits)
     await process.answer(admit(transfer(0, 0)), commits)
     await process.answer(result_of(await commits.next(), transfer(0, 0)), commits)
@@ -454,5 +454,5 @@ async def test_certificates_and_their_signers_are_told_when_asked(
     view = await processes[0].answer(ReadConsensus(), commits)
     assert isinstance(view, ConsensusView)
     assert view.suspected == ()
-    assert [(c.round, c.timeout, c.number) for c in view.certificates[:2]] == [(1, False, 1), (2, False, 1)]
+    assert [(c.round, c.timeout, c.height) for c in view.certificates[:2]] == [(1, False, 1), (2, False, 1)]
     assert all(len(certificate.signers) == 3 for certificate in view.certificates)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chain.proposals import ExecutedBlock
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from consensus.payload import Pending
 from consensus.production import View, Work, wanted
 from consensus.tree import Node, genesis_node
@@ -15,8 +15,8 @@ ROOT = genesis_node(Hash32(b"g" * 32), 0)
 MAX_LAG = 3
 
 
-def node(number: int, executed: int) -> Node:
-    return replace(ROOT, number=BlockNumber(number), executed=ExecutedBlock(BlockNumber(executed), Hash32(b"h" * 32)))
+def node(height: int, executed: int) -> Node:
+    return replace(ROOT, height=Height(height), executed=ExecutedBlock(Height(executed), Hash32(b"h" * 32)))
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def node(number: int, executed: int) -> Node:
     ],
 )
 def test_what_is_wanted(tip: Node, committed: Node, result: int, pending: Pending, work: Work) -> None:
-    assert wanted(View(tip, committed, BlockNumber(result), due=False), pending, MAX_LAG) is work
+    assert wanted(View(tip, committed, Height(result), due=False), pending, MAX_LAG) is work
 
 
 def test_a_block_that_is_due_is_made_without_transactions_but_never_beyond_the_lag() -> None:
-    assert wanted(View(node(5, 5), node(5, 5), BlockNumber(5), due=True), NOTHING, MAX_LAG) is Work.BLOCK
-    assert wanted(View(node(5, 2), node(5, 2), BlockNumber(2), due=True), NOTHING, MAX_LAG) is Work.NOTHING
+    assert wanted(View(node(5, 5), node(5, 5), Height(5), due=True), NOTHING, MAX_LAG) is Work.BLOCK
+    assert wanted(View(node(5, 2), node(5, 2), Height(2), due=True), NOTHING, MAX_LAG) is Work.NOTHING

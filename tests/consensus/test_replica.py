@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
 from chain.proposals import Proposal, decode_proposal
-from chain.types import ZERO_HASH, BlockNumber, ExecutorIndex, Gas, Hash32, ValidatorIndex, Wei
+from chain.types import ZERO_HASH, ExecutorIndex, Gas, Hash32, Height, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
 from consensus.errors import ConsensusError, WrongResult
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
@@ -70,7 +70,7 @@ def replica(me: int, validators: int = 4) -> tuple[Replica, Recorder]:
 def admit(*nonces: int, ticket: int = 1) -> AdmitReceived:
     transactions = tuple(transfer(0, nonce) for nonce in nonces)
     state = SenderState(transactions[0].sender, 0, Wei(ETHER))
-    return AdmitReceived(Admit(transactions, (state,), BlockNumber(0)), ticket)
+    return AdmitReceived(Admit(transactions, (state,), Height(0)), ticket)
 
 
 def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> None:
@@ -108,9 +108,9 @@ def test_many_admissions_of_a_group_go_into_one_proposal() -> None:
     assert len(proposal.transactions) == 5
 
 
-def request(known: Hash32, height: int, root: int) -> FetchProposals:
+def request(known: Hash32, depth: int, root: int) -> FetchProposals:
     """Of one that misses nothing this replica does not know."""
-    return FetchProposals(known, height, root, genesis_certificate(make_genesis().id()))
+    return FetchProposals(known, depth, root, genesis_certificate(make_genesis().id()))
 
 
 def served(made: Replica, recorder: Recorder, request: FetchProposals) -> Proposals:
@@ -136,7 +136,7 @@ def test_a_peer_that_asks_again_and_again_in_one_group_is_answered_once() -> Non
     assert made.rejections.as_dict() == {}
 
 
-def test_the_chain_is_served_from_the_height_that_both_have() -> None:
+def test_the_chain_is_served_from_the_depth_that_both_have() -> None:
     world = LoneCore()
     made, recorder = replica(me=0)
     first = world.proposal(1, transactions=(transfer(0, 0).raw,))
@@ -157,8 +157,8 @@ def test_the_chain_is_served_from_the_height_that_both_have() -> None:
     assert served(made, recorder, request(second.id, 2, 1)) == Proposals((), None)
 
 
-def asked(proposal: Proposal, height: int, root: int = 0, by: int = 3) -> MessageReceived:
-    return MessageReceived(ValidatorIndex(by), request(proposal.id, height, root))
+def asked(proposal: Proposal, depth: int, root: int = 0, by: int = 3) -> MessageReceived:
+    return MessageReceived(ValidatorIndex(by), request(proposal.id, depth, root))
 
 
 def test_what_is_committed_between_asking_and_answering_does_not_get_a_certificate_of_another_proposal() -> None:
@@ -176,9 +176,9 @@ def test_what_is_committed_between_asking_and_answering_does_not_get_a_certifica
     assert answer.certificate == world.certificate(branch[1])
 
 
-def block_result(number: int, branch: bytes = b"") -> BlockResult:
-    header_hash = keccak256(b"%d" % number + branch)
-    return BlockResult(BlockNumber(number), ZERO_HASH, header_hash, Gas(1), Wei(7), (), (), ())
+def block_result(height: int, branch: bytes = b"") -> BlockResult:
+    header_hash = keccak256(b"%d" % height + branch)
+    return BlockResult(Height(height), ZERO_HASH, header_hash, Gas(1), Wei(7), (), (), ())
 
 
 def replica_of_three_executors(recorder: Recorder) -> Replica:
@@ -204,7 +204,7 @@ def test_a_lone_executor_that_says_another_hash_than_before_is_reported() -> Non
     made.handle([BlockResultReceived(block_result(1)), BlockResultReceived(block_result(1, b"other"))], START_MS)
     (reported,) = [thing for thing in recorder.happened if isinstance(thing, WrongResult)]
     assert str(reported).startswith(
-        "executor 0 computed a wrong block 1: 0x" + block_result(1, b"other").header_hash.hex()
+        "executor 0 computed a wrong block at height 1: 0x" + block_result(1, b"other").header_hash.hex()
     )
     assert made.rejections.as_dict() == {(-1, "WrongResult"): 1}
     assert made.core.status().executed_hash == block_result(1).header_hash

@@ -66,7 +66,7 @@ class Adversary:
             ValidatorIndex(0),
             certificate,
             timeouts,
-            GENESIS_EXECUTED.number,
+            GENESIS_EXECUTED.height,
             None,
             GENESIS_EXECUTED,
             (tag,),

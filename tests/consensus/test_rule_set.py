@@ -7,7 +7,7 @@ import pytest
 
 from chain.codec import encode_message
 from chain.messages.mempool import Admit, SenderState
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex, Wei
+from chain.types import Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.errors import ConsensusError
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
 from consensus.process import ValidatorProcess
@@ -66,7 +66,7 @@ def started(me: int, database: CrashableDatabase) -> tuple[Replica, Recorder]:
 def admit(nonce: int) -> AdmitReceived:
     transaction = transfer(0, nonce)
     state = SenderState(transaction.sender, 0, Wei(ETHER))
-    return AdmitReceived(Admit((transaction,), (state,), BlockNumber(0)), 1)
+    return AdmitReceived(Admit((transaction,), (state,), Height(0)), 1)
 
 
 def test_its_own_messages_carry_the_chain_and_its_own_record_survives_a_restart() -> None:
@@ -77,7 +77,7 @@ def test_its_own_messages_carry_the_chain_and_its_own_record_survives_a_restart(
     (sealed,) = said.sent
     assert isinstance(sealed, Sealed)
     follower.handle([MessageReceived(ValidatorIndex(0), sealed)], START_MS)
-    assert authority.store.id_at_height(1) == follower.store.id_at_height(1) == sealed.proposal.id
+    assert authority.store.id_at_depth(1) == follower.store.id_at_depth(1) == sealed.proposal.id
 
     again, said = started(0, disks[0])
     assert again.store.recover(3, Sealing).safety == Sealing(Round(1))
@@ -85,7 +85,7 @@ def test_its_own_messages_carry_the_chain_and_its_own_record_survives_a_restart(
     (second,) = said.sent
     assert (second.proposal.round, second.proposal.parent) == (2, sealed.proposal.id)
     follower.handle([MessageReceived(ValidatorIndex(0), second)], START_MS)
-    assert follower.store.committed_height == 2
+    assert follower.store.committed_depth == 2
 
 
 def test_what_it_refuses_is_counted_like_any_other_refusal() -> None:

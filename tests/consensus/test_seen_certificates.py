@@ -1,7 +1,7 @@
 """The newest certificates are kept with their signers, for those who look."""
 
 from chain.messages.watching import SeenCertificate
-from chain.types import BlockNumber, Round, ValidatorIndex
+from chain.types import Height, Round, ValidatorIndex
 from consensus.events import MessageReceived
 from consensus.seen_certificates import KEPT
 from consensus.wire import SyncInfo
@@ -24,7 +24,7 @@ def test_certificates_and_timeout_certificates_are_kept_in_the_order_they_came()
     hear(watched, SyncInfo(watched.world.certificate(first), timeouts))
     hear(watched, SyncInfo(watched.world.certificate(first), timeouts))
     assert watched.replica.certificates.newest() == (
-        SeenCertificate(Round(1), False, BlockNumber(1), SIGNERS),
+        SeenCertificate(Round(1), False, Height(1), SIGNERS),
         SeenCertificate(Round(2), True, None, SIGNERS),
     ), "each once"
 
@@ -41,7 +41,7 @@ def test_the_highest_certificate_is_known_after_a_restart() -> None:
     watched.propose(first)
     watched.certify(first)
     watched.start()
-    assert watched.replica.certificates.newest() == (SeenCertificate(Round(1), False, BlockNumber(1), SIGNERS),)
+    assert watched.replica.certificates.newest() == (SeenCertificate(Round(1), False, Height(1), SIGNERS),)
 
 
 def test_only_the_newest_are_kept() -> None:

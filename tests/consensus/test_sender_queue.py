@@ -5,7 +5,7 @@ import random
 import pytest
 
 from chain.messages.mempool import PooledTransaction
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, Gas, Hash32, Height, Wei
 from consensus.sender_queue import Entry, SenderQueue
 
 SENDER = Address(bytes(20))
@@ -49,13 +49,13 @@ def change(queue: SenderQueue, chance: random.Random) -> None:
                 queue.end_run(nonce)
             del queue.entries[nonce]
         case 2:
-            queue.in_flight[nonce] = (BlockNumber(1), Wei(1))
+            queue.in_flight[nonce] = (Height(1), Wei(1))
             queue.begin_run()
         case 3:
             queue.in_flight.pop(nonce, None)
             queue.begin_run()
         case 4 if chance.random() < 0.2:
-            queue.update_state(nonce, Wei(0), BlockNumber(queue.number + 1))
+            queue.update_state(nonce, Wei(0), Height(queue.height + 1))
             queue.begin_run()
 
 
@@ -79,9 +79,9 @@ def test_a_block_costs_what_it_holds_not_what_waits_behind_it(monkeypatch: pytes
 
     monkeypatch.setattr(Entry, "size", property(size))
     for nonce in range(10):
-        queue.in_flight[nonce] = (BlockNumber(1), Wei(1))
+        queue.in_flight[nonce] = (Height(1), Wei(1))
     queue.begin_run()
-    queue.update_state(10, Wei(0), BlockNumber(1))
+    queue.update_state(10, Wei(0), Height(1))
     queue.begin_run()
     queue.in_flight.clear()
     queue.begin_run()

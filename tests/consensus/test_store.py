@@ -5,7 +5,7 @@ import pytest
 from chain.keccak import keccak256
 from chain.messages.mempool import Evicted
 from chain.proposals import ExecutedBlock
-from chain.types import BlockNumber, Wei
+from chain.types import Height, Wei
 from consensus.commands import Command, Persist
 from consensus.errors import NewerStore, StoreOfAnotherChain
 from consensus.mempool import MempoolChanges
@@ -17,7 +17,7 @@ from consensus.wire import SyncInfo
 from tests.consensus.builders import CrashableDatabase, make_genesis, transfer
 from tests.consensus.lone_core import LoneCore, persisted
 
-RESULT = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
+RESULT = ExecutedBlock(Height(1), keccak256(b"header 1"))
 
 
 def apply(store: ValidatorStore, commands: list[Command]) -> list[Persist]:
@@ -42,10 +42,10 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
     store.add_result(RESULT, Wei(7), MempoolChanges())
     again = ValidatorStore(database, world.genesis)
     recovered = again.recover(world.genesis.max_lag, SafetyData)
-    assert again.committed_height == 1
-    assert again.id_at_height(1) == again.id_of_block(BlockNumber(1)) == first.id
-    assert again.block_number_of(first.id) == 1
-    assert again.block_number_of(second.id) is None, "it makes no block"
+    assert again.committed_depth == 1
+    assert again.id_at_depth(1) == again.id_of_block(Height(1)) == first.id
+    assert again.height_of(first.id) == 1
+    assert again.height_of(second.id) is None, "it makes no block"
     assert (again.newest_result, again.next_base_fee) == (1, 7)
     assert recovered.root.id == first.id
     assert recovered.root.timestamp_ms == world.now_ms
@@ -89,7 +89,7 @@ def test_proposals_of_abandoned_branches_are_deleted() -> None:
     apply(store, world.propose(lost))
     parent, timeouts = world.genesis_certificate(), world.timeout_certificate(1)
     for round in (2, 3):
-        proposal = world.proposal(round, parent, timeouts if round == 2 else None, number=0, makes_block=False)
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, makes_block=False)
         apply(store, world.propose(proposal))
         parent = world.certificate(proposal)
     assert store.proposal(lost.id) == lost

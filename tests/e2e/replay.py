@@ -9,7 +9,7 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.storage import BlockApplied, ReadHead
 from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import ZERO_HASH, Address, Gas, Hash32, Height, Round, ValidatorIndex
 from execution.engine import Engine
 from execution.pool import Pool
 from execution.processor import BlockProcessor
@@ -83,9 +83,9 @@ def _proposal(rpc: JsonRpc, block: dict[str, Any]) -> Proposal:
         proposer=ValidatorIndex(0),
         certificate=Certificate(ZERO_HASH, Round(0), ()),
         timeout_certificate=None,
-        number=BlockNumber(int(block["number"], 16)),
+        height=Height(int(block["number"], 16)),
         inputs=inputs,
-        executed=ExecutedBlock(BlockNumber(0), ZERO_HASH),
+        executed=ExecutedBlock(Height(0), ZERO_HASH),
         transactions=tuple(map(_bytes, raw)),
     )
 

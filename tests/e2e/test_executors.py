@@ -93,8 +93,10 @@ def named_wrong(running: ChainProcess, executor: int) -> dict[str, Any]:
 def check_wrong(running: ChainProcess, executor: int, first_block: int) -> None:
     """That executor and no other is named, on the terminal and in the status, with what it said; it runs no more."""
     said = named_wrong(running, executor)
-    assert said["block"] == first_block
-    assert said["text"].startswith(f"executor {executor} computed a wrong block {first_block}: {said['said']}")
+    assert said["height"] == first_block
+    assert said["text"].startswith(
+        f"executor {executor} computed a wrong block at height {first_block}: {said['said']}"
+    )
     now = status(running)
     wrong = {"index": executor, "block": first_block, "said": said["said"], "expected": said["expected"]}
     assert now["executors"]["wrong"] == [wrong]

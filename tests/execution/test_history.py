@@ -4,13 +4,13 @@ import pytest
 
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
-from chain.types import BlockNumber, Gas, Wei
+from chain.types import Gas, Height, Wei
 from execution.assembly import ExecutedBlock
 from execution.history import Announcement, BlockNotStored, History, announce
 from tests.execution.test_equivalence import COUNTER, EMPTY, Generator, world_genesis
 from tests.execution.world import ADDRESSES, CHAIN_ID, KEYS, Chain, transaction
 
-COMMITTED = BlockNumber(99)
+COMMITTED = Height(99)
 
 
 def authorization(authority: int, nonce: int) -> Authorization:
@@ -20,7 +20,7 @@ def authorization(authority: int, nonce: int) -> Authorization:
 
 async def told_first_and_again(chain: Chain, block: ExecutedBlock) -> tuple[Announcement, Announcement]:
     told = announce(block, await chain.apply(block), COMMITTED)
-    return told, await History(chain.storage, COMMITTED).get(block.number)
+    return told, await History(chain.storage, COMMITTED).get(block.height)
 
 
 async def test_the_nonce_that_an_authorization_used_and_every_changed_balance_are_told_again() -> None:
@@ -47,9 +47,9 @@ async def test_random_blocks_are_told_again_alike_also_when_later_ones_have_chan
         told.append(announce(block, await chain.apply(block), COMMITTED))
     history = History(chain.storage, COMMITTED)
     for announcement in told:
-        assert await history.get(announcement.result.number) == announcement, f"seed {seed}"
+        assert await history.get(announcement.result.height) == announcement, f"seed {seed}"
 
 
 async def test_a_block_that_storage_lacks_is_named() -> None:
-    with pytest.raises(BlockNotStored, match="block 3 is not in storage"):
-        await History(Chain(world_genesis()).storage, COMMITTED).get(BlockNumber(3))
+    with pytest.raises(BlockNotStored, match="the block of height 3 is not in storage"):
+        await History(Chain(world_genesis()).storage, COMMITTED).get(Height(3))

@@ -6,7 +6,7 @@ import pytest
 
 from chain.messages.mempool import Committed
 from chain.proposals import encode_proposal
-from chain.types import BlockNumber, Hash32
+from chain.types import Hash32, Height
 from execution.intake import FalseProposal, Intake, ProposalsForked
 from tests.execution.world import proposal
 
@@ -17,28 +17,28 @@ def chain_of(length: int, start: Hash32 = GENESIS) -> list[Committed]:
     committed, parent = [], start
     for number in range(1, length + 1):
         made = proposal(number, parent, [b"%d" % number])
-        committed.append(Committed(BlockNumber(number), made.id, parent, encode_proposal(made)))
+        committed.append(Committed(Height(number), made.id, parent, encode_proposal(made)))
         parent = made.id
     return committed
 
 
 def test_one_of_four_validators_is_not_enough_two_are() -> None:
-    intake = Intake([1, 1, 1, 1], BlockNumber(0), GENESIS)
+    intake = Intake([1, 1, 1, 1], Height(0), GENESIS)
     (first,) = chain_of(1)
     assert intake.claim(0, first) == []
     assert intake.claim(0, first) == []
     assert intake.claim(3, first) == [first]
     assert intake.claim(2, first) == []
-    assert (intake.number, intake.cursor) == (1, first.id)
+    assert (intake.height, intake.cursor) == (1, first.id)
 
 
 def test_a_single_validator_is_the_whole_stake() -> None:
     (first,) = chain_of(1)
-    assert Intake([1], BlockNumber(0), GENESIS).claim(0, first) == [first]
+    assert Intake([1], Height(0), GENESIS).claim(0, first) == [first]
 
 
 def test_stake_counts_not_heads() -> None:
-    intake = Intake([5, 1, 1, 1], BlockNumber(0), GENESIS)
+    intake = Intake([5, 1, 1, 1], Height(0), GENESIS)
     (first,) = chain_of(1)
     assert intake.claim(1, first) == []
     assert intake.claim(2, first) == []
@@ -51,13 +51,13 @@ def test_claims_in_any_order_give_every_proposal_once_and_in_order(seed: int) ->
     chain = chain_of(12)
     claims = [(validator, committed) for validator in range(4) for committed in chain] * 2
     rng.shuffle(claims)
-    intake = Intake([1] * 4, BlockNumber(0), GENESIS)
+    intake = Intake([1] * 4, Height(0), GENESIS)
     taken = [accepted for validator, committed in claims for accepted in intake.claim(validator, committed)]
     assert taken == chain, f"seed {seed}"
 
 
 def test_a_lone_liar_is_outvoted() -> None:
-    intake = Intake([1] * 4, BlockNumber(0), GENESIS)
+    intake = Intake([1] * 4, Height(0), GENESIS)
     chain, other = chain_of(2), chain_of(2, Hash32(b"\x02" * 32))
     assert intake.claim(0, other[0]) == []
     assert intake.claim(1, chain[0]) == []
@@ -65,14 +65,14 @@ def test_a_lone_liar_is_outvoted() -> None:
 
 
 def test_a_body_that_is_not_what_its_id_says_is_refused() -> None:
-    intake = Intake([1] * 4, BlockNumber(0), GENESIS)
+    intake = Intake([1] * 4, Height(0), GENESIS)
     first, second = chain_of(2)
     with pytest.raises(FalseProposal):
-        intake.claim(0, Committed(first.number, first.id, first.after, second.proposal))
+        intake.claim(0, Committed(first.height, first.id, first.after, second.proposal))
 
 
 def test_a_chain_that_does_not_follow_what_was_executed_stops_execution() -> None:
-    intake = Intake([1] * 4, BlockNumber(0), GENESIS)
+    intake = Intake([1] * 4, Height(0), GENESIS)
     other = chain_of(1, Hash32(b"\x02" * 32))
     intake.claim(0, other[0])
     with pytest.raises(ProposalsForked, match="different chains"):

@@ -3,14 +3,14 @@
 import asyncio
 
 from chain.messages.mempool import CatchingUp
-from chain.types import BlockNumber
+from chain.types import Height
 from execution.lost_blocks import LostBlocks
 
-EXECUTED = BlockNumber(20)
+EXECUTED = Height(20)
 
 
 def behind(committed: int) -> CatchingUp:
-    return CatchingUp(BlockNumber(committed), done=False)
+    return CatchingUp(Height(committed), done=False)
 
 
 CAUGHT_UP = CatchingUp(EXECUTED, done=True)

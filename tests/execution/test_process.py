@@ -17,7 +17,7 @@ from chain.messages.storage import ApplyBlock
 from chain.messages.tasks import FollowTasks
 from chain.proposals import Proposal, encode_proposal
 from chain.transactions import Transaction
-from chain.types import BlockNumber, Hash32, Wei
+from chain.types import Hash32, Height, Wei
 from execution.history import KEPT_BLOCKS
 from execution.intake import WINDOW, ProposalsForked
 from execution.process import ExecutionOptions, ExecutionProcess
@@ -56,10 +56,10 @@ class Validator:
             self.refusals -= 1
             raise RequestFailed("NotYet", "not committed here yet")
         assert isinstance(message, BlockResult)
-        self.asked.append(message.number)
-        if message.number == len(self.results) + 1:
+        self.asked.append(message.height)
+        if message.height == len(self.results) + 1:
             self.results.append(message)
-        return ResultsTaken(BlockNumber(len(self.results)))
+        return ResultsTaken(Height(len(self.results)))
 
     def notify(self, message: Message) -> bool:
         raise NotImplementedError
@@ -139,7 +139,7 @@ class World:
         parent = self.proposals[-1].id if self.proposals else OF.id()
         made = proposal(len(self.proposals) + 1, parent, [tx.raw for tx in transactions])
         self.proposals.append(made)
-        committed = Committed(made.number, made.id, parent, encode_proposal(made))
+        committed = Committed(made.height, made.id, parent, encode_proposal(made))
         for index in only or range(len(self.validators)):
             self.validators[index].commit(committed)
         return made
@@ -159,7 +159,7 @@ class World:
             await validator.stop()
 
     def _on_block(self, news: BlockNews, block: ApplyBlock) -> None:
-        assert block.number == news.number
+        assert block.header.number == news.number
         self.blocks.append(news)
 
 
@@ -179,7 +179,7 @@ def transfer(nonce: int) -> Transaction:
 async def test_a_block_committed_by_more_than_a_third_is_executed_once_and_told_to_everybody() -> None:
     async with world() as w:
         rpc = Rpc()
-        assert await w.process.answer(FollowBlocks(BlockNumber(0)), rpc) == Done()
+        assert await w.process.answer(FollowBlocks(Height(0)), rpc) == Done()
         w.commit(transfer(0), only=range(1))
         await turns()
         assert w.blocks == []
@@ -192,7 +192,7 @@ async def test_a_block_committed_by_more_than_a_third_is_executed_once_and_told_
         assert (news.hash, news.committed) == (w.storage.head.hash, 1)
         for validator in w.validators:
             (result,) = validator.results
-            assert (result.number, result.header_hash) == (1, news.hash)
+            assert (result.height, result.header_hash) == (1, news.hash)
             assert result.proposal == w.proposals[0].id
             assert result.next_base_fee == news.next_base_fee
 
@@ -207,13 +207,13 @@ async def test_a_restart_goes_on_at_the_cursor_in_storage_and_tells_followers_wh
     async with world(storage) as again:
         again.proposals = proposals
         rpc = Rpc()
-        await again.process.answer(FollowBlocks(BlockNumber(1)), rpc)
+        await again.process.answer(FollowBlocks(Height(1)), rpc)
         assert again.validators[0].follows == [proposals[-1].id]
         again.commit(transfer(6))
         await again.reach(7)
         await again.until(lambda: len(rpc.news) == 6)
-        retold = [replace(news, committed=BlockNumber(0)) for news in rpc.news[:-1]]
-        assert retold == [replace(news, committed=BlockNumber(0)) for news in before[1:]]
+        retold = [replace(news, committed=Height(0)) for news in rpc.news[:-1]]
+        assert retold == [replace(news, committed=Height(0)) for news in before[1:]]
 
 
 async def test_each_validator_says_itself_which_results_it_lacks_after_execution_was_restarted() -> None:
@@ -291,7 +291,7 @@ async def test_a_result_that_cannot_be_made_again_is_said_once_and_the_others_go
         again.commit(transfer(3))
         await again.until(lambda: len(again.validators[3].results) == 4)
         (trouble,) = again.troubles
-        assert "validator 1 lacks the result of block 2" in trouble
+        assert "validator 1 lacks the result of height 2" in trouble
         assert "restored from a backup" in trouble
         again.validators[1].results = list(told)
         again.validators[1].reconnect()
@@ -341,7 +341,7 @@ async def test_validators_of_another_chain_stop_the_process() -> None:
     async with world() as w:
         strange = proposal(1, Hash32(b"\x66" * 32), [])
         for validator in w.validators[:2]:
-            validator.commit(Committed(strange.number, strange.id, strange.parent, encode_proposal(strange)))
+            validator.commit(Committed(strange.height, strange.id, strange.parent, encode_proposal(strange)))
         with pytest.raises(ProposalsForked):
             await asyncio.wait_for(w.running, 5)
 
@@ -349,10 +349,10 @@ async def test_validators_of_another_chain_stop_the_process() -> None:
 async def test_one_lying_validator_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     async with world() as w:
         made = w.commit(transfer(0), only=range(1, 4))
-        lie = Committed(made.number, made.id, OF.id(), b"not the proposal")
+        lie = Committed(made.height, made.id, OF.id(), b"not the proposal")
         w.validators[0].commit(lie)
         await w.reach(1)
-    assert "validator 0 sent a block 1 that is not" in caplog.text
+    assert "validator 0 sent height 1, which is not" in caplog.text
 
 
 async def test_claims_far_ahead_wait_instead_of_piling_up() -> None:
@@ -385,13 +385,13 @@ async def test_hinted_senders_are_not_recovered() -> None:
 async def test_a_follower_that_takes_no_more_follows_anew_from_its_cursor() -> None:
     async with world() as w:
         slow = Rpc(room=2)
-        await w.process.answer(FollowBlocks(BlockNumber(0)), slow)
+        await w.process.answer(FollowBlocks(Height(0)), slow)
         for nonce in range(4):
             w.commit(transfer(nonce))
         await w.reach(4)
         assert [news.number for news in slow.news] == [1, 2]
         slow.room = 1000
-        await w.process.answer(FollowBlocks(BlockNumber(2)), slow)
+        await w.process.answer(FollowBlocks(Height(2)), slow)
         await w.until(lambda: len(slow.news) == 4)
 
 
@@ -421,7 +421,7 @@ async def test_validators_that_lost_what_was_executed_are_named_on_the_terminal_
         await w.reach(1)
         for validator in w.validators:
             assert validator._take is not None
-            await validator._take(CatchingUp(BlockNumber(0), done=False))
+            await validator._take(CatchingUp(Height(0), done=False))
         await w.until(lambda: bool(w.troubles))
         status = await w.process.answer(ReadExecutionStatus(), Rpc())
         assert isinstance(status, ExecutionStatus)

@@ -24,10 +24,12 @@ from chain.messages.storage import (
     ReadBlock,
     ReadHashes,
     ReadHead,
+    ReadHeight,
     ReadRecord,
     ReadState,
     StateValues,
     StoredBlock,
+    StoredHeight,
     StoredRecord,
 )
 from chain.messages.tasks import RunTransactions
@@ -35,7 +37,19 @@ from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
 from chain.signing import address_of_private_key
 from chain.system_contracts import system_accounts
 from chain.transactions import DYNAMIC_FEE, Transaction, TransactionType
-from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+from chain.types import (
+    ZERO_ADDRESS,
+    ZERO_HASH,
+    Address,
+    BlockNumber,
+    Gas,
+    Hash32,
+    Height,
+    Round,
+    ValidatorIndex,
+    Version,
+    Wei,
+)
 from execution.assembly import ExecutedBlock as Executed
 from execution.block_run import TransactionEngine
 from execution.engine import Engine
@@ -100,7 +114,7 @@ class MemoryStorage:
 
     def __init__(self, of: Genesis) -> None:
         header = genesis_header(of)
-        self.head = BlockApplied(BlockNumber(0), Version(1), of.id(), header.hash(), header)
+        self.head = BlockApplied(Height(0), of.id(), Version(1), header.hash(), header)
         self.accounts: dict[Address, Account] = {}
         self.slots: dict[tuple[Address, int], int] = {}
         self.codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
@@ -137,6 +151,11 @@ class MemoryStorage:
         match message:
             case ReadHead():
                 return self.head
+            case ReadHeight(height):
+                applied = self.blocks[height][0] if height in self.blocks else None
+                if applied is None:
+                    return NotThere()
+                return StoredHeight(height, applied.number, applied.hash, applied.version, applied.proposal)
             case ReadState():
                 return self._read(message)
             case ReadHashes():
@@ -161,18 +180,18 @@ class MemoryStorage:
         )
 
     def _apply(self, block: ApplyBlock) -> BlockApplied:
-        if block.number == self.head.number and block.proposal == self.head.proposal:
+        if block.height == self.head.height and block.proposal == self.head.proposal:
             return self.head
-        assert block.number == self.head.number + 1
+        assert (block.height, block.header.number) == (self.head.height + 1, self.head.number + 1)
         parent_hash = self.head.hash
         if block.parent_hash_slot is not None:
             self.slots[block.parent_hash_slot] = int.from_bytes(parent_hash, "big")
         self._take(block.changes)
         header = with_state_root(block.header, parent_hash, self._root())
-        self.head = BlockApplied(block.number, Version(self.head.version + 1), block.proposal, header.hash(), header)
+        self.head = BlockApplied(block.height, block.proposal, Version(self.head.version + 1), header.hash(), header)
         self.versions[self.head.version] = (dict(self.accounts), dict(self.slots))
-        self.hashes[block.number] = header.hash()
-        self.blocks[block.number] = (self.head, block)
+        self.hashes[header.number] = header.hash()
+        self.blocks[header.number] = (self.head, block)
         return self.head
 
     def _root(self) -> Hash32:
@@ -311,9 +330,9 @@ def proposal(number: int, parent: Hash32, raws: Sequence[bytes], inputs: BlockIn
         proposer=ValidatorIndex(0),
         certificate=Certificate(parent, Round(number - 1), ()),
         timeout_certificate=None,
-        number=BlockNumber(number),
+        height=Height(number),
         inputs=inputs or inputs_at(number),
-        executed=ExecutedBlock(BlockNumber(0), ZERO_HASH),
+        executed=ExecutedBlock(Height(0), ZERO_HASH),
         transactions=tuple(raws),
     )
 

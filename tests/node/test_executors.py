@@ -6,7 +6,7 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.messages.mempool import WrongExecutor
-from chain.types import BlockNumber, ExecutorIndex
+from chain.types import ExecutorIndex, Height
 from node.containers import run_one
 from node.errors import BadDataFolder, BadSetting
 from node.executors import MOST, Executors
@@ -16,7 +16,7 @@ SAID, EXPECTED = keccak256(b"said"), keccak256(b"expected")
 
 
 def wrong(executor: int, block: int = 7) -> WrongExecutor:
-    return WrongExecutor(ExecutorIndex(executor), BlockNumber(block), SAID, EXPECTED, by_majority=True)
+    return WrongExecutor(ExecutorIndex(executor), Height(block), SAID, EXPECTED, by_majority=True)
 
 
 def test_a_chain_begins_with_the_lowest_numbers(tmp_path: Path) -> None:

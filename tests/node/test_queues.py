@@ -13,7 +13,7 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, FollowBlocks
 from chain.messages.link import Done
 from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageStatus
-from chain.types import ZERO_HASH, BlockNumber, Gas, Wei
+from chain.types import ZERO_HASH, BlockNumber, Gas, Height, Wei
 from node.queues.asking import AskingSocket
 from node.queues.blocking import BlockingSocket
 from node.queues.frames import Kind, head
@@ -57,6 +57,7 @@ class Newsroom:
 
 def news(number: int, padding: int = 0) -> BlockNews:
     return BlockNews(
+        height=Height(number),
         number=BlockNumber(number),
         hash=ZERO_HASH,
         timestamp=0,
@@ -67,7 +68,7 @@ def news(number: int, padding: int = 0) -> BlockNews:
         included=(),
         left_out=(),
         senders=(),
-        committed=BlockNumber(number),
+        committed=Height(number),
         strategy="x" * padding,
         retries=0,
         execution_us=0,
@@ -147,7 +148,7 @@ async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(cont
         arrived.set()
 
     link = AskingSocket(context, endpoint, "rpc")
-    link.follow(lambda: FollowBlocks(BlockNumber(len(taken))), take)
+    link.follow(lambda: FollowBlocks(Height(len(taken))), take)
     for life in (0, 1):
         newsroom = Newsroom()
         server = ServingSocket(context, endpoint, newsroom)
@@ -173,7 +174,7 @@ async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_a
         first.set()
         await gate.wait()
 
-    link.follow(lambda: FollowBlocks(BlockNumber(len(taken))), take)
+    link.follow(lambda: FollowBlocks(Height(len(taken))), take)
     await within_deadline(newsroom.followed)
     newsroom.followed.clear()
     peer = newsroom.peers[0]

@@ -40,6 +40,7 @@ from chain.messages.storage import (
     ReadBlock,
     ReadHead,
     ReadHeaders,
+    ReadHeight,
     ReadLogs,
     ReadProof,
     ReadRecord,
@@ -51,6 +52,7 @@ from chain.messages.storage import (
     StorageStatus,
     StoredBlock,
     StoredHeaders,
+    StoredHeight,
     StoredRecord,
 )
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
@@ -60,7 +62,19 @@ from chain.receipts import Log, Receipt, bloom_of
 from chain.records import BlockRecord, encode_record
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
-from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Round, ValidatorIndex, Version, Wei
+from chain.types import (
+    ZERO_ADDRESS,
+    ZERO_HASH,
+    Address,
+    BlockNumber,
+    Gas,
+    Hash32,
+    Height,
+    Round,
+    ValidatorIndex,
+    Version,
+    Wei,
+)
 from rpc.errors import ServerError
 from rpc.log_filter import LogFilter
 from rpc.recent_blocks import transaction_at
@@ -196,6 +210,7 @@ class FakeChain:
         accounts = self.states[block.version].accounts
         record = self.records.get(header.number)
         return BlockNews(
+            height=Height(header.number),
             number=header.number,
             hash=block.hash,
             timestamp=header.timestamp,
@@ -210,7 +225,7 @@ class FakeChain:
                 if each.left_out
             ),
             senders=tuple(SenderState(a, accounts[a].nonce, accounts[a].balance) for a in dict.fromkeys(block.senders)),
-            committed=header.number,
+            committed=Height(header.number),
             strategy="serial",
             retries=0,
             execution_us=1,
@@ -265,7 +280,10 @@ class FakeChain:
         match message:
             case ReadHead():
                 block = self.head
-                return BlockApplied(block.header.number, block.version, ZERO_HASH, block.hash, block.header)
+                return BlockApplied(Height(block.header.number), ZERO_HASH, block.version, block.hash, block.header)
+            case ReadHeight(height):
+                one = self.blocks[height]
+                return StoredHeight(height, one.header.number, one.hash, one.version, ZERO_HASH)
             case ReadBlock(number, block_hash, with_receipts):
                 found = next((b for b in self.blocks if number == b.header.number or block_hash == b.hash), None)
                 if found is None:
@@ -322,8 +340,8 @@ class FakeChain:
 
     def _answer_as_execution(self, message: Message) -> Message:
         if isinstance(message, ReadExecutionStatus):
-            number = self.head.header.number
-            return ExecutionStatus(number, number, "serial", 1, 0, {"retries": 0}, "")
+            height = Height(self.head.header.number)
+            return ExecutionStatus(height, height, "serial", 1, 0, {"retries": 0}, "")
         return Done()
 
     def _answer_as_validator(self, message: Message) -> Message:
@@ -369,14 +387,14 @@ def consensus_news(validator: int, verified: int, verified_hash: Hash32 = ZERO_H
         validator=ValidatorIndex(validator),
         round=Round(9),
         leader=ValidatorIndex(0),
-        proposed=BlockNumber(verified + 3),
-        certified=BlockNumber(verified + 2),
-        committed=BlockNumber(verified + 1),
-        executed=BlockNumber(verified + 1),
+        proposed=Height(verified + 3),
+        certified=Height(verified + 2),
+        committed=Height(verified + 1),
+        executed=Height(verified + 1),
         executed_hash=ZERO_HASH,
-        verified=BlockNumber(verified),
+        verified=Height(verified),
         verified_hash=verified_hash,
-        executors=ExecutorsNews(1, BlockNumber(0), ()),
+        executors=ExecutorsNews(1, Height(0), ()),
         timeouts=0,
         mempool_transactions=0,
         mempool_bytes=0,
@@ -384,7 +402,7 @@ def consensus_news(validator: int, verified: int, verified_hash: Hash32 = ZERO_H
         queued_bytes=0,
         dropped_frames=0,
         equivocating_turns=0,
-        committed_height=verified + 1,
+        committed_depth=verified + 1,
         committed_proposal=keccak256(b"proposal %d" % (verified + 1)),
         rejections=(),
         late=(),

@@ -29,16 +29,18 @@ from chain.messages.storage import (
     NotThere,
     ReadBlock,
     ReadHead,
+    ReadHeight,
     ReadLogs,
     ReadState,
     ReadTransaction,
     StateValues,
     StoredBlock,
+    StoredHeight,
 )
 from chain.receipts import Receipt
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
-from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, ValidatorIndex, Version, Wei
+from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, ValidatorIndex, Version, Wei
 from rpc.admission import Admission
 from rpc.chain_view import ChainView
 from rpc.log_filter import LogFilter
@@ -122,10 +124,13 @@ class MemoryStorage(AnsweringLink):
                 return self._state(message)
             case ReadHead():
                 head = self.blocks[-1]
-                return BlockApplied(head.header.number, head.version, ZERO_HASH, head.hash, head.header)
+                return BlockApplied(Height(head.header.number), ZERO_HASH, head.version, head.hash, head.header)
             case ReadBlock():
                 found = [b for b in self.blocks if message.number == b.header.number or message.hash == b.hash]
                 return found[0] if found else NotThere()
+            case ReadHeight(height):
+                one = self.blocks[height]
+                return StoredHeight(height, one.header.number, one.hash, one.version, ZERO_HASH)
             case ReadLogs():
                 return self._logs(message)
             case ReadTransaction():
@@ -272,6 +277,7 @@ class SmallChain:
 def block_news(block: StoredBlock, left_out: Sequence[LeftOut], senders: Sequence[SenderState]) -> BlockNews:
     header = block.header
     return BlockNews(
+        height=Height(header.number),
         number=header.number,
         hash=block.hash,
         timestamp=header.timestamp,
@@ -282,7 +288,7 @@ def block_news(block: StoredBlock, left_out: Sequence[LeftOut], senders: Sequenc
         included=block.hashes,
         left_out=tuple(left_out),
         senders=tuple(senders),
-        committed=header.number,
+        committed=Height(header.number),
         strategy="serial",
         retries=0,
         execution_us=0,

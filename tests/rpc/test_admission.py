@@ -51,7 +51,7 @@ async def test_an_admitted_transaction_reaches_every_mempool_with_its_senders_st
         assert list(validator.mempool) == [transaction.hash]
     [admit] = admits(small)
     assert admit.senders == (SenderState(ACCOUNTS[0], 0, Wei(100 * ETHER)),)
-    assert admit.number == 0
+    assert admit.height == 0
     assert admit.transactions[0].sender == ACCOUNTS[0]
     assert admit.transactions[0].raw == transaction.raw
     assert small.admission.pool.get(transaction.hash) == admit.transactions[0]
@@ -238,7 +238,7 @@ async def test_the_states_of_senders_follow_the_blocks() -> None:
     await small.execute([transfer()])
     await small.send(transfer(nonce=1))
     assert admits(small)[-1].senders[0].nonce == 1
-    assert admits(small)[-1].number == 1
+    assert admits(small)[-1].height == 1
     assert small.storage.count(ReadState) == 1
 
 

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from chain.messages.watching import BlockStage, StageReached
-from chain.types import BlockNumber, Gas, Hash32, Round, ValidatorIndex
+from chain.types import BlockNumber, Gas, Hash32, Height, Round, ValidatorIndex
 from rpc.block_states import STATES, BlockStates, Executed, StateChange
 
 STAKES = (1, 1, 1, 1)
@@ -19,18 +19,18 @@ def proposal(number: int, attempt: int = 0) -> Hash32:
 
 def reached(number: int, stage: BlockStage, at_ms: int = 0, attempt: int = 0) -> StageReached:
     id = proposal(number, attempt)
-    return StageReached(BlockNumber(number), id, Round(2 * number + attempt), ValidatorIndex(attempt), stage, at_ms)
+    return StageReached(Height(number), id, Round(2 * number + attempt), ValidatorIndex(attempt), stage, at_ms)
 
 
 def executed(number: int, at_ms: int = 0) -> Executed:
-    return Executed(Hash32(bytes([number]) * 32), number, Gas(21_000 * number), at_ms)
+    return Executed(BlockNumber(number), Hash32(bytes([number]) * 32), number, Gas(21_000 * number), at_ms)
 
 
 class World:
     """The states under test, and everything that became known in order."""
 
     def __init__(self, stakes: tuple[int, ...] = STAKES, finished: int = 0) -> None:
-        self.states = BlockStates(stakes, BlockNumber(finished))
+        self.states = BlockStates(stakes, Height(finished), BlockNumber)
         self.changes: list[StateChange] = []
 
     def say(self, validator: int, *stages: StageReached) -> list[str]:
@@ -39,7 +39,7 @@ class World:
         return [change.state for change in new]
 
     def execute(self, number: int, at_ms: int = 0) -> list[str]:
-        new = self.states.executed(BlockNumber(number), executed(number, at_ms))
+        new = self.states.executed(Height(number), executed(number, at_ms))
         self.changes += new
         return [change.state for change in new]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chain.messages.watching import BlockStage, BlockStages, StageReached, WatchBlocks
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from rpc.block_states import STATES
 from rpc.process import RpcProcess
 from rpc.render import data_json
@@ -23,7 +23,7 @@ def told(number: int, *stages: BlockStage, attempt: int = 0) -> BlockStages:
     round = Round(number + attempt)
     return BlockStages(
         tuple(
-            StageReached(BlockNumber(number), id, round, ValidatorIndex(2), stage, 1_000_000 * number + 100 * stage)
+            StageReached(Height(number), id, round, ValidatorIndex(2), stage, 1_000_000 * number + 100 * stage)
             for stage in stages
         )
     )
@@ -80,13 +80,13 @@ async def test_validators_are_asked_from_the_first_listener_to_the_last(socket: 
     assert watched(chain) == []
     first, second = await socket.subscribe("tandemBlocks"), await socket.subscribe("tandemBlocks")
     await settle()
-    assert watched(chain) == [WatchBlocks(BlockNumber(0))]
+    assert watched(chain) == [WatchBlocks(Height(0))]
     await socket.ask("eth_unsubscribe", first)
     await settle()
     assert len(watched(chain)) == 1
     await socket.ask("eth_unsubscribe", second)
     await settle()
-    assert watched(chain) == [WatchBlocks(BlockNumber(0)), WatchBlocks(None)]
+    assert watched(chain) == [WatchBlocks(Height(0)), WatchBlocks(None)]
 
 
 @pytest.mark.parametrize("gone", ["closed", "too slow"])
@@ -134,7 +134,7 @@ async def test_a_validator_that_comes_back_tells_from_the_newest_finished_block_
     assert states(socket.news(blocks)) == [(1, state) for state in STATES]
     process._joining(ValidatorIndex(3))()
     await settle()
-    assert watched(chain, 3)[-1] == WatchBlocks(BlockNumber(1))
+    assert watched(chain, 3)[-1] == WatchBlocks(Height(1))
     await say(chain, 1, V, by=(3,))
     assert len(socket.news(blocks)) == len(STATES), "what it says of finished blocks is no news"
 
@@ -165,6 +165,6 @@ async def test_with_several_executors_a_result_is_told_when_they_agree_on_it(cha
         for hash, told_now in ((wrong, STATES[:3]), (chain.head.hash, STATES)):
             for validator in (0, 1):
                 news = consensus_news(validator, verified=0)
-                await chain.validator(validator).tell(replace(news, executed=BlockNumber(1), executed_hash=hash))
+                await chain.validator(validator).tell(replace(news, executed=Height(1), executed_hash=hash))
             await settle()
             assert states(socket.news(blocks)) == [(1, state) for state in told_now]

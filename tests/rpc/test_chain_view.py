@@ -9,7 +9,7 @@ from chain.messages import Message
 from chain.messages.execution import FollowBlocks
 from chain.messages.mempool import Evicted, FollowConsensus
 from chain.messages.storage import ReadBlock, ReadTransaction
-from chain.types import BlockNumber, Hash32, Wei
+from chain.types import BlockNumber, Hash32, Height, Wei
 from rpc.chain_view import ChainView
 from rpc.errors import HeaderNotFound
 from rpc.process import RpcProcess
@@ -182,7 +182,7 @@ def test_agreement_needs_more_than_a_third_of_the_stake(
 
 
 async def test_the_process_follows_from_where_storage_stands(chain: FakeChain, process: RpcProcess) -> None:
-    assert chain.execution.followed == FollowBlocks(BlockNumber(0))
+    assert chain.execution.followed == FollowBlocks(Height(0))
     assert chain.validator(3).followed == FollowConsensus()
 
 

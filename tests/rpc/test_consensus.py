@@ -8,7 +8,7 @@ import pytest
 
 from chain.messages.mempool import Rejection
 from chain.messages.watching import ConsensusView, ReadConsensus, SeenCertificate
-from chain.types import BlockNumber, Round, ValidatorIndex
+from chain.types import Height, Round, ValidatorIndex
 from rpc.consensus import SHOWN_CERTIFICATES, merged
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
@@ -19,7 +19,7 @@ DEADLINE_S = 5.0
 
 
 def seen(round: int, *signers: int, timeout: bool = False, number: int | None = 1) -> SeenCertificate:
-    block = None if timeout or number is None else BlockNumber(number)
+    block = None if timeout or number is None else Height(number)
     return SeenCertificate(Round(round), timeout, block, tuple(map(ValidatorIndex, signers)))
 
 

@@ -52,7 +52,7 @@ def execute(
     left_out: list[LeftOut] | None = None,
     number: int | None = None,
 ) -> list[tuple[Hash32, str]]:
-    block = stored_block(pool.number + 1 if number is None else number, ZERO_HASH)
+    block = stored_block(pool.height + 1 if number is None else number, ZERO_HASH)
     news = block_news(block, left_out or [], senders)
     object.__setattr__(news, "included", tuple(t.hash for t in included))
     return pool.block_executed(news)

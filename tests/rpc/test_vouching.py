@@ -7,8 +7,8 @@ import pytest
 
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.mempool import ConsensusNews, ExecutorsNews, WrongExecutor
-from chain.messages.storage import ReadBlock
-from chain.types import BlockNumber, ExecutorIndex, Hash32, ValidatorIndex
+from chain.messages.storage import ReadHeight
+from chain.types import ExecutorIndex, Hash32, Height, ValidatorIndex
 from rpc.chain_view import ChainView
 from rpc.executor_watch import ExecutorWatch
 from rpc.params import BlockTag
@@ -30,11 +30,11 @@ async def say(view: ChainView, chain: FakeChain, number: int, hash: Hash32 | Non
     vouched = chain.blocks[number].hash if hash is None else hash
     for validator in (0, 1):
         news = consensus_news(validator, number, vouched)
-        await view.consensus_changed(replace(news, executed=BlockNumber(number), executed_hash=vouched))
+        await view.consensus_changed(replace(news, executed=Height(number), executed_hash=vouched))
 
 
 def tags(view: ChainView) -> tuple[int, int, int]:
-    return view.number, view.resolve(BlockTag.SAFE), view.resolve(BlockTag.FINALIZED)
+    return view.height, view.resolve(BlockTag.SAFE), view.resolve(BlockTag.FINALIZED)
 
 
 async def test_with_several_executors_safe_is_what_they_agree_on(chain: FakeChain) -> None:
@@ -79,31 +79,31 @@ async def test_a_block_that_is_not_in_memory_is_compared_from_storage(chain: Fak
     chain.storage.asked.clear()
     await say(view, chain, 1)
     assert tags(view) == (3, 1, 1)
-    assert {type(asked) for asked in chain.storage.asked} == {ReadBlock}
+    assert {type(asked) for asked in chain.storage.asked} == {ReadHeight}
 
 
 async def test_what_waits_of_one_validator_is_bounded() -> None:
-    asked: list[BlockNumber] = []
+    asked: list[Height] = []
 
-    async def hash_of(number: BlockNumber) -> Hash32:
+    async def hash_of(number: Height) -> Hash32:
         asked.append(number)
         return OTHER
 
     vouching = Vouching([1], hash_of)
     for number in range(1, MAX_WAITING + 11):
-        await vouching.said(ValidatorIndex(0), BlockNumber(number), Hash32(bytes(32)), BlockNumber(0))
+        await vouching.said(ValidatorIndex(0), Height(number), Hash32(bytes(32)), Height(0))
     assert asked == []
-    await vouching.served(BlockNumber(10**6))
+    await vouching.served(Height(10**6))
     assert asked == list(range(MAX_WAITING + 10, 10, -1))
-    assert vouching.number == 0
+    assert vouching.height == 0
 
 
 def wrong(executor: int) -> WrongExecutor:
-    return WrongExecutor(ExecutorIndex(executor), BlockNumber(7), OTHER, OTHER, by_majority=True)
+    return WrongExecutor(ExecutorIndex(executor), Height(7), OTHER, OTHER, by_majority=True)
 
 
 def finding(validator: int, wanted: int, disputed: int, *found: WrongExecutor) -> ConsensusNews:
-    executors = ExecutorsNews(wanted, BlockNumber(disputed), found)
+    executors = ExecutorsNews(wanted, Height(disputed), found)
     return replace(consensus_news(validator, verified=0), executors=executors)
 
 
@@ -125,7 +125,7 @@ async def turns() -> None:
 
 async def test_one_validator_alone_cannot_have_an_executor_stopped(chain: FakeChain) -> None:
     watch = await watch_of(chain, finding(0, 4, 7, wrong(1)))
-    assert watch.verdict == ExecutorsVerdict(2, BlockNumber(0), ())
+    assert watch.verdict == ExecutorsVerdict(2, Height(0), ())
     assert chain.processes.verdicts == []
 
 
@@ -133,9 +133,9 @@ async def test_what_more_than_a_third_of_the_stake_finds_is_told_once(chain: Fak
     disputing = [finding(validator, 3, 7) for validator in range(4)]
     naming = [finding(validator, 3, 0, wrong(1)) for validator in range(4)]
     watch = await watch_of(chain, *disputing, *naming, *naming)
-    assert watch.verdict == ExecutorsVerdict(3, BlockNumber(0), (wrong(1),))
+    assert watch.verdict == ExecutorsVerdict(3, Height(0), (wrong(1),))
     told = chain.processes.verdicts
-    assert told[0] == ExecutorsVerdict(3, BlockNumber(7), ())
+    assert told[0] == ExecutorsVerdict(3, Height(7), ())
     assert told[-1] == watch.verdict
     assert len(told) == len(set(told))
 

@@ -20,7 +20,7 @@ from chain.proposals import (
     TimeoutCertificate,
     decode_proposal,
 )
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.authentication import genesis_certificate
 from consensus.core import Core
 from consensus.errors import ConsensusError
@@ -185,7 +185,7 @@ class Equivocation(Substitution):
             randomness(proposal.parent, proposal.round, self.liar.index),
             self.liar.world.genesis.gas_limit,
         )
-        return replace(proposal, number=BlockNumber(proposal.number + 1), inputs=inputs, id=NEW_ID)
+        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs, id=NEW_ID)
 
 
 class DoubleVotes(Behaviour):
@@ -223,7 +223,7 @@ class StaleCertificates(Substitution):
             proposal,
             parent=base.id,
             certificate=child.certificate,
-            number=BlockNumber(base.number + (inputs is not None)),
+            height=Height(base.height + (inputs is not None)),
             executed=base.executed,
             inputs=inputs,
             id=NEW_ID,
@@ -311,14 +311,14 @@ class WrongResults(Substitution):
 
     def other(self, proposal: Proposal) -> Proposal:
         parent = self.liar.tree.get(proposal.parent)
-        newest = proposal.executed.number if parent is None else max(proposal.executed.number, parent.number)
+        newest = proposal.executed.height if parent is None else max(proposal.executed.height, parent.height)
         if newest == 0:
             return proposal
         return replace(proposal, executed=ExecutedBlock(newest, keccak256(b"wrong" + proposal.id)), id=NEW_ID)
 
 
 class Nonsense(Behaviour):
-    """Well-formed messages of impossible rounds, heights, validators, and proposals that are no answer."""
+    """Well-formed messages of impossible rounds, depths, validators, and proposals that are no answer."""
 
     def __init__(self, liar: Liar) -> None:
         super().__init__(liar)

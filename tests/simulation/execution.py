@@ -7,7 +7,7 @@ from typing import Protocol
 from chain.keccak import keccak256
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.proposals import ExecutedBlock, Proposal
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, Gas, Hash32, Height, Wei
 from tests.consensus.builders import ETHER, GAS_LIMIT, GWEI
 from tests.simulation.oracles import Violation
 
@@ -17,7 +17,7 @@ class Surroundings(Protocol):
 
     pooled: dict[Hash32, PooledTransaction]
 
-    def block(self, number: BlockNumber) -> Proposal | None: ...
+    def block(self, height: Height) -> Proposal | None: ...
 
     def after(self, delay_us: int, action: Callable[[], None]) -> None: ...
 
@@ -32,14 +32,14 @@ class Executor:
 
     around: Surroundings
     gas_limit: Gas = GAS_LIMIT
-    number: int = 0
+    height: int = 0
     busy: bool = False
     nonces: dict[Address, int] = field(default_factory=dict)
     results: list[BlockResult] = field(default_factory=list)
     included: dict[Hash32, int] = field(default_factory=dict)
 
     def run(self) -> None:
-        proposal = self.around.block(BlockNumber(self.number + 1))
+        proposal = self.around.block(Height(self.height + 1))
         if proposal is None or self.busy:
             return
         self.busy = True
@@ -47,7 +47,7 @@ class Executor:
 
     def finish(self, proposal: Proposal) -> None:
         self.busy = False
-        self.number += 1
+        self.height += 1
         included: list[Hash32] = []
         left_out: list[LeftOut] = []
         touched: set[Address] = set()
@@ -60,7 +60,7 @@ class Executor:
             if tx.hash in self.included:
                 raise Violation("a transaction was included twice")
             self.nonces[tx.sender] = nonce + 1
-            self.included[tx.hash] = self.number
+            self.included[tx.hash] = self.height
             included.append(tx.hash)
             touched.add(tx.sender)
         self.results.append(self._result(proposal, included, left_out, sorted(touched)))
@@ -70,11 +70,11 @@ class Executor:
     def state(self, sender: Address) -> SenderState:
         return SenderState(sender, self.nonces.get(sender, 0), Wei(1000 * ETHER))
 
-    def executed(self, number: BlockNumber) -> ExecutedBlock | None:
+    def executed(self, height: Height) -> ExecutedBlock | None:
         """The truth about a block, if it is known yet."""
-        if number > len(self.results):
+        if height > len(self.results):
             return None
-        return ExecutedBlock(number, self.results[number - 1].header_hash)
+        return ExecutedBlock(height, self.results[height - 1].header_hash)
 
     def _result(
         self,
@@ -84,7 +84,7 @@ class Executor:
         touched: Sequence[Address],
     ) -> BlockResult:
         return BlockResult(
-            number=BlockNumber(self.number),
+            height=Height(self.height),
             proposal=proposal.id,
             header_hash=keccak256(b"header" + proposal.id),
             gas_limit=self.gas_limit,

@@ -68,7 +68,7 @@ class Node:
         self.skew_ms = 0
         self.sends_left: int | None = None
         self.waiting: list[Input] = []
-        self.checked_height = 0
+        self.checked_depth = 0
         self.given_up: dict[Hash32, str] = {}
         self.replica: Replica
         self._signed: list[bytes] = []
@@ -85,10 +85,10 @@ class Node:
         except Crashed:
             self.die()
             return
-        height = self.replica.store.committed_height
+        depth = self.replica.store.committed_depth
         if self.watched:
-            self.world.oracles.kept(self.index, height, self.replica.store.id_at_height)
-        self.checked_height = min(self.checked_height, height)
+            self.world.oracles.kept(self.index, depth, self.replica.store.id_at_depth)
+        self.checked_depth = min(self.checked_depth, depth)
         self.take([Started()])
 
     def take(self, inputs: Sequence[Input]) -> None:
@@ -133,11 +133,11 @@ class Node:
         store = self.replica.store
         if not self.watched:
             return
-        while self.checked_height < store.committed_height:
-            self.checked_height += 1
-            id = store.id_at_height(self.checked_height)
+        while self.checked_depth < store.committed_depth:
+            self.checked_depth += 1
+            id = store.id_at_depth(self.checked_depth)
             assert id is not None
-            if self.world.oracles.committed(self.checked_height, id, lambda at=id: store.proposal(at)):  # type: ignore[misc]
+            if self.world.oracles.committed(self.checked_depth, id, lambda at=id: store.proposal(at)):  # type: ignore[misc]
                 self.world.counts["proposals committed"] += 1
                 self.world.blocks_committed()
         self.world.oracles.remembers(self.index, safety_of(self.replica.core))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from chain.proposals import Certificate, ExecutedBlock, Proposal
-from chain.types import BlockNumber, Hash32, ValidatorIndex
+from chain.types import Hash32, Height, ValidatorIndex
 from consensus.core import Core
 from consensus.errors import ConsensusError
 from consensus.safety import SafetyData
@@ -27,11 +27,11 @@ class Violation(AssertionError):
 
 
 class Oracles:
-    def __init__(self, stakes: Sequence[int], executed: Callable[[BlockNumber], ExecutedBlock | None]) -> None:
+    def __init__(self, stakes: Sequence[int], executed: Callable[[Height], ExecutedBlock | None]) -> None:
         self._stakes = stakes
         self._executed = executed
         self.chain: dict[int, Hash32] = {}
-        self.blocks: dict[BlockNumber, Proposal] = {}
+        self.blocks: dict[Height, Proposal] = {}
         self.rounds_between_commits: Counter[int] = Counter()
         self._newest: Proposal | None = None
         self._votes: dict[tuple[ValidatorIndex, int], bytes] = {}
@@ -94,39 +94,39 @@ class Oracles:
                 f"round {safety.highest.round}"
             )
 
-    def committed(self, height: int, id: Hash32, proposal: Callable[[], Proposal]) -> bool:
+    def committed(self, depth: int, id: Hash32, proposal: Callable[[], Proposal]) -> bool:
         """An honest replica committed that there. True if it is the first one to."""
-        agreed = self.chain.get(height)
+        agreed = self.chain.get(depth)
         if agreed is not None:
             if agreed != id:
-                raise Violation(f"two proposals are committed at height {height}")
+                raise Violation(f"two proposals are committed at depth {depth}")
             return False
-        self.chain[height] = id
+        self.chain[depth] = id
         self._extends(proposal())
         return True
 
     def _extends(self, proposal: Proposal) -> None:
         before = self._newest
         known = GENESIS_EXECUTED if before is None else before.executed
-        if proposal.executed.number < known.number:
-            raise Violation(f"a committed proposal carries result {proposal.executed.number} after {known.number}")
-        if proposal.executed.number > 0 and self._executed(proposal.executed.number) != proposal.executed:
-            raise Violation(f"a wrong result of block {proposal.executed.number} is committed")
+        if proposal.executed.height < known.height:
+            raise Violation(f"a committed proposal carries result {proposal.executed.height} after {known.height}")
+        if proposal.executed.height > 0 and self._executed(proposal.executed.height) != proposal.executed:
+            raise Violation(f"a wrong result of block {proposal.executed.height} is committed")
         if before is not None and proposal.parent != before.id:
             raise Violation(f"the proposal of round {proposal.round} does not follow the one committed before it")
         if before is not None:
             self.rounds_between_commits[proposal.round - before.round] += 1
         if proposal.makes_block:
-            if proposal.number in self.blocks:
-                raise Violation(f"two committed proposals make block {proposal.number}")
-            self.blocks[proposal.number] = proposal
+            if proposal.height in self.blocks:
+                raise Violation(f"two committed proposals make block {proposal.height}")
+            self.blocks[proposal.height] = proposal
         self._newest = proposal
 
-    def kept(self, validator: ValidatorIndex, height: int, id_at_height: Callable[[int], Hash32 | None]) -> None:
-        """A replica came back with a committed chain of that height."""
-        for known in range(1, height + 1):
-            if self.chain.get(known, id_at_height(known)) != id_at_height(known):
-                raise Violation(f"validator {validator} came back with another proposal at height {known}")
+    def kept(self, validator: ValidatorIndex, depth: int, id_at_depth: Callable[[int], Hash32 | None]) -> None:
+        """A replica came back with a committed chain of that depth."""
+        for known in range(1, depth + 1):
+            if self.chain.get(known, id_at_depth(known)) != id_at_depth(known):
+                raise Violation(f"validator {validator} came back with another proposal at depth {known}")
 
     def rejected(self, by: ValidatorIndex, peer: ValidatorIndex, error: ConsensusError) -> None:
         """An honest replica refused what another honest one said, over a network that changes nothing."""

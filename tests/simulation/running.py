@@ -80,12 +80,12 @@ def _check_recovers(world: World, scenario: Scenario) -> int:
     They are counted from when everybody can have fetched what it missed: a liar that is asked, by the replica that
     learnt of it from the liar or because the liar signed it too, answers nothing of use, and costs a fetch timeout.
     """
-    repaired, height = world.round, len(world.oracles.chain)
+    repaired, depth = world.round, len(world.oracles.chain)
     world.admit([transfer(LATE_COMER, 0)])
     fetched_at_us = world.now_us + wasted_fetching_ms(len(scenario.liars)) * 1000
-    world.run_until(lambda: len(world.oracles.chain) > height or world.now_us >= fetched_at_us, LIVENESS_LIMIT_MS)
+    world.run_until(lambda: len(world.oracles.chain) > depth or world.now_us >= fetched_at_us, LIVENESS_LIMIT_MS)
     start = world.round if world.now_us >= fetched_at_us else repaired
-    world.run_until(lambda: len(world.oracles.chain) > height, LIVENESS_LIMIT_MS)
+    world.run_until(lambda: len(world.oracles.chain) > depth, LIVENESS_LIMIT_MS)
     liars = {ValidatorIndex(liar.node) for liar in scenario.liars}
     bound = rounds_to_commit(world.leaders, start, liars, PHASES[scenario.chain.rules])
     if world.round - start > bound:
@@ -140,5 +140,5 @@ def check_quiet_and_agreed(world: World) -> None:
 
 
 def outcome_of(world: World, recovery: int) -> Outcome:
-    chain = b"".join(world.oracles.chain[height] for height in sorted(world.oracles.chain))
+    chain = b"".join(world.oracles.chain[depth] for depth in sorted(world.oracles.chain))
     return Outcome(world.trace, chain, world.counts, world.oracles.rounds_between_commits, recovery, world.now_us)

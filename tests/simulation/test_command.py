@@ -38,14 +38,14 @@ def test_a_broken_promise_is_stored_named_with_its_command_and_ends_with_status_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fails(scenario: Scenario) -> Outcome:
-        raise Violation("two proposals are committed at height 7")
+        raise Violation("two proposals are committed at depth 7")
 
     monkeypatch.setattr(campaign, "run", fails)
     monkeypatch.setattr(command, "REGRESSIONS", tmp_path / "kept")
     result = simulate("--seed", "5", "--rules", "hotstuff-2")
     assert result.exit_code == 1
     assert "1 BROKE A PROMISE" in result.output
-    assert "two proposals are committed at height 7" in result.output
+    assert "two proposals are committed at depth 7" in result.output
     assert "scripts/simulate --seed 5 --rules hotstuff-2" in result.output
     (stored,) = (tmp_path / "kept").iterdir()
     assert scenario_from_json(stored.read_text()) == draw(5, "hotstuff-2")

@@ -4,7 +4,7 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.proposals import Certificate, ExecutedBlock, Proposal, SignedVote
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.errors import InvalidCertificate, OutOfWindow
 from consensus.safety import initial_safety
 from consensus.signatures import SigningDomain
@@ -14,11 +14,11 @@ from tests.simulation.oracles import Oracles, Violation
 ME = ValidatorIndex(2)
 DOMAIN = SigningDomain(Hash32(bytes(32)), "hotstuff-2")
 ONE, OTHER = Hash32(keccak256(b"one")), Hash32(keccak256(b"other"))
-TRUTH = ExecutedBlock(BlockNumber(1), keccak256(b"header 1"))
+TRUTH = ExecutedBlock(Height(1), keccak256(b"header 1"))
 
 
 def oracles() -> Oracles:
-    return Oracles((1, 1, 1, 1), lambda number: TRUTH if number == 1 else None)
+    return Oracles((1, 1, 1, 1), lambda height: TRUTH if height == 1 else None)
 
 
 def chain(*executed: ExecutedBlock) -> list[Proposal]:
@@ -31,12 +31,12 @@ def chain(*executed: ExecutedBlock) -> list[Proposal]:
     return made
 
 
-NOTHING = ExecutedBlock(BlockNumber(0), Hash32(bytes(32)))
+NOTHING = ExecutedBlock(Height(0), Hash32(bytes(32)))
 
 
 def commit(seen: Oracles, *proposals: Proposal) -> None:
-    for height, proposal in enumerate(proposals, start=1):
-        seen.committed(height, proposal.id, lambda one=proposal: one)  # type: ignore[misc]
+    for depth, proposal in enumerate(proposals, start=1):
+        seen.committed(depth, proposal.id, lambda one=proposal: one)  # type: ignore[misc]
 
 
 def test_two_votes_in_a_round() -> None:
@@ -90,12 +90,12 @@ def test_a_highest_certificate_below_the_lock() -> None:
         seen.remembers(ME, type(sound)(sound.last_voted_round, None, lock, genesis, None))
 
 
-def test_two_proposals_at_a_height() -> None:
+def test_two_proposals_at_a_depth() -> None:
     seen = oracles()
     (first,) = chain(NOTHING)
     assert seen.committed(1, first.id, lambda: first)
     assert not seen.committed(1, first.id, lambda: first), "another replica commits the same"
-    with pytest.raises(Violation, match="two proposals are committed at height 1"):
+    with pytest.raises(Violation, match="two proposals are committed at depth 1"):
         seen.committed(1, OTHER, lambda: first)
 
 
@@ -103,9 +103,9 @@ def test_a_replica_that_comes_back_with_another_chain() -> None:
     seen = oracles()
     (first,) = chain(NOTHING)
     commit(seen, first)
-    seen.kept(ME, 1, lambda height: first.id)
-    with pytest.raises(Violation, match="came back with another proposal at height 1"):
-        seen.kept(ME, 1, lambda height: OTHER)
+    seen.kept(ME, 1, lambda depth: first.id)
+    with pytest.raises(Violation, match="came back with another proposal at depth 1"):
+        seen.kept(ME, 1, lambda depth: OTHER)
 
 
 def test_a_result_that_goes_back() -> None:
@@ -115,7 +115,7 @@ def test_a_result_that_goes_back() -> None:
 
 def test_a_wrong_result_that_is_committed() -> None:
     with pytest.raises(Violation, match="a wrong result of block 1 is committed"):
-        commit(oracles(), *chain(NOTHING, ExecutedBlock(BlockNumber(1), OTHER)))
+        commit(oracles(), *chain(NOTHING, ExecutedBlock(Height(1), OTHER)))
 
 
 def test_a_committed_proposal_that_does_not_follow_the_one_before() -> None:

@@ -80,7 +80,7 @@ def test_a_replica_that_missed_hundreds_of_proposals_catches_up_on_a_quiet_chain
         world.run_until_quiet()
     world.restart(world.nodes[3])
     world.run_until_quiet()
-    assert world.nodes[3].replica.store.committed_height > 300
+    assert world.nodes[3].replica.store.committed_depth > 300
     check_all_included(world, offered)
     check_quiet_and_agreed(world)
 
@@ -138,7 +138,7 @@ def test_all_of_them_losing_power_at_once_forgets_nothing_that_was_committed() -
             world.kill(node, unsynced_lost=1_000)
         for node in world.nodes:
             world.restart(node)
-        assert before == {height: world.oracles.chain[height] for height in before}
+        assert before == {depth: world.oracles.chain[depth] for depth in before}
     world.run_until_quiet()
     check_all_included(world, offered)
     check_quiet_and_agreed(world)

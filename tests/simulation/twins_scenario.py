@@ -83,11 +83,11 @@ def to_json(scenario: TwinsScenario) -> str:
 
 
 def _by_number(plain: Mapping[str, Any]) -> dict[int, Any]:
-    return {int(number): _frozen(value) for number, value in plain.items()}
+    return {int(height): _frozen(value) for height, value in plain.items()}
 
 
 def _named(by_number: Mapping[int, Any]) -> dict[str, Any]:
-    return {str(number): value for number, value in by_number.items()}
+    return {str(height): value for height, value in by_number.items()}
 
 
 def _frozen(value: Any) -> Any:

@@ -100,8 +100,8 @@ def run_twins(scenario: TwinsScenario, rules: RuleSet | None = None) -> Outcome:
     world.start()
     world.run_until(lambda: world.frontier > scenario.last_round, LIMIT_MS)
     world.heal()
-    start, height = world.round, len(world.oracles.chain)
-    world.run_until(lambda: len(world.oracles.chain) > height, LIMIT_MS)
+    start, depth = world.round, len(world.oracles.chain)
+    world.run_until(lambda: len(world.oracles.chain) > depth, LIMIT_MS)
     liars = {node.index for node in world.nodes if not node.watched}
     bound = rounds_to_commit(world.leaders, start, liars, PHASES[scenario.rules])
     taken = world.round - start

@@ -14,7 +14,7 @@ from functools import partial
 
 from chain.messages.mempool import Admit, BlockResult, PooledTransaction
 from chain.proposals import Proposal
-from chain.types import BlockNumber, Hash32, Round, ValidatorIndex
+from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import MessageReceived, PeerConnected, PeerMessage
 from consensus.leaders import LeaderSchedule
@@ -211,8 +211,8 @@ class World:
 
     # Execution
 
-    def block(self, number: BlockNumber) -> Proposal | None:
-        return self.oracles.blocks.get(number)
+    def block(self, height: Height) -> Proposal | None:
+        return self.oracles.blocks.get(height)
 
     def blocks_committed(self) -> None:
         self.after(1, self.executor.run)
@@ -240,7 +240,7 @@ class World:
 
     def _offer(self, node: Node, transactions: Sequence[PooledTransaction]) -> None:
         states = tuple(self.executor.state(sender) for sender in sorted({tx.sender for tx in transactions}))
-        node.take([AdmitReceived(Admit(tuple(transactions), states, BlockNumber(self.executor.number)), 0)])
+        node.take([AdmitReceived(Admit(tuple(transactions), states, Height(self.executor.height)), 0)])
 
     def _resend(self, node: Node) -> None:
         """As rpc does for a validator that comes back."""

@@ -20,15 +20,15 @@ def _chain() -> tuple[Store, list[ApplyBlock]]:
 def test_a_block_is_read_back_as_it_was_applied() -> None:
     store, blocks = _chain()
     for applied in blocks:
-        block = store.blocks.block(applied.number, with_receipts=True)
+        block = store.blocks.block(applied.header.number, with_receipts=True)
         assert block is not None
         assert (block.transactions, block.senders) == (applied.transactions, applied.senders)
         assert block.receipts == applied.receipts
         assert block.hashes == tuple(keccak256(raw) for raw in applied.transactions)
         assert block.hash == block.header.hash()
-        assert store.blocks.number_of(block.hash) == applied.number
-        assert store.blocks.record(applied.number) == applied.record
-        without = store.blocks.block(applied.number, with_receipts=False)
+        assert store.blocks.number_of(block.hash) == applied.header.number
+        assert store.blocks.record(applied.header.number) == applied.record
+        without = store.blocks.block(applied.header.number, with_receipts=False)
         assert without is not None
         assert without.receipts == ()
 
@@ -50,7 +50,7 @@ def test_a_transaction_is_found_by_its_hash_with_its_place() -> None:
             found = store.blocks.transaction(keccak256(raw))
             assert found is not None
             assert (found.raw, found.sender, found.index) == (raw, applied.senders[index], index)
-            assert (found.header.number, found.first_log) == (applied.number, logs_before)
+            assert (found.header.number, found.first_log) == (applied.header.number, logs_before)
             assert found.receipt == applied.receipts[index]
             logs_before += len(found.receipt.logs)
 

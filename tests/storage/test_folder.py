@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chain.accounts import Account, AccountChange
-from storage.blocks import HEADERS, VERSIONS, number_key
+from storage.blocks import HEADERS, HEIGHTS, VERSIONS, number_key
 from storage.keyvalue import CorruptStore, FolderInUse, FolderUnreadable, NewerFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
@@ -194,10 +194,10 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
     [
         (HEAD_KEY, None, "does not say which block is the newest"),
         (HEAD_KEY, b"short", "does not say which block is the newest"),
-        (HEAD_KEY, bytes(40), "is missing or not that block's"),
+        (HEAD_KEY, number_key(2), "does not say which block is the newest"),
+        (HEIGHTS + number_key(1), bytes(80), "is missing or not that block's"),
         (HEADERS + number_key(1), None, "is missing or not that block's"),
         (VERSIONS + number_key(1), None, "is missing or not that block's"),
-        (VERSIONS + number_key(1), number_key(1), "the state of its newest block, 1, is not the one its header names"),
     ],
 )
 def test_a_store_whose_parts_disagree_is_refused(key: bytes, value: bytes | None, reason: str) -> None:
@@ -206,6 +206,14 @@ def test_a_store_whose_parts_disagree_is_refused(key: bytes, value: bytes | None
     store.apply(block_of(GENESIS, 1, AccountChange(NOBODY, Account(1), {})))
     keyvalue.write({key: value})
     with pytest.raises(CorruptStore, match=reason):
+        Store.open(keyvalue, GENESIS)
+
+
+def test_a_height_whose_version_is_another_state_is_refused() -> None:
+    keyvalue = MemoryKeyValue()
+    applied = Store.open(keyvalue, GENESIS).apply(block_of(GENESIS, 1, AccountChange(NOBODY, Account(1), {})))
+    keyvalue.write({HEIGHTS + number_key(1): number_key(1) + number_key(1) + applied.hash + applied.proposal})
+    with pytest.raises(CorruptStore, match="the state of its newest block, 1, is not the one its header names"):
         Store.open(keyvalue, GENESIS)
 
 

@@ -39,8 +39,8 @@ from chain.messages.storage import (
 )
 from chain.types import ZERO_HASH, Address, BlockNumber, Version, Wei
 from storage.errors import (
-    BlockGap,
     BlockOutOfRange,
+    HeightGap,
     StorageClosed,
     TooManyBlocks,
     TooManyWaiting,
@@ -212,7 +212,7 @@ async def test_the_same_block_asked_twice_at_once_is_applied_once(asker: Asker) 
 
 
 async def test_a_gap_is_refused_and_the_next_block_still_taken(asker: Asker) -> None:
-    with pytest.raises(BlockGap):
+    with pytest.raises(HeightGap):
         await asker.ask(_nonce(2, 2))
     assert (await asker.ask(_nonce(1, 2))).number == 1
 
@@ -339,7 +339,7 @@ async def test_too_many_headers_at_once_are_refused(asker: Asker, monkeypatch: p
 
 async def test_a_gap_in_front_leaves_the_same_block_to_be_retried(asker: Asker) -> None:
     later = replace(_nonce(2, 3))
-    with pytest.raises(BlockGap):
+    with pytest.raises(HeightGap):
         await asker.ask(later)
     await asker.ask(_nonce(1, 2))
     assert (await asker.ask(later)).number == 2

@@ -11,7 +11,7 @@ from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.messages.storage import BlockApplied
 from chain.types import Address, Hash32, Version, Wei
-from storage.errors import BlockGap, InvalidBlock, OtherProposalApplied, UnknownCode
+from storage.errors import HeightGap, InvalidBlock, OtherProposalApplied, UnknownCode
 from storage.keyvalue import KeyValue
 from storage.memory import MemoryKeyValue
 from storage.store import Store
@@ -194,9 +194,9 @@ def test_a_gap_and_another_proposal_at_an_applied_number_are_refused() -> None:
     genesis = genesis_of()
     store = Store.open(MemoryKeyValue(), genesis)
     store.apply(block_of(genesis, 1))
-    with pytest.raises(BlockGap, match="block 3 cannot be applied: the newest one is 1"):
+    with pytest.raises(HeightGap, match="height 3 cannot be applied: the newest one is 1"):
         store.apply(block_of(genesis, 3))
-    with pytest.raises(OtherProposalApplied, match="block 1 was applied from proposal"):
+    with pytest.raises(OtherProposalApplied, match="height 1 was applied from proposal"):
         store.apply(block_of(genesis, 1, proposal=UNKNOWN))
     assert store.head.number == 1
 

@@ -11,7 +11,7 @@ from chain.keccak import EMPTY_HASH, keccak256
 from chain.messages.storage import ApplyBlock
 from chain.receipts import Log, Receipt
 from chain.transactions import DYNAMIC_FEE, LEGACY
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
 
 HISTORY = Address(bytes.fromhex("0000f90827f1c53a10cb7a02335b175320002935"))
 HISTORY_CODE = bytes.fromhex("3373fffffffffffffffffffffffffffffffffffffffe")
@@ -49,7 +49,7 @@ def history_contract() -> AccountChange:
 def block_of(genesis: Genesis, number: int, *changes: AccountChange, proposal: Hash32 | None = None) -> ApplyBlock:
     """A block without transactions."""
     return ApplyBlock(
-        number=BlockNumber(number),
+        height=Height(number),
         proposal=proposal or keccak256(b"proposal %d" % number),
         header=replace(genesis.header, number=BlockNumber(number), timestamp=1_700_000_000 + number),
         transactions=(),
