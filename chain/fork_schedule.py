@@ -9,11 +9,13 @@ from chain.forks import Fork
 class ForkSchedule:
     """From which block number, and from which time in seconds, each fork is in force; both rising.
 
-    Times count only once the merge is in force. The first fork is Frontier unless block 0 names another.
+    Times count only once the merge is in force. The first fork is Frontier unless block 0 names another. `glaciers` are
+    the forks that only put the difficulty bomb off: from which block, and by how many blocks.
     """
 
     by_number: tuple[tuple[int, Fork], ...]
     by_time: tuple[tuple[int, Fork], ...] = ()
+    glaciers: tuple[tuple[int, int], ...] = ()
 
     def at(self, number: int, timestamp: int) -> Fork:
         """The rules of the block with this number and time in seconds."""

@@ -88,7 +88,7 @@ def header_of_item(item: rlp.Item) -> Header:
     count = len(fields)
     if count not in (BEFORE_LONDON, LONDON, SHANGHAI, CANCUN, PRAGUE):
         raise rlp.RLPError(f"a header of {count} fields, which no fork has")
-    data = rlp.decode_bytes
+    data, uint64 = rlp.decode_bytes, rlp.decode_uint64
     return Header(
         parent_hash=_hash(fields[0]),
         ommers_hash=_hash(fields[1]),
@@ -98,17 +98,17 @@ def header_of_item(item: rlp.Item) -> Header:
         receipts_root=_hash(fields[5]),
         logs_bloom=data(fields[6], 256),
         difficulty=rlp.decode_int(fields[7]),
-        number=BlockNumber(_uint64(fields[8])),
-        gas_limit=Gas(_uint64(fields[9])),
-        gas_used=Gas(_uint64(fields[10])),
-        timestamp=_uint64(fields[11]),
+        number=BlockNumber(uint64(fields[8])),
+        gas_limit=Gas(uint64(fields[9])),
+        gas_used=Gas(uint64(fields[10])),
+        timestamp=uint64(fields[11]),
         extra_data=data(fields[12]),
         prev_randao=_hash(fields[13]),
         nonce=data(fields[14], 8),
         base_fee=Wei(rlp.decode_int(fields[15])) if count >= LONDON else None,
         withdrawals_root=_hash(fields[16]) if count >= SHANGHAI else None,
-        blob_gas_used=Gas(_uint64(fields[17])) if count >= CANCUN else None,
-        excess_blob_gas=Gas(_uint64(fields[18])) if count >= CANCUN else None,
+        blob_gas_used=Gas(uint64(fields[17])) if count >= CANCUN else None,
+        excess_blob_gas=Gas(uint64(fields[18])) if count >= CANCUN else None,
         parent_beacon_root=_hash(fields[19]) if count >= CANCUN else None,
         requests_hash=_hash(fields[20]) if count >= PRAGUE else None,
     )
@@ -116,13 +116,6 @@ def header_of_item(item: rlp.Item) -> Header:
 
 def _hash(item: rlp.Item) -> Hash32:
     return Hash32(rlp.decode_bytes(item, 32))
-
-
-def _uint64(item: rlp.Item) -> int:
-    value = rlp.decode_int(item)
-    if value >= 2**64:
-        raise rlp.RLPError(f"{value} does not fit into 64 bits")
-    return value
 
 
 def fields_of(fork: Fork) -> int:

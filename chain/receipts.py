@@ -28,7 +28,8 @@ class Receipt:
     """What a transaction of a block did.
 
     `gas_used` is its own, `cumulative_gas` up to and including it in its block; `contract` is the address created, if
-    one was; `gas_price` is the effective one in wei.
+    one was; `gas_price` is the effective one in wei. Before Byzantium the state root after the transaction stood where
+    its success does since (EIP-658).
     """
 
     type: TransactionType
@@ -38,17 +39,15 @@ class Receipt:
     logs: tuple[Log, ...]
     gas_price: Wei
     contract: Address | None = None
+    state_root: Hash32 | None = None
 
     def bloom(self) -> bytes:
         return bloom_of(self.logs)
 
-    def encode(self, state_root: Hash32 | None = None) -> bytes:
-        """The receipt as the receipts trie holds it (EIP-2718).
-
-        Before Byzantium the state root after the transaction stood where its success does since (EIP-658).
-        """
+    def encode(self) -> bytes:
+        """The receipt as the receipts trie holds it (EIP-2718)."""
         fields = [
-            rlp.encode_int(int(self.succeeded)) if state_root is None else rlp.encode_bytes(state_root),
+            rlp.encode_int(int(self.succeeded)) if self.state_root is None else rlp.encode_bytes(self.state_root),
             rlp.encode_int(self.cumulative_gas),
             BLOOM_PREFIX + self.bloom(),
             rlp.encode_list([_encode_log(log) for log in self.logs]),

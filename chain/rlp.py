@@ -76,6 +76,14 @@ def decode_int(item: Item) -> int:
     return int.from_bytes(item, "big")
 
 
+def decode_uint64(item: Item) -> int:
+    """As `decode_int`, of at most 64 bits."""
+    value = decode_int(item)
+    if value >= 2**64:
+        raise RLPError(f"{value} does not fit into 64 bits")
+    return value
+
+
 def decode_bytes(item: Item, length: int | None = None) -> bytes:
     """The bytes in an item, of exactly `length` if given. Raises RLPError otherwise."""
     if not isinstance(item, bytes):

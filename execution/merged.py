@@ -149,6 +149,9 @@ class MergedState:
             account = changed.get(address) or self.account(address)
             if account.is_empty:
                 changed[address] = Account(code_hash=THERE_WITHOUT_CODE)
+        for address, account in changed.items():
+            if account.code_hash == THERE_WITHOUT_CODE and (account.nonce or account.balance):
+                changed[address] = Account(account.nonce, account.balance)
         return changed
 
     def _stale_balances(self, reads: Reads) -> Iterator[StaleRead]:

@@ -3,6 +3,7 @@
 import time
 from itertools import accumulate, takewhile
 
+from chain.blocks import Block
 from chain.headers import EMPTY_BLOOM
 from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import PooledTransaction
@@ -105,20 +106,32 @@ async def get_transaction_count_by_number(node: Node, number: NumberOrTag) -> st
 
 @method("eth_getUncleCountByBlockHash", hash32)
 async def get_uncle_count_by_hash(node: Node, block_hash: Hash32) -> str | None:
-    return None if await node.chain.block(block_hash) is None else "0x0"
+    return _uncles(await node.chain.block(block_hash))
 
 
 @method("eth_getUncleCountByBlockNumber", block_number)
 async def get_uncle_count_by_number(node: Node, number: NumberOrTag) -> str | None:
-    return None if await node.chain.block(number) is None else "0x0"
+    return _uncles(await node.chain.block(number))
+
+
+def _uncles(block: StoredBlock | None) -> str | None:
+    return None if block is None else hex(len(block.ommers))
 
 
 @method("eth_getUncleByBlockHashAndIndex", hash32, index)
 async def get_uncle_by_hash(node: Node, block_hash: Hash32, position: int) -> Json:
-    """No block of this chain has ommers."""
-    return None
+    return _uncle(await node.chain.block(block_hash), position)
 
 
 @method("eth_getUncleByBlockNumberAndIndex", block_number, index)
 async def get_uncle_by_number(node: Node, number: NumberOrTag, position: int) -> Json:
-    return None
+    return _uncle(await node.chain.block(number), position)
+
+
+def _uncle(block: StoredBlock | None, position: int) -> JsonObject | None:
+    """An ommer as a block of its own, of which only the header is known. Blocks of ours have none."""
+    if block is None or position >= len(block.ommers):
+        return None
+    header = block.ommers[position]
+    answer = header_json(header, header.hash())
+    return answer | {"size": hex(len(Block(header, (), (), None).encode())), "uncles": []}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain import rlp
+from chain.blocks import Withdrawal
 from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee
 from chain.forks import Fork
 from chain.headers import Header
@@ -143,7 +143,10 @@ def found_logs(logs: Sequence[Log], place: Place, transaction: Hash32, first_log
 def receipt_json(
     receipt: Receipt, transaction: Transaction, sender: Address, place: Place, first_log: int, blob_fee: Wei
 ) -> JsonObject:
-    """A receipt. `blob_fee` is the block's price of blob gas, shown for blob transactions only."""
+    """A receipt, before Byzantium with a state root in place of its success.
+
+    `blob_fee` is the block's price of blob gas, shown for blob transactions only.
+    """
     logs = found_logs(receipt.logs, place, transaction.hash, first_log)
     answer: JsonObject = {
         "blockHash": data_json(place.block_hash),
@@ -155,12 +158,15 @@ def receipt_json(
         "gasUsed": hex(receipt.gas_used),
         "logs": [log_json(log) for log in logs],
         "logsBloom": data_json(bloom_of(receipt.logs)),
-        "status": hex(receipt.succeeded),
         "to": address_json(transaction.to),
         "transactionHash": data_json(transaction.hash),
         "transactionIndex": hex(place.index),
         "type": hex(receipt.type),
     }
+    if receipt.state_root is None:
+        answer["status"] = hex(receipt.succeeded)
+    else:
+        answer["root"] = data_json(receipt.state_root)
     if transaction.type == BLOB:
         answer["blobGasUsed"] = hex(BLOB_GAS_PER_BLOB * len(transaction.blob_hashes))
         answer["blobGasPrice"] = hex(blob_fee)
@@ -208,9 +214,20 @@ def block_json(block: StoredBlock, full_transactions: bool) -> JsonObject:
     answer["transactions"] = (
         block_transactions_json(block) if full_transactions else [data_json(hash_) for hash_ in block.hashes]
     )
-    answer["uncles"] = []
-    answer["withdrawals"] = []
+    answer["uncles"] = [data_json(ommer.hash()) for ommer in block.ommers]
+    if block.header.withdrawals_root is not None:
+        answer["withdrawals"] = [withdrawal_json(withdrawal) for withdrawal in block.withdrawals]
     return answer
+
+
+def withdrawal_json(withdrawal: Withdrawal) -> JsonObject:
+    """The amount in gwei, as the beacon chain counts."""
+    return {
+        "index": hex(withdrawal.index),
+        "validatorIndex": hex(withdrawal.validator),
+        "address": address_json(withdrawal.address),
+        "amount": hex(withdrawal.amount_gwei),
+    }
 
 
 def block_transactions_json(block: StoredBlock) -> list[JsonObject]:
@@ -233,6 +250,5 @@ def block_receipts_json(block: StoredBlock, fork: Fork) -> list[JsonObject]:
 
 
 def block_size(block: StoredBlock) -> int:
-    """Bytes of the block's RLP encoding: header, transactions, no ommers, no withdrawals."""
-    envelopes = [raw if raw[0] >= 0xC0 else rlp.encode_bytes(raw) for raw in block.transactions]
-    return len(rlp.encode_list([block.header.encode(), rlp.encode_list(envelopes), b"\xc0", b"\xc0"]))
+    """Bytes of the block's RLP encoding."""
+    return len(block.whole().encode())

@@ -6,8 +6,10 @@ its block is.
 
 import struct
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from chain.blocks import Withdrawal
 from chain.codec import decode_value, encode_value, pack, unpack
 from chain.headers import Header, decode_header
 from chain.keccak import keccak256
@@ -26,6 +28,8 @@ TRANSACTIONS = b"x"
 PLACES = b"p"
 RECORDS = b"e"
 HEIGHTS = b"t"
+REST = b"r"
+"""Ommers and withdrawals, of those blocks that have any."""
 NUMBER_BYTES = 8
 INDEX_BYTES = 4
 TRANSACTIONS_A_STEP = 32
@@ -46,6 +50,14 @@ class HeightRow(NamedTuple):
     version: Version
     hash: Hash32
     proposal: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What a block has besides transactions."""
+
+    ommers: tuple[Header, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
 
 
 class TransactionRow(NamedTuple):
@@ -99,6 +111,8 @@ class Blocks:
         self.logs.put(number, block.receipts, batch)
         yield
         batch[RECORDS + number_key(number)] = block.record
+        if block.ommers or block.withdrawals:
+            batch[REST + number_key(number)] = encode_value(Rest(block.ommers, block.withdrawals))
 
     @staticmethod
     def put_header(stored: StoredHeader, version: Version, batch: dict[bytes, bytes | None]) -> None:
@@ -148,6 +162,7 @@ class Blocks:
         if stored is None or version is None:
             return None
         rows = [_row(data) for _, data in self._store.with_prefix(TRANSACTIONS + number_key(number))]
+        rest = self._rest(number)
         return StoredBlock(
             header=stored.header,
             hash=stored.hash,
@@ -156,7 +171,13 @@ class Blocks:
             transactions=tuple([row.raw for row in rows]),
             senders=tuple([row.sender for row in rows]),
             receipts=tuple([row.receipt() for row in rows]) if with_receipts else (),
+            ommers=rest.ommers,
+            withdrawals=rest.withdrawals,
         )
+
+    def _rest(self, number: int) -> Rest:
+        data = self._store.get(REST + number_key(number))
+        return Rest() if data is None else decode_value(Rest, data)
 
     def transaction(self, transaction_hash: Hash32) -> StoredTransaction | None:
         place = self._store.get(PLACES + transaction_hash)

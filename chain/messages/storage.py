@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chain.accounts import Account, AccountChange
+from chain.blocks import Block, Withdrawal
 from chain.codec import message
 from chain.headers import Header
 from chain.receipts import Log, Receipt
@@ -49,6 +50,8 @@ class ApplyBlock:
     changes: tuple[AccountChange, ...]
     parent_hash_slot: tuple[Address, int] | None
     record: bytes
+    ommers: tuple[Header, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
 
 
 @message(53)
@@ -96,6 +99,13 @@ class StoredBlock:
     transactions: tuple[bytes, ...]
     senders: tuple[Address, ...]
     receipts: tuple[Receipt, ...]
+    ommers: tuple[Header, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+
+    def whole(self) -> Block:
+        """The block as it is exchanged."""
+        withdrawals = None if self.header.withdrawals_root is None else self.withdrawals
+        return Block(self.header, self.transactions, self.ommers, withdrawals)
 
 
 @message(57)

@@ -1,19 +1,23 @@
 """Blockchain tests: a genesis, blocks in RLP of which some must be refused, and the head and the state at the end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chain import rlp
 from chain.accounts import Account
+from chain.blocks import Block, decode_block
 from chain.errors import ChainError
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
+from chain.headers import header_of_item
 from chain.types import ZERO_HASH, BlockNumber, Hash32
-from node.conformance.block_execution import execute_block
-from node.conformance.block_rules import MAX_OMMER_AGE, InvalidBlock, check, check_block
-from node.conformance.blocks import Block, BlockHeader, decode_block, decode_header
+from execution.block_execution import execute_block
+from execution.block_rules import MAX_OMMER_AGE, InvalidBlock, check, check_block
+from node.conformance.engines import engine_for
 from node.conformance.memory_state import MemoryState
-from node.conformance.networks import Network, network_named
+from node.conformance.networks import network_named
 from node.conformance.outcomes import Failed
 from node.conformance.plain import data, number
 from node.conformance.state_case import state_of
@@ -26,13 +30,13 @@ HASHES_BACK = 256
 class _Chain:
     """The blocks accepted so far, with the state after each, and the head."""
 
-    network: Network
+    forks: ForkSchedule
     chain_id: int
     evm: str
     head: Hash32
-    blocks: dict[Hash32, Block] = field(default_factory=dict)
-    states: dict[Hash32, MemoryState] = field(default_factory=dict)
-    difficulties: dict[Hash32, int] = field(default_factory=dict)
+    blocks: dict[Hash32, Block]
+    states: dict[Hash32, MemoryState]
+    difficulties: dict[Hash32, int]
 
     def add(self, encoded: bytes) -> None:
         """Raises InvalidBlock."""
@@ -42,22 +46,21 @@ class _Chain:
             raise InvalidBlock(f"RLP: {error}") from None
         header = block.header
         check(holds=header.parent_hash in self.blocks, rule="the parent is not known")
-        fork = self._fork_of(header)
-        check_block(block, list(self._ancestors(header.parent_hash, MAX_OMMER_AGE + 1)), self._fork_of)
+        fork = self.forks.at(header.number, header.timestamp)
+        check_block(block, list(self._ancestors(header.parent_hash, MAX_OMMER_AGE + 1)), self.forks)
         state = self.states[header.parent_hash].copy()
         state.block_hash_of = lambda wanted: self._hash_of(header.parent_hash, wanted)
-        execute_block(block, state, fork, self.chain_id, self.evm)
+        execute_block(block, state, self.chain_id, fork, partial(engine_for, evm=self.evm))
+        root = state.root()
+        check(holds=root == header.state_root, rule=f"state root is 0x{root.hex()}, not 0x{header.state_root.hex()}")
         self._accept(block, state, fork)
-
-    def _fork_of(self, header: BlockHeader) -> Fork:
-        return self.network.fork(header.number, header.timestamp)
 
     def _accept(self, block: Block, state: MemoryState, fork: Fork) -> None:
         header = block.header
-        total = self.difficulties[header.parent_hash] + header.difficulty
-        self.blocks[header.hash], self.states[header.hash], self.difficulties[header.hash] = block, state, total
+        block_hash, total = header.hash(), self.difficulties[header.parent_hash] + header.difficulty
+        self.blocks[block_hash], self.states[block_hash], self.difficulties[block_hash] = block, state, total
         if fork >= Fork.PARIS or total > self.difficulties[self.head]:
-            self.head = header.hash
+            self.head = block_hash
 
     def _ancestors(self, block_hash: Hash32, count: int) -> Iterator[Block]:
         """A block and those before it."""
@@ -71,7 +74,7 @@ class _Chain:
     def _hash_of(self, parent: Hash32, wanted: BlockNumber) -> Hash32:
         for block in self._ancestors(parent, HASHES_BACK):
             if block.header.number == wanted:
-                return block.header.hash
+                return block.header.hash()
         return ZERO_HASH
 
 
@@ -106,18 +109,16 @@ class BlockchainCase:
         self._check_end(chain)
 
     def _genesis(self, evm: str) -> _Chain:
-        network = network_named(self.network)
+        forks = network_named(self.network)
         block = decode_block(data(self.test["genesisRLP"])) if "genesisRLP" in self.test else self._genesis_of_header()
         header = block.header
-        state = state_of(self.test["pre"], network.fork(0, header.timestamp))
+        state = state_of(self.test["pre"], forks.at(0, header.timestamp))
         root = state.root()
         if root != header.state_root:
             raise Failed(f"the state root of genesis is 0x{root.hex()}, expected 0x{header.state_root.hex()}")
         chain_id = number(self.test.get("config", {}).get("chainid", "0x1"))
-        chain = _Chain(network, chain_id, evm, header.hash)
-        chain.blocks[header.hash], chain.states[header.hash] = block, state
-        chain.difficulties[header.hash] = header.difficulty
-        return chain
+        head = header.hash()
+        return _Chain(forks, chain_id, evm, head, {head: block}, {head: state}, {head: header.difficulty})
 
     def _genesis_of_header(self) -> Block:
         fields = self.test["genesisBlockHeader"]
@@ -125,7 +126,7 @@ class BlockchainCase:
         items: list[rlp.Item] = [
             data(fields[name]) if name in BYTES else _shortest(number(fields[name])) for name in names
         ]
-        return Block(decode_header(items), (), (), None, 0)
+        return Block(header_of_item(items), (), (), None)
 
     def _check_end(self, chain: _Chain) -> None:
         expected = self.test.get("lastblockhash")
@@ -139,7 +140,7 @@ class BlockchainCase:
 
     def _check_state(self, chain: _Chain, state: MemoryState) -> None:
         header = chain.blocks[chain.head].header
-        wanted = state_of(self.test["postState"], chain.network.fork(header.number, header.timestamp))
+        wanted = state_of(self.test["postState"], chain.forks.at(header.number, header.timestamp))
         for address in sorted(wanted.accounts.keys() | state.accounts.keys()):
             found, expected = state.account(address), wanted.account(address)
             if found != expected:

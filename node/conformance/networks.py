@@ -1,8 +1,8 @@
 """The networks that official tests name: a fork, or one that follows another at a block or at a time."""
 
 import re
-from dataclasses import dataclass
 
+from chain.fork_schedule import ForkSchedule, only
 from chain.forks import Fork
 from node.conformance.outcomes import Unsupported
 
@@ -35,28 +35,14 @@ FORKS = {
 TRANSITION = re.compile(r"(\w+?)To(\w+?)At(Time)?(\d+)(k?)")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """The fork of the first block, and the one that follows from a block number or a time on."""
-
-    first: Fork
-    then: Fork
-    at: int | None = None
-    by_time: bool = False
-
-    def fork(self, number: int, timestamp: int) -> Fork:
-        """The rules of a block."""
-        if self.at is None or (timestamp if self.by_time else number) < self.at:
-            return self.first
-        return self.then
-
-
-def network_named(name: str) -> Network:
+def network_named(name: str) -> ForkSchedule:
     """Raises Unsupported."""
     if name in FORKS:
-        return Network(FORKS[name], FORKS[name])
+        return only(FORKS[name])
     match = TRANSITION.fullmatch(name)
     if match is None or match[1] not in FORKS or match[2] not in FORKS:
         raise Unsupported(f"network {name} is not one of ours")
-    at = int(match[4]) * (1000 if match[5] else 1)
-    return Network(FORKS[match[1]], FORKS[match[2]], at, match[3] is not None)
+    first, then, at = FORKS[match[1]], FORKS[match[2]], int(match[4]) * (1000 if match[5] else 1)
+    if match[3] is None:
+        return ForkSchedule(((0, first), (at, then)))
+    return ForkSchedule(((0, first),), ((at, then),))
