@@ -91,6 +91,20 @@ _CHAIN_OPTIONS = [
         help="Folder that Foundry (out) or Hardhat (artifacts) writes to; repeat it for several.",
     ),
     option(
+        "--allow-host",
+        metavar="NAME",
+        multiple=True,
+        show_default=False,
+        help="Name that requests may use for this node, besides addresses and private names; repeat it, or give *.",
+    ),
+    option(
+        "--allow-origin",
+        metavar="URL",
+        multiple=True,
+        default=DEFAULTS.allow_origin,
+        help="Site whose pages may use the node, such as http://localhost:3000; repeat it, or give * for all.",
+    ),
+    option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default=DEFAULTS.log_level,

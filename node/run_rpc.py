@@ -16,6 +16,7 @@ from node.faults_file import FaultsFile
 from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
+from rpc.access import AccessRules
 from rpc.errors import LimitExceeded, ServerError
 from rpc.naming.contract import BadContract
 from rpc.naming.registry import Registry
@@ -72,6 +73,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             chain_processes(plan),
             plan.settings.executors,
             _contracts(plan),
+            AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

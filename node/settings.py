@@ -23,7 +23,7 @@ class Settings:
     """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work.
 
     `stake` has one number for each validator, or none for a stake of 1 each. `artifacts` are folders that compilers
-    write to.
+    write to. `allow_host` and `allow_origin` are as in rpc.access.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +49,8 @@ class Settings:
     max_lag: int = 3
     check_serial: bool = False
     artifacts: tuple[Path, ...] = ()
+    allow_host: tuple[str, ...] = ()
+    allow_origin: tuple[str, ...] = ("*",)
     log_level: str = "warning"
     json: bool = False
     quiet: bool = False

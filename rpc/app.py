@@ -6,24 +6,30 @@ first answer of the whole chain, since all processes start at once.
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from rpc.access import Access, AccessRules
 from rpc.dispatch import Dispatcher
-from rpc.http import JsonRpcEndpoint
+from rpc.http import JsonRpcEndpoint, respond
 from rpc.methods import Node
 from rpc.websocket import WebSocketEndpoint
 
 PAGE_METHODS = ("GET", "HEAD")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class RpcApplication:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, rules: AccessRules) -> None:
         dispatcher = Dispatcher(node)
+        self._access = Access(rules)
         self._node = node
         self._http = JsonRpcEndpoint(dispatcher)
         self._websocket = WebSocketEndpoint(dispatcher, node.subscriptions.forget)
         self._pages: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
+        refusal = self._access.refusal(scope)
+        if refusal:
+            await _refuse(scope, receive, send, refusal)
+        elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["path"] == "/" and scope["method"] not in PAGE_METHODS:
             await self._http(scope, receive, send)
@@ -36,3 +42,13 @@ class RpcApplication:
 
             self._pages = build_pages(self._node)
         await self._pages(scope, receive, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+    """403, also to a WebSocket's opening request."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 403, "headers": [TEXT]})
+        await send({"type": "websocket.http.response.body", "body": reason.encode()})
+    else:
+        await respond(send, 403, reason.encode(), [TEXT])

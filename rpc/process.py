@@ -13,6 +13,7 @@ from chain.messages.execution import BlockNews, FollowBlocks
 from chain.messages.mempool import ConsensusNews, Evicted, FollowConsensus
 from chain.messages.watching import BlockStages
 from chain.types import ValidatorIndex
+from rpc.access import AccessRules
 from rpc.admission import Admission
 from rpc.app import RpcApplication
 from rpc.block_watch import BlockWatch
@@ -58,6 +59,7 @@ class RpcProcess:
         processes: Processes,
         executors: int = 1,
         contracts: Registry | None = None,
+        access: AccessRules | None = None,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -69,6 +71,7 @@ class RpcProcess:
         self._processes = processes
         self._executors = executors
         self._contracts = contracts or Registry()
+        self._access = access or AccessRules()
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -94,7 +97,7 @@ class RpcProcess:
     async def open(self) -> None:
         """Learn where the chain stands and what is pending, and begin to follow both."""
         self._node = await self._build_node()
-        self._server = Server(RpcApplication(self._node))
+        self._server = Server(RpcApplication(self._node, self._access))
         self._execution.follow(lambda: FollowBlocks(self.node.chain.height), self._block_executed)
         for index, link in self._validators.items():
             link.follow(self._joining(index), self._validator_news(index))

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from rpc.access import AccessRules
 from rpc.dispatch import Dispatcher
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
@@ -15,7 +16,9 @@ def chain() -> FakeChain:
 
 
 @contextlib.asynccontextmanager
-async def open_process(chain: FakeChain, executors: int = 1) -> AsyncIterator[RpcProcess]:
+async def open_process(
+    chain: FakeChain, executors: int = 1, access: AccessRules | None = None
+) -> AsyncIterator[RpcProcess]:
     """An rpc process over the chain, open and not listening."""
     process = RpcProcess(
         chain.genesis,
@@ -27,6 +30,7 @@ async def open_process(chain: FakeChain, executors: int = 1) -> AsyncIterator[Rp
         chain.faults,
         chain.processes,
         executors,
+        access=access,
     )
     await process.open()
     yield process
