@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from node.errors import NodeError
+from node.log_lines import begin_log
 from node.output import Output
 from node.plan import Kind, Plan, Role, role_named
 
@@ -37,13 +38,7 @@ def run_role(plan: Plan, name: str) -> int:
     """Be that process until it ends; the exit status. What is wrong is said in one line, a traceback only in debug."""
     role = role_named(name)
     output = Output(json_lines=plan.settings.json, quiet=plan.settings.quiet)
-    logging.basicConfig(
-        level=plan.settings.log_level.upper(),
-        format=f"%(asctime)s {role.name} %(levelname)s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-        force=True,
-    )
+    begin_log(role.name, plan.settings.log_level, plan.settings.json)
     if role.kind in (Kind.EXECUTION, Kind.WORKER, Kind.READER):
         gc.set_threshold(*RARE_COLLECTIONS)
     if role.kind in (Kind.WORKER, Kind.READER):

@@ -28,6 +28,7 @@ from rpc.methods import METHODS, Connection, Json, Node, arguments_of
 
 log = logging.getLogger("tandem.rpc")
 
+UNKNOWN_METHOD = "unknown method"
 MAX_BATCH_REQUESTS = 1_000
 MAX_BATCH_ANSWER_BYTES = 25 * 1024 * 1024
 
@@ -37,7 +38,7 @@ class Dispatcher:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._run = self._reported if log.isEnabledFor(logging.INFO) else self._call
+        self._reports = log.isEnabledFor(logging.INFO)
 
     async def answer(self, body: bytes, connection: Connection | None = None) -> bytes | None:
         """The answer to a request or a batch; None when nothing in it wants one."""
@@ -85,23 +86,30 @@ class Dispatcher:
             raise NotificationsUnsupported()
         return await method.handler(self._node, connection, *arguments)
 
-    async def _reported(self, name: str, params: Any, connection: Connection | None) -> Json:
-        """The call, and a line about it in the log."""
-        shown = name if name in METHODS else "unknown method"
+    async def _run(self, name: str, params: Any, connection: Connection | None) -> Json:
+        """The call, counted, and if the log says so much, with a line in it."""
         began = time.perf_counter()
+        failure: Exception | None = None
         try:
-            result = await self._call(name, params, connection)
+            return await self._call(name, params, connection)
         except Exception as error:
-            # What a client sent may be in the words: one line, and not a long one.
-            words = repr(str(error) or type(error).__name__)
-            log.info("%s %.1f ms failed: %.300s", shown, _milliseconds_since(began), words)
+            failure = error
             raise
-        log.info("%s %.1f ms", shown, _milliseconds_since(began))
-        return result
+        finally:
+            seconds = time.perf_counter() - began
+            shown = name if name in METHODS else UNKNOWN_METHOD
+            self._node.requests.add(shown, seconds, failure is not None)
+            if self._reports:
+                _report(shown, seconds, failure)
 
 
-def _milliseconds_since(began: float) -> float:
-    return (time.perf_counter() - began) * 1000
+def _report(method: str, seconds: float, failure: Exception | None) -> None:
+    if failure is None:
+        log.info("%s %.1f ms", method, seconds * 1000)
+    else:
+        # What a client sent may be in the words: one line, and not a long one.
+        words = repr(str(failure) or type(failure).__name__)
+        log.info("%s %.1f ms failed: %.300s", method, seconds * 1000, words)
 
 
 def _result_answer(request_id: Any, result: Json) -> bytes:

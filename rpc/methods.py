@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rpc.filters import Filters
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
+    from rpc.request_counts import RequestCounts
     from rpc.subscriptions import Subscriptions
     from rpc.traces import Traces
     from rpc.turns import Turns
@@ -94,6 +95,7 @@ class Node:
     naming: "Naming"
     traces: "Traces"
     hotspot_turns: "Turns"
+    requests: "RequestCounts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from fastapi.responses import JSONResponse, Response
 from rpc.methods import Node
 from rpc.network import client_version
 from rpc.page_files import answer, page_files
+from rpc.readiness import missing_validators, unreachable
+from rpc.status import execution_status, status
 
 
 def build_pages(node: Node) -> FastAPI:
@@ -30,11 +32,30 @@ def build_pages(node: Node) -> FastAPI:
     @pages.get("/health")
     async def health() -> Response:
         """200 while reads and new blocks can be served, else 503 with what is missing."""
-        missing = [
-            name for name, link in (("storage", node.storage), ("execution", node.execution)) if not link.connected
-        ]
-        if missing:
-            return JSONResponse({"status": "waiting", "for": missing}, status_code=503)
-        return JSONResponse({"status": "ok", "block": node.chain.number})
+        return _state(node, unreachable(node))
+
+    @pages.get("/ready")
+    async def ready() -> Response:
+        """200 while transactions can be made into blocks, else 503 with what is missing."""
+        missing = unreachable(node)
+        missing += [f"validator-{index}" for index in missing_validators(node)]
+        status = None if missing else await execution_status(node)
+        return _state(node, missing, "" if status is None else status["stalled"])
+
+    @pages.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        """Prometheus' text, or OpenMetrics for who asks for that."""
+        from rpc.metrics import exposition
+
+        text, content_type = exposition(await status(node), node.requests, request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": content_type})
 
     return pages
+
+
+def _state(node: Node, missing: list[str], stalled: str = "") -> Response:
+    if missing:
+        return JSONResponse({"status": "waiting", "for": missing}, status_code=503)
+    if stalled:
+        return JSONResponse({"status": "stalled", "why": stalled}, status_code=503)
+    return JSONResponse({"status": "ok", "block": node.chain.number})

@@ -27,6 +27,7 @@ from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
+from rpc.request_counts import RequestCounts
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
 from rpc.tasks import Tasks
@@ -152,6 +153,7 @@ class RpcProcess:
             naming=naming,
             traces=Traces(self._genesis, self._readers, naming),
             hotspot_turns=Turns(MAX_WAITING),
+            requests=RequestCounts(),
         )
 
     async def _block_executed(self, news: Message) -> None:

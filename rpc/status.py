@@ -30,9 +30,7 @@ STAGES = ("proposed", "certified", "committed", "executed", "verified")
 @method("tandem_status")
 async def status(node: Node) -> JsonObject:
     """The pipeline from end to end, in plain numbers."""
-    execution, storage = await asyncio.gather(
-        _ask(node.execution, ReadExecutionStatus()), _ask(node.storage, ReadStorageStatus())
-    )
+    execution, storage = await asyncio.gather(execution_status(node), _ask(node.storage, ReadStorageStatus()))
     pending, queued = node.admission.pool.counts()
     states = validator_states(node)
     return {
@@ -109,6 +107,11 @@ def rejection_json(rejection: Rejection) -> JsonObject:
     names = {-1: "self", -2: "stranger"}
     peer = names.get(rejection.peer, f"validator-{rejection.peer}")
     return {"peer": peer, "reason": rejection.reason, "times": rejection.times}
+
+
+async def execution_status(node: Node) -> dict[str, Any] | None:
+    """Execution's own status, None when it does not answer."""
+    return await _ask(node.execution, ReadExecutionStatus())
 
 
 async def _ask(link: Link, question: Message) -> dict[str, Any] | None:

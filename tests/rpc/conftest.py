@@ -1,6 +1,9 @@
+import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from rpc.access import AccessRules
@@ -48,3 +51,30 @@ async def process(chain: FakeChain) -> AsyncIterator[RpcProcess]:
 @pytest.fixture
 def client(process: RpcProcess) -> Client:
     return Client(Dispatcher(process.node))
+
+
+@contextlib.asynccontextmanager
+async def serving(process: RpcProcess) -> AsyncIterator[str]:
+    """The address of the process on a free port, until the end of the block."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    server = asyncio.create_task(process.serve([listener]))
+    await process.server.listening.wait()
+    try:
+        yield address
+    finally:
+        process.stop()
+        await server
+
+
+@pytest.fixture
+async def address(process: RpcProcess) -> AsyncIterator[str]:
+    async with serving(process) as address:
+        yield address
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session

@@ -433,8 +433,8 @@ class FakeProcesses:
         self.verdicts: list[ExecutorsVerdict] = []
         self.failures = 0
 
-    def listed(self) -> list[dict[str, str]]:
-        return [{"name": name, "state": state} for name, state in self.states.items()]
+    def listed(self) -> list[dict[str, object]]:
+        return [{"name": name, "pid": 1, "restarts": 0, "state": state} for name, state in self.states.items()]
 
     async def control(self, validator: ValidatorIndex, action: ProcessAction) -> None:
         if action is ProcessAction.RESUME:

@@ -8,9 +8,9 @@ from starlette.types import Scope
 
 from rpc.access import Access, AccessRules
 from rpc.process import RpcProcess
-from tests.rpc.conftest import open_process
+from tests.rpc.conftest import open_process, serving
 from tests.rpc.fake_chain import FakeChain
-from tests.rpc.test_server import CHAIN_ID, serving
+from tests.rpc.test_server import CHAIN_ID
 
 REBOUND = "attacker.example.com"
 

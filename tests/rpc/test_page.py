@@ -13,7 +13,7 @@ import pytest
 
 from rpc.page_files import FOLDER, page_files
 from rpc.process import RpcProcess
-from tests.rpc.test_server import serving
+from tests.rpc.conftest import serving
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 PROJECT = Path(__file__).parents[2]

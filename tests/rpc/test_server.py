@@ -5,10 +5,8 @@ import contextlib
 import io
 import json
 import resource
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from http.client import HTTPConnection
 from typing import Any
 
@@ -21,38 +19,12 @@ from rpc import websocket
 from rpc.http import MAX_BODY_BYTES, MAX_DRAINED_BYTES
 from rpc.process import RpcProcess
 from rpc.render import data_json
+from tests.rpc.conftest import serving
 from tests.rpc.fake_chain import FakeChain, transfer
 
 ORIGIN = "https://app.example.org"
 CHAIN_ID = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
-
-
-@asynccontextmanager
-async def serving(process: RpcProcess) -> AsyncIterator[str]:
-    """The address of the process on a free port, until the end of the block."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    address = f"127.0.0.1:{listener.getsockname()[1]}"
-    server = asyncio.create_task(process.serve([listener]))
-    await process.server.listening.wait()
-    try:
-        yield address
-    finally:
-        process.stop()
-        await server
-
-
-@pytest.fixture
-async def address(process: RpcProcess) -> AsyncIterator[str]:
-    async with serving(process) as address:
-        yield address
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 async def test_json_rpc_is_answered_whatever_the_content_type(http: aiohttp.ClientSession, address: str) -> None:
