@@ -1,11 +1,13 @@
 """All modules that register methods. Importing this one fills the registry."""
 
 from rpc import (
+    access_lists,
     block_traces,
     blocks,
     calls,
     consensus,
     contracts,
+    debug_traces,
     executions,
     faults,
     fees,
@@ -23,11 +25,13 @@ from rpc import (
 )
 
 __all__ = [
+    "access_lists",
     "block_traces",
     "blocks",
     "calls",
     "consensus",
     "contracts",
+    "debug_traces",
     "executions",
     "faults",
     "fees",
