@@ -26,8 +26,9 @@ class Genesis:
     """The state and the rules a chain starts with. Its id names the chain; every signature covers it.
 
     `header` is that of the first block kept, whose state are the `accounts`; its state root is zero, storage works it
-    out. `max_lag` is how many blocks execution may be behind a new one; `rules` names the consensus rule set, `leaders`
-    the leader schedule.
+    out. A chain that begins with a loaded state has no accounts here but `state`, the checksum of the file that holds
+    them, and the whole header. `max_lag` is how many blocks execution may be behind a new one; `rules` names the
+    consensus rule set, `leaders` the leader schedule.
     """
 
     chain_id: int
@@ -38,6 +39,7 @@ class Genesis:
     max_lag: int
     rules: str
     leaders: str
+    state: Hash32 | None = None
 
     @property
     def timestamp(self) -> int:

@@ -133,6 +133,11 @@ class Blocks:
         number, version, block_hash, proposal = _HEIGHT.unpack(data)
         return HeightRow(BlockNumber(number), Version(version), Hash32(block_hash), Hash32(proposal))
 
+    @staticmethod
+    def put_earlier(header: Header, batch: dict[bytes, bytes | None]) -> None:
+        """A header from before the first block kept: BLOCKHASH reads it, nothing else of that block is there."""
+        batch[HEADERS + number_key(header.number)] = header.hash() + header.encode()
+
     def header(self, number: int) -> StoredHeader | None:
         if not 0 <= number <= self.newest:
             return None

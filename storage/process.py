@@ -31,8 +31,10 @@ from chain.messages.storage import (
     ReadProof,
     ReadRecord,
     ReadState,
+    ReadStatePage,
     ReadStorageStatus,
     ReadTransaction,
+    StatePage,
     StateValues,
     StorageStatus,
     StoredHeaders,
@@ -51,6 +53,7 @@ from storage.errors import (
 from storage.proofs import prove
 from storage.remote import Slot
 from storage.remote_reads import RemoteReads
+from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
 from storage.versions import GENESIS_VERSION
 
@@ -109,6 +112,7 @@ class StorageService:
             ReadRecord: self._read_record,
             ReadHeaders: self._read_headers,
             ReadProof: self._read_proof,
+            ReadStatePage: self._read_state_page,
         }
 
     async def answer(self, message: Message, peer: Peer) -> Message:
@@ -248,6 +252,10 @@ class StorageService:
     async def _read_proof(self, read: ReadProof) -> Proof:
         version = await self._reached(read.version)
         return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
+
+    async def _read_state_page(self, read: ReadStatePage) -> StatePage:
+        version = await self._reached(read.version)
+        return await in_slices(StatePageWalk(self._store.state, version, read.max_bytes).page(read.after))
 
     async def _read_record(self, read: ReadRecord) -> Message:
         record = self._store.blocks.record(read.number)

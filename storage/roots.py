@@ -8,6 +8,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Address, Hash32
 from storage.state import SLOT_BYTES
+from storage.steps import run
 from storage.trie import TrieUpdate, entry
 
 
@@ -22,12 +23,7 @@ def _storage_root(slots: Mapping[int, int]) -> Hash32:
 
 
 def _root(rows: Iterable[tuple[bytes, bytes]]) -> Hash32:
-    steps = TrieUpdate(_nothing_stored).run(EMPTY_ROOT, sorted(entry(key, value) for key, value in rows))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return Hash32(end.value)
+    return run(TrieUpdate(_nothing_stored).run(EMPTY_ROOT, sorted(entry(key, value) for key, value in rows)))
 
 
 def _nothing_stored(path: bytes) -> bytes:

@@ -14,7 +14,7 @@ from chain.types import Address, Hash32, Version, Wei
 from storage.cache import RecentlyUsed
 from storage.errors import UnknownCode
 from storage.keyvalue import KeyValue
-from storage.versions import filled_names, newest, suffix, version_of
+from storage.versions import filled, filled_names, newest, suffix, version_of
 
 ACCOUNTS = b"a"
 SLOTS = b"s"
@@ -166,6 +166,19 @@ class VersionedState:
         prefix = SLOTS + address
         for name in filled_names(self._store, prefix, version):
             yield int.from_bytes(name[len(prefix) :], "big")
+
+    def accounts(self, version: Version, after: Address | None) -> Iterator[tuple[Address, Account]]:
+        """All accounts that there are at `version`, by address, beginning behind one of them."""
+        behind = b"" if after is None else account_name(after)
+        for name, record in filled(self._store, ACCOUNTS, version, behind):
+            yield Address(name[len(ACCOUNTS) :]), decode_account(record).account
+
+    def slots(self, address: Address, version: Version, after: int | None) -> Iterator[tuple[int, int]]:
+        """The slots of an account that are not zero at `version`, by number, beginning behind one of them."""
+        prefix = SLOTS + address
+        behind = b"" if after is None else slot_name(address, after)
+        for name, record in filled(self._store, prefix, version, behind):
+            yield int.from_bytes(name[len(prefix) :], "big"), int.from_bytes(record, "big")
 
     def adopt(
         self,

@@ -8,7 +8,6 @@ write that fails leaves memory as it was; the next `prepare` first asks the disk
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from chain.accounts import AccountChange
 from chain.genesis import Genesis
@@ -21,8 +20,10 @@ from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs
 from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
+from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
 from storage.logs import matches
 from storage.state import VersionedState
+from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
 from storage.versions import GENESIS_VERSION
 
@@ -32,8 +33,6 @@ FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
 HEAD_KEY = META + b"head"
 OLDEST_BLOCK = BlockNumber(0)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,6 @@ class _Place:
     version: Version
 
 
-def run(steps: Generator[None, None, T]) -> T:
-    """Run a generator that only yields to pause, without pausing."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
 class Store:
     """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied."""
 
@@ -77,17 +66,20 @@ class Store:
         self.head: BlockApplied
 
     @classmethod
-    def open(cls, at: Path | KeyValue, genesis: Genesis, durable: bool = True) -> "Store":
+    def open(
+        cls, at: Path | KeyValue, genesis: Genesis, durable: bool = True, loading: Loading | None = None
+    ) -> "Store":
         """The chain in a folder (or an open key-value store), made from `genesis` if there is none yet.
 
-        Raises FolderInUse, FolderUnreadable, CorruptStore, NewerFormat, OtherChain, DiskFull.
+        `loading` is where the state comes from if not from the genesis. Raises FolderInUse, FolderUnreadable,
+        CorruptStore, NewerFormat, OtherChain, DiskFull, DamagedStateFile, StateFileUnreadable.
         """
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
         store = cls(keyvalue, str(at) if isinstance(at, Path) else "the store")
         try:
             genesis_id = genesis.id()
             if not store._belongs_to(genesis_id):
-                store._begin(genesis, genesis_id)
+                store._begin(genesis, genesis_id, loading)
             store._load_head()
         except BaseException:
             keyvalue.close()
@@ -98,6 +90,7 @@ class Store:
         """Whether the chain of this genesis is there already; False if nothing is there."""
         data = self._keyvalue.get(FORMAT_KEY)
         if data is None:
+            remove_cut_off(self._keyvalue)
             if self._keyvalue.first_from(b"") is not None:
                 raise CorruptStore(self._name, "it holds data, but not that of a chain")
             return False
@@ -109,9 +102,14 @@ class Store:
             raise OtherChain(self._name, theirs or b"", genesis_id)
         return True
 
-    def _begin(self, genesis: Genesis, genesis_id: Hash32) -> None:
+    def _begin(self, genesis: Genesis, genesis_id: Hash32, loading: Loading | None) -> None:
+        root = EMPTY_ROOT
+        if genesis.state is not None:
+            assert loading is not None, "this chain's state is in a file"
+            root = StateLoad(self._keyvalue, self.state, self.tries).run(genesis, loading)
         place = _Place(Height(0), genesis_id, GENESIS_VERSION)
-        prepared = run(self._work_out(genesis.header, genesis.accounts, EMPTY_ROOT, place, {}))
+        prepared = run(self._work_out(genesis.header, genesis.accounts, root, place, {}))
+        prepared.batch[LOADING_KEY] = None
         prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
         prepared.batch[GENESIS_KEY] = genesis_id
         self._keyvalue.write(prepared.batch)

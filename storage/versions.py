@@ -32,15 +32,26 @@ def newest(store: KeyValue, name: bytes, at: bytes) -> tuple[bytes, bytes] | Non
     return found if found is not None and found[0][:-SUFFIX_BYTES] == name else None
 
 
-def filled_names(store: KeyValue, prefix: bytes, version: Version) -> Iterator[bytes]:
-    """The names with this beginning that have something at `version`, by two seeks a name however many versions it has.
+def filled(store: KeyValue, prefix: bytes, version: Version, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    """The names with this beginning that have something at `version`, with it, by two seeks a name however many
+    versions it has; `after` is a name to begin behind.
 
     What is written meanwhile, as newer versions, changes nothing.
     """
-    found = store.first_from(prefix)
+    found = store.first_from(_behind(after) if after else prefix)
     while found is not None and found[0].startswith(prefix):
         name = found[0][:-SUFFIX_BYTES]
         at_version = newest(store, name, suffix(version))
         if at_version is not None and at_version[1]:
-            yield name
-        found = store.first_from(name + b"\xff" * (SUFFIX_BYTES + 1))
+            yield name, at_version[1]
+        found = store.first_from(_behind(name))
+
+
+def _behind(name: bytes) -> bytes:
+    """A key behind all versions of a name."""
+    return name + b"\xff" * (SUFFIX_BYTES + 1)
+
+
+def filled_names(store: KeyValue, prefix: bytes, version: Version) -> Iterator[bytes]:
+    """The names with this beginning that have something at `version`."""
+    return (name for name, _ in filled(store, prefix, version))

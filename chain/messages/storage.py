@@ -279,3 +279,35 @@ class Proof:
     storage_root: Hash32
     nodes: tuple[bytes, ...]
     slots: tuple[SlotProof, ...]
+
+
+@message(72)
+@dataclass(frozen=True, slots=True)
+class ReadStatePage:
+    """The next accounts of the whole state, by address, with their slots and codes. Answer: StatePage.
+
+    `after` is where the page before ended, empty for the first one; a page has about `max_bytes`.
+    """
+
+    version: Version
+    after: bytes
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPart:
+    """An account with some of its slots, or all of them. What has many slots comes in several such parts."""
+
+    address: Address
+    account: Account
+    slots: tuple[tuple[int, int], ...]
+
+
+@message(73)
+@dataclass(frozen=True, slots=True)
+class StatePage:
+    """`codes` are those of its accounts, each once. `after` is where the next page goes on, empty at the end."""
+
+    accounts: tuple[AccountPart, ...]
+    codes: tuple[bytes, ...]
+    after: bytes

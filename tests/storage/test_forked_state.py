@@ -14,7 +14,7 @@ from storage.forked_state import ForkedState, NotRead
 from storage.memory import MemoryKeyValue
 from storage.remote import RemoteAccount, RemoteUnavailable
 from storage.remote_reads import RemoteReads
-from storage.store import run
+from storage.steps import run
 from storage.tries import Tries
 from tests.storage.fake_remote import FakeRemoteChain
 from tests.storage.oracle import trie_root

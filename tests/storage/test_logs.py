@@ -8,7 +8,8 @@ from chain.messages.storage import FoundLog, ReadLogs
 from chain.types import Address, BlockNumber, Hash32
 from storage.errors import BlockOutOfRange, TooManyLogs
 from storage.memory import MemoryKeyValue
-from storage.store import Store, run
+from storage.steps import run
+from storage.store import Store
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain
 
 BLOCKS = 30

@@ -28,8 +28,10 @@ from chain.messages.storage import (
     ReadProof,
     ReadRecord,
     ReadState,
+    ReadStatePage,
     ReadStorageStatus,
     ReadTransaction,
+    StatePage,
     StateValues,
     StorageStatus,
     StoredBlock,
@@ -315,6 +317,11 @@ async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
     assert isinstance(proof, Proof)
     assert keccak256(proof.nodes[0]) == head.header.state_root
     assert [slot.number for slot in proof.slots] == [1, 2]
+    page = await asker.ask(ReadStatePage(head.version, b"", 100))
+    assert isinstance(page, StatePage)
+    rest = await asker.ask(ReadStatePage(head.version, page.after, 1 << 20))
+    assert isinstance(rest, StatePage)
+    assert {part.address for part in (*page.accounts, *rest.accounts)} == set(chain.model)
     headers = await asker.ask(ReadHeaders(BlockNumber(7), BlockNumber(99)))
     assert isinstance(headers, StoredHeaders)
     assert [header.number for header in headers.headers] == [7, 8]

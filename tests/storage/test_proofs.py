@@ -8,7 +8,8 @@ from chain.keccak import keccak256
 from chain.types import Version
 from storage.memory import MemoryKeyValue
 from storage.proofs import prove
-from storage.store import Store, run
+from storage.steps import run
+from storage.store import Store
 from tests.storage.world import NOBODY, RandomChain, block_of, genesis_of
 
 

@@ -9,7 +9,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Hash32
 from storage.nodes import DIGITS, EMPTY, FIRST_BRANCH, LEAF, branch_references, extension_parts
-from storage.store import run
+from storage.steps import run
 from storage.trie import TrieUpdate, entry
 
 Change = tuple[bytes, bytes | None]
