@@ -115,6 +115,11 @@ class Admission:
         if self.pool.place(transaction_hash) is Place.PENDING:
             await self._awaited.until_gone(transaction_hash)
 
+    async def while_pooled(self, transaction_hash: Hash32, limit_s: float) -> None:
+        """Give a transaction so long to leave the pool."""
+        if transaction_hash in self.pool:
+            await self._awaited.until_gone(transaction_hash, limit_s)
+
     async def pending_nonce(self, address: Address) -> int:
         """The nonce of the account's next transaction, behind those in the pool."""
         known = self.pool.pending_nonce(address)

@@ -25,15 +25,15 @@ class AwaitedTransactions:
     def __len__(self) -> int:
         return self._count
 
-    async def until_gone(self, transaction_hash: Hash32) -> None:
-        """Wait until the transaction has left the pool, at most `MAX_WAIT_S`."""
+    async def until_gone(self, transaction_hash: Hash32, limit_s: float = MAX_WAIT_S) -> None:
+        """Wait until the transaction has left the pool, at most `limit_s`."""
         if self._count >= MAX_WAITING:
             return
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(transaction_hash, set()).add(gone)
         self._count += 1
         try:
-            await asyncio.wait((gone,), timeout=MAX_WAIT_S)
+            await asyncio.wait((gone,), timeout=limit_s)
         finally:
             self._count -= 1
             self._forget(transaction_hash, gone)

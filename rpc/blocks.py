@@ -46,6 +46,18 @@ async def get_block_by_hash(node: Node, block_hash: Hash32, full: bool) -> JsonO
     return None if block is None else block_json(block, full)
 
 
+@method("eth_getHeaderByNumber", block_number)
+async def get_header_by_number(node: Node, number: NumberOrTag) -> JsonObject | None:
+    block = await node.chain.block(number)
+    return None if block is None else header_json(block.header, block.hash)
+
+
+@method("eth_getHeaderByHash", hash32)
+async def get_header_by_hash(node: Node, block_hash: Hash32) -> JsonObject | None:
+    block = await node.chain.block(block_hash)
+    return None if block is None else header_json(block.header, block.hash)
+
+
 def pending_block_json(node: Node, full: bool) -> JsonObject:
     """The block that the pool would fill on the head: what is not known before its execution is null or empty."""
     head = node.chain.head

@@ -123,6 +123,12 @@ class LimitExceeded(ServerError):
     code = -32005
 
 
+class ClientLimitExceeded(RpcError):
+    """More than one request may ask for (geth's clientLimitExceededError)."""
+
+    code = -38026
+
+
 class TransactionRejected(ServerError):
     """A transaction that is not admitted; the message is what geth's pool says."""
 

@@ -1,11 +1,27 @@
 """eth_* reads of the state after a block."""
 
+import asyncio
+from typing import Any
+
 from chain.types import Address
-from rpc.errors import InvalidParams
+from rpc.errors import ClientLimitExceeded, InvalidParams
 from rpc.methods import Node, method, optional
-from rpc.params import BlockReference, BlockTag, InvalidValue, address, block_reference, storage_key, text
+from rpc.params import (
+    BlockReference,
+    BlockTag,
+    InvalidValue,
+    address,
+    block_reference,
+    hash32,
+    mapping,
+    sequence,
+    storage_key,
+    text,
+)
 from rpc.render import data_json, word_json
 
+MAX_STORAGE_VALUES = 1024
+"""geth's maxGetStorageSlots."""
 at_block = optional(block_reference, BlockTag.LATEST)
 
 
@@ -25,6 +41,33 @@ async def get_transaction_count(node: Node, account: Address, block: BlockRefere
 @method("eth_getCode", address, at_block)
 async def get_code(node: Node, account: Address, block: BlockReference) -> str:
     return data_json(await node.chain.state.code(await node.chain.version(block), account))
+
+
+def _slots_by_account(value: Any) -> dict[Address, list[int]]:
+    given = mapping(value, "map[common.Address][]common.Hash")
+    return {
+        address(of): [int.from_bytes(hash32(key), "big") for key in sequence(keys, "[]common.Hash")]
+        for of, keys in given.items()
+    }
+
+
+@method("eth_getStorageValues", _slots_by_account, at_block)
+async def get_storage_values(
+    node: Node, wanted: dict[Address, list[int]], block: BlockReference
+) -> dict[str, list[str]]:
+    """Many slots of many accounts at once."""
+    count = sum(map(len, wanted.values()))
+    if count > MAX_STORAGE_VALUES:
+        raise ClientLimitExceeded(f"too many slots (max {MAX_STORAGE_VALUES})")
+    if not count:
+        raise InvalidParams("empty request")
+    version, state = await node.chain.version(block), node.chain.state
+    keys = [(account, slot) for account, slots in wanted.items() for slot in slots]
+    values = await asyncio.gather(*(state.slot(version, account, slot) for account, slot in keys))
+    answer: dict[str, list[str]] = {data_json(account): [] for account in wanted}
+    for (account, _), value in zip(keys, values, strict=True):
+        answer[data_json(account)].append(word_json(value))
+    return answer
 
 
 @method("eth_getStorageAt", address, text, at_block)
