@@ -64,7 +64,10 @@ class StoreIncomplete(ConsensusError):
     """A proposal that the store's own cursor names is not in it."""
 
     def __init__(self, proposal: bytes) -> None:
-        super().__init__(f"proposal {proposal.hex()} is missing from this validator's store: restore it from a backup")
+        super().__init__(
+            f"proposal {proposal.hex()} is missing from this validator's store: "
+            "run `tandem repair` on the data folder, or put a backup in its place"
+        )
 
 
 class Rejected(ConsensusError):

@@ -15,6 +15,7 @@ from node.compare_command import compare_command
 from node.consensus_command import consensus
 from node.errors import NodeError
 from node.fault_commands import net, validator
+from node.repair_command import repair
 from node.replay_command import replay
 from node.report_command import report
 from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
@@ -32,7 +33,7 @@ class _Group(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             *("up", "status", "traffic", "report", "compare", "consensus", "net", "validator"),
-            *("init", "run", "replay", "statetest", "completion"),
+            *("init", "run", "repair", "replay", "statetest", "completion"),
         ]
 
 
@@ -192,6 +193,7 @@ cli.add_command(traffic)
 cli.add_command(net)
 cli.add_command(report)
 cli.add_command(validator)
+cli.add_command(repair)
 cli.add_command(replay)
 cli.add_command(statetest)
 

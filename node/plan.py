@@ -11,8 +11,7 @@ from node.executors import Executors
 from node.folder import DataFolder
 from node.settings import Settings
 
-READERS = 2
-"""One that may be busy with a trace, and one that answers calls meanwhile."""
+READERS = 1
 """Processes that run eth_call and the like."""
 
 

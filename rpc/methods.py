@@ -18,7 +18,6 @@ from chain.links import Link
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
-from chain.messages.traces import RunTraces, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
 from rpc.params import InvalidValue, Parser
@@ -44,14 +43,10 @@ H = TypeVar("H", bound=Handler)
 
 
 class Callers(Protocol):
-    """Runs calls and traces in reader workers."""
+    """Runs eth_call and eth_estimateGas in reader workers."""
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Raises TimeoutError when no worker answers in time, and RpcError when none can take the call."""
-        ...
-
-    async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
-        """Raises as `call` does."""
         ...
 
 
@@ -101,7 +96,6 @@ class Node:
     traces: "Traces"
     hotspot_turns: "Turns"
     requests: "RequestCounts"
-    trace_turns: "Turns"
 
 
 @dataclass(frozen=True, slots=True)

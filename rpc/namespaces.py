@@ -1,7 +1,6 @@
 """All modules that register methods. Importing this one fills the registry."""
 
 from rpc import (
-    access_lists,
     block_traces,
     blocks,
     calls,
@@ -9,7 +8,6 @@ from rpc import (
     chain_config,
     consensus,
     contracts,
-    debug_traces,
     executions,
     faults,
     fees,
@@ -29,7 +27,6 @@ from rpc import (
 )
 
 __all__ = [
-    "access_lists",
     "block_traces",
     "blocks",
     "calls",
@@ -37,7 +34,6 @@ __all__ = [
     "chain_config",
     "consensus",
     "contracts",
-    "debug_traces",
     "executions",
     "faults",
     "fees",

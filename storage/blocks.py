@@ -27,7 +27,7 @@ VERSIONS = b"v"
 TRANSACTIONS = b"x"
 PLACES = b"p"
 RECORDS = b"e"
-HEIGHTS = b"t"
+HEIGHTS = b"i"
 REST = b"r"
 """Ommers and withdrawals, of those blocks that have any."""
 NUMBER_BYTES = 8
@@ -77,7 +77,7 @@ def number_key(number: int) -> bytes:
     return number.to_bytes(NUMBER_BYTES, "big")
 
 
-def _place(number: int, index: int) -> bytes:
+def place_key(number: int, index: int) -> bytes:
     return number.to_bytes(NUMBER_BYTES, "big") + index.to_bytes(INDEX_BYTES, "big")
 
 
@@ -101,7 +101,7 @@ class Blocks:
         number, first_log = block.header.number, 0
         rows = zip(block.transactions, block.senders, block.receipts, strict=True)
         for index, (raw, sender, receipt) in enumerate(rows):
-            place = _place(number, index)
+            place = place_key(number, index)
             transaction_hash = keccak256(raw)
             batch[TRANSACTIONS + place] = pack([raw, sender, transaction_hash, first_log, encode_value(receipt)])
             batch[PLACES + transaction_hash] = place
@@ -204,7 +204,7 @@ class Blocks:
         )
 
     def row(self, number: int, index: int) -> TransactionRow:
-        data = self._store.get(TRANSACTIONS + _place(number, index))
+        data = self._store.get(TRANSACTIONS + place_key(number, index))
         assert data is not None, f"block {number} has no transaction {index} that its index names"
         return _row(data)
 

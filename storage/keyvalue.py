@@ -91,6 +91,16 @@ class NewerFormat(StoreError):
         self.known = known
 
 
+class OlderFormat(StoreError):
+    def __init__(self, folder: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{folder} has data format {found}, which this version of Tandem cannot read (it reads {known}): "
+            "use the older version that wrote it, or choose another folder"
+        )
+        self.found = found
+        self.known = known
+
+
 class OtherChain(StoreError):
     def __init__(self, folder: str, found: bytes, expected: bytes) -> None:
         super().__init__(

@@ -16,8 +16,8 @@ CURRENT = "CURRENT"
 NO_LOG_YET = 0
 """What the manifest says between the making of a database and its first opening."""
 _MANIFEST = re.compile(r"MANIFEST-\d+\n")
-_LOG = re.compile(r"(\d+)\.log")
-_OF_A_DATABASE = re.compile(r"\d+\.(ldb|sst|log)|MANIFEST-(?!000001)\d+")
+_LOG = re.compile(r"\d{6,}\.log")
+_OF_A_DATABASE = re.compile(r"\d+\.(ldb|log)|MANIFEST-(?!000001)\d+")
 """What only a database that was once open has: LevelDB makes its first manifest before CURRENT, and all else after."""
 
 
@@ -31,16 +31,18 @@ def check_before_opening(folder: Path) -> None:
     manifest = read_manifest(_manifest_file(folder))
     for number, size in manifest.tables.items():
         _check_size(_table_file(folder, number), size)
-    _check_logs(folder, manifest, names)
+    _check_logs(folder, manifest)
 
 
 def damaged_files(folder: Path) -> Iterator[CorruptStore]:
     """What is wrong with each file of a database, after reading all of them."""
+    named: set[Path | str] = set()
     try:
         check_before_opening(folder)
     except CorruptStore as damage:
+        named.add(damage.what)
         yield damage
-    yield from damaged_tables(folder)
+    yield from (damage for damage in damaged_tables(folder) if damage.what not in named)
 
 
 def damaged_tables(folder: Path) -> Iterator[CorruptStore]:
@@ -57,8 +59,7 @@ def _tables(folder: Path) -> Mapping[int, int]:
     try:
         return read_manifest(_manifest_file(folder)).tables
     except CorruptStore:
-        tables = [path for path in folder.iterdir() if path.suffix in (".ldb", ".sst")]
-        return {int(path.stem): path.stat().st_size for path in tables}
+        return {int(path.stem): path.stat().st_size for path in folder.glob("*.ldb")}
 
 
 def _manifest_file(folder: Path) -> Path:
@@ -69,9 +70,7 @@ def _manifest_file(folder: Path) -> Path:
 
 
 def _table_file(folder: Path, number: int) -> Path:
-    """LevelDB once called its tables .sst, and opens those still."""
-    older = folder / f"{number:06}.sst"
-    return older if older.exists() else folder / f"{number:06}.ldb"
+    return folder / f"{number:06}.ldb"
 
 
 def _check_size(path: Path, size: int) -> None:
@@ -83,20 +82,29 @@ def _check_size(path: Path, size: int) -> None:
         raise CorruptStore(path, f"it has {found} bytes where {size} were written")
 
 
-def _check_logs(folder: Path, manifest: Manifest, names: set[str]) -> None:
+def log_files(folder: Path) -> list[Path]:
+    """The write-ahead logs, oldest first."""
+    return sorted((path for path in folder.iterdir() if _LOG.fullmatch(path.name)), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem)
+
+
+def _check_logs(folder: Path, manifest: Manifest) -> None:
     """The changes in the logs that LevelDB will read must follow each other without a gap.
 
     The oldest one needed is always there: LevelDB makes a log before the manifest names it.
     """
-    numbers = sorted(int(found.group(1)) for name in names if (found := _LOG.fullmatch(name)))
-    needed = [number for number in numbers if number >= manifest.log_number]
-    if manifest.log_number not in needed and manifest.log_number != NO_LOG_YET:
-        raise CorruptStore(folder / f"{manifest.log_number:06}.log", "the file is missing")
-    expected: int | None = None
-    for place, number in enumerate(needed):
-        path = folder / f"{number:06}.log"
+    oldest = folder / f"{manifest.log_number:06}.log"
+    needed = [path for path in log_files(folder) if _number(path) >= manifest.log_number]
+    if oldest not in needed and manifest.log_number != NO_LOG_YET:
+        raise CorruptStore(oldest, "the file is missing")
+    before, expected = oldest, None
+    for path in needed:
         batches = read_log(path)
-        if place > 0 and batches.first is not None and batches.first != expected:
-            before = folder / f"{needed[place - 1]:06}.log"
+        if batches.damage is not None:
+            raise batches.damage
+        if path != needed[0] and batches.first not in (None, expected):
             raise CorruptStore(before, f"its end is missing: {path.name} goes on with change {batches.first}")
-        expected = batches.after if batches.after is not None else expected
+        before, expected = path, batches.after if batches.after is not None else expected

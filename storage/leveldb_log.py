@@ -54,10 +54,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class LogBatches:
-    """The changes in a log: LevelDB numbers them without a break. `after` is the number that comes next."""
+    """The changes in a log, up to its end or its first damage: LevelDB numbers them without a break.
+
+    `first` is the first one's number and `after` the number that comes next, None without any. `end` is the byte after
+    the last whole record.
+    """
 
     first: int | None
     after: int | None
+    end: int
+    damage: CorruptStore | None
 
 
 def has_checksum(stored: int, data: bytes) -> bool:
@@ -111,17 +117,26 @@ def _piece_at(path: Path, data: bytes, offset: int) -> tuple[int, bytes, int] | 
 
 
 def read_log(path: Path) -> LogBatches:
-    """Checks a write-ahead log. Raises CorruptStore, also when changes in its midst are missing."""
+    """What is in a write-ahead log. Changes missing in its midst are damage too."""
     first = after = None
-    for end, record in log_records(path):
-        if len(record) < BATCH_HEADER_BYTES:
-            raise CorruptStore(path, f"the record before byte {end} is too short")
-        sequence, count = int.from_bytes(record[:8], "little"), int.from_bytes(record[8:12], "little")
-        if after is not None and sequence != after:
-            raise CorruptStore(path, f"changes {after} to {sequence - 1} are missing before byte {end}")
-        first = sequence if first is None else first
-        after = sequence + count
-    return LogBatches(first, after)
+    end = 0
+    try:
+        for next_end, record in log_records(path):
+            sequence, after_it = _batch(path, end, record)
+            if after is not None and sequence != after:
+                raise CorruptStore(path, f"changes {after} to {sequence - 1} are missing at byte {end}")
+            first, after, end = sequence if first is None else first, after_it, next_end
+    except CorruptStore as damage:
+        return LogBatches(first, after, end, damage)
+    return LogBatches(first, after, end, None)
+
+
+def _batch(path: Path, begin: int, record: bytes) -> tuple[int, int]:
+    """The number of a batch's first change, and that after its last one."""
+    if len(record) < BATCH_HEADER_BYTES:
+        raise CorruptStore(path, f"the record at byte {begin} is too short")
+    sequence, count = int.from_bytes(record[:8], "little"), int.from_bytes(record[8:BATCH_HEADER_BYTES], "little")
+    return sequence, sequence + count
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -18,7 +18,7 @@ from chain.types import BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs
-from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OtherChain, StoreError
+from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
 from storage.logs import matches
@@ -72,7 +72,7 @@ class Store:
         """The chain in a folder (or an open key-value store), made from `genesis` if there is none yet.
 
         `loading` is where the state comes from if not from the genesis. Raises FolderInUse, FolderUnreadable,
-        CorruptStore, NewerFormat, OtherChain, DiskFull, DamagedStateFile, StateFileUnreadable.
+        CorruptStore, NewerFormat, OlderFormat, OtherChain, DiskFull, DamagedStateFile, StateFileUnreadable.
         """
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
         store = cls(keyvalue, str(at) if isinstance(at, Path) else "the store")
@@ -97,9 +97,13 @@ class Store:
         found = int.from_bytes(data, "big")
         if found > FORMAT:
             raise NewerFormat(self._name, found, FORMAT)
+        if found < FORMAT:
+            raise OlderFormat(self._name, found, FORMAT)
         theirs = self._keyvalue.get(GENESIS_KEY)
+        if theirs is None:
+            raise CorruptStore(self._name, "it does not say to which chain it belongs")
         if theirs != genesis_id:
-            raise OtherChain(self._name, theirs or b"", genesis_id)
+            raise OtherChain(self._name, theirs, genesis_id)
         return True
 
     def _begin(self, genesis: Genesis, genesis_id: Hash32, loading: Loading | None) -> None:

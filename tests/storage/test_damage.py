@@ -21,7 +21,7 @@ from tests.storage.log_file import write_log
 from tests.storage.world import RandomChain
 
 BLOCKS_IN_TABLES, BLOCKS_IN_LOG = 4, 8
-CASES = 20
+CASES = 8
 """Of each kind, for each file."""
 
 Damage = Callable[[bytes, int], bytes]

@@ -8,8 +8,9 @@ from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.genesis import Genesis, first_header
 from chain.keccak import EMPTY_HASH, keccak256
+from chain.merkle import ordered_root
 from chain.messages.storage import ApplyBlock
-from chain.receipts import Log, Receipt
+from chain.receipts import Log, Receipt, bloom_of
 from chain.transactions import DYNAMIC_FEE, LEGACY
 from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
 
@@ -103,11 +104,20 @@ class RandomChain:
         self.model[HISTORY].slots[slot] = int.from_bytes(parent, "big")
         count = self.random.randint(0, self._transactions)
         block = block_of(self.genesis, self.number, *changes, proposal=Hash32(self.random.randbytes(32)))
+        raws = tuple([self.random.randbytes(self.random.randint(60, 200)) for _ in range(count)])
+        receipts = tuple([self._receipt(index) for index in range(count)])
+        header = replace(
+            block.header,
+            transactions_root=ordered_root(raws),
+            receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
+            logs_bloom=bloom_of(log for receipt in receipts for log in receipt.logs),
+        )
         return replace(
             block,
-            transactions=tuple([self.random.randbytes(self.random.randint(60, 200)) for _ in range(count)]),
+            header=header,
+            transactions=raws,
             senders=tuple(self.random.choices(self.addresses, k=count)),
-            receipts=tuple([self._receipt(index) for index in range(count)]),
+            receipts=receipts,
             parent_hash_slot=(HISTORY, slot),
         )
 
