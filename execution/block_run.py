@@ -158,7 +158,8 @@ class BlockRun:
         """Every transaction's turn, one after the other in this process."""
         for index in range(len(self.turns)):
             await self.run_here(index)
-            await self.give_way()
+            if self.holds_long:
+                await self.give_way()
 
     async def run_here(self, index: int) -> None:
         """The transaction's turn, run in this process on the final prefix."""
@@ -187,23 +188,31 @@ class BlockRun:
         await self._merge(index, outcome.writes, outcome.fee)
         turn.outcome = outcome
         self.gas_used += outcome.gas_used
-        self.blob_gas_used += len(transaction.blob_hashes) * BLOB_GAS_PER_BLOB
+        if transaction.blob_hashes:
+            self.blob_gas_used += len(transaction.blob_hashes) * BLOB_GAS_PER_BLOB
         if outcome.reads.slots:
             self._missing.touched(transaction, sender, outcome.reads.slots)
 
     async def stale_reads(self, outcome: Outcome) -> tuple[StaleRead, ...]:
         """The reads of the outcome that are stale on the final prefix; none if it is what serial execution gives."""
-        return await self._with_values(lambda: self.merged.stale_reads(outcome.reads))
+        try:
+            return self.merged.stale_reads(outcome.reads)
+        except (Missing, ParentHashPending):
+            return await self._with_values(lambda: self.merged.stale_reads(outcome.reads))
 
     async def parent_applied(self) -> None:
         """Wait until the parent's hash is known."""
         await self._missing.parent_applied()
 
+    @property
+    def holds_long(self) -> bool:
+        """Whether this block kept the event loop long enough from its other work."""
+        return time.perf_counter() - self._yielded > LONGEST_HOLD_S
+
     async def give_way(self) -> None:
-        """Let the event loop do its other work, if this block kept it long enough. Between two turns, never in one."""
-        if time.perf_counter() - self._yielded > LONGEST_HOLD_S:
-            await asyncio.sleep(0)
-            self._yielded = time.perf_counter()
+        """Let the event loop do its other work. Between two turns, never in one."""
+        await asyncio.sleep(0)
+        self._yielded = time.perf_counter()
 
     def elapsed_us(self) -> int:
         """Microseconds since the block was taken up."""

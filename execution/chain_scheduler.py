@@ -1,8 +1,8 @@
 """Runs chains of transactions, each on one worker, where every transaction sees what those before it left.
 
 Which worker gets a chain is decided when its first transaction is sent: workers are not equally fast, since on few
-cores the execution process takes turns with them. Tasks get shorter towards the end of the block: few messages, and
-little left to wait for and to validate when the last one ends.
+cores other processes take turns with them. Tasks are short: execution merges what comes back in the order of the block
+and runs other transactions in between, so that it would have to wait for a long one.
 """
 
 from collections import deque
@@ -15,16 +15,24 @@ from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, Planne
 from execution.scheduler import TASKS_PER_WORKER, Command, Send, WorkerRun
 
 TASK_SHARE = 2
-"""A task takes one in so many parts of a worker's share of what is left."""
+"""In a short block a task takes one in so many parts of a worker's share."""
 
 
 class ChainScheduler:
-    """The scheduler of these chains, the transactions of each in order. `waits` goes on record as it is."""
+    """The scheduler of these chains, the transactions of each in order; those at `stays` are none of them.
+
+    `waits` goes on record as it is.
+    """
 
     def __init__(
-        self, chains: Iterable[Sequence[Candidate]], workers: Sequence[str], waits: Mapping[int, Waited]
+        self,
+        chains: Iterable[Sequence[Candidate]],
+        workers: Sequence[str],
+        waits: Mapping[int, Waited],
+        stays: Sequence[int] = (),
     ) -> None:
         self._waits = waits
+        self.stays = stays
         self._left = [deque(chain) for chain in chains]
         self._nobodys = [(chain[0].index, number) for number, chain in enumerate(self._left)]
         heapify(self._nobodys)
@@ -35,7 +43,7 @@ class ChainScheduler:
         self._out_us: dict[PlannedTask, int] = {}
         self._left_us = sum(candidate.expected_us for chain in self._left for candidate in chain)
         self._turn = 0
-        self._least_us = min(TASK_US, self._left_us // (len(workers) * TASK_SHARE))
+        self._task_us = min(TASK_US, self._left_us // (len(workers) * TASK_SHARE)) if workers else 0
 
     def start(self) -> Iterable[Command]:
         for _ in range(TASKS_PER_WORKER):
@@ -50,15 +58,13 @@ class ChainScheduler:
         self._turn = index + 1
         return ()
 
-    def waits(self, index: int) -> Iterator[Waited]:
-        if index in self._waits:
-            yield self._waits[index]
+    def waits(self, index: int) -> Iterable[Waited]:
+        return (self._waits[index],) if index in self._waits else ()
 
     def _next_task(self, worker: str) -> Iterator[Command]:
-        enough_us = max(self._least_us, self._left_us // (len(self._own) * TASK_SHARE))
         indices: list[int] = []
         expected_us = 0
-        while expected_us < enough_us and len(indices) < MAX_TASK_TRANSACTIONS:
+        while expected_us < self._task_us and len(indices) < MAX_TASK_TRANSACTIONS:
             candidate = self._pop(worker)
             if candidate is None:
                 break

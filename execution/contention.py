@@ -1,12 +1,13 @@
 """Where transactions met lately, and which calls will meet there again.
 
-A conflict names a key of the state. Which other calls will come to that key is told by what those that did had in
+Two transactions of a block meet at a key of the state that one writes and a later one reads, wherever they ran: they
+conflict if they run side by side. Which other calls will come to that key is told by what those that did had in
 common: two swaps meet in a pair's reserves and both name its tokens, two transfers meet in a balance and both name its
 owner, and increments of a counter meet without naming anything. So for each function and key the words (sender,
 arguments) are kept that were in every call which met there.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -19,9 +20,9 @@ MAX_KINDS, MAX_KEYS = 256, 64
 FORGET_AFTER_BLOCKS = 256
 """A key that cooled down is tried again."""
 CONTENDED_SHARE = 4
-"""Where calls meet without a word in common, more than one in this many of the function's must have lost there."""
-MANY_LOST = 8
-"""Or so many in one block: those that ran one after the other on one worker did not lose, and yet met."""
+"""Where calls meet without a word in common, more than one in this many of the function's must have met there."""
+MANY_MET = 8
+"""Or so many in one block."""
 SELECTOR_SIZE, WORD, MAX_WORDS = 4, 32, 16
 
 Key: TypeAlias = tuple[Address, int]
@@ -44,65 +45,95 @@ class _Meeting:
     expected_until: int = 0
 
 
+class _Function:
+    """Where the calls of one function met, and what follows for others: some meet all others, some those alike."""
+
+    __slots__ = ("everybodys", "meetings", "of_some", "until")
+
+    def __init__(self) -> None:
+        self.meetings: OrderedDict[Key, _Meeting] = OrderedDict()
+        self.everybodys: tuple[Key, ...] = ()
+        self.of_some: tuple[tuple[Key, frozenset[bytes]], ...] = ()
+        self.until = 0
+
+    def conclude(self, block: int) -> None:
+        """Whom to expect where from now on, until one of the meetings is forgotten."""
+        expected = [(key, met) for key, met in self.meetings.items() if met.expected_until > block]
+        self.everybodys = tuple([key for key, met in expected if not met.words])
+        self.of_some = tuple([(key, met.words) for key, met in expected if met.words])
+        self.until = min((met.expected_until for _, met in expected), default=0)
+
+
 class Contention:
     """Remembers the keys at which the calls of each function met. Bounded."""
 
     def __init__(self) -> None:
-        self._kinds: OrderedDict[Kind, OrderedDict[Key, _Meeting]] = OrderedDict()
-        self._ran: dict[Kind, int] = {}
-        self._lost: dict[tuple[Kind, Key], int] = {}
+        self._functions: OrderedDict[Kind, _Function] = OrderedDict()
+        self._ran: Counter[Kind] = Counter()
+        self._met: Counter[tuple[Kind, Key]] = Counter()
         self._block = 0
 
     def keys(self, call: Call) -> tuple[Key, ...]:
         """Where this call will probably meet others."""
         kind = kind_of(call.transaction)
-        meetings = None if kind is None else self._kinds.get(kind)
-        if not meetings:
+        function = None if kind is None else self._functions.get(kind)
+        if function is None:
             return ()
-        words, block = _words(call), self._block
-        return tuple([key for key, met in meetings.items() if met.expected_until > block and met.words <= words])
+        if self._block >= function.until > 0:
+            function.conclude(self._block)
+        if not function.of_some:
+            return function.everybodys
+        words = _words(call)
+        return (*function.everybodys, *[key for key, named in function.of_some if named <= words])
 
     def ran(self, call: Call) -> None:
-        """A speculative run of the call was validated."""
+        """It is known where the call met others."""
         kind = kind_of(call.transaction)
         if kind is not None:
-            self._ran[kind] = self._ran.get(kind, 0) + 1
+            self._ran[kind] += 1
 
-    def lost(self, loser: Call, writer: Call | None, key: Key) -> None:
-        """The loser had read what the writer changed later, which is None if that is no transaction of the block."""
-        words = _words(loser)
+    def met(self, reader: Call, writer: Call | None, key: Key) -> None:
+        """The reader depends on what the writer left there, which is None if that is no transaction of the block."""
+        words = _words(reader)
         if writer is not None:
-            if kind_of(writer.transaction) == kind_of(loser.transaction):
+            if kind_of(writer.transaction) == kind_of(reader.transaction):
                 words &= _words(writer)
             else:
                 self._meet(writer, key, _words(writer))
-        self._meet(loser, key, words)
+        self._meet(reader, key, words)
 
     def end_block(self) -> None:
         """Judge where the block's calls met."""
-        for (kind, key), count in self._lost.items():
-            meetings = self._kinds.get(kind)
-            met = None if meetings is None else meetings.get(key)
-            many = count >= MANY_LOST or count * CONTENDED_SHARE > self._ran.get(kind, 0)
+        for (kind, key), count in self._met.items():
+            function = self._functions.get(kind)
+            met = None if function is None else function.meetings.get(key)
+            many = count >= MANY_MET or count * CONTENDED_SHARE > self._ran[kind]
             if met is not None and (met.words or many):
                 met.expected_until = self._block + FORGET_AFTER_BLOCKS
         self._block += 1
-        self._ran, self._lost = {}, {}
+        for kind in dict.fromkeys(kind for kind, _ in self._met):
+            if kind in self._functions:
+                self._functions[kind].conclude(self._block)
+        self._ran.clear()
+        self._met.clear()
 
     def _meet(self, call: Call, key: Key, words: frozenset[bytes]) -> None:
         kind = kind_of(call.transaction)
         if kind is None:
             return
-        meetings = self._kinds.setdefault(kind, OrderedDict())
-        self._kinds.move_to_end(kind)
+        function = self._functions.get(kind)
+        if function is None:
+            function = self._functions[kind] = _Function()
+        self._functions.move_to_end(kind)
+        meetings = function.meetings
         met = meetings.setdefault(key, _Meeting(words))
         meetings.move_to_end(key)
         met.words &= words
-        self._lost[(kind, key)] = self._lost.get((kind, key), 0) + 1
+        self._met[(kind, key)] += 1
         if len(meetings) > MAX_KEYS:
             meetings.popitem(last=False)
-        if len(self._kinds) > MAX_KINDS:
-            self._kinds.popitem(last=False)
+        if len(self._functions) > MAX_KINDS:
+            self._functions.popitem(last=False)
 
 
 def _words(call: Call) -> frozenset[bytes]:

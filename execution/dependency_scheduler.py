@@ -5,7 +5,7 @@ to the same worker before, whose own runs are visible there. So a chain stays on
 for answers (Solana's scheduler queues a transaction behind the one thread that holds its locks for the same reason).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 
 from chain.messages.tasks import AttemptStatus
@@ -20,6 +20,8 @@ MAX_WAITS = 8
 
 class DependencyScheduler:
     """`dependencies` gives what each candidate waits for; positions that are no candidates are over with their turn."""
+
+    stays = ()
 
     def __init__(
         self, candidates: Sequence[Candidate], dependencies: Mapping[int, Sequence[Waited]], workers: Sequence[str]
@@ -52,8 +54,8 @@ class DependencyScheduler:
         self._end(index)
         return self._fill()
 
-    def waits(self, index: int) -> Iterator[Waited]:
-        return iter(self._dependencies.get(index, ())[-MAX_WAITS:])
+    def waits(self, index: int) -> Iterable[Waited]:
+        return self._dependencies.get(index, ())[-MAX_WAITS:]
 
     def _await(self, index: int) -> None:
         awaited = {dependency.writer for dependency in self._dependencies.get(index, ())}

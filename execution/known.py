@@ -70,11 +70,11 @@ class KnownState:
 
     def slot(self, key: Slot) -> int:
         """The slot's newest known value. Raises Missing, and ParentHashPending for a promised one."""
-        if self._promises and key in self._promises:
-            return int.from_bytes(self._promised_hash(self._promises[key]), "big")
         value = self._slots.get(key)
         if value is not None:
             return value
+        if key in self._promises:
+            return int.from_bytes(self._promised_hash(self._promises[key]), "big")
         if key[0] in self._cleared:
             return 0
         raise Missing(MissingKeys(slots=(key,)))
@@ -112,7 +112,7 @@ class KnownState:
     def learn_slots(self, rows: Iterable[tuple[Slot, int]]) -> None:
         """Take over what storage holds at the base version. Values known already are newer, and stay."""
         for key, value in rows:
-            if key[0] not in self._cleared:
+            if key[0] not in self._cleared and key not in self._promises:
                 self._slots.setdefault(key, value)
 
     def learn_code(self, code_hash: Hash32, code: bytes) -> None:
@@ -153,6 +153,7 @@ class KnownState:
     def promise(self, key: Slot, number: BlockNumber) -> None:
         """The slot holds the hash of block `number`, known or not (EIP-2935)."""
         self._promises[key] = number
+        self._slots.pop(key, None)
 
     def keep_promise(self, key: Slot, position: int) -> int:
         """Storage holds the promised slot now: from here on it is a value like any other, changed at `position`."""
@@ -171,7 +172,7 @@ class KnownState:
             self._hashes.pop(number, None)
         self._promises = {}
         for stand_in, (address, slot, block_hash) in enumerate(rows, start=1):
-            self._promises[(address, slot)] = BlockNumber(-stand_in)
+            self.promise((address, slot), BlockNumber(-stand_in))
             if block_hash:
                 self._hashes[BlockNumber(-stand_in)] = Hash32(block_hash)
 

@@ -56,7 +56,7 @@ class MergedState:
         value = self._slots.get(key)
         if value is not None:
             return value
-        return 0 if address in self._cleared else self._before.slot(key)
+        return 0 if self._cleared and address in self._cleared else self._before.slot(key)
 
     def code(self, code_hash: Hash32) -> bytes:
         code = self._codes.get(code_hash)
@@ -90,7 +90,34 @@ class MergedState:
 
     def stale_reads(self, reads: Reads) -> tuple[StaleRead, ...]:
         """Every read whose value is another one now. If none is, the run would do the same again."""
-        return tuple(self._stale_reads(reads))
+        return () if self._are_current(reads) else tuple(self._stale_reads(reads))
+
+    def _are_current(self, reads: Reads) -> bool:
+        """Whether all values read are still there. Most runs are validated by this alone, one by one at their turns."""
+        account = self.account
+        for address, nonce in reads.nonces.items():
+            if account(address).nonce != nonce:
+                return False
+        for address, code_hash in reads.code_hashes.items():
+            if account(address).code_hash != code_hash:
+                return False
+        for address, balance in reads.balances.items():
+            if account(address).balance != balance:
+                return False
+        for address, minimum in reads.minimums.items():
+            if account(address).balance < minimum:
+                return False
+        for address, empty in reads.empty.items():
+            if account(address).is_empty != empty:
+                return False
+        slots, cleared, before = self._slots, self._cleared, self._before.slot
+        for key, value in reads.slots.items():
+            found = slots.get(key)
+            if found is None:
+                found = 0 if cleared and key[0] in cleared else before(key)
+            if found != value:
+                return False
+        return True
 
     def _stale_reads(self, reads: Reads) -> Iterator[StaleRead]:
         for address, nonce in reads.nonces.items():

@@ -21,7 +21,8 @@ WORTH_SHARE = 0.85
 """Of the time that running everything here takes, the workers must be expected to need less than this: a block also
 begins with work that none of them can begin before."""
 
-CHAIN_SHARE = 0.8
+BEGIN_US = 1_000
+"""How long execution waits at the beginning of a block until workers have run something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +42,46 @@ class PlannedTask:
     indices: tuple[int, ...]
 
 
-def pays(chains: Sequence[Sequence[Candidate]], workers: int, cores: int) -> bool:
-    """Whether to run the chains on workers will probably be faster than to run everything in the execution process.
+def lanes_of(workers: int, cores: int) -> int:
+    """How many workers to use: the execution process, which runs transactions as well, has a core of its own."""
+    return min(workers, cores - 1)
 
-    That one prepares, checks and merges while the workers run; on few cores it takes turns with them.
+
+def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int) -> list[Sequence[Candidate]]:
+    """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
+
+    None if that is not expected to be clearly faster than to run everything in the execution process. The longest
+    runs go first, since sending costs the same for long and short ones; of like ones every so-manieth, because what
+    execution awaits in the order of the block must not all come first.
     """
-    times_us = [[candidate.expected_us for candidate in chain] for chain in chains]
-    count, total_us = sum(map(len, times_us)), sum(map(sum, times_us))
-    loads_us = total_us + count * WORKER_US
-    longest_us = max(sum(times) + len(times) * WORKER_US for times in times_us)
-    here_us = count * (COMMON_US + HERE_US)
-    parallel_us = max(longest_us, loads_us / workers, here_us, (loads_us + here_us) / cores)
-    return parallel_us < WORTH_SHARE * (total_us + count * COMMON_US)
+    here_us = alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
+    workers_us = longest_us = 0
+    sent: list[Sequence[Candidate]] = []
+    for chain in _by_mean(chains):
+        run_us = sum(candidate.expected_us for candidate in chain)
+        load_us = run_us + len(chain) * WORKER_US
+        then_here_us = here_us - run_us + len(chain) * HERE_US
+        then_longest_us = max(longest_us, load_us)
+        if max(then_here_us, (workers_us + load_us) / lanes, then_longest_us) < here_us:
+            here_us, longest_us, workers_us = then_here_us, then_longest_us, workers_us + load_us
+            sent.append(chain)
+    return sent if here_us + BEGIN_US < WORTH_SHARE * alone_us else []
 
 
-def is_one_chain(chains: Sequence[Sequence[Candidate]]) -> bool:
-    """Whether nearly all of the work is one chain, so that it is known already who waits for whom."""
-    times_us = [sum(candidate.expected_us for candidate in chain) for chain in chains]
-    return max(times_us) >= CHAIN_SHARE * sum(times_us)
+def _by_mean(chains: Sequence[Sequence[Candidate]]) -> list[Sequence[Candidate]]:
+    """Longest runs first; those that take about as long (to a factor of two) in scattered order."""
+    return [
+        chain
+        for *_, chain in sorted(
+            (-(sum(candidate.expected_us for candidate in chain) // len(chain)).bit_length(), _reversed_bits(at), chain)
+            for at, chain in enumerate(chains)
+        )
+    ]
+
+
+def _reversed_bits(number: int) -> int:
+    """The first few of 0, 1, 2, … in this order are spread evenly over all (van der Corput)."""
+    return int(f"{number:032b}"[::-1], 2)
 
 
 def chains_of(candidates: Sequence[Candidate], meets_at: Mapping[int, Sequence[Key]]) -> list[list[Candidate]]:

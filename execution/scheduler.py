@@ -4,7 +4,7 @@ A scheduler is pure: events in, commands out. It sees neither the pool nor a clo
 transaction's turn validates the run that came of it, so that a bad decision costs time and never a result.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -67,8 +67,13 @@ class Scheduler(Protocol):
         """The transaction's turn is over: this counts, None if it was left out."""
         ...
 
-    def waits(self, index: int) -> Iterator[Waited]:
+    def waits(self, index: int) -> Iterable[Waited]:
         """What the transaction was made to wait for; `waited_us` is left for who has the times."""
+        ...
+
+    @property
+    def stays(self) -> Sequence[int]:
+        """The positions that execution runs itself, ahead of their turns if it has time."""
         ...
 
 

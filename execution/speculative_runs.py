@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chain.messages import Message
 from chain.messages.tasks import Attempt, AttemptStatus, Estimate, TransactionsRun
 from chain.records import AttemptResult
+from execution.ahead_runs import AheadRun, AheadRuns
 from execution.attempts import Ran, StaleRead, Waited
 from execution.block_run import BlockRun
 from execution.errors import ExecutionError
@@ -84,7 +85,8 @@ class SpeculativeRuns:
         self._unmerged: Unmerged | None = Unmerged({}, set()) if tells else None
         self._planned: dict[PoolJob, PlannedTask] = {}
         self._jobs: dict[int, PoolJob] = {}
-        self._answered: dict[int, SpeculativeRun] = {}
+        self._answered: dict[int, SpeculativeRun | AheadRun] = {}
+        self._ahead = AheadRuns(block, scheduler.stays)
         self._free_us: dict[str, int] = {}
         self._limit_s = task_limit_s(block.environment.gas_limit)
         self._merged = 0
@@ -97,12 +99,18 @@ class SpeculativeRuns:
         """Whether a run of the transaction is under way or has come back."""
         return index in self._jobs or index in self._answered
 
-    async def newest(self, index: int) -> SpeculativeRun | None:
+    async def newest(self, index: int) -> "SpeculativeRun | AheadRun | None":
         """The speculative run of the transaction, whose turn has come; None if it was lost or did not count."""
         while index not in self._answered:
             job = self._jobs.get(index)
             if job is None:
                 return None
+            ahead = self._ahead.run_next(index)
+            if ahead is not None:
+                self._answered[ahead.index] = ahead
+                if self._block.holds_long:
+                    await self._block.give_way()
+                continue
             try:
                 answer = await self._pool.wait(job)
             except (NoWorkers, WorkerLost, JobTimeout) as reason:
@@ -118,13 +126,12 @@ class SpeculativeRuns:
         if self._unmerged is not None:
             self._unmerged.forget(index)
         if self._sends:
-            turn = self._block.turns[index]
-            if turn.outcome is not None:
-                turn.waits += map(self._timed, self._scheduler.waits(index))
-            self._obey(self._scheduler.took_turn(index, turn.outcome))
+            self._obey(self._scheduler.took_turn(index, self._block.turns[index].outcome))
 
     def stop(self) -> None:
         """Wait for nothing more: the turns left are taken in this process."""
+        if self._sends:
+            self._note_waits()
         self._sends = False
         for job in list(self._planned):
             if job.has_answer:
@@ -135,6 +142,12 @@ class SpeculativeRuns:
         self._planned.clear()
         self._jobs.clear()
         self._answered.clear()
+
+    def _note_waits(self) -> None:
+        """Of the turns taken so far."""
+        for index, turn in enumerate(self._block.turns[: self._merged]):
+            if turn.outcome is not None:
+                turn.waits += map(self._timed, self._scheduler.waits(index))
 
     def _timed(self, waited: Waited) -> Waited:
         """Without the wait the two could have run side by side: it lasted as long as the run that was waited for."""
@@ -153,6 +166,7 @@ class SpeculativeRuns:
             job = self._submit(task)
         except (NoWorkers, PoolBusy) as reason:
             log.warning("a task was not sent, execution runs its transactions itself: %s", reason)
+            self._note_waits()
             self._sends = False
             return
         self._planned[job] = task

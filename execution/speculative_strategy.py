@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from chain.keccak import EMPTY_HASH
 from chain.records import AttemptResult
 from chain.types import Address
-from execution.block_run import BlockRun
+from execution.ahead_runs import AheadRun
+from execution.block_run import BlockRun, Turn
 from execution.known import KnownState, Missing
 from execution.pool import Pool
 from execution.run_times import RunTimes
@@ -63,39 +64,40 @@ class SpeculativeStrategy:
 
     async def _take_turns(self, block: BlockRun, runs: SpeculativeRuns) -> None:
         """Tasks are sent while others have the loop: what is merged by then must be known as merged."""
-        window: deque[bool] = deque(maxlen=WINDOW)
+        lost = deque([False] * WINDOW, maxlen=WINDOW)
         for index in range(len(block.turns)):
             if runs.covers(index) and block.has_room(index):
-                await self._take_turn(block, index, await runs.newest(index))
+                has_lost = await self._take_turn(block, index, await runs.newest(index))
+                if has_lost is not None:
+                    lost.append(has_lost)
             else:
                 await block.run_here(index)
             runs.took_turn(index)
-            results = {ran.result for ran in block.turns[index].runs if ran.worker}
-            if results & {AttemptResult.ACCEPTED, AttemptResult.CONFLICT}:
-                window.append(AttemptResult.CONFLICT in results)
-            if sum(window) * 2 > WINDOW and block.serial_from < 0:
+            if lost[-1] and lost.count(True) * 2 > WINDOW and block.serial_from < 0:
                 block.serial_from = index + 1
                 runs.stop()
-            await block.give_way()
+            if block.holds_long:
+                await block.give_way()
 
-    async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | None) -> None:
-        """With the run that the workers made, if they did."""
+    async def _take_turn(self, block: BlockRun, index: int, run: SpeculativeRun | AheadRun | None) -> bool | None:
+        """With the run that was made before, if one was. Whether any run of the transaction was validated and lost;
+        None if none was validated.
+        """
         turn = block.turns[index]
-        if run is None:
+        outcome = None if run is None else run.outcome
+        if run is None or outcome is None:
+            if run is not None:
+                turn.runs.append(run.ended(FAILURES[run.status]))
             await block.run_here(index)
-            return
-        outcome = run.outcome
-        if outcome is None:
-            turn.runs.append(run.ended(FAILURES[run.status]))
-            await block.run_here(index)
-            return
+            return True if _has_lost(turn) else None
         stale = await block.stale_reads(outcome)
         if stale:
             turn.runs.append(run.ended(AttemptResult.CONFLICT, stale))
             await block.run_here(index)
-        else:
-            turn.runs.append(run.ended(AttemptResult.ACCEPTED))
-            await block.accept(index, outcome)
+            return True
+        turn.runs.append(run.ended(AttemptResult.ACCEPTED))
+        await block.accept(index, outcome)
+        return _has_lost(turn)
 
     def _candidates(self, block: BlockRun) -> list[Candidate]:
         """The transactions that need the engine, as far as one can tell before the block."""
@@ -122,6 +124,10 @@ class SpeculativeStrategy:
             self._warned = True
             log.warning("no worker is connected: execution runs all transactions itself")
         return False
+
+
+def _has_lost(turn: Turn) -> bool:
+    return len(turn.runs) > 1 and any(ran.result == AttemptResult.CONFLICT for ran in turn.runs)
 
 
 def _are_worth_it(candidates: Sequence[Candidate]) -> bool:

@@ -63,7 +63,7 @@ class SpeculativeView:
         self._estimates = {}
 
     def account(self, address: Address) -> Account:
-        if address in self._estimates:
+        if self._estimates and address in self._estimates:
             raise EstimateRead(Estimate(AccessKind.CODE, address, 0, self._estimates[address]))
         try:
             account = self._merged.account(address)
@@ -82,7 +82,10 @@ class SpeculativeView:
             return self.with_values(lambda: self._merged.slot(address, number))
 
     def code(self, code_hash: Hash32) -> bytes:
-        return self.with_values(lambda: self._merged.code(code_hash))
+        try:
+            return self._merged.code(code_hash)
+        except Missing:
+            return self.with_values(lambda: self._merged.code(code_hash))
 
     def block_hash(self, number: BlockNumber) -> Hash32:
         return self.with_values(lambda: self._before.block_hash(number))
@@ -96,7 +99,10 @@ class SpeculativeView:
         if self._estimates:
             for key in _estimable(writes):
                 self._estimates.pop(key, None)
-        self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+        try:
+            self._merged.merge(index, writes, self._beneficiary, fee)
+        except Missing:
+            self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
 
     def estimate(self, index: int, writes: Writes) -> None:
         """Nobody knows what the transaction at `index` will write where this run of it wrote: slots and codes.

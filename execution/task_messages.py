@@ -4,7 +4,6 @@ Maps and flat lists that msgpack unpacks in C, and words as bytes, because this 
 process that everything passes through.
 """
 
-from itertools import chain
 from typing import Any
 
 from chain.accounts import Account
@@ -39,7 +38,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
             writes.nonces,
             writes.codes,
             {address: delta.to_bytes(SIGNED_WORD, "big", signed=True) for address, delta in writes.balances.items()},
-            _flat(writes.slots),
+            *_written(reads.slots, writes.slots),
             writes.cleared,
             writes.touched,
         ]
@@ -50,7 +49,7 @@ def unpack_outcome(packed: bytes) -> Outcome:
     """The outcome that travelled, its output empty. Raises MessageError."""
     try:
         return _outcome(*unpack(packed))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise MessageError(f"not an outcome: {error}") from error
 
 
@@ -67,15 +66,17 @@ def _outcome(
     balances_read: dict[Address, bytes],
     minimums: dict[Address, bytes],
     empty: dict[Address, bool],
-    slots_read: list[Any],
+    slots_read_flat: list[Any],
     nonces: dict[Address, int],
     codes: dict[Address, bytes],
     balances: dict[Address, bytes],
+    written: list[Any],
     slots: list[Any],
     cleared: list[Address],
     touched: list[Address],
 ) -> Outcome:
     number = int.from_bytes
+    slots_read = _slots(slots_read_flat)
     return Outcome(
         succeeded=succeeded,
         gas_used=Gas(gas_used),
@@ -91,13 +92,13 @@ def _outcome(
             {address: Wei(number(balance, "big")) for address, balance in balances_read.items()},
             {address: Wei(number(balance, "big")) for address, balance in minimums.items()},
             empty,
-            _slots(slots_read),
+            slots_read,
         ),
         writes=Writes(
             nonces=nonces,
             balances={address: number(delta, "big", signed=True) for address, delta in balances.items()},
             codes=codes,
-            slots=_slots(slots),
+            slots=_slots_written(slots_read, written, slots),
             cleared=tuple(cleared),
             touched=tuple(touched),
         ),
@@ -133,14 +134,33 @@ def _word(value: int) -> bytes:
 
 def _flat(slots: dict[Slot, int]) -> list[bytes]:
     """Address, number and value of one slot after the other."""
-    rows = [
-        (address, number.to_bytes(WORD, "big"), value.to_bytes(WORD, "big"))
-        for (address, number), value in slots.items()
-    ]
-    return list(chain.from_iterable(rows))
+    flat: list[bytes] = []
+    for (address, number), value in slots.items():
+        flat += address, number.to_bytes(WORD, "big"), value.to_bytes(WORD, "big")
+    return flat
 
 
 def _slots(flat: list[Any]) -> dict[Slot, int]:
     word = int.from_bytes
     rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     return {(address, word(number, "big")): word(value, "big") for address, number, value in rows}
+
+
+def _written(read: dict[Slot, int], written: dict[Slot, int]) -> tuple[list[int | bytes], list[bytes]]:
+    """Slots that were read before, as nearly all are, by their place among those; and the others."""
+    places = {key: place for place, key in enumerate(read)} if written else {}
+    by_place: list[int | bytes] = []
+    others = {}
+    for key, value in written.items():
+        place = places.get(key)
+        if place is None:
+            others[key] = value
+        else:
+            by_place += place, value.to_bytes(WORD, "big")
+    return by_place, _flat(others)
+
+
+def _slots_written(read: dict[Slot, int], by_place: list[Any], others: list[Any]) -> dict[Slot, int]:
+    word, keys = int.from_bytes, list(read)
+    slots = {keys[place]: word(value, "big") for place, value in zip(by_place[::2], by_place[1::2], strict=True)}
+    return slots | _slots(others) if others else slots

@@ -46,6 +46,7 @@ class AccountDB:
         self._accounts: dict[Address, Account] = {}
         self._nonces: dict[Address, int] = {}
         self._codes: dict[Address, bytes] = {}
+        self._codes_read: dict[Address, bytes] = {}
         self._deltas: dict[Address, int] = {}
         self._slots: dict[Slot, int] = {}
         self._transient: dict[Slot, int] = {}
@@ -140,10 +141,13 @@ class AccountDB:
 
     def get_code(self, address: Address) -> bytes:
         code = self._codes.get(address)
-        if code is not None:
-            return code
-        code_hash = self.reads.code_hashes[address] = self._account(address).code_hash
-        return b"" if code_hash in WITHOUT_CODE else self._view.code(code_hash)
+        if code is None:
+            code = self._codes_read.get(address)
+        if code is None:
+            code_hash = self.reads.code_hashes[address] = self._account(address).code_hash
+            code = b"" if code_hash in WITHOUT_CODE else self._view.code(code_hash)
+            self._codes_read[address] = code
+        return code
 
     def set_code(self, address: Address, code: bytes) -> None:
         self._set(self._codes, address, code)

@@ -47,6 +47,8 @@ class BlockStm:
 class BlockStmScheduler:
     """One block's incarnations."""
 
+    stays = ()
+
     def __init__(self, candidates: Sequence[Candidate], workers: int) -> None:
         self._expected_us = {candidate.index: candidate.expected_us for candidate in candidates}
         self._task_us = min(TASK_US, sum(self._expected_us.values()) // workers)
@@ -78,8 +80,8 @@ class BlockStmScheduler:
         self._unblock(index)
         yield from self._fill()
 
-    def waits(self, index: int) -> Iterator[Waited]:
-        return iter(self._waits.get(index, ()))
+    def waits(self, index: int) -> Iterable[Waited]:
+        return self._waits.get(index, ())
 
     def _take(self, run: WorkerRun) -> Iterator[Command]:
         if run.status == AttemptStatus.READ_ESTIMATE:

@@ -1,22 +1,25 @@
 """Monad's scheduling: everything runs on the workers at once, and a transaction runs at most twice.
 
 Only what belongs together is kept on one worker: a sender's transactions, and calls that will probably meet where calls
-like them did. A loser runs a second time when its turn comes, on the final prefix. Where what must go one after the
-other leaves too little to run side by side, execution runs the block itself.
+like them did. A loser runs a second time when its turn comes, on the final prefix. The execution process is a lane as
+well: it runs some of the chains itself, each transaction when its turn comes, and all of them where what must go one
+after the other leaves too little to run side by side.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 
-from chain.records import AccessKind, AttemptResult
-from execution.attempts import StaleRead, Waited
+from chain.records import AccessKind
+from chain.types import Address
+from execution.attempts import Waited
 from execution.block_run import BlockRun, Turn
 from execution.chain_scheduler import ChainScheduler
 from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
-from execution.schedule import Candidate, chains_of, is_one_chain, pays
+from execution.outcome import Slot
+from execution.schedule import Candidate, chains_of, for_workers, lanes_of
 
 LOOK_EVERY = 4
-"""Of the blocks that do not pay, one in so many is sent all the same: conflicts show only so."""
+"""One block in so many is looked through for calls that met without losing, since they ran one after the other."""
 
 
 class Optimistic:
@@ -27,37 +30,53 @@ class Optimistic:
 
     def __init__(self) -> None:
         self._contention = Contention()
-        self._unpaid = 0
+        self._blocks = 0
         self.cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
-        meets_at = {c.index: self._contention.keys(_call(block.turns[c.index])) for c in candidates}
-        chains = chains_of(candidates, meets_at)
-        return ChainScheduler(chains if self.sends(chains, len(workers)) else (), workers, waits_of(meets_at))
-
-    def sends(self, chains: Sequence[Sequence[Candidate]], workers: int) -> bool:
-        """Whether these go to the workers: where that pays, and now and then otherwise, to find out what conflicts."""
-        if pays(chains, workers, self.cores):
-            return True
-        if is_one_chain(chains):
-            return False
-        self._unpaid += 1
-        return self._unpaid % LOOK_EVERY == 1
+        meets_at = {}
+        for candidate in candidates:
+            keys = self._contention.keys(_call(block.turns[candidate.index]))
+            if keys:
+                meets_at[candidate.index] = keys
+        lanes = workers[: lanes_of(len(workers), self.cores)]
+        sent = for_workers(chains_of(candidates, meets_at), len(lanes)) if lanes else ()
+        indices = {candidate.index for chain in sent for candidate in chain}
+        stays = [candidate.index for candidate in candidates if candidate.index not in indices]
+        return ChainScheduler(sent, lanes, waits_of(meets_at), stays)
 
     def learn(self, block: BlockRun) -> None:
-        for turn in block.turns:
-            for ran in turn.runs:
-                if ran.worker and ran.result in (AttemptResult.ACCEPTED, AttemptResult.CONFLICT):
-                    self._contention.ran(_call(turn))
-                    if ran.stale:
-                        self._lost(block, turn, ran.stale[0])
-        self._contention.end_block()
+        """Where calls met: those that lost say it, and of some blocks the accesses of all."""
+        self._blocks += 1
+        if self._blocks % LOOK_EVERY == 1 or any(ran.stale for turn in block.turns for ran in turn.runs):
+            self._look(block.turns)
+            self._contention.end_block()
 
-    def _lost(self, block: BlockRun, loser: Turn, read: StaleRead) -> None:
-        in_block = 0 <= read.writer < len(block.turns)
-        writer = _call(block.turns[read.writer]) if in_block else None
-        slot = read.slot if read.kind == AccessKind.SLOT else WHOLE_ACCOUNT
-        self._contention.lost(_call(loser), writer, (read.address, slot))
+    def _look(self, turns: Sequence[Turn]) -> None:
+        """Each call meets the last one before it that wrote what it reads, or had read when it lost."""
+        slot_writers: dict[Slot, int] = {}
+        balance_writers: dict[Address, int] = {}
+        for index, turn in enumerate(turns):
+            outcome, transaction = turn.outcome, turn.signed.transaction
+            if outcome is None or transaction is None:
+                continue
+            if transaction.data:
+                met = {key: slot_writers[key] for key in outcome.reads.slots if key in slot_writers}
+                for address in outcome.reads.balances:
+                    if address in balance_writers:
+                        met[address, WHOLE_ACCOUNT] = balance_writers[address]
+                for stale in [stale for ran in turn.runs for stale in ran.stale[:1]]:
+                    key = (stale.address, stale.slot if stale.kind == AccessKind.SLOT else WHOLE_ACCOUNT)
+                    met.setdefault(key, stale.writer)
+                self._meet(turns, turn, met)
+            slot_writers.update(dict.fromkeys(outcome.writes.slots, index))
+            balance_writers.update(dict.fromkeys(outcome.writes.balances, index))
+
+    def _meet(self, turns: Sequence[Turn], reader: Turn, met: Mapping[Key, int]) -> None:
+        call = _call(reader)
+        self._contention.ran(call)
+        for key, writer in met.items():
+            self._contention.met(call, _call(turns[writer]) if writer >= 0 else None, key)
 
 
 def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:
@@ -65,12 +84,13 @@ def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:
     waits: dict[int, Waited] = {}
     last_at: dict[Key, int] = {}
     for index, keys in meets_at.items():
-        met = max(((last_at[key], key) for key in keys if key in last_at), default=None)
+        met = max([(last_at[key], key) for key in keys if key in last_at], default=None)
         if met is not None:
             writer, (address, slot) = met
             kind = AccessKind.ACCOUNT if slot == WHOLE_ACCOUNT else AccessKind.SLOT
             waits[index] = Waited(kind, address, max(slot, 0), writer, 0)
-        last_at.update(dict.fromkeys(keys, index))
+        for key in keys:
+            last_at[key] = index
     return waits
 
 

@@ -1,11 +1,18 @@
 """What all tests of execution share."""
 
-import math
+from collections.abc import Sequence
 
 import pytest
 
+from execution.schedule import Candidate
+
+
+def all_chains(chains: Sequence[Sequence[Candidate]], lanes: int) -> Sequence[Sequence[Candidate]]:
+    return chains
+
 
 @pytest.fixture(autouse=True)
-def workers_take_whatever_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little is gained by it: the blocks of tests are small."""
-    monkeypatch.setattr("execution.schedule.WORTH_SHARE", math.inf)
+def workers_take_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little is gained by it, and however few cores there are: the blocks of tests are small."""
+    monkeypatch.setattr("execution.strategies.optimistic.for_workers", all_chains)
+    monkeypatch.setattr("execution.strategies.optimistic.lanes_of", lambda workers, cores: workers)

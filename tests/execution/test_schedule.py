@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import pytest
-
 from chain.types import Address
 from execution.chain_scheduler import ChainScheduler
 from execution.contention import Key
-from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, chains_of, pays
+from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, chains_of, for_workers, lanes_of
 from execution.scheduler import Command, Send
-from execution.strategies.optimistic import Optimistic
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
 HERE, THERE = (S[50], 0), (S[51], 7)
@@ -94,11 +91,11 @@ def test_keys_that_one_transaction_touches_both_join_those_that_touch_either() -
     assert len({task.worker for task in tasks_of(candidates(*range(30)), meets_at)}) == 1
 
 
-def test_a_workers_tasks_get_shorter() -> None:
-    lengths = [len(task.indices) for task in tasks_of(candidates(*[0] * 30, us=1_000), workers=("w0",))]
-    assert lengths == sorted(lengths, reverse=True)
-    assert lengths[0] == 15
-    assert all(length * 1_000 >= TASK_US for length in lengths[:-1])
+def test_a_task_takes_some_time_and_a_short_block_makes_more_than_one_of_it() -> None:
+    long = tasks_of(candidates(*[0] * 30, us=1_000), workers=("w0",))
+    assert {len(task.indices) for task in long[:-1]} == {-(-TASK_US // 1_000)}
+    short = tasks_of(candidates(*[0] * 10, us=100), workers=("w0",))
+    assert [len(task.indices) for task in short] == [5, 5]
 
 
 def test_what_execution_came_to_first_is_not_sent_any_more() -> None:
@@ -107,38 +104,49 @@ def test_what_execution_came_to_first_is_not_sent_any_more() -> None:
     for index in range(36):
         list(scheduler.took_turn(index, None))
     (command,) = scheduler.ran(first, ())
-    assert command == Send(PlannedTask("w0", (36, 37, 38, 39)))
+    assert command == Send(PlannedTask("w0", (36, 37, 38)))
 
 
 def test_a_block_that_is_not_sent_has_no_tasks() -> None:
     assert list(ChainScheduler((), ("w0", "w1"), {}).start()) == []
 
 
-@pytest.fixture
-def worth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0.85)
+def total_us(chains: Sequence[Sequence[Candidate]]) -> int:
+    return sum(candidate.expected_us for chain in chains for candidate in chain)
 
 
-@pytest.mark.usefixtures("worth")
-def test_long_runs_of_distinct_senders_pay() -> None:
+def test_workers_and_execution_share_what_is_independent() -> None:
     chains = chains_of(candidates(*range(40), us=1_000), {})
-    assert pays(chains, workers=2, cores=2)
-    assert not pays(chains, workers=1, cores=1)
+    assert 18 <= len(for_workers(chains, lanes=1)) <= 22
+    assert 26 <= len(for_workers(chains, lanes=2)) <= 30
+    assert len(for_workers(chains, lanes=16)) >= 36
 
 
-@pytest.mark.usefixtures("worth")
-def test_a_block_that_is_one_chain_does_not_pay() -> None:
-    assert not pays(chains_of(candidates(*[0] * 40, us=1_000), {}), workers=2, cores=2)
-    assert not pays(chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,))), workers=8, cores=9)
+def test_of_like_runs_those_sent_are_spread_over_the_block() -> None:
+    sent = [chain[0].index for chain in for_workers(chains_of(candidates(*range(40), us=1_000), {}), lanes=1)]
+    assert all(3 <= sum(start <= index < start + 10 for index in sent) <= 7 for start in (0, 10, 20, 30))
 
 
-@pytest.mark.usefixtures("worth")
-def test_runs_shorter_than_the_work_around_them_do_not_pay() -> None:
-    assert not pays(chains_of(candidates(*range(40), us=20), {}), workers=16, cores=32)
+def test_long_runs_are_sent_and_short_ones_stay() -> None:
+    mixed = [Candidate(n, S[n], 2_000 if n % 4 == 0 else 50) for n in range(40)]
+    sent = {chain[0].index for chain in for_workers(chains_of(mixed, {}), lanes=1)}
+    assert sent
+    assert all(index % 4 == 0 for index in sent)
 
 
-def test_of_blocks_that_do_not_pay_some_are_sent_to_find_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execution.schedule.WORTH_SHARE", 0)
-    rule = Optimistic()
-    assert [rule.sends(chains_of(candidates(*range(9)), {}), 2) for _ in range(5)] == [True, False, False, False, True]
-    assert not any(rule.sends(chains_of(candidates(*[0] * 9), {}), 2) for _ in range(5))
+def test_a_long_chain_is_one_of_the_halves() -> None:
+    chains = chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(0, 40, 2), (HERE,)))
+    assert 18_000 <= total_us(for_workers(chains, lanes=1)) <= 22_000
+
+
+def test_a_block_that_is_one_chain_stays() -> None:
+    assert for_workers(chains_of(candidates(*[0] * 40, us=1_000), {}), lanes=2) == []
+    assert for_workers(chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,))), lanes=8) == []
+
+
+def test_runs_shorter_than_the_work_around_them_stay() -> None:
+    assert for_workers(chains_of(candidates(*range(40), us=20), {}), lanes=16) == []
+
+
+def test_execution_has_a_core_of_its_own() -> None:
+    assert [lanes_of(workers, cores) for workers, cores in ((2, 1), (2, 2), (2, 3), (2, 16))] == [0, 1, 2, 2]
