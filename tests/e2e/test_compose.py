@@ -62,6 +62,13 @@ def test_it_serves_a_transfer(compose: Compose, port: int) -> None:
     transfer(port)
 
 
+def test_its_containers_run_as_an_ordinary_user_that_can_write_only_the_chain(compose: Compose) -> None:
+    writes = "touch /tandem/x || touch /x || touch /data/x && rm /data/x && echo ok"
+    script = f"id -u; grep CapEff /proc/self/status; {writes}"
+    told = compose("exec", "-T", "rpc", "bash", "-c", script).split()
+    assert told == ["1000", "CapEff:", "0" * 16, "ok"]
+
+
 def test_it_survives_the_kill_of_a_validator_which_catches_up(compose: Compose, port: int) -> None:
     compose("kill", "validator-2")
     transfer(port)

@@ -142,6 +142,16 @@ def test_every_process_waits_for_the_folder_and_is_started_again_when_it_fails()
     assert "restart" not in SERVICES["init"], "what it has to say is said once"
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_can_change_nothing_but_the_chain_s_folder(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["volumes"] == ["chain:/data"]
+    assert re.search(r"^USER tandem$", DOCKERFILE, re.MULTILINE)
+
+
 def test_it_asks_for_nothing_that_an_engine_of_2020_refuses() -> None:
     for name, service in SERVICES.items():
         assert "start_interval" not in service.get("healthcheck", {}), name
