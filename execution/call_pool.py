@@ -7,7 +7,7 @@ from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.link import Done
 from chain.messages.tasks import FollowTasks
-from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
+from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from execution.errors import ExecutionError
 from execution.pool import Pool
 
@@ -54,8 +54,16 @@ class CallPool:
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         """Trace a block, whatever `trace_id` the request carries. Raises as `call` does."""
         limit_s = request.time_limit_ms / 1000 + GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s)
+        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, is_long=True)
         if not isinstance(answer, BlockTrace | TraceFailed):
+            raise UnexpectedCallMessage(answer)
+        return answer
+
+    async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
+        """Trace runs, whatever `trace_id` the request carries. Raises as `call` does."""
+        limit_s = request.time_limit_ms / 1000 + GRACE_S
+        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, is_long=True)
+        if not isinstance(answer, RunTraces | TraceFailed):
             raise UnexpectedCallMessage(answer)
         return answer
 
@@ -64,7 +72,7 @@ class CallPool:
             self._pool.follow(peer)
         elif isinstance(message, CallOutcome):
             self._pool.finished(peer, message.call_id, message)
-        elif isinstance(message, BlockTrace | TraceFailed):
+        elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)
         else:
             raise UnexpectedCallMessage(message)

@@ -13,16 +13,18 @@ from chain.links import Link, RequestFailed
 from chain.messages import Message
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
-from chain.messages.traces import TraceBlock
+from chain.messages.traces import TraceBlock, TraceRuns
 from chain.types import BlockNumber, Gas, Version
 from execution.block_trace import trace_block
 from execution.calls import CallResult
+from execution.engine import Engine
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import StateView
 from execution.overrides import OverridableView, OverrideRefused
 from execution.reader import BlockingReads
+from execution.run_traces import trace_runs
 from execution.speculative_view import SpeculativeView
 from execution.worker import TaskLoop, UnexpectedTask
 
@@ -98,10 +100,11 @@ class CallWorkerProcess:
         self,
         pool: Link,
         reads: BlockingReads,
-        engine_for: Callable[[Fork], CallEngine],
+        engine_for: Callable[[Fork], Engine],
         tracer_for: Callable[[Fork], TracingEngine],
     ) -> None:
         self._pool = pool
+        self._engine_for = engine_for
         self._reads = reads
         self._runner = CallRunner(engine_for, reads)
         self._tracer_for = tracer_for
@@ -113,6 +116,8 @@ class CallWorkerProcess:
     def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
         if isinstance(task, TraceBlock):
             return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
+        if isinstance(task, TraceRuns):
+            return trace_runs(task, self._engine_for(task.environment.fork), self._reads)
         if not isinstance(task, RunCall):
             raise UnexpectedTask(task)
         return self._runner.run(task)

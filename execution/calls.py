@@ -55,6 +55,15 @@ def _type(call: CallMessage) -> TransactionType:
     return BLOB if call.blob_hashes else DYNAMIC_FEE
 
 
+def prepared(call: CallMessage, gas: Gas, environment: BlockEnvironment) -> tuple[Transaction, BlockEnvironment]:
+    """The call as a transaction with this gas limit, and the block as it sees it: of what is free the price is 0."""
+    if not call.max_fee:
+        environment = replace(environment, base_fee=Wei(0))
+    if call.blob_hashes and not call.max_blob_fee:
+        environment = replace(environment, blob_base_fee=Wei(0))
+    return _as_transaction(call, gas), environment
+
+
 def _run(
     computation: type[Computation],
     call: CallMessage,
@@ -64,12 +73,8 @@ def _run(
     deadline: float | None,
 ) -> Result:
     """Runs the call with a gas limit. Raises CannotInclude for what would keep it from starting."""
-    if not call.max_fee:
-        environment = replace(environment, base_fee=Wei(0))  # gas is free then, and BASEFEE says so
-    if call.blob_hashes and not call.max_blob_fee:
-        environment = replace(environment, blob_base_fee=Wei(0))
-    executor = Executor(computation, environment, view, deadline=deadline)
-    return executor.run(_as_transaction(call, gas), call.sender)
+    transaction, environment = prepared(call, gas, environment)
+    return Executor(computation, environment, view, deadline=deadline).run(transaction, call.sender)
 
 
 def call(

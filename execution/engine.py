@@ -54,6 +54,11 @@ class Engine:
         """Keep decoded bytecode there."""
         self._computation = with_programs(self._computation, programs)
 
+    @property
+    def rules(self) -> type[Computation]:
+        """The fork's frames."""
+        return self._computation
+
     def overridden(self, overrides: Sequence[AccountOverride], view: OverridableView) -> "Engine":
         """The same rules with precompiles where the overrides put them; the rest of them is merged into the view.
 

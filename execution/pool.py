@@ -126,13 +126,15 @@ class Pool:
             job.answer.set_result(answer)
         self._send()
 
-    def submit(self, message_for: Callable[[str, int], Message], limit_s: float = inf) -> PoolJob:
+    def submit(
+        self, message_for: Callable[[str, int], Message], limit_s: float = inf, *, is_long: bool = False
+    ) -> PoolJob:
         """Queue a job; `message_for(worker, lease)` makes its message when its turn comes. See `submit_job`."""
         job = PoolJob(message_for, limit_s)
-        self.submit_job(job)
+        self.submit_job(job, is_long=is_long)
         return job
 
-    def submit_job(self, job: PoolJob, preferred: str | None = None) -> None:
+    def submit_job(self, job: PoolJob, preferred: str | None = None, *, is_long: bool = False) -> None:
         """Queue a job, for the preferred worker if that is there. Await its `answer`.
 
         Raises NoWorkers or PoolBusy. The answer raises WorkerLost, or NoWorkers once the last worker is gone.
@@ -141,15 +143,17 @@ class Pool:
             raise NoWorkers("no worker is connected")
         if self._core.waiting >= self._max_waiting:
             raise PoolBusy(self._core.waiting)
-        self._core.submit(job, preferred, self._losses_allowed)
+        self._core.submit(job, preferred, self._losses_allowed, is_long=is_long)
         self._send()
 
-    async def run(self, message_for: Callable[[str, int], Message], time_limit_s: float) -> Message:
+    async def run(
+        self, message_for: Callable[[str, int], Message], time_limit_s: float, *, is_long: bool = False
+    ) -> Message:
         """Submit and wait. Raises as `submit` and its answer do, and JobTimeout.
 
         A worker that let a job's time pass is stuck: its other work goes to others until it answers again.
         """
-        return await self.wait(self.submit(message_for, time_limit_s))
+        return await self.wait(self.submit(message_for, time_limit_s, is_long=is_long))
 
     async def wait(self, job: PoolJob) -> Message:
         """A job's answer. Raises as `submit_job` says, and JobTimeout when it takes too long."""

@@ -27,12 +27,17 @@ class Assignment(Generic[Job]):
 class _Queued(Generic[Job]):
     job: Job
     losses_left: int
+    is_long: bool
 
 
 @dataclass(slots=True)
 class _Worker(Generic[Job]):
     leases: dict[int, _Queued[Job]] = field(default_factory=dict)
     queue: deque[_Queued[Job]] = field(default_factory=deque)
+
+    @property
+    def has_long(self) -> bool:
+        return any(queued.is_long for queued in self.leases.values())
 
 
 class PoolCore(Generic[Job]):
@@ -84,9 +89,10 @@ class PoolCore(Generic[Job]):
                 self._shared.appendleft(queued)
         return given_up
 
-    def submit(self, job: Job, preferred: str | None = None, losses_allowed: int = 1) -> None:
-        """Queue a job, for the preferred worker if that is there."""
-        queued = _Queued(job, losses_allowed)
+    def submit(self, job: Job, preferred: str | None = None, losses_allowed: int = 1, *, is_long: bool = False) -> None:
+        """Queue a job, for the preferred worker if that is there. Behind a long one nothing is queued as long as there
+        is a worker without."""
+        queued = _Queued(job, losses_allowed, is_long)
         worker = self._workers.get(preferred) if preferred is not None else None
         (self._shared if worker is None else worker.queue).append(queued)
 
@@ -125,9 +131,10 @@ class PoolCore(Generic[Job]):
     def assignments(self) -> list[Assignment[Job]]:
         """Leases to send now: each worker's own queue first, then the shared one, evenly."""
         assigned: list[Assignment[Job]] = []
+        may_avoid_long = any(not worker.has_long for worker in self._workers.values())
         for in_flight in range(self._max_in_flight):
             for name, worker in self._workers.items():
-                if len(worker.leases) != in_flight:
+                if len(worker.leases) != in_flight or (may_avoid_long and worker.has_long):
                     continue
                 queue = worker.queue or self._shared
                 if queue:

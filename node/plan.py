@@ -11,7 +11,8 @@ from node.executors import Executors
 from node.folder import DataFolder
 from node.settings import Settings
 
-READERS = 1
+READERS = 2
+"""One that may be busy with a trace, and one that answers calls meanwhile."""
 """Processes that run eth_call and the like."""
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from chain.messages.calls import CallOutcome, RunCall
-from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
+from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
 from execution.pool import PoolBusy, WorkerLost
@@ -38,6 +38,11 @@ class Readers:
         """Raises as `call` does."""
         with _as_rpc_errors():
             return await self._pool.trace(request)
+
+    async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
+        """Raises as `call` does."""
+        with _as_rpc_errors():
+            return await self._pool.trace_runs(request)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
+from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
 from rpc.environments import environment_of, pending_environment
 from rpc.errors import ExecutionReverted, ServerError
@@ -14,7 +15,6 @@ from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference
 from rpc.render import data_json
-from rpc.revert_reasons import revert_reason
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
 GAS_CAP = Gas(50_000_000)

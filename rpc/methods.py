@@ -18,6 +18,7 @@ from chain.links import Link
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
+from chain.messages.traces import RunTraces, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
 from rpc.params import InvalidValue, Parser
@@ -43,10 +44,14 @@ H = TypeVar("H", bound=Handler)
 
 
 class Callers(Protocol):
-    """Runs eth_call and eth_estimateGas in reader workers."""
+    """Runs calls and traces in reader workers."""
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Raises TimeoutError when no worker answers in time, and RpcError when none can take the call."""
+        ...
+
+    async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
+        """Raises as `call` does."""
         ...
 
 
@@ -96,6 +101,7 @@ class Node:
     traces: "Traces"
     hotspot_turns: "Turns"
     requests: "RequestCounts"
+    trace_turns: "Turns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """All modules that register methods. Importing this one fills the registry."""
 
 from rpc import (
+    access_lists,
     block_traces,
     blocks,
     calls,
@@ -8,6 +9,7 @@ from rpc import (
     chain_config,
     consensus,
     contracts,
+    debug_traces,
     executions,
     faults,
     fees,
@@ -27,6 +29,7 @@ from rpc import (
 )
 
 __all__ = [
+    "access_lists",
     "block_traces",
     "blocks",
     "calls",
@@ -34,6 +37,7 @@ __all__ = [
     "chain_config",
     "consensus",
     "contracts",
+    "debug_traces",
     "executions",
     "faults",
     "fees",

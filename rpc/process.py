@@ -37,6 +37,8 @@ from rpc.wallet import Wallet
 
 log = logging.getLogger("tandem.rpc")
 
+MAX_WAITING_TRACES = 64
+
 
 class Readers(Callers, Tracers, Protocol):
     """The reader workers."""
@@ -134,6 +136,7 @@ class RpcProcess:
         self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
         admission = Admission(self._genesis, chain, self._execution, self._validators)
         naming = Naming(chain.state, self._contracts)
+        trace_turns = Turns(MAX_WAITING_TRACES)
         observer = ConsensusObserver(self._genesis, chain, self._validators)
         return Node(
             genesis=self._genesis,
@@ -151,9 +154,10 @@ class RpcProcess:
             processes=self._processes,
             executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
             naming=naming,
-            traces=Traces(self._genesis, self._readers, naming),
+            traces=Traces(self._genesis, self._readers, naming, trace_turns),
             hotspot_turns=Turns(MAX_WAITING),
             requests=RequestCounts(),
+            trace_turns=trace_turns,
         )
 
     async def _block_executed(self, news: Message) -> None:

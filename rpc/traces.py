@@ -16,6 +16,7 @@ from chain.types import ZERO_HASH, Hash32, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.environments import environment_of
 from rpc.errors import LimitExceeded, ServerError
+from rpc.turns import Turns
 
 KEPT_TRACES = 16
 MAX_WAITING = 32
@@ -44,13 +45,13 @@ class Learner(Protocol):
 class Traces:
     """The newest traces by their blocks' hashes."""
 
-    def __init__(self, genesis: Genesis, tracers: Tracers, learner: Learner) -> None:
+    def __init__(self, genesis: Genesis, tracers: Tracers, learner: Learner, turns: Turns) -> None:
         self._genesis = genesis
         self._tracers = tracers
         self._learner = learner
         self._kept: BoundedCache[Hash32, BlockTrace] = BoundedCache(KEPT_TRACES)
         self._running: dict[Hash32, asyncio.Future[BlockTrace]] = {}
-        self._turn = asyncio.Lock()
+        self._turns = turns
 
     async def of(self, block: StoredBlock) -> BlockTrace:
         """The trace of a block that is not genesis. Raises NoTrace and LimitExceeded."""
@@ -76,7 +77,7 @@ class Traces:
         number = block.header.number
         if number == 0:
             raise NoTrace("block 0 is genesis: nothing was executed in it")
-        async with self._turn:
+        async with self._turns.one():
             try:
                 trace = await self._tracers.trace(request_for(block, self._genesis))
             except TimeoutError:

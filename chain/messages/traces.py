@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from chain.block_case import BlockCase, CaseTransaction, ExpectedBlock
 from chain.codec import message
+from chain.messages.calls import AccountOverride, CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.records import AccessKind
 from chain.types import Address, Gas, Hash32, Version
@@ -82,3 +83,46 @@ class TraceFailed:
 
     trace_id: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCall:
+    """A call that is traced on the state after what was run, in an environment of its own."""
+
+    call: CallMessage
+    environment: BlockEnvironment
+    overrides: tuple[AccountOverride, ...]
+
+
+@message(113)
+@dataclass(frozen=True, slots=True)
+class TraceRuns:
+    """rpc → reader: run transactions one by one, then the call, and trace those from `first_traced` on.
+
+    Answer: RunTraces, TraceFailed. With `begins_block` the state at `base` is that before the block of `environment`.
+    `tracer` is one of geth's names, empty for its default one; `options` is its JSON object. Each run has
+    `run_limit_ms`, all together `time_limit_ms`.
+    """
+
+    trace_id: int
+    base: Version
+    environment: BlockEnvironment
+    begins_block: bool
+    parent_hash: Hash32
+    parent_beacon_root: Hash32
+    transactions: tuple[CaseTransaction, ...]
+    first_traced: int
+    call: TracedCall | None
+    tracer: str
+    options: bytes
+    run_limit_ms: int
+    time_limit_ms: int
+
+
+@message(114)
+@dataclass(frozen=True, slots=True)
+class RunTraces:
+    """The JSON of each traced run, in order, each by itself compressed by zlib."""
+
+    trace_id: int
+    traces: tuple[bytes, ...]

@@ -213,7 +213,7 @@ def _create(frame: "Computation", *, salted: bool) -> None:
     init_code = bytes(frame.memory[start : start + size])
     child_gas = frame.gas_for_creation()
     frame.gas -= child_gas
-    created = _created_address(creator, db.get_nonce(creator), init_code, salt)
+    created = created_address(creator, db.get_nonce(creator), init_code, salt)
     db.increment_nonce(creator)
     db.warm_up(created)
     if db.is_taken(created):
@@ -237,7 +237,8 @@ def _create(frame: "Computation", *, salted: bool) -> None:
     stack.append(0 if child.error else int.from_bytes(created, "big"))
 
 
-def _created_address(creator: Address, nonce: int, init_code: bytes, salt: int | None) -> Address:
+def created_address(creator: Address, nonce: int, init_code: bytes, salt: int | None) -> Address:
+    """Where a creation puts its contract: by the creator's nonce, or by the code and a salt (EIP-1014)."""
     if salt is None:
         return contract_address(creator, nonce)
     return Address(keccak256(b"\xff" + creator + salt.to_bytes(32, "big") + keccak256(init_code))[12:])

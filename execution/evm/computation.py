@@ -13,7 +13,7 @@ from execution.evm.compiler import BlockCompiler
 from execution.evm.failures import CodeStoreOutOfGas, CodeTooLarge
 from execution.evm.interpreter import check_clock, run
 from execution.evm.message import Message
-from execution.evm.program import Compilation, InstructionSet, ProgramCache
+from execution.evm.program import Compilation, InstructionSet, Program, ProgramCache
 from execution.evm.state import State
 
 MAX_CODE_SIZE = 24_576  # EIP-170
@@ -135,9 +135,13 @@ class Computation(PragueRules):
                 if not message.is_delegation:
                     precompile(self)
             elif message.code:
-                run(self, self.programs.program(message.code))
+                self.go_through(self.programs.program(message.code))
         except VMError as error:
             self._fail(error)
+
+    def go_through(self, program: Program) -> None:
+        """Runs the frame's code until it stops."""
+        run(self, program)
 
     def _fail(self, error: VMError) -> None:
         self.error = error

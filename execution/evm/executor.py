@@ -78,6 +78,10 @@ class Executor:
         limit = max_gas(self._environment.fork)
         if limit is not None and transaction.gas > limit:
             raise GasLimitTooHigh(transaction.gas, limit)
+        return self.unchecked(transaction, sender)
+
+    def unchecked(self, transaction: Transaction, sender: Address) -> Outcome:
+        """As `execute`, without the checks that a call is spared: those of the nonce and of the sender itself."""
         result = self.run(transaction, sender)
         frame, environment = result.frame, self._environment
         if environment.fork < Fork.SPURIOUS_DRAGON:

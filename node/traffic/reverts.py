@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.addresses import checksummed
+from chain.revert_reasons import ERROR_SELECTOR, PANIC_SELECTOR, revert_reason
 from chain.types import Address
 from node.traffic.call_text import by_selector, types_of
-from rpc.revert_reasons import ERROR_SELECTOR, PANIC_SELECTOR, revert_reason
 
 STANDARD_ERRORS = by_selector((
     # ERC-6093

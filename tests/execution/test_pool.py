@@ -146,6 +146,18 @@ async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
     assert (await call).output == b"ok"
 
 
+async def test_nothing_waits_behind_a_trace_while_another_reader_is_there() -> None:
+    pool, tracing, calling = Pool(), Worker("r0"), Worker("r1")
+    pool.follow(tracing)
+    pool.submit(lambda worker, lease: CALL, is_long=True)
+    pool.follow(calling)
+    for _ in range(3):
+        pool.submit(lambda worker, lease: CALL)
+    assert (len(tracing.pushed), len(calling.pushed), pool.waiting) == (1, 2, 1)
+    pool.left(calling)
+    assert (len(tracing.pushed), pool.waiting) == (2, 2), "the only reader takes what there is"
+
+
 async def test_a_call_that_kills_two_readers_fails() -> None:
     pool = CallPool()
     call = asyncio.ensure_future(pool.call(CALL))

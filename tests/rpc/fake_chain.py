@@ -3,6 +3,7 @@
 Nothing is executed: a transfer moves its value and pays its gas, and logs and code are what a test says they are.
 """
 
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -55,7 +56,7 @@ from chain.messages.storage import (
     StoredHeight,
     StoredRecord,
 )
-from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
+from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.network_faults import WHOLE_NETWORK
 from chain.receipts import Log, Receipt, bloom_of
@@ -456,6 +457,8 @@ class FakeCallers:
         self.calls: list[RunCall] = []
         self.outcome = CallOutcome(0, b"", "", Gas(21_000))
         self.traces: list[TraceBlock] = []
+        self.runs: list[TraceRuns] = []
+        self.run_trace = b"{}"
         self.tracer: Callable[[TraceBlock], Awaitable[BlockTrace | TraceFailed]] = _no_trace
 
     async def call(self, request: RunCall) -> CallOutcome:
@@ -465,6 +468,12 @@ class FakeCallers:
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         self.traces.append(request)
         return await self.tracer(request)
+
+    async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
+        """`run_trace` for every run that is traced."""
+        self.runs.append(request)
+        count = len(request.transactions) - request.first_traced + (request.call is not None)
+        return RunTraces(request.trace_id, (zlib.compress(self.run_trace),) * count)
 
 
 async def _no_trace(request: TraceBlock) -> TraceFailed:

@@ -7,9 +7,9 @@ import pytest
 
 from chain.addresses import checksummed
 from chain.messages.calls import AccountOverride, CallOutcome, RunCall
+from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Wei
 from rpc.render import data_json, word_json
-from rpc.revert_reasons import revert_reason
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, ETHER, GENESIS_TIME, GWEI, TOKEN, FakeChain
 

@@ -1,0 +1,148 @@
+"""Transactions and calls run again step by step for a tracer, in a reader worker."""
+
+import asyncio
+import time
+import zlib
+
+import orjson
+
+from chain.forks import Fork
+from chain.links import RequestFailed
+from chain.messages.execution import BlockEnvironment
+from chain.messages.traces import RunTraces, TracedCall, TraceFailed, TraceRuns
+from chain.transactions import Transaction, decode_transaction
+from chain.types import Address, BlockNumber, Wei
+from execution.block_trace import TraceDiffers
+from execution.calls import prepared
+from execution.engine import Engine
+from execution.errors import CallTimeout, CannotInclude, ExecutionError
+from execution.evm.executor import Executor
+from execution.evm.stepping import stepping
+from execution.known import KnownState
+from execution.outcome import Outcome
+from execution.overrides import OverrideRefused
+from execution.reader import BlockingReads
+from execution.speculative_view import SpeculativeView
+from execution.tracers import tracer_named
+from execution.tracers.tracer import BadTracerOptions, Run, TraceTooLarge, UnknownTracer
+
+MAX_ANSWER_BYTES = 7 * 1024 * 1024
+"""Compressed, of all runs together: they travel in one message."""
+FASTEST = 1
+
+
+class TracesTooLarge(ExecutionError):
+    """What a message cannot carry, even compressed."""
+
+    def __init__(self) -> None:
+        super().__init__("the traces are too large to be sent: set disableStack or limit, or trace fewer transactions")
+
+
+async def trace_runs(task: TraceRuns, engine: Engine, reads: BlockingReads) -> RunTraces | TraceFailed:
+    """The traces. Lets the event loop turn between two runs."""
+    try:
+        return RunTraces(task.trace_id, await _Runs(task, engine, reads).traces())
+    except RequestFailed as error:
+        return TraceFailed(task.trace_id, error.text)
+    except (TraceDiffers, TraceTooLarge, TracesTooLarge, UnknownTracer, BadTracerOptions, OverrideRefused) as error:
+        return TraceFailed(task.trace_id, str(error))
+    except CannotInclude as refusal:
+        return TraceFailed(task.trace_id, f"tracing failed: {refusal}")
+    except CallTimeout:
+        return TraceFailed(task.trace_id, "execution timeout")
+
+
+class _Runs:
+    """The runs of one request, on their way."""
+
+    def __init__(self, task: TraceRuns, engine: Engine, reads: BlockingReads) -> None:
+        self._task = task
+        self._engine = engine
+        self._options = orjson.loads(task.options)
+        self._ends_at = time.monotonic() + task.time_limit_ms / 1000
+        known = KnownState()
+        known.applied = BlockNumber(task.environment.number)
+        if task.begins_block:
+            known.applied = BlockNumber(task.environment.number - 1)
+            known.learn_hash(known.applied, task.parent_hash)
+        self._view = SpeculativeView(known, reads, task.base, task.environment.beneficiary)
+        self._logs = 0
+        self._bytes = 0
+
+    async def traces(self) -> tuple[bytes, ...]:
+        task = self._task
+        tracer_named(task.tracer, self._options)  # a mistake is told before anything runs
+        decoded = [(tx.sender, decode_transaction(tx.raw)) for tx in task.transactions]
+        if task.begins_block:
+            self._begin_block()
+        traces = []
+        for index, (sender, transaction) in enumerate(decoded):
+            await asyncio.sleep(0)
+            assert sender is not None, "a stored block has no malformed transactions"
+            if index < task.first_traced:
+                self._merge(index, self._untraced(transaction, sender))
+            else:
+                traces.append(self._transaction(index, transaction, sender))
+        if task.call is not None:
+            await asyncio.sleep(0)
+            traces.append(self._call(task.call))
+        return tuple(traces)
+
+    def _begin_block(self) -> None:
+        task = self._task
+        if task.environment.fork < Fork.CANCUN:
+            return
+        writes, slot = self._engine.block_start(task.environment, task.parent_beacon_root, self._view)
+        if slot is not None:
+            writes.slots[slot] = int.from_bytes(task.parent_hash, "big")
+        self._view.merge(-1, writes, Wei(0))
+
+    def _untraced(self, transaction: Transaction, sender: Address) -> Outcome:
+        try:
+            return Executor(self._engine.rules, self._task.environment, self._view, deadline=self._deadline()).execute(
+                transaction, sender
+            )
+        except CannotInclude as reason:
+            raise TraceDiffers(f"a transaction of the block could not be run again: {reason}") from None
+
+    def _transaction(self, index: int, transaction: Transaction, sender: Address) -> bytes:
+        return self._traced(index, self._engine, transaction, sender, self._task.environment, is_call=False)
+
+    def _call(self, traced: TracedCall) -> bytes:
+        engine = self._engine
+        if traced.overrides:
+            engine = engine.overridden(traced.overrides, self._view)
+        transaction, environment = prepared(traced.call, traced.call.gas, traced.environment)
+        index = len(self._task.transactions)
+        return self._traced(index, engine, transaction, traced.call.sender, environment, is_call=True)
+
+    def _traced(
+        self,
+        index: int,
+        engine: Engine,
+        transaction: Transaction,
+        sender: Address,
+        environment: BlockEnvironment,
+        is_call: bool,
+    ) -> bytes:
+        tracer = tracer_named(self._task.tracer, self._options)
+        tracer.began(Run(transaction, sender, environment, self._view, frozenset(engine.rules.precompiled), self._logs))
+        executor = Executor(stepping(engine.rules, tracer), environment, self._view, deadline=self._deadline())
+        outcome = (executor.unchecked if is_call else executor.execute)(transaction, sender)
+        self._merge(index, outcome)
+        tracer.ended(outcome, self._view)
+        return self._packed(tracer.result())
+
+    def _merge(self, index: int, outcome: Outcome) -> None:
+        self._view.merge(index, outcome.writes, outcome.fee)
+        self._logs += len(outcome.logs)
+
+    def _deadline(self) -> float:
+        return min(self._ends_at, time.monotonic() + self._task.run_limit_ms / 1000)
+
+    def _packed(self, trace: bytes) -> bytes:
+        packed = zlib.compress(trace, FASTEST)
+        self._bytes += len(packed)
+        if self._bytes > MAX_ANSWER_BYTES:
+            raise TracesTooLarge
+        return packed

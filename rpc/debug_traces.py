@@ -1,0 +1,131 @@
+"""debug_trace*: transactions, blocks and calls run again by geth's tracers, in reader workers.
+
+One request is traced at a time; the others wait their turn, and calls do not wait for them.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Sequence
+
+import orjson
+
+from chain.block_case import CaseTransaction
+from chain.messages.storage import StoredBlock
+from chain.messages.traces import TracedCall, TraceFailed, TraceRuns
+from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
+from rpc.calls import call_message
+from rpc.environments import environment_of
+from rpc.errors import ServerError
+from rpc.methods import Node, method, optional
+from rpc.params import BlockReference, BlockTag, block_number, block_reference, hash32
+from rpc.render import data_json
+from rpc.trace_options import DEFAULT_OPTIONS, MAX_LIMIT_MS, TraceOptions, trace_options
+from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+
+
+@method("debug_traceTransaction", hash32, optional(trace_options, DEFAULT_OPTIONS))
+async def trace_transaction(node: Node, transaction_hash: Hash32, options: TraceOptions) -> orjson.Fragment:
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is None:
+        raise ServerError("transaction not found")
+    block = await node.chain.existing_block(stored.block_hash)
+    (trace,) = await run_traces(node, request_for(node, block, stored.index + 1, stored.index, options))
+    return orjson.Fragment(trace)
+
+
+@method("debug_traceBlockByNumber", block_number, optional(trace_options, DEFAULT_OPTIONS))
+async def trace_block_by_number(node: Node, number: BlockTag | BlockNumber, options: TraceOptions) -> orjson.Fragment:
+    return await _traced_block(node, await _block(node, number), options)
+
+
+@method("debug_traceBlockByHash", hash32, optional(trace_options, DEFAULT_OPTIONS))
+async def trace_block_by_hash(node: Node, block_hash: Hash32, options: TraceOptions) -> orjson.Fragment:
+    return await _traced_block(node, await _block(node, block_hash), options)
+
+
+@method(
+    "debug_traceCall",
+    transaction_arguments,
+    optional(block_reference, BlockTag.LATEST),
+    optional(trace_options, DEFAULT_OPTIONS),
+)
+async def trace_call(
+    node: Node, wanted: TransactionArguments, reference: BlockReference, options: TraceOptions
+) -> orjson.Fragment:
+    """On the state after a block, or after so many of its transactions."""
+    if reference == BlockTag.PENDING:
+        raise ServerError("tracing on top of pending is not supported")
+    block = await _block(node, reference)
+    environment = options.block.applied(environment_of(block.header, node.genesis))
+    call = TracedCall(call_message(node, wanted, environment), environment, options.state)
+    request = request_for(node, block, options.transaction_index, 0, options, call)
+    (trace,) = await run_traces(node, request)
+    return orjson.Fragment(trace)
+
+
+async def _block(node: Node, reference: BlockReference) -> StoredBlock:
+    """Raises ServerError in geth's words."""
+    block = await node.chain.block(reference)
+    if block is None:
+        named = data_json(reference) if isinstance(reference, bytes) else f"#{node.chain.resolve(reference)}"
+        raise ServerError(f"block {named} not found")
+    return block
+
+
+async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -> orjson.Fragment:
+    if block.header.number == 0:
+        raise ServerError("genesis is not traceable")
+    traces = await run_traces(node, request_for(node, block, len(block.transactions), 0, options))
+    parts = [
+        b'{"txHash":"0x%s","result":%s}' % (transaction_hash.hex().encode(), trace)
+        for transaction_hash, trace in zip(block.hashes, traces, strict=True)
+    ]
+    return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+
+
+def request_for(
+    node: Node,
+    block: StoredBlock,
+    transactions: int | None,
+    first_traced: int,
+    options: TraceOptions,
+    call: TracedCall | None = None,
+) -> TraceRuns:
+    """What to ask a reader: so many of the block's transactions on the state before it, or with None, and for a call,
+    none on the state after it. Only the call is traced where there is one."""
+    if transactions is not None and block.header.number == 0:
+        raise ServerError("genesis is not traceable")
+    if transactions is not None and transactions > len(block.transactions):
+        raise ServerError(f"transaction index {transactions} out of range for block {data_json(block.hash)}")
+    count = transactions or 0
+    return TraceRuns(
+        trace_id=0,
+        base=block.version if transactions is None else Version(block.version - 1),
+        environment=environment_of(block.header, node.genesis),
+        begins_block=transactions is not None,
+        parent_hash=block.header.parent_hash,
+        parent_beacon_root=block.header.parent_beacon_root or ZERO_HASH,
+        transactions=tuple(map(CaseTransaction, block.transactions[:count], block.senders[:count])),
+        first_traced=first_traced if call is None else count,
+        call=call,
+        tracer=options.tracer,
+        options=options.options,
+        run_limit_ms=options.limit_ms,
+        time_limit_ms=MAX_LIMIT_MS,
+    )
+
+
+async def run_traces(node: Node, request: TraceRuns) -> Sequence[bytes]:
+    """The JSON of each run. Raises ServerError and LimitExceeded."""
+    async with node.trace_turns.one():
+        try:
+            answer = await node.callers.trace_runs(request)
+        except TimeoutError:
+            raise ServerError("execution timeout") from None
+        if isinstance(answer, TraceFailed):
+            raise ServerError(answer.reason)
+        return await asyncio.to_thread(_unpacked, answer.traces)
+
+
+def _unpacked(traces: Sequence[bytes]) -> list[bytes]:
+    return [zlib.decompress(trace) for trace in traces]

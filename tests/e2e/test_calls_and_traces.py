@@ -1,0 +1,90 @@
+"""Overrides, access lists and geth's tracers on a running chain."""
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from web3 import Web3
+from web3.contract import Contract
+
+from tests.e2e.json_rpc import JsonRpc, RpcError
+from tests.e2e.running_node import Node
+from tests.e2e.web3_contracts import deploy, mined
+
+SPINNING = "0x5b600056"
+"""A loop without an end: JUMPDEST PUSH1 0 JUMP."""
+
+
+@pytest.fixture(scope="module")
+def token(w3: Web3, node: Node) -> Contract:
+    sender = Web3.to_checksum_address(node.addresses[1])
+    contract = deploy(w3, "Token", "Gold", "GLD", sender=sender)
+    mined(w3, contract.functions.mint(sender, 100).transact({"from": sender}))
+    return contract
+
+
+@pytest.fixture(scope="module")
+def transferred(w3: Web3, node: Node, token: Contract) -> str:
+    """The hash of a token transfer."""
+    sender, friend = (Web3.to_checksum_address(address) for address in node.addresses[1:3])
+    receipt = mined(w3, token.functions.transfer(friend, 7).transact({"from": sender}))
+    return Web3.to_hex(receipt["transactionHash"])
+
+
+def test_a_traced_transaction_is_the_one_that_was_executed(rpc: JsonRpc, token: Contract, transferred: str) -> None:
+    receipt = rpc.call("eth_getTransactionReceipt", transferred)
+    struct = rpc.call("debug_traceTransaction", transferred)
+    assert (hex(struct["gas"]), struct["failed"]) == (receipt["gasUsed"], False)
+    assert int(struct["returnValue"], 16) == 1
+    call = rpc.call("debug_traceTransaction", transferred, {"tracer": "callTracer", "tracerConfig": {"withLog": True}})
+    assert (call["type"], call["to"], call["gasUsed"]) == ("CALL", token.address.lower(), receipt["gasUsed"])
+    assert [log["topics"] for log in call["logs"]] == [log["topics"] for log in receipt["logs"]]
+    diff = rpc.call(
+        "debug_traceTransaction", transferred, {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+    )
+    for slot, value in diff["post"][token.address.lower()]["storage"].items():
+        assert rpc.call("eth_getStorageAt", token.address, slot, receipt["blockNumber"]) == value
+    for address, account in diff["post"].items():
+        if "balance" in account:
+            assert rpc.call("eth_getBalance", address, receipt["blockNumber"]) == account["balance"]
+    assert [each["result"] for each in rpc.call("debug_traceBlockByNumber", receipt["blockNumber"])] == [struct]
+
+
+def test_a_call_is_traced_with_what_it_pretends(rpc: JsonRpc, node: Node) -> None:
+    call = {"to": "0x" + "99" * 20}
+    pretended = {call["to"]: {"code": "0x4360005260206000f3"}}
+    options = {"stateOverrides": pretended, "blockOverrides": {"number": "0x77"}}
+    assert int(rpc.call("debug_traceCall", call, "latest", options)["returnValue"], 16) == 0x77
+    assert int(rpc.call("eth_call", call, "latest", pretended, {"number": "0x77"}), 16) == 0x77
+    assert int(rpc.call("eth_estimateGas", call, "latest", pretended), 16) > 21_000
+    with pytest.raises(RpcError, match="ReferenceError: myTracer is not defined"):
+        rpc.call("debug_traceCall", call, "latest", {"tracer": "myTracer"})
+
+
+def test_an_access_list_names_the_slots_and_saves_their_gas(rpc: JsonRpc, node: Node, token: Contract) -> None:
+    sender, friend = node.addresses[1:3]
+    call: dict[str, Any] = {"from": sender, "to": token.address, "data": token.encode_abi("transfer", [friend, 1])}
+    found = rpc.call("eth_createAccessList", call)
+    (entry,) = found["accessList"]
+    assert (entry["address"], len(entry["storageKeys"])) == (token.address.lower(), 2)
+    traced = rpc.call("debug_traceCall", call | {"accessList": found["accessList"]}, "latest")
+    assert hex(traced["gas"]) == found["gasUsed"]
+
+
+def test_a_trace_that_takes_long_keeps_no_call_waiting(rpc: JsonRpc, node: Node) -> None:
+    spinning = {"to": "0x" + "99" * 20, "gas": hex(30_000_000)}
+    options = {"tracer": "noopTracer", "timeout": "3s", "stateOverrides": {spinning["to"]: {"code": SPINNING}}}
+
+    def trace() -> str:
+        with contextlib.closing(JsonRpc(node.http_url)) as other, pytest.raises(RpcError) as raised:
+            other.call("debug_traceCall", spinning, "latest", options)
+        return raised.value.message
+
+    with ThreadPoolExecutor() as threads:
+        tracing, answered = threads.submit(trace), 0
+        while not tracing.done():
+            rpc.call("eth_call", {"to": node.addresses[1]}, "latest")
+            answered += 1
+        assert tracing.result() == "execution timeout"
+    assert answered > 2
