@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from chain.forks import Fork
+from chain.system_contracts import DEPOSIT_CONTRACT
+from chain.types import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,12 +12,14 @@ class ForkSchedule:
     """From which block number, and from which time in seconds, each fork is in force; both rising.
 
     Times count only once the merge is in force. The first fork is Frontier unless block 0 names another. `glaciers` are
-    the forks that only put the difficulty bomb off: from which block, and by how many blocks.
+    the forks that only put the difficulty bomb off: from which block, and by how many blocks. Prague finds deposits at
+    `deposit_contract` (EIP-6110).
     """
 
     by_number: tuple[tuple[int, Fork], ...]
     by_time: tuple[tuple[int, Fork], ...] = ()
     glaciers: tuple[tuple[int, int], ...] = ()
+    deposit_contract: Address = DEPOSIT_CONTRACT
 
     def at(self, number: int, timestamp: int) -> Fork:
         """The rules of the block with this number and time in seconds."""

@@ -27,8 +27,8 @@ class Genesis:
 
     `header` is that of the first block kept, whose state are the `accounts`; its state root is zero, storage works it
     out. A chain that begins with a loaded state has no accounts here but `state`, the checksum of the file that holds
-    them, and the whole header. `max_lag` is how many blocks execution may be behind a new one; `rules` names the
-    consensus rule set, `leaders` the leader schedule.
+    them, and the whole header. `head` is that of the newest block that was imported on top. `max_lag` is how many
+    blocks execution may be behind a new one; `rules` names the consensus rule set, `leaders` the leader schedule.
     """
 
     chain_id: int
@@ -40,20 +40,26 @@ class Genesis:
     rules: str
     leaders: str
     state: Hash32 | None = None
+    head: Header | None = None
+
+    @property
+    def base(self) -> Header:
+        """The header below the first block of ours: height 0 ends with it."""
+        return self.head or self.header
 
     @property
     def timestamp(self) -> int:
-        """In seconds."""
-        return self.header.timestamp
+        """The base's, in seconds."""
+        return self.base.timestamp
 
     @property
     def gas_limit(self) -> Gas:
-        return self.header.gas_limit
+        return self.base.gas_limit
 
     @property
     def base_fee(self) -> Wei:
-        """That of the next block's parent; 0 before London."""
-        return self.header.base_fee or Wei(0)
+        """The base's; 0 before London."""
+        return self.base.base_fee or Wei(0)
 
     def id(self) -> Hash32:
         return keccak256(b"tandem genesis" + encode_value(self))

@@ -75,6 +75,7 @@ def environment_of(chain_id: int, forks: ForkSchedule, parent: Header, inputs: B
         gas_limit=inputs.gas_limit,
         base_fee=next_base_fee(parent),
         excess_blob_gas=next_excess_blob_gas(parent, fork),
+        deposit_contract=forks.deposit_contract,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from chain.blocks import Block
 from chain.errors import ChainError
 from chain.fees import BLOB_GAS_PER_BLOB, max_blob_gas
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.merkle import ordered_root
 from chain.messages.execution import BlockEnvironment
@@ -51,11 +52,17 @@ class Execution:
 
 
 def execute_block(
-    block: Block, state: BlockState, chain_id: int, fork: Fork, engine_for: Callable[[Fork], TransactionEngine]
+    block: Block,
+    state: BlockState,
+    chain_id: int,
+    forks: ForkSchedule,
+    engine_for: Callable[[Fork], TransactionEngine],
 ) -> Execution:
     """Changes the state, whose root is for the caller to compare. Raises InvalidBlock."""
-    header, engine = block.header, engine_for(fork)
-    done = Execution(BlockEnvironment.of(header, chain_id, fork))
+    header = block.header
+    done = Execution(BlockEnvironment.of(header, chain_id, forks))
+    fork = done.environment.fork
+    engine = engine_for(fork)
     writes, parent_hash_slot = engine.block_start(done.environment, header.parent_beacon_root or ZERO_HASH, state)
     if parent_hash_slot is not None:
         writes.slots[parent_hash_slot] = int.from_bytes(header.parent_hash, "big")

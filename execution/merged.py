@@ -214,7 +214,8 @@ class MergedState:
             return None
         if after.is_empty:
             return None if before.is_empty else AccountChange(address, after, {}, clears_storage=True)
-        code = self.code(after.code_hash) if after.code_hash != before.code_hash else None
+        has_new_code = after.code_hash not in (before.code_hash, THERE_WITHOUT_CODE)
+        code = self.code(after.code_hash) if has_new_code else None
         return AccountChange(address, after, slots, cleared, code)
 
 

@@ -9,14 +9,13 @@ from chain.receipts import Log
 from chain.system_contracts import (
     BEACON_ROOTS,
     CONSOLIDATION_REQUESTS,
-    DEPOSIT_CONTRACT,
     HISTORY_STORAGE,
     HISTORY_WINDOW_BLOCKS,
     SYSTEM_ADDRESS,
     WITHDRAWAL_REQUESTS,
     SystemContract,
 )
-from chain.types import Hash32
+from chain.types import Address, Hash32
 from execution.errors import InvalidDepositLog, SystemContractFailed
 from execution.evm.computation import Computation, TransactionContext
 from execution.evm.executor import Executor
@@ -52,7 +51,7 @@ def block_end(
         return Writes(), None
     executor = Executor(computation, environment, view)
     requests = (
-        DEPOSIT_REQUEST + b"".join(_deposit(log) for log in logs if _is_deposit(log)),
+        DEPOSIT_REQUEST + b"".join(_deposit(log) for log in logs if _is_deposit(log, environment.deposit_contract)),
         WITHDRAWAL_REQUEST + _dequeue(executor, computation, WITHDRAWAL_REQUESTS),
         CONSOLIDATION_REQUEST + _dequeue(executor, computation, CONSOLIDATION_REQUESTS),
     )
@@ -82,8 +81,8 @@ def _dequeue(executor: Executor, computation: type[Computation], contract: Syste
     return frame.output
 
 
-def _is_deposit(log: Log) -> bool:
-    return log.address == DEPOSIT_CONTRACT and log.topics[:1] == (DEPOSIT_TOPIC,)
+def _is_deposit(log: Log, contract: Address) -> bool:
+    return log.address == contract and log.topics[:1] == (DEPOSIT_TOPIC,)
 
 
 def _deposit(log: Log) -> bytes:

@@ -6,6 +6,7 @@ lock                     held by the supervisor that runs this chain
 validator-N/key          32 secret bytes, readable by the owner only
 validator-N/db           the validator's safety data, proposals and mempool
 storage-N                state, blocks and receipts of executor N
+imported-N               imported blocks up to block N, which every executor's storage begins with a copy of
 contracts.json           contracts registered by tandem_registerContract
 executors.json           executors found wrong, whose storage is not used any more
 """
@@ -26,6 +27,7 @@ from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
+from node.genesis_file import Start, start_from
 from node.settings import Settings, stake_text
 
 FORMAT = 4
@@ -153,7 +155,7 @@ def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
         raise BadDataFolder(
             f"{path / 'genesis'} is damaged: put back a copy, or start anew in another folder"
         ) from error
-    if "0x" + genesis.id().hex() != about.get("genesis"):
+    if "0x" + replace(genesis, head=None).id().hex() != about.get("genesis"):
         raise BadDataFolder(f"{path / 'genesis'} does not belong to {path / 'chain.json'}: put back a matching copy")
     if settings is not None:
         _check_fit(path, settings, genesis, about)
@@ -187,6 +189,13 @@ def lock(path: Path) -> IO[bytes]:
 
 def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[str, Any]) -> None:
     """A setting that a chain is born with may be left at its default, but not be asked to differ."""
+    if settings.genesis is not None:
+        wanted = start_from(settings.genesis)
+        if wanted != Start(genesis.chain_id, genesis.forks, genesis.header, genesis.accounts):
+            raise BadDataFolder(
+                f"{path} holds a chain that began otherwise than {settings.genesis} says: "
+                "leave --genesis out, or give another --data-dir"
+            )
     defaults = Settings()
     born_with = replace(
         defaults,

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -33,7 +34,7 @@ class _Group(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             *("up", "status", "traffic", "report", "compare", "consensus", "net", "validator"),
-            *("init", "run", "repair", "replay", "statetest", "completion"),
+            *("init", "import", "run", "repair", "replay", "statetest", "completion"),
         ]
 
 
@@ -67,6 +68,7 @@ _CHAIN_OPTIONS = [
         "--block-time", default="auto", help="auto: blocks when there is work; 400ms, 2s: also at least that often."
     ),
     option("--data-dir", type=PATH, help="Folder that keeps the chain; else a temporary one."),
+    option("--genesis", type=PATH, help="A genesis.json of geth: the chain's first state and its forks."),
     option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
     option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
     option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
@@ -161,6 +163,22 @@ def init(**options: Any) -> None:
     from node.containers import initialise
 
     initialise(_settings(options))
+
+
+@cli.command("import", short_help="Execute another client's blocks, as the beginning of a chain.")
+@click.argument("file", type=PATH)
+@_chain_options
+def import_(file: Path, **options: Any) -> None:
+    """Execute the blocks in FILE, which another client made, and keep them as the beginning of a chain.
+
+    FILE holds blocks in RLP, one after the other, as geth's `export` writes them (also packed with gzip). Each runs
+    under the fork of its number and time; one that does not follow, or comes out otherwise than its header says, is
+    refused, and those before it stay. The data folder is made first if it is not there, from --genesis. Afterwards
+    `tandem up` with the same --data-dir goes on after the newest imported block.
+    """
+    from node.import_command import import_chain
+
+    import_chain(file, _settings(options))
 
 
 @cli.command(short_help="Run one process of a chain, as in docker compose.")

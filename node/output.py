@@ -128,6 +128,15 @@ def account_facts(folder: DataFolder) -> list[dict[str, str]]:
 def account_lines(folder: DataFolder) -> list[str]:
     """The development accounts, and what else a wallet asks for."""
     genesis = folder.genesis
+    lines = _development_accounts(folder) if any(map(folder.balance_at_genesis, folder.accounts)) else []
+    lines += [f"Chain id    {genesis.chain_id}"]
+    if folder.genesis.base.number:
+        lines += [f"Begins      after block {genesis.base.number}, 0x{genesis.base.hash().hex()}"]
+    return [*lines, f"Hardfork    {genesis.forks.newest.label}", f"Gas limit   {genesis.gas_limit:,}"]
+
+
+def _development_accounts(folder: DataFolder) -> list[str]:
+    """A genesis file may give them nothing, and then there is nothing to show."""
     lines = ["Accounts", "========"]
     for i, account in enumerate(folder.accounts):
         lines.append(f"({i}) {checksummed(account.address)} ({folder.balance_at_genesis(account):,} ETH at genesis)")
@@ -135,8 +144,7 @@ def account_lines(folder: DataFolder) -> list[str]:
     lines += [f"({i}) 0x{account.private_key.hex()}" for i, account in enumerate(folder.accounts)]
     if folder.mnemonic == DEFAULT_MNEMONIC:
         lines += ["", "These keys are known to everyone: never use them on a public chain."]
-    lines += ["", f"Mnemonic    {folder.mnemonic}", f"Chain id    {genesis.chain_id}"]
-    return [*lines, f"Hardfork    {genesis.forks.newest.label}", f"Gas limit   {genesis.gas_limit:,}"]
+    return [*lines, "", f"Mnemonic    {folder.mnemonic}"]
 
 
 def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float) -> str:

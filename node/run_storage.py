@@ -2,6 +2,7 @@
 
 import asyncio
 
+from node.imported import copy_store, imported_store
 from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
@@ -11,7 +12,10 @@ from storage.store import Store
 
 async def run_storage(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
-    store = Store.open(plan.folder.storage(role.executor), plan.folder.genesis, durable=plan.folder.durable)
+    path, imported = plan.folder.storage(role.executor), imported_store(plan.folder.path, plan.folder.genesis)
+    if imported is not None and not path.exists():
+        copy_store(imported, path)
+    store = Store.open(path, plan.folder.genesis, durable=plan.folder.durable)
     service = StorageService(store)
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.storage(role.executor, bind=True), service)

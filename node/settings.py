@@ -22,8 +22,8 @@ DASK_POOL = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
 class Settings:
     """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work.
 
-    `stake` has one number for each validator, or none for a stake of 1 each. `artifacts` are folders that compilers
-    write to. `allow_host` and `allow_origin` are as in rpc.access.
+    `stake` has one number for each validator, or none for a stake of 1 each. `genesis` is a genesis.json of geth.
+    `artifacts` are folders that compilers write to. `allow_host` and `allow_origin` are as in rpc.access.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +38,7 @@ class Settings:
     pool: str = LOCAL_POOL
     block_time_ms: int | None = None
     data_dir: Path | None = None
+    genesis: Path | None = None
     accounts: int = 10
     balance: int = 10_000
     mnemonic: str = DEFAULT_MNEMONIC

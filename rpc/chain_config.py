@@ -8,7 +8,6 @@ from chain.genesis import Genesis
 from chain.system_contracts import (
     BEACON_ROOTS,
     CONSOLIDATION_REQUESTS,
-    DEPOSIT_CONTRACT,
     HISTORY_STORAGE,
     WITHDRAWAL_REQUESTS,
 )
@@ -39,7 +38,6 @@ PRECOMPILES = (
 SYSTEM_CONTRACTS = (
     ("BEACON_ROOTS_ADDRESS", BEACON_ROOTS.address, Fork.CANCUN),
     ("CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS", CONSOLIDATION_REQUESTS.address, Fork.PRAGUE),
-    ("DEPOSIT_CONTRACT_ADDRESS", DEPOSIT_CONTRACT, Fork.PRAGUE),
     ("HISTORY_STORAGE_ADDRESS", HISTORY_STORAGE.address, Fork.PRAGUE),
     ("WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS", WITHDRAWAL_REQUESTS.address, Fork.PRAGUE),
 )
@@ -65,11 +63,12 @@ async def config(node: Node) -> JsonObject:
 
 def _config(genesis: Genesis, first: Hash32, since: int) -> JsonObject:
     """The rules from that time on."""
-    fork = genesis.forks.at(NEWEST, max(since, genesis.timestamp))
+    fork = genesis.forks.at(NEWEST, max(since, genesis.header.timestamp))
     schedule = blob_schedule(fork)
-    contracts = {name: address_json(address) for name, address, since_fork in SYSTEM_CONTRACTS if fork >= since_fork}
+    every = (*SYSTEM_CONTRACTS, ("DEPOSIT_CONTRACT_ADDRESS", genesis.forks.deposit_contract, Fork.PRAGUE))
+    contracts = {name: address_json(address) for name, address, since_fork in every if fork >= since_fork}
     return {
-        "activationTime": 0 if since <= genesis.timestamp else since,
+        "activationTime": 0 if since <= genesis.header.timestamp else since,
         "blobSchedule": {
             "target": schedule.target,
             "max": schedule.most,
@@ -86,7 +85,7 @@ def fork_id(genesis: Genesis, first: Hash32, time: int) -> int:
     """The checksum of block 0's hash and of every change of rules until then, each of 8 bytes (EIP-2124, EIP-6122)."""
     schedule = genesis.forks
     blocks = {since for since, _ in (*schedule.by_number, *schedule.glaciers) if since > 0}
-    times = {since for since, _ in schedule.by_time if genesis.timestamp < since <= time}
+    times = {since for since, _ in schedule.by_time if genesis.header.timestamp < since <= time}
     checksum = zlib.crc32(first)
     for since in (*sorted(blocks), *sorted(times)):
         checksum = zlib.crc32(since.to_bytes(8, "big"), checksum)

@@ -22,7 +22,7 @@ def pending_fork(head: Header, genesis: Genesis) -> Fork:
 
 def environment_of(header: Header, genesis: Genesis) -> BlockEnvironment:
     """The environment that the transactions of this block had."""
-    return BlockEnvironment.of(header, genesis.chain_id, fork_of(header, genesis))
+    return BlockEnvironment.of(header, genesis.chain_id, genesis.forks)
 
 
 def pending_environment(head: Header, genesis: Genesis, now: int) -> BlockEnvironment:
@@ -40,4 +40,5 @@ def pending_environment(head: Header, genesis: Genesis, now: int) -> BlockEnviro
         gas_limit=head.gas_limit,
         base_fee=next_base_fee(head) if fork >= Fork.LONDON else Wei(0),
         excess_blob_gas=next_excess_blob_gas(head, fork) if fork >= Fork.CANCUN else Gas(0),
+        deposit_contract=genesis.forks.deposit_contract,
     )

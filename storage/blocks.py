@@ -110,7 +110,8 @@ class Blocks:
                 yield
         self.logs.put(number, block.receipts, batch)
         yield
-        batch[RECORDS + number_key(number)] = block.record
+        if block.record:
+            batch[RECORDS + number_key(number)] = block.record
         if block.ommers or block.withdrawals:
             batch[REST + number_key(number)] = encode_value(Rest(block.ommers, block.withdrawals))
 

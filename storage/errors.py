@@ -30,6 +30,16 @@ class UnknownCode(StoreError):
         super().__init__(f"no account ever had code with the hash 0x{code_hash.hex()}")
 
 
+class WrongStateRoot(StoreError):
+    """A block that others made leaves another state than its header names."""
+
+    def __init__(self, number: BlockNumber, found: Hash32, expected: Hash32) -> None:
+        super().__init__(f"the state root is 0x{found.hex()}, and its header has 0x{expected.hex()}")
+        self.number = number
+        self.found = found
+        self.expected = expected
+
+
 class HeightGap(StoreError):
     """A height that does not follow the newest one."""
 

@@ -7,7 +7,7 @@ value is right for every version from then on, also for the slightly older ones 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chain.accounts import EMPTY_ACCOUNT, Account
+from chain.accounts import EMPTY_ACCOUNT, WITHOUT_CODE, Account
 from chain.keccak import EMPTY_HASH
 from chain.merkle import EMPTY_ROOT
 from chain.types import Address, Hash32, Version, Wei
@@ -143,7 +143,7 @@ class VersionedState:
 
     def code(self, code_hash: Hash32) -> bytes:
         """The code with this hash. Raises UnknownCode."""
-        if code_hash == EMPTY_HASH:
+        if code_hash in WITHOUT_CODE:
             return b""
         code = self._codes.get(code_hash)
         if code is not None:

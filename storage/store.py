@@ -17,7 +17,7 @@ from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
 from chain.types import BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
-from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs
+from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs, WrongStateRoot
 from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
@@ -107,6 +107,8 @@ class Store:
         return True
 
     def _begin(self, genesis: Genesis, genesis_id: Hash32, loading: Loading | None) -> None:
+        if genesis.head is not None:
+            raise CorruptStore(self._name, f"the imported blocks up to {genesis.head.number} are missing")
         root = EMPTY_ROOT
         if genesis.state is not None:
             assert loading is not None, "this chain's state is in a file"
@@ -238,6 +240,31 @@ class Store:
         prepared = run(self.prepare(block))
         self.write(prepared)
         return self.adopt(prepared)
+
+    def extend(self, block: ApplyBlock) -> BlockApplied:
+        """Add a block that others made, whose header is whole, below everything of ours: the height stays as it is.
+
+        Raises WrongStateRoot, and leaves everything as it was.
+        """
+        prepared = run(self.prepare(block))
+        found, expected = prepared.applied.header.state_root, block.header.state_root
+        if found != expected:
+            raise WrongStateRoot(block.header.number, found, expected)
+        self.write(prepared)
+        return self.adopt(prepared)
+
+    def root_after(self, changes: Sequence[AccountChange]) -> Hash32:
+        """The state root that these changes of the newest state would lead to."""
+        state = StateChanges(self.state, self.tries, self.head.number, Version(self.head.version + 1))
+        return run(state.run(self.head.header.state_root, changes))
+
+    def become(self, genesis: Genesis) -> None:
+        """From here on this is the chain of `genesis`, which begins with the newest block here."""
+        batch: dict[bytes, bytes | None] = {GENESIS_KEY: genesis.id()}
+        head = self.head
+        self.blocks.put_height(head.height, HeightRow(head.number, head.version, head.hash, genesis.id()), batch)
+        self._keyvalue.write(batch)
+        self._load_head()
 
     def logs(self, query: ReadLogs) -> Generator[None, None, list[FoundLog]]:
         """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange, TooManyLogs."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from chain.codec import message
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.headers import Header
 from chain.messages.mempool import LeftOut, SenderState
+from chain.system_contracts import DEPOSIT_CONTRACT
 from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
 
 
@@ -26,10 +28,12 @@ class BlockEnvironment:
     base_fee: Wei
     excess_blob_gas: Gas
     blob_base_fee: Wei | None = None
+    deposit_contract: Address = DEPOSIT_CONTRACT
 
     @classmethod
-    def of(cls, header: Header, chain_id: int, fork: Fork) -> "BlockEnvironment":
+    def of(cls, header: Header, chain_id: int, forks: ForkSchedule) -> "BlockEnvironment":
         """That of the block with this header. Until the merge, prevRandao is the difficulty (EIP-4399)."""
+        fork = forks.at(header.number, header.timestamp)
         difficulty = Hash32(header.difficulty.to_bytes(32, "big"))
         return cls(
             chain_id=chain_id,
@@ -41,6 +45,7 @@ class BlockEnvironment:
             gas_limit=header.gas_limit,
             base_fee=header.base_fee or Wei(0),
             excess_blob_gas=header.excess_blob_gas or Gas(0),
+            deposit_contract=forks.deposit_contract,
         )
 
 

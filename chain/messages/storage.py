@@ -38,7 +38,8 @@ class ApplyBlock:
     """execution → storage: one executed block. Answer: BlockApplied; the same proposal again gets the same answer.
 
     `header` lacks the parent hash and the state root (zero), which storage fills in. `parent_hash_slot` is where the
-    parent's hash goes before the root is computed (EIP-2935). `record` is the block's execution record, kept as it is.
+    parent's hash goes before the root is computed (EIP-2935). `record` is the block's execution record, kept as it is;
+    imported blocks have none.
     """
 
     height: Height

@@ -50,7 +50,7 @@ class _Chain:
         check_block(block, list(self._ancestors(header.parent_hash, MAX_OMMER_AGE + 1)), self.forks)
         state = self.states[header.parent_hash].copy()
         state.block_hash_of = lambda wanted: self._hash_of(header.parent_hash, wanted)
-        execute_block(block, state, self.chain_id, fork, partial(engine_for, evm=self.evm))
+        execute_block(block, state, self.chain_id, self.forks, partial(engine_for, evm=self.evm))
         root = state.root()
         check(holds=root == header.state_root, rule=f"state root is 0x{root.hex()}, not 0x{header.state_root.hex()}")
         self._accept(block, state, fork)

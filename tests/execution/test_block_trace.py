@@ -9,6 +9,7 @@ import pytest
 from chain.accounts import EMPTY_ACCOUNT
 from chain.block_case import CaseTransaction, ExpectedBlock
 from chain.codec import decode_message, encode_message
+from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
@@ -60,7 +61,7 @@ def task_for(chain: Chain, **fields: Any) -> TraceBlock:
 
 
 def environment_at(head: BlockApplied) -> BlockEnvironment:
-    return BlockEnvironment.of(head.header, CHAIN_ID, Fork.PRAGUE)
+    return BlockEnvironment.of(head.header, CHAIN_ID, only(Fork.PRAGUE))
 
 
 async def traced(chain: Chain, evm: str = "compiled", **fields: Any) -> BlockTrace:

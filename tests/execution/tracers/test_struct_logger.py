@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from chain import rlp
+from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.headers import decode_header
 from chain.messages.execution import BlockEnvironment
@@ -40,7 +41,7 @@ def official_block(number: int, world: MemoryState, options: dict[str, Any]) -> 
     """debug_traceBlockByNumber of one of the first blocks of the official chain, whose rules are Homestead's."""
     encoded_header, transactions = rlp.decode_list(rlp.decode(data(OFFICIAL["blocks"][number - 1])))[:2]
     header = decode_header(rlp.encode(encoded_header))
-    block = BlockEnvironment.of(header, OFFICIAL["chainId"], Fork.HOMESTEAD)
+    block = BlockEnvironment.of(header, OFFICIAL["chainId"], only(Fork.HOMESTEAD))
     decoded = [decode_transaction(rlp.encode(each)) for each in rlp.decode_list(transactions)]
     return [{"txHash": "0x" + each.hash.hex(), "result": traced(world, each, block, "", options)} for each in decoded]
 

@@ -1,0 +1,56 @@
+"""After the official chain is imported, the official requests get the official answers."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from rpc import namespaces
+from rpc.methods import METHODS
+from tests.conformance.rpc_exchanges import CHAIN, GENESIS, Exchange, differences, exchanges
+from tests.e2e.chain_process import chain
+from tests.e2e.command_line import tandem
+from tests.e2e.json_rpc import JsonRpc
+
+pytestmark = pytest.mark.e2e
+
+EXCHANGES = exchanges()
+OTHERWISE: dict[str, str] = {
+    "eth_sendRawTransaction/send-blob-tx": "blob transactions are not taken in: there is nobody to give the blobs to",
+}
+"""Exchanges that are answered otherwise, and why."""
+LACKING = {"eth_simulateV1", "eth_getStorageValues", "eth_config", "eth_capabilities", "testing_buildBlockV1"}
+LACKING |= {f"debug_getRaw{what}" for what in ("Block", "Header", "Receipts", "Transaction")}
+LACKING |= {"eth_createAccessList", "debug_traceTransaction", "debug_traceBlockByHash", "debug_traceBlockByNumber"}
+"""Methods that Tandem may be without."""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JsonRpc]:
+    folder = str(tmp_path_factory.mktemp("imported"))
+    imported = tandem("import", str(CHAIN), "--genesis", str(GENESIS), "--data-dir", folder)
+    assert imported.returncode == 0, imported.stderr
+    with chain("--data-dir", folder) as running, contextlib.closing(running.rpc()) as client:
+        yield client
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
+def test_a_request_is_answered_as_officially(client: JsonRpc, exchange: Exchange) -> None:
+    if not exchange.methods <= METHODS.keys():
+        pytest.skip("a method that Tandem has not")
+    found = differences(client, exchange)
+    if exchange.name in OTHERWISE:
+        assert found, f"{exchange.name} is answered as it should be: take it off the list"
+    else:
+        assert found == []
+
+
+def test_the_exchanges_are_all_there() -> None:
+    assert len(EXCHANGES) == 232
+    assert {exchange.name for exchange in EXCHANGES} >= OTHERWISE.keys()
+
+
+def test_every_other_method_is_offered() -> None:
+    assert namespaces.__all__
+    asked = {method for exchange in EXCHANGES for method in exchange.methods}
+    assert asked - METHODS.keys() <= LACKING

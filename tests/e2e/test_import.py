@@ -1,0 +1,136 @@
+"""`tandem import`: a real chain is taken in, and goes on; what cannot be taken in is one line."""
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chain.blocks import decode_block
+from chain.headers import Header
+from chain.transactions import decode_transaction
+from chain.types import Hash32
+from execution.block_rules import check_header
+from node import folder as data
+from node.chain_file import ChainFile
+from tests.conformance.rpc_exchanges import CHAIN, GENESIS, exchanges
+from tests.e2e.chain_process import chain, wait_until
+from tests.e2e.command_line import refusal, tandem
+from tests.e2e.headers import header_from_json
+from tests.e2e.json_rpc import JsonRpc
+
+BLOCKS = list(ChainFile(CHAIN).blocks())
+SENT = [
+    json.loads(request)["params"][0]
+    for exchange in exchanges()
+    if exchange.name.startswith("eth_sendRawTransaction/") and "blob" not in exchange.name
+    for request, _ in exchange.pairs
+]
+TRANSACTIONS = sorted(SENT, key=lambda raw: decode_transaction(bytes.fromhex(raw[2:])).nonce)
+"""Of one account of the chain, on top of its newest block."""
+
+
+def imported(folder: Path, file: Path = CHAIN, *options: str) -> "dict[str, Any]":
+    run = tandem("import", str(file), "--data-dir", str(folder), "--genesis", str(GENESIS), "--json", *options)
+    assert run.returncode == 0, run.stderr
+    facts: dict[str, Any] = json.loads(run.stdout)
+    return facts
+
+
+def refused(*arguments: str) -> str:
+    """The one line that `tandem import` ends with."""
+    run = tandem("import", *arguments)
+    assert run.returncode != 0, run.stdout
+    line = run.stderr.strip()
+    assert line.startswith("tandem: ")
+    assert "\n" not in line, line
+    return line
+
+
+def headers(rpc: JsonRpc, first: int, last: int) -> list[Header]:
+    numbers = [[hex(number), False] for number in range(first, last + 1)]
+    return [header_from_json(block) for block in rpc.batch("eth_getBlockByNumber", numbers)]
+
+
+def test_the_chain_goes_on_after_the_newest_imported_block_also_after_a_restart(tmp_path: Path) -> None:
+    facts = imported(tmp_path)
+    assert (facts["blocks"], facts["transactions"], facts["head"]["number"]) == (54, 249, 54)
+    with chain("--data-dir", str(tmp_path), "--check-serial") as running, contextlib.closing(running.rpc()) as rpc:
+        assert rpc.call("eth_getBlockByNumber", "finalized", False)["hash"] == facts["head"]["hash"]
+        for raw in TRANSACTIONS[:2]:
+            rpc.call("eth_sendRawTransaction", raw)
+        wait_until(lambda: int(rpc.call("eth_blockNumber"), 16) > 54, "a block of our own")
+        running.end()
+    forks = data.open_folder(tmp_path).genesis.forks
+    with chain("--data-dir", str(tmp_path), "--check-serial") as running, contextlib.closing(running.rpc()) as rpc:
+        for raw in TRANSACTIONS[2:]:
+            rpc.call("eth_sendRawTransaction", raw)
+        wait_until(lambda: rpc.call("txpool_status")["pending"] == "0x0", "all are in blocks")
+        ours = headers(rpc, 54, int(rpc.call("eth_blockNumber"), 16))
+        assert ours[0].hash().hex() == facts["head"]["hash"][2:]
+        included = sum(int(rpc.call("eth_getBlockTransactionCountByNumber", hex(h.number)), 16) for h in ours[1:])
+    assert included == len(TRANSACTIONS)
+    assert [header.parent_hash for header in ours[1:]] == [header.hash() for header in ours[:-1]]
+    check_header(ours[1], ours[0], forks)
+
+
+def test_several_executors_all_begin_with_the_imported_blocks(tmp_path: Path) -> None:
+    imported(tmp_path)
+    options = ("--data-dir", str(tmp_path), "--executors", "2", "--workers", "1")
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        rpc.call("eth_sendRawTransaction", TRANSACTIONS[0])
+        wait_until(lambda: rpc.call("eth_getBlockByNumber", "safe", False)["number"] == "0x37", "both agree on it")
+    assert {path.name for path in tmp_path.glob("storage-*")} == {"storage-0", "storage-1"}
+
+
+def test_a_second_file_goes_on_where_the_first_ended(tmp_path: Path) -> None:
+    first, second, folder = tmp_path / "first", tmp_path / "second", tmp_path / "chain"
+    first.write_bytes(b"".join(BLOCKS[:30]))
+    second.write_bytes(b"".join(BLOCKS[20:]))
+    assert imported(folder, first)["head"]["number"] == 30
+    assert imported(folder, second)["blocks"] == 24
+    assert [path.name for path in folder.glob("imported*")] == ["imported-54"]
+
+
+def test_a_wrong_root_and_a_file_cut_short_are_one_line_and_the_blocks_before_stay(tmp_path: Path) -> None:
+    block = decode_block(BLOCKS[9])
+    wrong = replace(block, header=replace(block.header, state_root=Hash32(b"\x13" * 32))).encode()
+    file, folder = tmp_path / "chain.rlp", tmp_path / "chain"
+    file.write_bytes(b"".join([*BLOCKS[:9], wrong, *BLOCKS[10:]]))
+    line = refused(str(file), "--data-dir", str(folder), "--genesis", str(GENESIS))
+    right = block.header.state_root.hex()
+    assert f"block 10 is refused: the state root is 0x{right}, and its header has 0x{'13' * 32}" in line
+    file.write_bytes(b"".join(BLOCKS[:12])[:-3])
+    line = refused(str(file), "--data-dir", str(folder))
+    assert "ends in the middle of block 12 of it: 3 bytes are missing" in line
+    genesis = data.open_folder(folder).genesis
+    assert genesis.base.number == 11
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chain that ran once."""
+    folder = tmp_path_factory.mktemp("started")
+    options = ("--data-dir", str(folder), "--genesis", str(GENESIS))
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        first = rpc.call("eth_getBlockByNumber", "0x0", False)
+        assert first["hash"] == "0x" + decode_block(BLOCKS[0]).header.parent_hash.hex()
+    return folder
+
+
+def test_what_was_started_takes_no_blocks_in(started: Path) -> None:
+    assert "was started already" in refused(str(CHAIN), "--data-dir", str(started))
+
+
+def test_what_does_not_go_together_is_one_line(started: Path, tmp_path: Path) -> None:
+    assert "give the chain's folder: --data-dir" in refused(str(CHAIN))
+    assert "No such file" in refused(str(tmp_path / "nothing"), "--data-dir", str(tmp_path / "new"))
+    line = refused(str(CHAIN), "--data-dir", str(tmp_path / "new"))
+    assert "holds no chain yet: give the genesis that the blocks stand on, --genesis FILE" in line
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(json.loads(GENESIS.read_bytes()) | {"extraData": "0x01"}))
+    assert "began otherwise than" in refusal("--data-dir", str(started), "--genesis", str(other))
+    line = refusal("--data-dir", str(tmp_path / "new"), "--genesis", str(GENESIS), "--chain-id", "5")
+    assert "--chain-id 5 does not go with --genesis" in line
