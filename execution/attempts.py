@@ -38,4 +38,3 @@ class Waited(NamedTuple):
     address: Address
     slot: int
     writer: int
-    waited_us: int

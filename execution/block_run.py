@@ -70,20 +70,20 @@ class MissingValues(Protocol):
 class Turn:
     """One transaction of the proposal and what became of it: an outcome, or why it was left out.
 
-    `runs` are all its runs so far, in order, and `waits` what a strategy let it wait for.
+    `runs` are all its runs so far, in order.
     """
 
     signed: SignedTransaction
     outcome: Outcome | None = None
     left_out: CannotInclude | None = None
     runs: list[Ran] = field(default_factory=list)
-    waits: list[Waited] = field(default_factory=list)
 
 
 class BlockRun:
     """The run of one block on its own merged state.
 
-    `reading_us` is how long it has waited for values that storage had to be asked for.
+    `reading_us` is how long it has waited for values that storage had to be asked for. `waits` gives what a strategy
+    let each transaction wait for; None if it let none wait.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class BlockRun:
         self.serial_from = -1
         self.execution_us = 0
         self.reading_us = 0
+        self.waits: Callable[[int], Sequence[Waited]] | None = None
         self.parent_hash_slot: Slot | None = None
         self.requests_hash: Hash32 | None = None
         self._parent_beacon_root = parent_beacon_root

@@ -58,7 +58,7 @@ class ChainScheduler:
         self._turn = index + 1
         return ()
 
-    def waits(self, index: int) -> Iterable[Waited]:
+    def waits(self, index: int) -> Sequence[Waited]:
         return (self._waits[index],) if index in self._waits else ()
 
     def _next_task(self, worker: str) -> Iterator[Command]:

@@ -102,20 +102,25 @@ class Contention:
                 self._meet(writer, key, _words(writer))
         self._meet(reader, key, words)
 
-    def end_block(self) -> None:
-        """Judge where the block's calls met."""
+    def end_looked(self) -> bool:
+        """Judge where the calls of a block met that was looked through. Whether that was anything new."""
         for (kind, key), count in self._met.items():
             function = self._functions.get(kind)
             met = None if function is None else function.meetings.get(key)
             many = count >= MANY_MET or count * CONTENDED_SHARE > self._ran[kind]
             if met is not None and (met.words or many):
                 met.expected_until = self._block + FORGET_AFTER_BLOCKS
-        self._block += 1
-        for kind in dict.fromkeys(kind for kind, _ in self._met):
-            if kind in self._functions:
-                self._functions[kind].conclude(self._block)
+        functions = [self._functions[kind] for kind in {kind for kind, _ in self._met} if kind in self._functions]
+        before = [(function.everybodys, function.of_some) for function in functions]
+        for function in functions:
+            function.conclude(self._block)
         self._ran.clear()
         self._met.clear()
+        return before != [(function.everybodys, function.of_some) for function in functions]
+
+    def end_block(self) -> None:
+        """Another block is done; what was seen long ago is forgotten."""
+        self._block += 1
 
     def _meet(self, call: Call, key: Key, words: frozenset[bytes]) -> None:
         kind = kind_of(call.transaction)

@@ -4,7 +4,8 @@ Worked out after the block, and only for blocks where something failed or waited
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
 from chain.accounts import Account
 from chain.records import AccessKind, Dependency
@@ -18,27 +19,31 @@ FIELDS = (AccessKind.NONCE, AccessKind.CODE, AccessKind.BALANCE, AccessKind.EMPT
 
 
 class Dependencies:
-    """Who changed each key first. `before` gives an account as the block found it; it may raise Missing."""
+    """Who changed each key first. `before` gives an account as the block found it; it may raise Missing.
+
+    Slots are looked at in any case, because most conflicts and waits are over one; the rest once somebody asks for it.
+    """
 
     def __init__(self, turns: Sequence[Turn], beneficiary: Address, before: Callable[[Address], Account]) -> None:
         self._turns = turns
+        self._beneficiary = beneficiary
         self._before = before
-        self._accounts: dict[tuple[AccessKind, Address], int] = {}
-        self._slots: dict[Slot, int] = {}
         self._cleared: dict[Address, int] = {}
-        self._account_changes: Counter[tuple[AccessKind, Address]] = Counter()
-        self._slot_changes: Counter[Slot] = Counter()
-        for index, turn in enumerate(turns):
-            if turn.outcome is not None:
-                self._note(index, turn, beneficiary)
+        self._slots: dict[Slot, int] = {}
+        for index in reversed(range(len(turns))):
+            outcome = turns[index].outcome
+            if outcome is not None:
+                self._slots.update(dict.fromkeys(outcome.writes.slots, index))
+                if outcome.writes.cleared:
+                    self._cleared.update(dict.fromkeys(outcome.writes.cleared, index))
 
     def of(self, index: int, kind: AccessKind, address: Address, slot: int) -> Dependency:
         """Whether the transaction really depended on this key, or on any of the account's where `kind` is ACCOUNT."""
         reads = self._reads(index)
-        if kind == AccessKind.ACCOUNT:
-            real = self.shared_key(index, address) is not None
-        elif kind == AccessKind.SLOT:
+        if kind == AccessKind.SLOT:
             real = (address, slot) in reads.slots and self._slot_changed(index, (address, slot))
+        elif kind == AccessKind.ACCOUNT:
+            real = self.shared_key(index, address) is not None
         else:
             real = self._depends_on_field(index, reads, kind, address)
         return Dependency.REAL if real else Dependency.ARTEFACT
@@ -59,22 +64,34 @@ class Dependencies:
         ]
         return max(shared)[1:] if shared else None
 
-    def _note(self, index: int, turn: Turn, beneficiary: Address) -> None:
-        assert turn.outcome is not None
-        writes = turn.outcome.writes
-        changed = [(AccessKind.NONCE, address) for address in writes.nonces]
-        changed += [(AccessKind.CODE, address) for address in writes.codes]
-        changed += [(AccessKind.BALANCE, address) for address in writes.balances]
-        if turn.outcome.fee:
-            changed.append((AccessKind.BALANCE, beneficiary))
-        for field in changed:
-            self._accounts.setdefault(field, index)
-        self._account_changes.update(changed)
-        for key in writes.slots:
-            self._slots.setdefault(key, index)
-        self._slot_changes.update(writes.slots.keys())
-        for address in writes.cleared:
-            self._cleared.setdefault(address, index)
+    @cached_property
+    def _accounts(self) -> dict[tuple[AccessKind, Address], int]:
+        """Who changed each field of an account first."""
+        changes = reversed(list(self._account_changes_in_order()))
+        return {field: index for index, field in changes}
+
+    @cached_property
+    def _account_changes(self) -> Counter[tuple[AccessKind, Address]]:
+        return Counter(field for _, field in self._account_changes_in_order())
+
+    @cached_property
+    def _slot_changes(self) -> Counter[Slot]:
+        return Counter(key for turn in self._turns if turn.outcome is not None for key in turn.outcome.writes.slots)
+
+    def _account_changes_in_order(self) -> Iterator[tuple[int, tuple[AccessKind, Address]]]:
+        for index, turn in enumerate(self._turns):
+            if turn.outcome is None:
+                continue
+            writes = turn.outcome.writes
+            for kind, changed in (
+                (AccessKind.NONCE, writes.nonces),
+                (AccessKind.CODE, writes.codes),
+                (AccessKind.BALANCE, writes.balances),
+            ):
+                for address in changed:
+                    yield index, (kind, address)
+            if turn.outcome.fee:
+                yield index, (AccessKind.BALANCE, self._beneficiary)
 
     def _reads(self, index: int) -> Reads:
         """What the run that counted read. One that could not be included read its sender's account."""
@@ -106,4 +123,4 @@ class Dependencies:
         return self._accounts.get((kind, address), NEVER) < index
 
     def _slot_changed(self, index: int, key: Slot) -> bool:
-        return min(self._slots.get(key, NEVER), self._cleared.get(key[0], NEVER)) < index
+        return self._slots.get(key, NEVER) < index or self._cleared.get(key[0], NEVER) < index

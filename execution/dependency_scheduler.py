@@ -54,7 +54,7 @@ class DependencyScheduler:
         self._end(index)
         return self._fill()
 
-    def waits(self, index: int) -> Iterable[Waited]:
+    def waits(self, index: int) -> Sequence[Waited]:
         return self._dependencies.get(index, ())[-MAX_WAITS:]
 
     def _await(self, index: int) -> None:

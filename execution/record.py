@@ -34,7 +34,7 @@ class Execution(NamedTuple):
 def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> BlockRecord:
     """Every decision of the run, in the order of the proposal. Raises Missing."""
     dependencies = None
-    if any(turn.waits or any(ran.stale for ran in turn.runs) for turn in run.turns):
+    if run.waits is not None or any(ran.stale for turn in run.turns for ran in turn.runs):
         dependencies = Dependencies(run.turns, run.environment.beneficiary, run.merged.before)
     return BlockRecord(
         proposal=how.proposal,
@@ -43,15 +43,18 @@ def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> 
         serial_from=run.serial_from,
         execution_us=run.execution_us,
         serial_us=how.serial_us,
-        transactions=tuple([_transaction_record(i, turn, dependencies) for i, turn in enumerate(run.turns)]),
+        transactions=tuple([_transaction_record(run, index, dependencies) for index in range(len(run.turns))]),
         senders=tuple([state.address for state in senders]),
     )
 
 
-def _transaction_record(index: int, turn: Turn, dependencies: Dependencies | None) -> TransactionRecord:
+def _transaction_record(run: BlockRun, index: int, dependencies: Dependencies | None) -> TransactionRecord:
+    turn = run.turns[index]
     gas_used = Gas(0) if turn.outcome is None else turn.outcome.gas_used
     attempts = tuple([_attempt_record(index, ran, dependencies) for ran in turn.runs])
-    waits = () if dependencies is None else _wait_records(index, turn, dependencies)
+    waits: tuple[WaitRecord, ...] = ()
+    if run.waits is not None and turn.outcome is not None and dependencies is not None:
+        waits = tuple([_wait_record(run, index, waited, dependencies) for waited in run.waits(index)])
     left_out = None if turn.left_out is None else _left_out_record(turn)
     return TransactionRecord(turn.signed.hash, gas_used, attempts, waits, left_out)
 
@@ -70,15 +73,16 @@ def _conflict(index: int, stale: Sequence[StaleRead], dependencies: Dependencies
     return Conflict(*stale[0], dependency=Dependency.ARTEFACT)
 
 
-def _wait_records(index: int, turn: Turn, dependencies: Dependencies) -> tuple[WaitRecord, ...]:
-    return tuple([_wait_record(index, waited, dependencies) for waited in turn.waits])
+def _wait_record(run: BlockRun, index: int, waited: Waited, dependencies: Dependencies) -> WaitRecord:
+    """Where a whole account was waited for, and a key of it was really shared, it is the key that is on record.
 
-
-def _wait_record(index: int, waited: Waited, dependencies: Dependencies) -> WaitRecord:
-    """Where a whole account was waited for, and a key of it was really shared, it is the key that is on record."""
-    kind, address, slot, writer, waited_us = waited
+    Without the wait the two could have run side by side: it lasted as long as the run that was waited for.
+    """
+    kind, address, slot, writer = waited
     if kind == AccessKind.ACCOUNT:
         kind, slot = dependencies.shared_key(index, address) or (kind, slot)
+    runs = run.turns[writer].runs
+    waited_us = runs[-1].end_us - runs[-1].start_us if runs else 0
     return WaitRecord(kind, address, slot, writer, waited_us, dependencies.of(index, kind, address, slot))
 
 

@@ -67,8 +67,8 @@ class Scheduler(Protocol):
         """The transaction's turn is over: this counts, None if it was left out."""
         ...
 
-    def waits(self, index: int) -> Iterable[Waited]:
-        """What the transaction was made to wait for; `waited_us` is left for who has the times."""
+    def waits(self, index: int) -> Sequence[Waited]:
+        """What the transaction was made to wait for."""
         ...
 
     @property

@@ -8,7 +8,7 @@ from chain.messages import Message
 from chain.messages.tasks import Attempt, AttemptStatus, Estimate, TransactionsRun
 from chain.records import AttemptResult
 from execution.ahead_runs import AheadRun, AheadRuns
-from execution.attempts import Ran, StaleRead, Waited
+from execution.attempts import Ran, StaleRead
 from execution.block_run import BlockRun
 from execution.errors import ExecutionError
 from execution.known import KnownState
@@ -92,8 +92,11 @@ class SpeculativeRuns:
         self._merged = 0
         self._sends = True
 
-    def start(self) -> None:
+    def start(self) -> bool:
+        """Whether anything is under way."""
+        self._block.waits = self._scheduler.waits
         self._obey(self._scheduler.start())
+        return bool(self._jobs)
 
     def covers(self, index: int) -> bool:
         """Whether a run of the transaction is under way or has come back."""
@@ -130,8 +133,8 @@ class SpeculativeRuns:
 
     def stop(self) -> None:
         """Wait for nothing more: the turns left are taken in this process."""
-        if self._sends:
-            self._note_waits()
+        if self._sends and self._merged < len(self._block.turns):
+            self._end_of_waits()
         self._sends = False
         for job in list(self._planned):
             if job.has_answer:
@@ -143,16 +146,10 @@ class SpeculativeRuns:
         self._jobs.clear()
         self._answered.clear()
 
-    def _note_waits(self) -> None:
-        """Of the turns taken so far."""
-        for index, turn in enumerate(self._block.turns[: self._merged]):
-            if turn.outcome is not None:
-                turn.waits += map(self._timed, self._scheduler.waits(index))
-
-    def _timed(self, waited: Waited) -> Waited:
-        """Without the wait the two could have run side by side: it lasted as long as the run that was waited for."""
-        runs = self._block.turns[waited.writer].runs
-        return waited._replace(waited_us=runs[-1].end_us - runs[-1].start_us) if runs else waited
+    def _end_of_waits(self) -> None:
+        """No transaction that comes after those merged by now has waited for anything."""
+        until, waits = self._merged, self._scheduler.waits
+        self._block.waits = lambda index: waits(index) if index < until else ()
 
     def _obey(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -166,7 +163,7 @@ class SpeculativeRuns:
             job = self._submit(task)
         except (NoWorkers, PoolBusy) as reason:
             log.warning("a task was not sent, execution runs its transactions itself: %s", reason)
-            self._note_waits()
+            self._end_of_waits()
             self._sends = False
             return
         self._planned[job] = task

@@ -36,11 +36,11 @@ class Locks:
         waits: dict[int, Waited] = {}
         for address in written:
             for holder in self._readers.pop(address, ()) or self._last_writer(address):
-                waits.setdefault(holder, Waited(AccessKind.ACCOUNT, address, 0, holder, 0))
+                waits.setdefault(holder, Waited(AccessKind.ACCOUNT, address, 0, holder))
             self._writer[address] = index
         for address in read:
             for holder in self._last_writer(address):
-                waits.setdefault(holder, Waited(AccessKind.ACCOUNT, address, 0, holder, 0))
+                waits.setdefault(holder, Waited(AccessKind.ACCOUNT, address, 0, holder))
             self._readers.setdefault(address, []).append(index)
         return tuple([waits[holder] for holder in sorted(waits)])
 

@@ -80,7 +80,7 @@ class BlockStmScheduler:
         self._unblock(index)
         yield from self._fill()
 
-    def waits(self, index: int) -> Iterable[Waited]:
+    def waits(self, index: int) -> Sequence[Waited]:
         return self._waits.get(index, ())
 
     def _take(self, run: WorkerRun) -> Iterator[Command]:
@@ -107,7 +107,7 @@ class BlockStmScheduler:
         return Discard(index, stale)
 
     def _wait(self, index: int, estimate: Estimate) -> None:
-        waited = Waited(estimate.kind, estimate.address, estimate.slot, estimate.writer, 0)
+        waited = Waited(estimate.kind, estimate.address, estimate.slot, estimate.writer)
         self._waits.setdefault(index, []).append(waited)
         if estimate.writer in self._estimates:
             self._blocked.setdefault(estimate.writer, []).append(index)

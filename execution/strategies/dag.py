@@ -22,7 +22,7 @@ class Dag(DependencyRule):
         writers: dict[Key, list[int]] = {}
         graph: dict[int, tuple[Waited, ...]] = {}
         for each in expected:
-            waits = {writer: Waited(*key, writer, 0) for key in each.accesses.reads for writer in writers.get(key, ())}
+            waits = {writer: Waited(*key, writer) for key in each.accesses.reads for writer in writers.get(key, ())}
             graph[each.index] = tuple([waits[writer] for writer in sorted(waits)])
             for key in each.accesses.writes:
                 if key[0] == AccessKind.BALANCE:

@@ -18,8 +18,11 @@ from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Slot
 from execution.schedule import Candidate, chains_of, for_workers, lanes_of
 
-LOOK_EVERY = 4
-"""One block in so many is looked through for calls that met without losing, since they ran one after the other."""
+LOOK_AT_LEAST = 32
+"""Of so many blocks at least one is looked through for calls that met without losing, since they ran one after the
+other; more of them as long as there is something to learn."""
+
+ACCOUNT, SLOT = AccessKind.ACCOUNT, AccessKind.SLOT
 
 
 class Optimistic:
@@ -30,7 +33,7 @@ class Optimistic:
 
     def __init__(self) -> None:
         self._contention = Contention()
-        self._blocks = 0
+        self._looks_in = self._pause = 1
         self.cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
@@ -47,10 +50,12 @@ class Optimistic:
 
     def learn(self, block: BlockRun) -> None:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""
-        self._blocks += 1
-        if self._blocks % LOOK_EVERY == 1 or any(ran.stale for turn in block.turns for ran in turn.runs):
+        self._looks_in -= 1
+        if self._looks_in <= 0 or any(ran.stale for turn in block.turns for ran in turn.runs):
             self._look(block.turns)
-            self._contention.end_block()
+            learnt = self._contention.end_looked()
+            self._looks_in = self._pause = 1 if learnt else min(2 * self._pause, LOOK_AT_LEAST)
+        self._contention.end_block()
 
     def _look(self, turns: Sequence[Turn]) -> None:
         """Each call meets the last one before it that wrote what it reads, or had read when it lost."""
@@ -80,17 +85,21 @@ class Optimistic:
 
 
 def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:
-    """Whom each transaction waits for: the last one before it that meets it at a key, and goes first on its worker."""
+    """Whom each transaction that meets others waits for: the last one before it at one of its keys."""
     waits: dict[int, Waited] = {}
     last_at: dict[Key, int] = {}
     for index, keys in meets_at.items():
-        met = max([(last_at[key], key) for key in keys if key in last_at], default=None)
-        if met is not None:
-            writer, (address, slot) = met
-            kind = AccessKind.ACCOUNT if slot == WHOLE_ACCOUNT else AccessKind.SLOT
-            waits[index] = Waited(kind, address, max(slot, 0), writer, 0)
+        writer, met = -1, keys[0]
         for key in keys:
+            last = last_at.get(key, -1)
+            if last > writer or (last == writer and key > met):
+                writer, met = last, key
             last_at[key] = index
+        if writer >= 0:
+            address, slot = met
+            waits[index] = (
+                Waited(ACCOUNT, address, 0, writer) if slot == WHOLE_ACCOUNT else Waited(SLOT, address, slot, writer)
+            )
     return waits
 
 

@@ -26,7 +26,7 @@ def mint(who: int, amount: int) -> Call:
 def test_calls_that_name_what_those_that_met_had_in_common_will_meet_there() -> None:
     contention = Contention()
     contention.met(swap(0, A, B, 1), swap(1, A, B, 2), RESERVES)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(swap(2, A, B, 3)) == (RESERVES,)
     assert contention.keys(swap(2, B, A, 3)) == (RESERVES,)
     assert contention.keys(swap(2, C, D, 3)) == ()
@@ -38,14 +38,14 @@ def test_what_is_in_common_by_chance_is_found_out() -> None:
     for n in range(4):
         contention.ran(mint(n, 7))
     contention.met(mint(0, 7), mint(1, 7), SUPPLY)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(mint(2, 7)) == (SUPPLY,)
     assert contention.keys(mint(2, 8)) == ()
     for n in range(4):
         contention.ran(mint(n, n))
     contention.met(mint(2, 8), mint(3, 9), SUPPLY)
     contention.met(mint(4, 10), mint(3, 9), SUPPLY)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(mint(5, 11)) == (SUPPLY,)
 
 
@@ -54,7 +54,7 @@ def test_where_only_few_of_all_calls_meet_nobody_is_expected() -> None:
     for n in range(20):
         contention.ran(mint(n, n))
     contention.met(mint(0, 0), mint(1, 1), SUPPLY)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(mint(2, 2)) == ()
 
 
@@ -64,7 +64,7 @@ def test_where_many_met_in_one_block_others_are_expected_though_more_did_not() -
         contention.ran(mint(n % 50, n))
     for n in range(MANY_MET):
         contention.met(mint(n, n), mint(n + 1, 50 + n), SUPPLY)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(mint(40, 99)) == (SUPPLY,)
 
 
@@ -72,7 +72,7 @@ def test_functions_that_met_each_other_meet_at_the_same_key() -> None:
     contention = Contention()
     other = sent(1, ROUTER, "addLiquidity(address,address)", A, B)
     contention.met(swap(0, A, B), other, RESERVES)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(swap(0, A, B)) == contention.keys(other) == (RESERVES,)
 
 
@@ -81,13 +81,15 @@ def test_a_call_without_arguments_meets_its_like() -> None:
     increments = [sent(n, COUNTER, "increment()") for n in range(3)]
     contention.ran(increments[0])
     contention.met(increments[0], increments[1], COUNT)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(increments[2]) == (COUNT,)
 
 
 def test_contention_is_forgotten_after_a_while() -> None:
     contention = Contention()
     contention.met(swap(0, A, B), swap(1, A, B), RESERVES)
+    assert contention.end_looked()
+    assert contention.keys(swap(2, A, B)) != ()
     for _ in range(FORGET_AFTER_BLOCKS):
         contention.end_block()
     assert contention.keys(swap(2, A, B)) == ()
@@ -97,7 +99,7 @@ def test_what_is_remembered_is_bounded() -> None:
     contention = Contention()
     for number in range(2 * MAX_KEYS):
         contention.met(swap(0, A, B), swap(1, A, B), (A, number))
-    contention.end_block()
+    contention.end_looked()
     assert len(contention.keys(swap(2, A, B))) == MAX_KEYS
 
 
@@ -106,5 +108,5 @@ def test_creations_meet_nobody() -> None:
     creation = Call(transaction(KEYS[0], 0, to=None, data=b"\0"), ADDRESSES[0])
     contention.ran(creation)
     contention.met(creation, None, COUNT)
-    contention.end_block()
+    contention.end_looked()
     assert contention.keys(creation) == ()

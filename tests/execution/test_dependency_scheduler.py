@@ -31,7 +31,7 @@ def scheduler(
     """So many transactions, each a task of its own unless `us` is small."""
     candidates = [Candidate(index, SENDER, us) for index in range(count)]
     waits = {
-        index: tuple(Waited(AccessKind.ACCOUNT, ACCOUNT, 0, writer, 0) for writer in writers)
+        index: tuple(Waited(AccessKind.ACCOUNT, ACCOUNT, 0, writer) for writer in writers)
         for index, writers in dependencies.items()
     }
     return DependencyScheduler(candidates, waits, [f"w{n}" for n in range(workers)])
@@ -91,7 +91,7 @@ def test_a_transaction_whose_turn_is_over_is_sent_no_more() -> None:
 
 
 def test_positions_that_are_no_candidates_are_over_with_their_turn() -> None:
-    waits = {1: (Waited(AccessKind.BALANCE, ACCOUNT, 0, 0, 0),)}
+    waits = {1: (Waited(AccessKind.BALANCE, ACCOUNT, 0, 0),)}
     graph = DependencyScheduler([Candidate(1, SENDER, 100)], waits, ["w0"])
     assert sent(graph.start()) == []
     assert sent(graph.took_turn(0, None)) == [PlannedTask("w0", (1,))]

@@ -98,7 +98,8 @@ class Block:
         return conflict.dependency
 
     def wait(self, kind: AccessKind, address: Address, slot: int = 0) -> Dependency:
-        self.run.turns[1].waits.append(Waited(kind, address, slot, 0, 7))
+        self.run.turns[0].runs = [Ran(AttemptResult.ACCEPTED, "worker-0", 3, 10, 6)]
+        self.run.waits = lambda index: (Waited(kind, address, slot, 0),) if index else ()
         wait = self.second().waits[-1]
         if wait.dependency == ARTEFACT or kind != AccessKind.ACCOUNT:
             assert (wait.kind, wait.slot) == (kind, slot)
