@@ -82,8 +82,8 @@ class Turn:
 class BlockRun:
     """The run of one block on its own merged state.
 
-    `reading_us` is how long it has waited for values that storage had to be asked for. `waits` gives what a strategy
-    let each transaction wait for; None if it let none wait.
+    `conflicts` counts runs that lost; `reading_us` is how long it waited for values that storage had to be asked for,
+    and `waits` gives what a strategy let each transaction wait for; None if it let none wait.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class BlockRun:
         self.gas_used = 0
         self.blob_gas_used = 0
         self.serial_from = -1
+        self.conflicts = 0
         self.execution_us = 0
         self.reading_us = 0
         self.waits: Callable[[int], Sequence[Waited]] | None = None
@@ -200,6 +201,11 @@ class BlockRun:
             return self.merged.stale_reads(outcome.reads)
         except (Missing, ParentHashPending):
             return await self._with_values(lambda: self.merged.stale_reads(outcome.reads))
+
+    def lost(self, index: int, ran: Ran) -> None:
+        """A run of the transaction does not count, for what it read had changed."""
+        self.turns[index].runs.append(ran)
+        self.conflicts += 1
 
     async def parent_applied(self) -> None:
         """Wait until the parent's hash is known."""

@@ -39,13 +39,13 @@ class Dependencies:
 
     def of(self, index: int, kind: AccessKind, address: Address, slot: int) -> Dependency:
         """Whether the transaction really depended on this key, or on any of the account's where `kind` is ACCOUNT."""
-        reads = self._reads(index)
         if kind == AccessKind.SLOT:
-            real = (address, slot) in reads.slots and self._slot_changed(index, (address, slot))
+            outcome, key = self._turns[index].outcome, (address, slot)
+            real = outcome is not None and key in outcome.reads.slots and self._slot_changed(index, key)
         elif kind == AccessKind.ACCOUNT:
             real = self.shared_key(index, address) is not None
         else:
-            real = self._depends_on_field(index, reads, kind, address)
+            real = self._depends_on_field(index, self._reads(index), kind, address)
         return Dependency.REAL if real else Dependency.ARTEFACT
 
     def shared_key(self, index: int, address: Address) -> tuple[AccessKind, int] | None:

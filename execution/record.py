@@ -34,7 +34,7 @@ class Execution(NamedTuple):
 def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> BlockRecord:
     """Every decision of the run, in the order of the proposal. Raises Missing."""
     dependencies = None
-    if run.waits is not None or any(ran.stale for turn in run.turns for ran in turn.runs):
+    if run.waits is not None or run.conflicts:
         dependencies = Dependencies(run.turns, run.environment.beneficiary, run.merged.before)
     return BlockRecord(
         proposal=how.proposal,

@@ -193,7 +193,7 @@ class SpeculativeRuns:
     def _discard(self, command: Discard) -> None:
         run = self._answered.pop(command.index, None)
         if run is not None:
-            self._note((command.index,), run.ended(AttemptResult.CONFLICT, (command.stale,)))
+            self._block.lost(command.index, run.ended(AttemptResult.CONFLICT, (command.stale,)))
         if self._unmerged is not None:
             self._unmerged.estimates.add(command.index)
 

@@ -95,7 +95,7 @@ class SpeculativeStrategy:
             return True if _has_lost(turn) else None
         stale = await block.stale_reads(outcome)
         if stale:
-            turn.runs.append(run.ended(AttemptResult.CONFLICT, stale))
+            block.lost(index, run.ended(AttemptResult.CONFLICT, stale))
             await block.run_here(index)
             return True
         turn.runs.append(run.ended(AttemptResult.ACCEPTED))

@@ -51,7 +51,7 @@ class Optimistic:
     def learn(self, block: BlockRun) -> None:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""
         self._looks_in -= 1
-        if self._looks_in <= 0 or any(ran.stale for turn in block.turns for ran in turn.runs):
+        if self._looks_in <= 0 or block.conflicts:
             self._look(block.turns)
             learnt = self._contention.end_looked()
             self._looks_in = self._pause = 1 if learnt else min(2 * self._pause, LOOK_AT_LEAST)

@@ -91,7 +91,7 @@ class Block:
 
     def conflict(self, kind: AccessKind, address: Address, slot: int = 0) -> Dependency:
         stale = StaleRead(kind, address, slot, 1, 2, 0)
-        self.run.turns[1].runs.append(Ran(AttemptResult.CONFLICT, "worker-0", 0, 1, 1, (stale,)))
+        self.run.lost(1, Ran(AttemptResult.CONFLICT, "worker-0", 0, 1, 1, (stale,)))
         conflict = self.second().attempts[-1].conflict
         assert conflict is not None
         assert (conflict.kind, conflict.address, conflict.slot) == (kind, address, slot)
@@ -145,7 +145,7 @@ def test_of_several_stale_reads_the_real_one_is_on_record() -> None:
     block.first_wrote(slots={(CONTRACT, 2): 5})
     block.second_read(Reads(nonces={B: 0}, slots={(CONTRACT, 1): 0, (CONTRACT, 2): 5}))
     stale = tuple(StaleRead(AccessKind.SLOT, CONTRACT, slot, 1, 2, 0) for slot in (1, 2))
-    block.run.turns[1].runs.append(Ran(AttemptResult.CONFLICT, "worker-0", 0, 1, 1, stale))
+    block.run.lost(1, Ran(AttemptResult.CONFLICT, "worker-0", 0, 1, 1, stale))
     conflict = block.second().attempts[0].conflict
     assert conflict is not None
     assert (conflict.slot, conflict.dependency) == (2, REAL)
