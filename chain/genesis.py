@@ -61,6 +61,10 @@ class Genesis:
         """The base's; 0 before London."""
         return self.base.base_fee or Wei(0)
 
+    def next_fork(self, now: int) -> Fork:
+        """The rules of the first block of ours, were it made at this time in seconds."""
+        return self.forks.at(self.base.number + 1, max(now, self.base.timestamp))
+
     def id(self) -> Hash32:
         return keccak256(b"tandem genesis" + encode_value(self))
 

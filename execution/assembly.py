@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 from chain.accounts import AccountChange
 from chain.fees import next_base_fee, next_excess_blob_gas
 from chain.fork_schedule import ForkSchedule
-from chain.forks import Fork
-from chain.headers import EMPTY_REQUESTS_HASH, Header
+from chain.headers import Header
 from chain.keccak import EMPTY_HASH
-from chain.merkle import EMPTY_ROOT, ordered_root
+from chain.merkle import ordered_root
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import ApplyBlock
 from chain.proposals import BlockInputs, Proposal
 from chain.receipts import Receipt, bloom_of
 from chain.records import BlockRecord, encode_record
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height
-from execution.block_run import PARENT_BEACON_ROOT, BlockRun
+from chain.types import Address, BlockNumber, Gas, Hash32, Height
+from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
 
@@ -80,26 +79,13 @@ def environment_of(chain_id: int, forks: ForkSchedule, parent: Header, inputs: B
 
 
 def header_of(run: BlockRun) -> Header:
-    """The block's header without what has to be worked out from all of its transactions. Rules: Paris or later."""
-    environment, fork = run.environment, run.environment.fork
-    return Header(
-        parent_hash=ZERO_HASH,
-        beneficiary=environment.beneficiary,
-        state_root=ZERO_HASH,
-        transactions_root=ZERO_HASH,
-        receipts_root=ZERO_HASH,
-        logs_bloom=b"",
-        number=environment.number,
-        gas_limit=environment.gas_limit,
+    """The block's header without what has to be worked out from all of its transactions."""
+    empty = run.environment.header()
+    return replace(
+        empty,
         gas_used=Gas(run.gas_used),
-        timestamp=environment.timestamp,
-        prev_randao=environment.prev_randao,
-        base_fee=environment.base_fee,
-        withdrawals_root=EMPTY_ROOT if fork >= Fork.SHANGHAI else None,
-        blob_gas_used=Gas(run.blob_gas_used) if fork >= Fork.CANCUN else None,
-        excess_blob_gas=environment.excess_blob_gas if fork >= Fork.CANCUN else None,
-        parent_beacon_root=PARENT_BEACON_ROOT if fork >= Fork.CANCUN else None,
-        requests_hash=(run.requests_hash or EMPTY_REQUESTS_HASH) if fork >= Fork.PRAGUE else None,
+        blob_gas_used=Gas(run.blob_gas_used) if empty.blob_gas_used is not None else None,
+        requests_hash=run.requests_hash or empty.requests_hash,
     )
 
 

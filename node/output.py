@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.addresses import checksummed
+from chain.forks import Fork
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
 from node.folder import DataFolder
@@ -132,6 +133,8 @@ def account_lines(folder: DataFolder) -> list[str]:
     lines += [f"Chain id    {genesis.chain_id}"]
     if folder.genesis.base.number:
         lines += [f"Begins      after block {genesis.base.number}, 0x{genesis.base.hash().hex()}"]
+    if genesis.next_fork(int(time.time())) < Fork.PARIS:
+        lines += ["Read only   its rules are from before the merge, when miners made the blocks"]
     return [*lines, f"Hardfork    {genesis.forks.newest.label}", f"Gas limit   {genesis.gas_limit:,}"]
 
 

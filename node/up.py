@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from chain.forks import Fork
 from node import folder as data
 from node.contracts_file import artifact_folders
 from node.dask_scheduler import check_scheduler
@@ -34,6 +35,7 @@ def up(settings: Settings) -> int:
         else:
             held.enter_context(data.lock(settings.data_dir))
             folder = data.create_or_open(settings.data_dir, settings)
+        _check_blocks_can_be_made(folder, settings)
         ready_read, ready_write = os.pipe()
         plan = Plan(
             settings,
@@ -47,6 +49,16 @@ def up(settings: Settings) -> int:
         )
         output = Output(json_lines=settings.json, quiet=settings.quiet)
         return Supervisor(plan, output, ready_read, started_at).run()
+
+
+def _check_blocks_can_be_made(folder: data.DataFolder, settings: Settings) -> None:
+    """Raises BadSetting where blocks are asked for that only miners could make."""
+    fork = folder.genesis.next_fork(int(time.time()))
+    if settings.block_time_ms is not None and fork < Fork.PARIS:
+        raise BadSetting(
+            f"--block-time: this chain can only be read, for its rules ({fork.label}) are from before the merge: "
+            "leave it out"
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,11 +1,10 @@
 """eth_blockNumber, eth_getBlock*, eth_getUncle*: blocks whole or counted."""
 
 import time
+from dataclasses import replace
 from itertools import accumulate, takewhile
 
 from chain.blocks import Block
-from chain.headers import EMPTY_BLOOM
-from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
@@ -15,7 +14,6 @@ from rpc.methods import Json, Node, method
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, boolean, hash32, index
 from rpc.render import (
     JsonObject,
-    address_json,
     block_json,
     block_receipts_json,
     data_json,
@@ -63,24 +61,10 @@ def pending_block_json(node: Node, full: bool) -> JsonObject:
     head = node.chain.head
     environment = pending_environment(head.header, node.genesis, int(time.time()))
     pooled = _fitting(pending_transactions(node), environment.gas_limit)
-    answer = header_json(head.header, head.hash) | {
-        "number": hex(environment.number),
-        "hash": None,
-        "nonce": None,
-        "parentHash": data_json(head.hash),
-        "miner": address_json(environment.beneficiary),
-        "timestamp": hex(environment.timestamp),
-        "baseFeePerGas": hex(environment.base_fee),
-        "excessBlobGas": hex(environment.excess_blob_gas),
-        "gasUsed": "0x0",
-        "blobGasUsed": "0x0",
-        "logsBloom": data_json(EMPTY_BLOOM),
-        "transactionsRoot": data_json(EMPTY_ROOT),
-        "receiptsRoot": data_json(EMPTY_ROOT),
-        "size": "0x0",
-        "uncles": [],
-        "withdrawals": [],
-    }
+    header = replace(environment.header(), parent_hash=head.hash, state_root=head.header.state_root)
+    answer = header_json(header, head.hash) | {"hash": None, "nonce": None, "size": "0x0", "uncles": []}
+    if header.withdrawals_root is not None:
+        answer["withdrawals"] = []
     answer["transactions"] = [
         transaction_json(decode_transaction(p.raw), p.sender, None) if full else data_json(p.hash) for p in pooled
     ]

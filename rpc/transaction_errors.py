@@ -4,6 +4,7 @@ JSON-RPC has one code for all of them, -32000, as geth answers them.
 """
 
 from chain.addresses import checksummed
+from chain.forks import Fork
 from chain.types import Address, Gas, Hash32, Wei
 from rpc.errors import ServerError, TransactionRejected
 
@@ -15,6 +16,13 @@ class UndecodableTransaction(TransactionRejected):
 class TransactionTypeNotSupported(TransactionRejected):
     def __init__(self, why: str) -> None:
         super().__init__(f"transaction type not supported: {why}")
+
+
+class BeforeTheMerge(TransactionRejected):
+    """A real chain whose schedule has no merge can only be read."""
+
+    def __init__(self, fork: Fork) -> None:
+        super().__init__(f"this chain takes no transactions: its rules ({fork.label}) are from before the merge")
 
 
 class OversizedData(TransactionRejected):

@@ -15,6 +15,7 @@ from chain.signing import InvalidSignature
 from chain.transactions import BLOB, SET_CODE, Transaction, decode_transaction
 from chain.types import Address, Gas, Wei
 from rpc.transaction_errors import (
+    BeforeTheMerge,
     ExceedsBlockGasLimit,
     FloorGasTooLow,
     GasLimitTooHigh,
@@ -68,6 +69,8 @@ def check(transaction: Transaction, rules: Rules, gas_limit: Gas) -> Address:
 
     Raises the TransactionRejected that geth would give first.
     """
+    if rules.fork < Fork.PARIS:
+        raise BeforeTheMerge(rules.fork)
     if transaction.type == SET_CODE and rules.fork < Fork.PRAGUE:
         raise TransactionTypeNotSupported(f"type {SET_CODE} rejected, pool not yet in Prague")
     if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:

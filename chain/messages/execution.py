@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from chain.codec import message
 from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
-from chain.headers import Header
+from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, Header
+from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import LeftOut, SenderState
 from chain.system_contracts import DEPOSIT_CONTRACT
-from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
+from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,32 @@ class BlockEnvironment:
             base_fee=header.base_fee or Wei(0),
             excess_blob_gas=header.excess_blob_gas or Gas(0),
             deposit_contract=forks.deposit_contract,
+        )
+
+    def header(self) -> Header:
+        """The header of a block without transactions here, but for what it stands on and what it leads to.
+
+        The merge is behind it: difficulty and nonce are zero.
+        """
+        fork = self.fork
+        return Header(
+            parent_hash=ZERO_HASH,
+            beneficiary=self.beneficiary,
+            state_root=ZERO_HASH,
+            transactions_root=EMPTY_ROOT,
+            receipts_root=EMPTY_ROOT,
+            logs_bloom=EMPTY_BLOOM,
+            number=self.number,
+            gas_limit=self.gas_limit,
+            gas_used=Gas(0),
+            timestamp=self.timestamp,
+            prev_randao=self.prev_randao,
+            base_fee=self.base_fee if fork >= Fork.LONDON else None,
+            withdrawals_root=EMPTY_ROOT if fork >= Fork.SHANGHAI else None,
+            blob_gas_used=Gas(0) if fork >= Fork.CANCUN else None,
+            excess_blob_gas=self.excess_blob_gas if fork >= Fork.CANCUN else None,
+            parent_beacon_root=ZERO_HASH if fork >= Fork.CANCUN else None,
+            requests_hash=EMPTY_REQUESTS_HASH if fork >= Fork.PRAGUE else None,
         )
 
 

@@ -10,16 +10,18 @@ import pytest
 
 from chain.blocks import decode_block
 from chain.headers import Header
+from chain.json_fields import Fields
 from chain.transactions import decode_transaction
 from chain.types import Hash32
 from execution.block_rules import check_header
 from node import folder as data
 from node.chain_file import ChainFile
+from node.genesis_file import schedule_of
 from tests.conformance.rpc_exchanges import CHAIN, GENESIS, exchanges
 from tests.e2e.chain_process import chain, wait_until
 from tests.e2e.command_line import refusal, tandem
 from tests.e2e.headers import header_from_json
-from tests.e2e.json_rpc import JsonRpc
+from tests.e2e.json_rpc import JsonRpc, RpcError
 
 BLOCKS = list(ChainFile(CHAIN).blocks())
 SENT = [
@@ -134,3 +136,39 @@ def test_what_does_not_go_together_is_one_line(started: Path, tmp_path: Path) ->
     assert "began otherwise than" in refusal("--data-dir", str(started), "--genesis", str(other))
     line = refusal("--data-dir", str(tmp_path / "new"), "--genesis", str(GENESIS), "--chain-id", "5")
     assert "--chain-id 5 does not go with --genesis" in line
+
+
+def test_a_chain_without_a_merge_can_be_read_and_takes_no_transaction(tmp_path: Path) -> None:
+    genesis, file, folder = tmp_path / "genesis.json", tmp_path / "chain.rlp", tmp_path / "chain"
+    said = json.loads(GENESIS.read_bytes())
+    later = ("mergeNetsplitBlock", "terminalTotalDifficulty")
+    config = {name: value for name, value in said["config"].items() if name not in later and not name.endswith("Time")}
+    genesis.write_text(json.dumps(said | {"config": config}))
+    file.write_bytes(b"".join(BLOCKS[:30]))
+    run = tandem("import", str(file), "--data-dir", str(folder), "--genesis", str(genesis))
+    assert run.returncode == 0, run.stderr
+    assert "can only be read" in refusal("--data-dir", str(folder), "--block-time", "1s")
+    with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        assert rpc.call("eth_call", {"to": "0x" + "00" * 19 + "04", "input": "0x1234"}, "latest") == "0x1234"
+        assert rpc.call("eth_getBlockByNumber", "latest", False)["number"] == "0x1e"
+        with pytest.raises(RpcError, match=r"takes no transactions: its rules \(london\) are from before"):
+            rpc.call("eth_sendRawTransaction", TRANSACTIONS[-1])
+
+
+def test_a_chain_whose_schedule_ends_with_shanghai_makes_blocks_of_that_shape(tmp_path: Path) -> None:
+    genesis = tmp_path / "genesis.json"
+    names = ("homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul")
+    config = {f"{name}Block": 0 for name in (*names, "berlin", "london")}
+    config |= {"chainId": 1337, "terminalTotalDifficulty": 0, "shanghaiTime": 0}
+    alloc = {"f39fd6e51aad88f6f4ce6ab8827279cfffb92266": {"balance": "0xde0b6b3a7640000"}}
+    genesis.write_text(json.dumps({"config": config, "alloc": alloc, "difficulty": "0x0", "gasLimit": "0x1c9c380"}))
+    with chain("--genesis", str(genesis), "--check-serial") as running, contextlib.closing(running.rpc()) as rpc:
+        sender = rpc.call("eth_accounts")[0]
+        rpc.call("eth_sendTransaction", {"from": sender, "to": sender, "value": "0x1"})
+        wait_until(lambda: int(rpc.call("eth_blockNumber"), 16) == 1, "a block")
+        parent, made = headers(rpc, 0, 1)
+        pending = rpc.call("eth_getBlockByNumber", "pending", False)
+        assert rpc.call("eth_getBlockByNumber", "0x1", False)["hash"] == "0x" + made.hash().hex()
+    check_header(made, parent, schedule_of(Fields(config), 0))
+    assert made.withdrawals_root is not None
+    assert "excessBlobGas" not in pending

@@ -1,15 +1,20 @@
 """The Ethereum block that execution assembles."""
 
+import pytest
 import rlp
 from trie import HexaryTrie
 
 from chain.fees import next_base_fee
-from chain.headers import EMPTY_REQUESTS_HASH
+from chain.fork_schedule import only
+from chain.forks import Fork
+from chain.headers import EMPTY_REQUESTS_HASH, count_fields, decode_header, fields_of
+from chain.proposals import BlockInputs
 from chain.receipts import bloom_of
 from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Gas, Wei
+from execution.assembly import environment_of
 from tests.execution.test_equivalence import COUNTER, EMPTY, TOKEN, call, world_genesis
-from tests.execution.world import ADDRESSES, BENEFICIARY, ETHER, GWEI, KEYS, Chain, transaction
+from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ETHER, GWEI, KEYS, Chain, transaction
 
 
 def transfer(who: int, nonce: int, **fields: object) -> Transaction:
@@ -21,6 +26,15 @@ def root_of(values: list[bytes]) -> bytes:
     for index, value in enumerate(values):
         trie[rlp.encode(index)] = value
     return bytes(trie.root_hash)
+
+
+@pytest.mark.parametrize("fork", [fork for fork in Fork if fork >= Fork.PARIS])
+def test_a_header_has_the_fields_of_its_fork(fork: Fork) -> None:
+    parent = world_genesis().header
+    inputs = BlockInputs(parent.timestamp * 1000, BENEFICIARY, ZERO_HASH, parent.gas_limit)
+    header = environment_of(CHAIN_ID, only(fork), parent, inputs).header()
+    assert count_fields(header) == fields_of(fork)
+    assert decode_header(header.encode()) == header
 
 
 async def test_roots_bloom_and_cumulative_gas_are_ethereums() -> None:
