@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from chain.keccak import keccak256
 from chain.signing import address_of_private_key, sign
 from chain.transactions import Transaction
@@ -77,8 +79,17 @@ def typed_data_digest(typed_data: Any) -> Hash32:
     from eth_account.messages import encode_typed_data
 
     try:
-        message = json.loads(typed_data) if isinstance(typed_data, str) else typed_data
+        message = _parsed(typed_data) if isinstance(typed_data, str) else typed_data
         signable = encode_typed_data(full_message=message)
-    except Exception as error:  # eth_account, eth_abi and json each raise their own kinds for malformed input
+    except Exception as error:  # eth_account, eth_abi, json and orjson each raise their own kinds for malformed input
         raise InvalidTypedData(str(error) or type(error).__name__) from error
     return keccak256(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def _parsed(text: str) -> Any:
+    """JSON with whole numbers of any size, which orjson would make floats of.
+
+    Its depth is orjson's to judge: json's parser overflows the stack, since py_ecc lifts Python's recursion limit.
+    """
+    orjson.loads(text)
+    return json.loads(text)
