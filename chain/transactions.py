@@ -139,6 +139,14 @@ def sealed(transaction: Transaction) -> Transaction:
     return replace(transaction, raw=raw, hash=keccak256(raw))
 
 
+def unsigned(transaction: Transaction) -> Transaction:
+    """As `sealed`, with a signature of zeros, as geth encodes what is not signed."""
+    raw = transaction.encode()
+    if transaction.type == LEGACY:
+        raw = rlp.encode_list([*_legacy_fields(transaction), *map(rlp.encode_int, (0, 0, 0))])
+    return replace(transaction, raw=raw, hash=keccak256(raw))
+
+
 def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
     """The transaction in a signed envelope.
 

@@ -110,6 +110,11 @@ def _execute_transaction(raw: bytes, state: BlockState, done: Execution, engine:
     )
 
 
+def reward_of(fork: Fork) -> int:
+    """What a block pays to who made it, in wei; nothing since the merge."""
+    return next(amount for since, amount in REWARDS if fork >= since)
+
+
 def _pay(block: Block, state: BlockState, fork: Fork) -> None:
     """Withdrawals (EIP-4895), and before the merge what the miners of the block and of its ommers get."""
     balances: dict[Address, int] = {}
@@ -119,7 +124,7 @@ def _pay(block: Block, state: BlockState, fork: Fork) -> None:
 
     for withdrawal in block.withdrawals or ():
         credit(withdrawal.address, withdrawal.amount)
-    reward = next(amount for since, amount in REWARDS if fork >= since)
+    reward = reward_of(fork)
     if reward:
         credit(block.header.beneficiary, reward + reward // 32 * len(block.ommers))
         for ommer in block.ommers:

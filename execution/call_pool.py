@@ -6,6 +6,7 @@ from chain.links import Peer
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.link import Done
+from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.tasks import FollowTasks
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from execution.errors import ExecutionError
@@ -67,10 +68,18 @@ class CallPool:
             raise UnexpectedCallMessage(answer)
         return answer
 
+    async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
+        """Simulate blocks, whatever `call_id` the request carries. Raises as `call` does."""
+        limit_s = request.time_limit_ms / 1000 + GRACE_S
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, is_long=True)
+        if not isinstance(answer, Simulated | SimulationFailed):
+            raise UnexpectedCallMessage(answer)
+        return answer
+
     async def answer(self, message: Message, peer: Peer) -> Message:
         if isinstance(message, FollowTasks):
             self._pool.follow(peer)
-        elif isinstance(message, CallOutcome):
+        elif isinstance(message, CallOutcome | Simulated | SimulationFailed):
             self._pool.finished(peer, message.call_id, message)
         elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)

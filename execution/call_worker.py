@@ -13,6 +13,7 @@ from chain.links import Link, RequestFailed
 from chain.messages import Message
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
+from chain.messages.simulation import RunSimulation
 from chain.messages.traces import TraceBlock, TraceRuns
 from chain.types import BlockNumber, Gas, Version
 from execution.block_trace import trace_block
@@ -25,6 +26,7 @@ from execution.outcome import StateView
 from execution.overrides import OverridableView, OverrideRefused
 from execution.reader import BlockingReads
 from execution.run_traces import trace_runs
+from execution.simulation import simulate
 from execution.speculative_view import SpeculativeView
 from execution.worker import TaskLoop, UnexpectedTask
 
@@ -116,6 +118,8 @@ class CallWorkerProcess:
     def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
         if isinstance(task, TraceBlock):
             return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
+        if isinstance(task, RunSimulation):
+            return simulate(task, self._engine_for(task.blocks[0].environment.fork), self._reads)
         if isinstance(task, TraceRuns):
             return trace_runs(task, self._engine_for(task.environment.fork), self._reads)
         if not isinstance(task, RunCall):

@@ -46,6 +46,7 @@ class Engine:
 
     def __init__(self, fork: Fork, evm: str = COMPILED) -> None:
         self.fork = fork
+        self._evm = evm
         self._computation = rules_of(fork)
         if evm == INTERPRETER:
             self.use(ProgramCache(self._computation.programs.instruction_set))
@@ -53,6 +54,10 @@ class Engine:
     def use(self, programs: ProgramCache) -> None:
         """Keep decoded bytecode there."""
         self._computation = with_programs(self._computation, programs)
+
+    def of_fork(self, fork: Fork) -> "Engine":
+        """An engine of another fork, whose bytecode runs in the same way."""
+        return self if fork == self.fork else Engine(fork, self._evm)
 
     @property
     def rules(self) -> type[Computation]:
@@ -65,7 +70,7 @@ class Engine:
         Raises OverrideRefused.
         """
         moved = Engine.__new__(Engine)
-        moved.fork = self.fork
+        moved.fork, moved._evm = self.fork, self._evm
         moved._computation = with_precompiles(
             self._computation, apply_overrides(overrides, self._computation.precompiled, view)
         )

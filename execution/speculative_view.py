@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from chain.accounts import Account
+from chain.accounts import Account, AccountChange
 from chain.keccak import EMPTY_HASH
 from chain.messages.storage import ReadHashes
 from chain.messages.tasks import Estimate
@@ -103,6 +103,10 @@ class SpeculativeView:
             self._merged.merge(index, writes, self._beneficiary, fee)
         except Missing:
             self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+
+    def changes(self) -> tuple[AccountChange, ...]:
+        """What all that was merged changed."""
+        return self.with_values(self._merged.changes)
 
     def estimate(self, index: int, writes: Writes) -> None:
         """Nobody knows what the transaction at `index` will write where this run of it wrote: slots and codes.

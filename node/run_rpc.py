@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from execution.call_pool import CallPool
@@ -43,6 +44,11 @@ class Readers:
         """Raises as `call` does."""
         with _as_rpc_errors():
             return await self._pool.trace_runs(request)
+
+    async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
+        """Raises as `call` does."""
+        with _as_rpc_errors():
+            return await self._pool.simulate(request)
 
 
 @contextlib.contextmanager

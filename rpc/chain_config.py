@@ -3,8 +3,10 @@
 import zlib
 
 from chain.fees import blob_schedule
+from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.genesis import Genesis
+from chain.messages.storage import StoredBlock
 from chain.system_contracts import (
     BEACON_ROOTS,
     CONSOLIDATION_REQUESTS,
@@ -50,7 +52,7 @@ NEWEST = BlockNumber(2**63 - 1)
 @method("eth_config")
 async def config(node: Node) -> JsonObject:
     genesis, now = node.genesis, node.chain.head.header.timestamp
-    first = (await node.chain.existing_block(BlockNumber(0))).hash
+    first = await node.chain.existing_block(BlockNumber(0))
     times = sorted({since for since, _ in genesis.forks.by_time})
     coming = [since for since in times if since > now]
     passed = [since for since in times if since <= now]
@@ -61,31 +63,31 @@ async def config(node: Node) -> JsonObject:
     }
 
 
-def _config(genesis: Genesis, first: Hash32, since: int) -> JsonObject:
+def _config(genesis: Genesis, first: StoredBlock, since: int) -> JsonObject:
     """The rules from that time on."""
-    fork = genesis.forks.at(NEWEST, max(since, genesis.header.timestamp))
+    began = first.header.timestamp
+    fork = genesis.forks.at(NEWEST, max(since, began))
     schedule = blob_schedule(fork)
     every = (*SYSTEM_CONTRACTS, ("DEPOSIT_CONTRACT_ADDRESS", genesis.forks.deposit_contract, Fork.PRAGUE))
     contracts = {name: address_json(address) for name, address, since_fork in every if fork >= since_fork}
     return {
-        "activationTime": 0 if since <= genesis.header.timestamp else since,
+        "activationTime": 0 if since <= began else since,
         "blobSchedule": {
             "target": schedule.target,
             "max": schedule.most,
             "baseFeeUpdateFraction": schedule.update_fraction,
         },
         "chainId": hex(genesis.chain_id),
-        "forkId": f"0x{fork_id(genesis, first, since):08x}",
+        "forkId": f"0x{fork_id(genesis.forks, first.hash, began, since):08x}",
         "precompiles": {name: f"0x{number:040x}" for number, name, since_fork in PRECOMPILES if fork >= since_fork},
         "systemContracts": contracts,
     }
 
 
-def fork_id(genesis: Genesis, first: Hash32, time: int) -> int:
+def fork_id(schedule: ForkSchedule, first: Hash32, began: int, time: int) -> int:
     """The checksum of block 0's hash and of every change of rules until then, each of 8 bytes (EIP-2124, EIP-6122)."""
-    schedule = genesis.forks
     blocks = {since for since, _ in (*schedule.by_number, *schedule.glaciers) if since > 0}
-    times = {since for since, _ in schedule.by_time if genesis.header.timestamp < since <= time}
+    times = {since for since, _ in schedule.by_time if began < since <= time}
     checksum = zlib.crc32(first)
     for since in (*sorted(blocks), *sorted(times)):
         checksum = zlib.crc32(since.to_bytes(8, "big"), checksum)

@@ -18,6 +18,7 @@ from chain.links import Link
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
+from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.traces import RunTraces, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
@@ -48,6 +49,10 @@ class Callers(Protocol):
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Raises TimeoutError when no worker answers in time, and RpcError when none can take the call."""
+        ...
+
+    async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
+        """Raises as `call` does."""
         ...
 
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:

@@ -8,11 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from chain.addresses import checksummed
+from chain.blocks import Withdrawal
 from chain.messages.calls import AccountOverride
 from chain.messages.execution import BlockEnvironment
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import ZERO_ADDRESS, Address, BlockNumber, Gas, Hash32, Wei
 from rpc.errors import ServerError
-from rpc.params import UINT64_LIMIT, InvalidValue, Parser, address, data, hash32, mapping, member, quantity, uint64
+from rpc.params import (
+    UINT64_LIMIT,
+    InvalidValue,
+    Parser,
+    address,
+    data,
+    hash32,
+    mapping,
+    member,
+    quantity,
+    sequence,
+    uint64,
+)
 
 T = TypeVar("T")
 ACCOUNT = "OverrideAccount"
@@ -31,13 +44,13 @@ class BlockOverrides:
     base_fee: Wei | None = None
     blob_base_fee: Wei | None = None
     beacon_root: Hash32 | None = None
-    has_withdrawals: bool = False
+    withdrawals: tuple[Withdrawal, ...] | None = None
 
     def applied(self, environment: BlockEnvironment) -> BlockEnvironment:
         """The environment with these. Raises ServerError for what calls cannot have."""
         if self.beacon_root is not None:
             raise ServerError('block override "beaconRoot" is not supported for this RPC method')
-        if self.has_withdrawals:
+        if self.withdrawals is not None:
             raise ServerError('block override "withdrawals" is not supported for this RPC method')
         return replace(
             environment,
@@ -97,8 +110,20 @@ def block_overrides(value: Any) -> BlockOverrides:
         base_fee=_first(given, _wei, "basefeepergas", "basefee"),
         blob_base_fee=_first(given, _wei, "blobbasefee"),
         beacon_root=_first(given, hash32, "beaconroot"),
-        has_withdrawals=given.get("withdrawals") is not None,
+        withdrawals=_first(given, _withdrawals, "withdrawals"),
     )
+
+
+def _withdrawals(value: Any) -> tuple[Withdrawal, ...]:
+    return tuple(_withdrawal(item) for item in sequence(value, "types.Withdrawals"))
+
+
+def _withdrawal(value: Any) -> Withdrawal:
+    given = mapping(value, "types.Withdrawal")
+    index, validator, amount = (
+        member(given, "Withdrawal", name, uint64) or 0 for name in ("index", "validatorIndex", "amount")
+    )
+    return Withdrawal(index, validator, member(given, "Withdrawal", "address", address) or ZERO_ADDRESS, amount)
 
 
 def _gas(value: Any) -> Gas:

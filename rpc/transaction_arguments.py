@@ -46,11 +46,15 @@ class TransactionArguments:
 
     def check_fees(self) -> None:
         """Raises ServerError when the fees of two transaction types are mixed or contradict each other."""
+        self.check_mixed_fees()
+        if self.max_fee is not None and self.max_priority_fee is not None and self.max_fee < self.max_priority_fee:
+            raise ServerError(f"maxFeePerGas (0x{self.max_fee:x}) < maxPriorityFeePerGas (0x{self.max_priority_fee:x})")
+
+    def check_mixed_fees(self) -> None:
+        """Raises ServerError when the fees of two transaction types are mixed."""
         dynamic = self.max_fee is not None or self.max_priority_fee is not None
         if self.gas_price is not None and dynamic:
             raise ServerError("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
-        if self.max_fee is not None and self.max_priority_fee is not None and self.max_fee < self.max_priority_fee:
-            raise ServerError(f"maxFeePerGas (0x{self.max_fee:x}) < maxPriorityFeePerGas (0x{self.max_priority_fee:x})")
 
     def check_chain(self, chain_id: int) -> None:
         """Raises ServerError when the request names another chain."""

@@ -43,7 +43,15 @@ class StateChanges:
     stand for is a change: without an entry the remote's value would hold.
     """
 
-    def __init__(self, state: VersionedState, tries: Tries, number: BlockNumber, version: Version) -> None:
+    def __init__(
+        self,
+        state: VersionedState,
+        tries: Tries,
+        number: BlockNumber,
+        version: Version,
+        before: Version | None = None,
+    ) -> None:
+        """On top of `before`, by default the newest version; only changes to that one can be adopted."""
         self.number = number
         self.version = version
         self.accounts: dict[bytes, tuple[Version, StoredAccount]] = {}
@@ -53,7 +61,8 @@ class StateChanges:
         self.nodes: dict[bytes, bytes] = {}
         self._state = state
         self._tries = tries
-        self._before = state.latest
+        self._before = state.latest if before is None else before
+        self._on_newest = before is None
 
     def run(self, root: Hash32, changes: Sequence[AccountChange]) -> Generator[None, None, Hash32]:
         """Work the changes in on top of the state with this root. Gives the new root."""
@@ -64,7 +73,12 @@ class StateChanges:
                 entries.append(changed)
             yield
         entries.sort()
-        return (yield from self._tries.update(ACCOUNT_TRIE, root, entries, self._before, self.nodes))
+        return (yield from self._updated(ACCOUNT_TRIE, root, entries))
+
+    def _updated(self, trie: bytes, root: Hash32, entries: Sequence[Entry]) -> Generator[None, None, Hash32]:
+        return (
+            yield from self._tries.update(trie, root, entries, self._before, self.nodes, newest_version=self._on_newest)
+        )
 
     def _account(self, change: AccountChange) -> Generator[None, None, Entry | None]:
         """The account's entry in the trie; None if it neither was nor is there."""
@@ -116,8 +130,7 @@ class StateChanges:
             if count % SLOTS_A_STEP == 0:
                 yield
         entries.sort()
-        trie = storage_trie(change.address)
-        return (yield from self._tries.update(trie, root, entries, self._before, self.nodes))
+        return (yield from self._updated(storage_trie(change.address), root, entries))
 
     def put_into(self, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
         """Add the records that make these changes durable."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from chain.links import Peer
 from chain.messages import Message
+from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
@@ -42,6 +43,7 @@ from chain.messages.storage import (
     StoredRecord,
 )
 from chain.types import ZERO_HASH, Address, Version
+from storage.changes import StateChanges
 from storage.errors import (
     BlockOutOfRange,
     StorageClosed,
@@ -55,6 +57,7 @@ from storage.remote import Slot
 from storage.remote_reads import RemoteReads
 from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
+from storage.tries import ACCOUNT_TRIE
 from storage.versions import GENESIS_VERSION
 
 SLICE_S = 0.001
@@ -112,6 +115,7 @@ class StorageService:
             ReadRecord: self._read_record,
             ReadHeaders: self._read_headers,
             ReadProof: self._read_proof,
+            WorkOutRoot: self._work_out_root,
             ReadStatePage: self._read_state_page,
         }
 
@@ -256,6 +260,15 @@ class StorageService:
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         version = await self._reached(read.version)
         return await in_slices(StatePageWalk(self._store.state, version, read.max_bytes).page(read.after))
+
+    async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
+        """The root that a version would have, without anything being written."""
+        version = await self._reached(asked.version)
+        slots = tuple((change.address, number) for change in asked.changes for number in change.slots)
+        await self._ensure(tuple(change.address for change in asked.changes), slots, version)
+        state, tries = self._store.state, self._store.tries
+        changes = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
+        return StateRoot(await in_slices(changes.run(tries.root(ACCOUNT_TRIE, version), asked.changes)))
 
     async def _read_record(self, read: ReadRecord) -> Message:
         record = self._store.blocks.record(read.number)

@@ -47,13 +47,23 @@ class Tries:
         return record
 
     def update(
-        self, trie: bytes, root: Hash32, entries: Sequence[Entry], version: Version, nodes: dict[bytes, bytes]
+        self,
+        trie: bytes,
+        root: Hash32,
+        entries: Sequence[Entry],
+        version: Version,
+        nodes: dict[bytes, bytes],
+        *,
+        newest_version: bool = True,
     ) -> Generator[None, None, Hash32]:
-        """Work sorted entries into a trie that had this root at `version`, the newest. Gives the new root.
+        """Work sorted entries into a trie that had this root at `version`. Gives the new root.
 
-        The new records go to `nodes`, by name.
+        The new records go to `nodes`, by name. Unless `version` is the newest one until the end, say so.
         """
-        update = TrieUpdate(lambda path: self._latest_node(trie + path, trie, path, version))
+        if newest_version:
+            update = TrieUpdate(lambda path: self._latest_node(trie + path, trie, path, version))
+        else:
+            update = TrieUpdate(lambda path: self.node(trie, path, version))
         after = yield from update.run(root, entries)
         for path, record in update.changed.items():
             nodes[trie + path] = record

@@ -39,6 +39,7 @@ class AccountDB:
         self._view = view
         self.reads = Reads()
         self.logs: list[Log] = []
+        self.undone_logs = 0
         self.warm: dict[Address | Slot, bool] = dict.fromkeys(warm, True)
         self.created: dict[Address, bool] = {}
         self._destroyed: dict[Address, bool] = {}
@@ -79,6 +80,7 @@ class AccountDB:
                 del mapping[key]
             else:
                 mapping[key] = old
+        self.undone_logs += len(self.logs) - logs
         del self.logs[logs:]
 
     # Nonces

@@ -32,8 +32,8 @@ def with_programs(rules: "type[Computation]", programs: ProgramCache) -> "type[C
 
 
 def with_precompiles(rules: "type[Computation]", precompiled: Mapping[Address, Any]) -> "type[Computation]":
-    """The same rules with other precompiles."""
-    return type(rules.__name__, (rules,), {"precompiled": dict(precompiled)})
+    """The same rules with precompiles elsewhere. Warm are the addresses where they stand by the rules, as with geth."""
+    return type(rules.__name__, (rules,), {"precompiled": dict(precompiled), "warm_addresses": rules.warm()})
 
 
 class TransactionContext:
@@ -53,6 +53,8 @@ class Computation(PragueRules):
     programs: ClassVar[ProgramCache] = programs_of(instruction_sets.PRAGUE)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
+    warm_addresses: ClassVar[tuple[Address, ...] | None] = None
+    """What is warm in every transaction, if not the addresses in `precompiled`."""
     account_db: ClassVar[type[AccountDB]] = AccountDB
     limits_init_code: ClassVar[bool] = True
     """EIP-3860: its size, and a price for its words."""
@@ -84,6 +86,10 @@ class Computation(PragueRules):
         self.stack: list[int] = []
         self.memory = self._memory = bytearray()
         self.return_data = b""
+
+    @classmethod
+    def warm(cls) -> tuple[Address, ...]:
+        return tuple(cls.precompiled) if cls.warm_addresses is None else cls.warm_addresses
 
     @classmethod
     def failed(

@@ -65,16 +65,20 @@ class Executor:
         view: StateView,
         *,
         deadline: float | None = None,
+        asks_no_fees: bool = False,
     ) -> None:
+        """With `asks_no_fees` a transaction that offers nothing for its gas is run whatever the base fee is."""
+        self._asks_no_fees = asks_no_fees
         self._computation = computation
         self._environment = environment
         warm = (environment.beneficiary,) if computation.warms_beneficiary else ()
-        self.db = computation.account_db(view, (*computation.precompiled, *warm))
+        self.db = computation.account_db(view, (*computation.warm(), *warm))
         self.state = State(self.db, view, environment, deadline)
 
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:
         """Raises a subclass of CannotInclude; then nothing has happened."""
-        self._check_nonce(transaction, sender)
+        self.check_nonce(transaction, sender)
+        self._check_sender(sender)
         limit = max_gas(self._environment.fork)
         if limit is not None and transaction.gas > limit:
             raise GasLimitTooHigh(transaction.gas, limit)
@@ -82,7 +86,10 @@ class Executor:
 
     def unchecked(self, transaction: Transaction, sender: Address) -> Outcome:
         """As `execute`, without the checks that a call is spared: those of the nonce and of the sender itself."""
-        result = self.run(transaction, sender)
+        return self.outcome(transaction, self.run(transaction, sender))
+
+    def outcome(self, transaction: Transaction, result: Result) -> Outcome:
+        """What the run, which must be this executor's, means for the block."""
         frame, environment = result.frame, self._environment
         if environment.fork < Fork.SPURIOUS_DRAGON:
             self.db.touch(environment.beneficiary)
@@ -93,7 +100,7 @@ class Executor:
             gas_used=result.gas_used,
             gas_price=gas_price,
             # A beneficiary that the transaction itself created and destroyed takes its fee with it.
-            fee=Wei(0 if destroyed else (gas_price - environment.base_fee) * result.gas_used),
+            fee=Wei(0 if destroyed else max(gas_price - environment.base_fee, 0) * result.gas_used),
             logs=tuple(self.db.logs),
             output=frame.output,
             error=words(frame.error),
@@ -109,7 +116,7 @@ class Executor:
         gas_price = transaction.effective_gas_price(environment.base_fee)
         db.delta_balance(sender, -transaction.gas * gas_price - self._blob_fee(transaction))
         nonce = db.get_nonce(sender)
-        db.set_nonce(sender, nonce + 1)
+        db.set_nonce(sender, (nonce + 1) & MAX_NONCE)  # a call may pretend the highest one, which 0 follows in geth
         for authorization in transaction.authorizations:
             self._delegate(authorization)
         context = TransactionContext(sender, gas_price, transaction.blob_hashes)
@@ -119,7 +126,7 @@ class Executor:
         db.delta_balance(sender, (transaction.gas - used) * gas_price)
         return Result(frame, Gas(used), Gas(max(peak, floor)))
 
-    def _check_nonce(self, transaction: Transaction, sender: Address) -> None:
+    def check_nonce(self, transaction: Transaction, sender: Address) -> None:
         nonce = self.db.get_nonce(sender)
         if transaction.nonce < nonce:
             raise NonceTooLow(sender, transaction.nonce, nonce)
@@ -127,6 +134,8 @@ class Executor:
             raise NonceTooHigh(sender, transaction.nonce, nonce)
         if nonce >= MAX_NONCE:
             raise NonceMaximum(sender, nonce)
+
+    def _check_sender(self, sender: Address) -> None:
         code = self.db.get_code(sender)
         if code and (delegate_of(code) is None or not self._computation.follows_delegations):
             raise SenderNotAnAccount(sender)
@@ -137,7 +146,8 @@ class Executor:
         check_type(transaction, environment)
         if transaction.max_priority_fee > transaction.max_fee:
             raise TipAboveFeeCap(sender, transaction.max_priority_fee, transaction.max_fee)
-        if transaction.max_fee < environment.base_fee:
+        is_free = self._asks_no_fees and not transaction.max_fee
+        if transaction.max_fee < environment.base_fee and not is_free:
             raise FeeCapTooLow(sender, transaction.max_fee, environment.base_fee)
         blob_gas = BLOB_GAS_PER_BLOB * len(transaction.blob_hashes)
         cost = Wei(transaction.gas * transaction.max_fee + transaction.value + blob_gas * transaction.max_blob_fee)

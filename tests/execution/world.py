@@ -16,6 +16,7 @@ from chain.headers import Header, with_state_root
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import LinkClosed, RequestFailed
 from chain.messages import Message
+from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
@@ -162,6 +163,8 @@ class MemoryStorage:
                 return BlockHashes(tuple(self.hashes.get(number, ZERO_HASH) for number in message.numbers))
             case ApplyBlock():
                 return self._apply(message)
+            case WorkOutRoot():
+                return StateRoot(keccak256(encode_message(message)))
             case ReadBlock():
                 return self._block(message)
             case ReadRecord():

@@ -32,6 +32,7 @@ from chain.messages.mempool import (
     ReadMempool,
     SenderState,
 )
+from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.storage import (
     BlockApplied,
     FoundLog,
@@ -458,6 +459,8 @@ class FakeCallers:
         self.outcome = CallOutcome(0, b"", "", Gas(21_000))
         self.traces: list[TraceBlock] = []
         self.runs: list[TraceRuns] = []
+        self.simulations: list[RunSimulation] = []
+        self.simulated: Simulated | SimulationFailed = Simulated(0, ())
         self.run_trace = b"{}"
         self.tracer: Callable[[TraceBlock], Awaitable[BlockTrace | TraceFailed]] = _no_trace
 
@@ -468,6 +471,10 @@ class FakeCallers:
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         self.traces.append(request)
         return await self.tracer(request)
+
+    async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
+        self.simulations.append(request)
+        return self.simulated
 
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
         """`run_trace` for every run that is traced."""

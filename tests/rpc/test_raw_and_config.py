@@ -1,7 +1,6 @@
 """Raw encodings, the chain's configuration, and sending that waits for the receipt."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -13,7 +12,7 @@ from rpc.chain_config import fork_id
 from rpc.process import RpcProcess
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import ALICE, TOKEN, FakeChain, genesis_of_the_tests, transfer
+from tests.rpc.fake_chain import ALICE, TOKEN, FakeChain, transfer
 from tests.rpc.small_chain import turns
 
 # From ethereum/execution-apis at 033ca6e6: genesis.json, and the answer of eth_config/get-config.io.
@@ -65,9 +64,7 @@ def test_the_fork_id_is_the_one_that_geth_works_out() -> None:
     schedule = ForkSchedule(
         tuple((number, Fork.LONDON) for number in OFFICIAL_BLOCKS), tuple((time, Fork.BPO2) for time in OFFICIAL_TIMES)
     )
-    genesis = genesis_of_the_tests()
-    genesis = replace(genesis, forks=schedule, header=replace(genesis.header, timestamp=0))
-    assert fork_id(genesis, OFFICIAL_GENESIS, 540) == OFFICIAL_FORK_ID
+    assert fork_id(schedule, OFFICIAL_GENESIS, 0, 540) == OFFICIAL_FORK_ID
 
 
 async def test_a_synchronous_sending_answers_with_the_receipt(client: Client, chain: FakeChain) -> None:

@@ -13,6 +13,7 @@ from chain.accounts import Account, AccountChange
 from chain.codec import decode_message, encode_message
 from chain.keccak import keccak256
 from chain.messages.link import Done
+from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
@@ -132,6 +133,16 @@ async def _settle() -> None:
     """Let every task run as far as it can by itself."""
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def test_the_root_that_changes_would_give_is_the_one_that_a_block_with_them_has(asker: Asker) -> None:
+    change = AccountChange(A, Account(2, Wei(5)), {1: 12, 7: 70})
+    answer = await asker.ask(WorkOutRoot(Version(1), (change,)))
+    assert await asker.ask(WorkOutRoot(Version(1), (change,))) == answer, "nothing was written"
+    applied = await asker.ask(_block(1, change))
+    assert answer == StateRoot(applied.header.state_root)
+    await asker.ask(_nonce(2, 9))
+    assert await asker.ask(WorkOutRoot(Version(1), (change,))) == answer, "of an older version too"
 
 
 async def test_a_read_without_a_version_answers_at_the_newest_and_says_which(asker: Asker) -> None:

@@ -1,0 +1,131 @@
+"""eth_simulateV1: rpc asks a reader worker to make blocks of calls that nobody sent."""
+
+from dataclasses import dataclass
+
+from chain.accounts import AccountChange
+from chain.blocks import Withdrawal
+from chain.codec import message
+from chain.headers import Header
+from chain.messages.calls import AccountOverride, CallMessage
+from chain.messages.execution import BlockEnvironment
+from chain.receipts import Log
+from chain.transactions import Transaction, TransactionType, unsigned
+from chain.types import Gas, Hash32, Version, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCall:
+    """A call in the shape of a transaction. Without `gas` it has what is left of the block, without `nonce` the next
+    one of its sender."""
+
+    type: TransactionType
+    message: CallMessage
+    gas: Gas | None
+    nonce: int | None
+
+    def transaction(self, chain_id: int, gas: Gas, nonce: int) -> Transaction:
+        """As it stands in the block, without a signature."""
+        call = self.message
+        return unsigned(
+            Transaction(
+                type=self.type,
+                chain_id=chain_id,
+                nonce=nonce,
+                max_fee=call.max_fee,
+                max_priority_fee=call.max_priority_fee,
+                gas=gas,
+                to=call.to,
+                value=call.value,
+                data=call.data,
+                access_list=call.access_list,
+                authorizations=call.authorizations,
+                max_blob_fee=call.max_blob_fee,
+                blob_hashes=call.blob_hashes,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockToSimulate:
+    """`base_fee` None is what follows from the parent, or nothing if the simulation does not validate.
+
+    Of `environment` base fee and excess blob gas are left to the reader, which knows the block before.
+    """
+
+    environment: BlockEnvironment
+    base_fee: Wei | None
+    parent_beacon_root: Hash32
+    withdrawals: tuple[Withdrawal, ...]
+    overrides: tuple[AccountOverride, ...]
+    calls: tuple[SimulatedCall, ...]
+
+
+@message(115)
+@dataclass(frozen=True, slots=True)
+class RunSimulation:
+    """rpc → reader: make these blocks on the state at `version`, after the block of `base`.
+
+    Answer: Simulated, SimulationFailed. `validates` has the checks of transactions made, but for signatures and who may
+    send; `traces_transfers` tells of value that moves as if it were a log. All together may use `gas_cap`.
+    """
+
+    call_id: int
+    version: Version
+    base: Header
+    blocks: tuple[BlockToSimulate, ...]
+    traces_transfers: bool
+    validates: bool
+    gas_cap: Gas
+    time_limit_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallInBlock:
+    """What one call came to. `error` is empty on success; `peak_gas` is what was used before refunds. `nonce` and `gas`
+    are those of its transaction. `logs` have their places in the block, among those that were undone as well."""
+
+    nonce: int
+    gas: Gas
+    output: bytes
+    error: str
+    gas_used: Gas
+    peak_gas: Gas
+    logs: tuple[tuple[int, Log], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBlock:
+    header: Header
+    calls: tuple[CallInBlock, ...]
+
+
+@message(116)
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    call_id: int
+    blocks: tuple[SimulatedBlock, ...]
+
+
+@message(117)
+@dataclass(frozen=True, slots=True)
+class SimulationFailed:
+    """Why there is no result, with the code that JSON-RPC has for it."""
+
+    call_id: int
+    code: int
+    reason: str
+
+
+@message(119)
+@dataclass(frozen=True, slots=True)
+class WorkOutRoot:
+    """reader → storage: the state root that `version` would have with these changes. Answer: StateRoot."""
+
+    version: Version
+    changes: tuple[AccountChange, ...]
+
+
+@message(118)
+@dataclass(frozen=True, slots=True)
+class StateRoot:
+    root: Hash32
