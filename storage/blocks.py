@@ -92,6 +92,7 @@ class Blocks:
         self._store = store
         self._headers: RecentlyUsed[int, StoredHeader] = RecentlyUsed(CACHED_HEADERS)
         self.newest = BlockNumber(-1)
+        self.newest_height = Height(-1)
         self.logs = LogIndex(store)
 
     def put_body(self, block: ApplyBlock, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:

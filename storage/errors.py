@@ -9,6 +9,17 @@ class VersionOutOfRange(StoreError):
         super().__init__(f"state version {version} is out of range: versions {oldest} to {newest} are kept")
 
 
+class StatePruned(StoreError):
+    """geth's words for a state that it has not kept, which tools look for, and the oldest block that can be asked."""
+
+    def __init__(self, version: Version, root: Hash32, oldest: BlockNumber) -> None:
+        super().__init__(
+            f"historical state {root.hex()} is not available: the states of blocks before {oldest} are pruned"
+        )
+        self.version = version
+        self.oldest = oldest
+
+
 class BlockOutOfRange(StoreError):
     def __init__(self, first: int, last: int, oldest: BlockNumber, newest: BlockNumber) -> None:
         super().__init__(f"block range {first} to {last} is out of range: blocks {oldest} to {newest} are kept")

@@ -52,6 +52,7 @@ from storage.errors import (
     UnknownRequest,
     VersionOutOfRange,
 )
+from storage.keyvalue import StoreError
 from storage.proofs import prove
 from storage.remote import Slot
 from storage.remote_reads import RemoteReads
@@ -65,6 +66,8 @@ MAX_WAITING_READS = 10_000
 MAX_WAITING_BLOCKS = 64
 MAX_VERSIONS_AHEAD = 256
 """No reader is that far ahead of storage; a version further away is a mistake, and would be waited for forever."""
+MAX_VERSIONS_BEHIND = 64
+"""So far behind what is to be kept may pruning fall before blocks have to wait longer for it."""
 MAX_HEADERS = 1024
 READS_A_SLICE = 256
 
@@ -101,6 +104,7 @@ class StorageService:
         self._awaited: dict[Version, asyncio.Event] = {}
         self._waiting = 0
         self._closed = False
+        self._pruner: asyncio.Task[None] | None = None
         self._counters: Counter[str] = Counter()
         self._answers: dict[type, Callable[[Any], Awaitable[Message]]] = {
             ReadState: self._read_state,
@@ -140,7 +144,7 @@ class StorageService:
         self._closed = True
         for event in self._awaited.values():
             event.set()
-        await asyncio.gather(*self._applying, return_exceptions=True)
+        await asyncio.gather(*self._applying, *([self._pruner] if self._pruner else []), return_exceptions=True)
         self._writer.shutdown()
         self._store.close()
 
@@ -169,7 +173,6 @@ class StorageService:
 
     async def _read_state(self, read: ReadState) -> StateValues:
         version = await self._reached(read.version)
-        await self._ensure(read.accounts, read.slots, version)
         state = self._store.state
 
         def values() -> Generator[None, None, StateValues]:
@@ -185,7 +188,9 @@ class StorageService:
             codes = tuple([state.code(code_hash) for code_hash in read.codes])
             return StateValues(version, tuple(accounts), tuple(slots), codes)
 
-        return await in_slices(values())
+        with self._store.pruning.reading(version):
+            await self._ensure(read.accounts, read.slots, version)
+            return await in_slices(values())
 
     async def _ensure(self, accounts: tuple[Address, ...], slots: tuple[Slot, ...], version: Version) -> None:
         """On a fork, read from the remote chain what was never read. Raises RemoteError."""
@@ -214,7 +219,36 @@ class StorageService:
             await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
             applied = store.adopt(prepared)
         self._wake(applied.version)
+        self._start_pruning()
         return applied
+
+    def _start_pruning(self) -> None:
+        if self._store.pruning.behind() and (self._pruner is None or self._pruner.done()):
+            self._pruner = asyncio.create_task(self._prune())
+
+    async def _prune(self) -> None:
+        """Prune what there is to prune, in turns with the blocks, so that a block waits for one batch at most.
+
+        Only when pruning is far behind the blocks is a turn a whole version, of which a block makes one.
+        """
+        pruning = self._store.pruning
+        try:
+            while not self._closed:
+                async with self._turn:
+                    if not await self._prune_batch():
+                        return
+                    while pruning.in_a_version and pruning.behind() > MAX_VERSIONS_BEHIND:
+                        await self._prune_batch()
+        except StoreError as error:
+            log.error("pruning stops until the next block: %s", error)
+
+    async def _prune_batch(self) -> bool:
+        """Whether there was something to prune."""
+        batch = await in_slices(self._store.pruning.next_batch())
+        if batch is None:
+            return False
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._store.prune, batch)
+        return True
 
     def _applied(self, task: asyncio.Task[BlockApplied]) -> None:
         self._applying.discard(task)
@@ -255,7 +289,8 @@ class StorageService:
 
     async def _read_proof(self, read: ReadProof) -> Proof:
         version = await self._reached(read.version)
-        return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
+        with self._store.pruning.reading(version):
+            return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
 
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         version = await self._reached(read.version)
@@ -291,7 +326,9 @@ class StorageService:
             "state_seeks": store.state.seeks,
             "trie_hits": store.tries.hits,
             "trie_seeks": store.tries.seeks,
+            "pruned_records": store.pruning.deleted,
             "waiting_reads": self._waiting,
         }
         head = store.head
-        return StorageStatus(head.number, head.version, OLDEST_BLOCK, store.disk_bytes(), counters)
+        oldest = store.pruning.oldest
+        return StorageStatus(head.number, head.version, OLDEST_BLOCK, oldest, store.disk_bytes(), counters)

@@ -18,10 +18,11 @@ from chain.types import BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs, WrongStateRoot
-from storage.keyvalue import CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
+from storage.keyvalue import Batch, CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
 from storage.logs import matches
+from storage.pruning import Pruning
 from storage.state import VersionedState
 from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
@@ -56,26 +57,34 @@ class _Place:
 class Store:
     """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied."""
 
-    def __init__(self, keyvalue: KeyValue, name: str) -> None:
+    def __init__(self, keyvalue: KeyValue, name: str, base: BlockNumber, history: int | None) -> None:
         self._keyvalue = keyvalue
         self._name = name
         self._uncertain = False
         self.state = VersionedState(keyvalue)
         self.tries = Tries(keyvalue)
         self.blocks = Blocks(keyvalue)
+        self.pruning = Pruning(keyvalue, self.blocks, history, base, self.state.forked)
         self.head: BlockApplied
 
     @classmethod
     def open(
-        cls, at: Path | KeyValue, genesis: Genesis, durable: bool = True, loading: Loading | None = None
+        cls,
+        at: Path | KeyValue,
+        genesis: Genesis,
+        durable: bool = True,
+        loading: Loading | None = None,
+        history: int | None = None,
     ) -> "Store":
         """The chain in a folder (or an open key-value store), made from `genesis` if there is none yet.
 
-        `loading` is where the state comes from if not from the genesis. Raises FolderInUse, FolderUnreadable,
-        CorruptStore, NewerFormat, OlderFormat, OtherChain, DiskFull, DamagedStateFile, StateFileUnreadable.
+        `loading` is where the state comes from if not from the genesis. With `history` the states of that many blocks
+        before the newest are kept, else all. Raises FolderInUse, FolderUnreadable, CorruptStore, NewerFormat,
+        OlderFormat, OtherChain, DiskFull, DamagedStateFile, StateFileUnreadable.
         """
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
-        store = cls(keyvalue, str(at) if isinstance(at, Path) else "the store")
+        name = str(at) if isinstance(at, Path) else "the store"
+        store = cls(keyvalue, name, genesis.header.number, history)
         try:
             genesis_id = genesis.id()
             if not store._belongs_to(genesis_id):
@@ -128,7 +137,7 @@ class Store:
         if height is None or row is None:
             raise CorruptStore(self._name, "it does not say which block is the newest")
         number, version = row.number, row.version
-        self.blocks.newest = number
+        self.blocks.newest, self.blocks.newest_height = number, height
         self.blocks.forget()
         stored = self.blocks.header(number)
         known = stored is not None and self.blocks.version(number) is not None
@@ -138,6 +147,7 @@ class Store:
             raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
         self.tries.forget()
         self.state.forget(version)
+        self.pruning.load()
         self.head = BlockApplied(height, row.proposal, version, stored.hash, stored.header)
 
     def applied(self, block: ApplyBlock) -> BlockApplied | None:
@@ -219,8 +229,18 @@ class Store:
 
     def write(self, prepared: PreparedBlock) -> None:
         """Make a prepared block durable, all of it or nothing. Raises DiskFull and other StoreErrors."""
+        self._write(prepared.batch, sync=True)
+
+    def prune(self, batch: Batch) -> None:
+        """Delete what pruning found. A loss of power may bring it back: the journal still has it then.
+
+        Raises DiskFull and other StoreErrors.
+        """
+        self._write(batch, sync=False)
+
+    def _write(self, batch: Batch, sync: bool) -> None:
         try:
-            self._keyvalue.write(prepared.batch)
+            self._keyvalue.write(batch, sync)
         except StoreError:
             self._uncertain = True
             raise
@@ -229,7 +249,7 @@ class Store:
         """Let reads see a block that was written."""
         prepared.changes.adopt()
         self.head = prepared.applied
-        self.blocks.newest = self.head.number
+        self.blocks.newest, self.blocks.newest_height = self.head.number, self.head.height
         return self.head
 
     def apply(self, block: ApplyBlock) -> BlockApplied:

@@ -194,11 +194,13 @@ class ReadStorageStatus:
 @message(65)
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
-    """Newest block and version, the oldest block kept, bytes on disk, and counters by name (reads, cache hits, ...)."""
+    """Newest block and version, the oldest block kept, the oldest whose state is kept too, bytes on disk, and counters
+    by name (reads, cache hits, ...)."""
 
     number: BlockNumber
     version: Version
     oldest: BlockNumber
+    oldest_state: BlockNumber
     disk_bytes: int
     counters: dict[str, int]
 

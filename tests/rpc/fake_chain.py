@@ -305,7 +305,9 @@ class FakeChain:
                 record = self.records.get(number)
                 return NotThere() if record is None else StoredRecord(encode_record(record))
             case ReadStorageStatus():
-                return StorageStatus(self.head.header.number, self.head.version, BlockNumber(0), 1, {"reads": 1})
+                return StorageStatus(
+                    self.head.header.number, self.head.version, BlockNumber(0), BlockNumber(0), 1, {"reads": 1}
+                )
         raise AssertionError(f"storage was asked {message}")
 
     def _read_state(self, read: ReadState) -> StateValues:

@@ -177,7 +177,14 @@ async def test_the_status_shows_the_pipeline_and_what_does_not_answer(client: Cl
     status = await client.result("tandem_status")
     assert status["heights"] == {"proposed": 4, "certified": 3, "committed": 2, "executed": 2, "verified": 0}
     assert status["execution"] is None
-    assert status["storage"] == {"number": 2, "version": 102, "oldest": 0, "diskBytes": 1, "counters": {"reads": 1}}
+    assert status["storage"] == {
+        "number": 2,
+        "version": 102,
+        "oldest": 0,
+        "oldestState": 0,
+        "diskBytes": 1,
+        "counters": {"reads": 1},
+    }
     assert status["validators"][1]["heights"]["verified"] == 1
     assert status["validators"][0] == {"index": 0, "stake": 1, "state": "running", "connected": True}
 

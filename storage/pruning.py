@@ -1,0 +1,170 @@
+"""Forgetting the states of old blocks, when only so many are to be kept.
+
+The *floor* is the oldest version that can be read. It rises a version at a time: what the journal says was written at
+the new floor has superseded what was there before, so the older records of those names are deleted, and empty records
+themselves with them. The floor and the deletions it allows are one batch, so that after a kill at any moment every
+version from the floor on is whole; the rest of a version's deletions is found again in the journal.
+
+Blocks, transactions, receipts, logs and records stay; so does code, which accounts share by its hash.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from time import monotonic
+
+from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
+from storage.blocks import NUMBER_BYTES, Blocks, number_key
+from storage.errors import StatePruned
+from storage.holds import Holds
+from storage.journal import Journal, Written, journal_key
+from storage.keyvalue import Batch, CorruptStore, KeyValue
+from storage.state import ACCOUNTS, SLOTS
+from storage.versions import GENESIS_VERSION, newest, suffix
+
+FLOOR_KEY = b"Mfloor"
+KEPT_HEIGHTS = 16
+"""The states after the newest heights stay whatever is set: execution and its workers read those they began with."""
+NAMES_A_BATCH = 512
+NAMES_A_STEP = 16
+
+Pins = Callable[[], Iterable[Version]]
+"""The versions that must stay readable whatever their age."""
+
+
+def nothing_pinned() -> Iterable[Version]:
+    return ()
+
+
+class Pruning:
+    """Which states of a chain are kept: that of the newest block and of `kept` before it, or all if that is None."""
+
+    def __init__(
+        self,
+        store: KeyValue,
+        blocks: Blocks,
+        kept: int | None,
+        base: BlockNumber,
+        forked: bool = False,
+        pins: Pins = nothing_pinned,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._store = store
+        self._blocks = blocks
+        self._journal = Journal(store)
+        self._kept = kept
+        self._forked = forked
+        self._pins = pins
+        self._holds = Holds(clock)
+        self._rest: tuple[Version, Written] | None = None
+        self.floor = GENESIS_VERSION
+        self.oldest = base
+        """The oldest block whose state can be read."""
+        self.deleted = 0
+
+    def load(self) -> None:
+        """Take the floor from the disk. Raises CorruptStore."""
+        self._rest = None
+        data = self._store.get(FLOOR_KEY)
+        if data is None:
+            return
+        if len(data) != 2 * NUMBER_BYTES:
+            raise CorruptStore("the record of what was pruned", f"it has {len(data)} bytes")
+        self.floor = Version(int.from_bytes(data[:NUMBER_BYTES], "big"))
+        self.oldest = BlockNumber(int.from_bytes(data[NUMBER_BYTES:], "big"))
+
+    @contextmanager
+    def reading(self, version: Version) -> Iterator[None]:
+        """While this lasts the version is kept, and one that is old for some seconds more. Raises StatePruned."""
+        self.check(version)
+        is_new = version > self._after_height(KEPT_HEIGHTS // 2)
+        with self._holds.hold(version) if is_new else self._holds.read(version):
+            yield
+
+    @contextmanager
+    def holding(self, version: Version) -> Iterator[None]:
+        """While this lasts, however long, the version is kept. Raises StatePruned."""
+        self.check(version)
+        with self._holds.hold(version):
+            yield
+
+    def check(self, version: Version) -> None:
+        """Raises StatePruned."""
+        if version < self.floor:
+            raise StatePruned(version, self._root(version), self.oldest)
+
+    @property
+    def in_a_version(self) -> bool:
+        """Whether a version is pruned in part."""
+        return self._rest is not None
+
+    def behind(self) -> int:
+        """How many versions the floor has still to rise."""
+        return self._target() - self.floor
+
+    def next_batch(self) -> Generator[None, None, Batch | None]:
+        """What to delete next, in one write; None when there is nothing to prune.
+
+        From here on the floor is where the batch puts it. If the write fails, `load` takes the floor from the disk.
+        """
+        if self._rest is None:
+            self._rest = self._next_version()
+        if self._rest is None:
+            return None
+        version, written = self._rest
+        filled, emptied = written.filled[:NAMES_A_BATCH], written.emptied[:NAMES_A_BATCH]
+        batch: dict[bytes, bytes | None] = {}
+        before = suffix(Version(version - 1))
+        for count, name in enumerate(chain(filled, emptied)):
+            superseded = newest(self._store, name, before)
+            if superseded is not None:
+                batch[superseded[0]] = None
+            if count % NAMES_A_STEP == 0:
+                yield
+        at = suffix(version)
+        batch.update(dict.fromkeys([name + at for name in emptied if not self._hides(name)]))
+        self.deleted += len(batch)
+        self._rest = version, Written(written.filled[NAMES_A_BATCH:], written.emptied[NAMES_A_BATCH:])
+        if not any(self._rest[1]):
+            self._rest = None
+            batch[journal_key(version)] = None
+        batch[FLOOR_KEY] = number_key(self.floor) + number_key(self.oldest)
+        return batch
+
+    def _hides(self, name: bytes) -> bool:
+        """Whether an empty record hides what the chain had that this one was forked from."""
+        return self._forked and name.startswith((ACCOUNTS, SLOTS))
+
+    def _next_version(self) -> tuple[Version, Written] | None:
+        """The version whose predecessors are to go, and what it wrote. Nobody can begin to read those any more."""
+        if self._kept is None:
+            return None
+        first = self._journal.first()
+        if first is None or first[0] > self._target():
+            return None
+        self.floor = max(self.floor, first[0])
+        while (version := self._blocks.version(self.oldest)) is not None and version < self.floor:
+            self.oldest = BlockNumber(self.oldest + 1)
+        return first
+
+    def _target(self) -> Version:
+        """How far the floor may rise now."""
+        kept = None if self._kept is None else self._blocks.version(self._blocks.newest - self._kept)
+        if kept is None:
+            return self.floor
+        held = self._holds.oldest()
+        least = min([kept, self._after_height(KEPT_HEIGHTS), *self._pins(), *([] if held is None else [held])])
+        return max(self.floor, least)
+
+    def _after_height(self, before: int) -> Version:
+        """The version of the state after the height so many before the newest."""
+        row = self._blocks.height(self._blocks.newest_height - before)
+        return GENESIS_VERSION if row is None else row.version
+
+    def _root(self, version: Version) -> Hash32:
+        """The root of the state at a version that is not kept; that of its block, if operations came after it."""
+        numbers = range(self._blocks.newest + 1)
+        number = bisect_left(numbers, int(version), key=lambda number: int(self._blocks.version(number) or 0))
+        stored = self._blocks.header(number)
+        return ZERO_HASH if stored is None else stored.header.state_root
