@@ -1,9 +1,10 @@
 """Requests that no client should make: every method with arguments that are almost right, and what is no JSON-RPC.
 
-All of it comes from one seed. Nearly half of the values are right ones of the chain at hand, because what is wrong from
-the start is refused by the first check and tries nothing else.
+All of it comes from one seed. Half of the requests begin as right ones of the chain at hand and are then broken in one
+or two places, because what is wrong from the start is refused by the first check and tries nothing else.
 """
 
+import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
@@ -58,24 +59,49 @@ STRANGE: tuple[Any, ...] = (
 
 
 class BadRequests:
-    """An endless supply of bodies. `known` are right values of the chain: addresses, hashes, numbers, raw envelopes."""
+    """An endless supply of bodies. `known` are right values of the chain: addresses, hashes, numbers, raw envelopes;
+    `right` are requests that succeed, as (method, params).
+    """
 
-    def __init__(self, seed: str, known: Sequence[Any]) -> None:
+    def __init__(self, seed: str, known: Sequence[Any], right: Sequence[tuple[str, list[Any]]]) -> None:
         self._random = Random(seed)
         self._known = list(known)
+        self._right = list(right)
         self._methods = sorted(set(METHODS) - NOT_TRIED)
 
     def bodies(self, count: int) -> Iterator[bytes]:
-        kinds: tuple[Callable[[], bytes], ...] = (self._broken_arguments,) * 12 + (
-            self._broken_envelope,
-            self._broken_text,
-            self._batch,
+        kinds: tuple[Callable[[], bytes], ...] = (
+            (self._almost_right,) * 12
+            + (self._broken_arguments,) * 8
+            + (
+                self._broken_envelope,
+                self._broken_text,
+                self._batch,
+            )
         )
         for _ in range(count):
             yield self._random.choice(kinds)()
 
     def _broken_arguments(self) -> bytes:
         return json.dumps(self._request()).encode()
+
+    def _almost_right(self) -> bytes:
+        method, params = self._random.choice(self._right)
+        broken: Any = copy.deepcopy(params)
+        for _ in range(self._random.choice((0, 1, 1, 1, 2))):
+            broken = self._broken(broken)
+        return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": broken}).encode()
+
+    def _broken(self, value: Any) -> Any:
+        """The value with one of its parts, however deep, replaced, or taken away."""
+        if isinstance(value, dict | list) and value and self._random.random() < 0.85:
+            place = self._random.choice(list(value) if isinstance(value, dict) else range(len(value)))
+            if self._random.random() < 0.1:
+                del value[place]
+            else:
+                value[place] = self._broken(value[place])
+            return value
+        return copy.deepcopy(self._random.choice(self._known if self._random.random() < 0.4 else STRANGE))
 
     def _request(self) -> dict[str, Any]:
         name = self._method()

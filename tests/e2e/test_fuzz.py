@@ -31,37 +31,70 @@ def running() -> Iterator[ChainProcess]:
         yield running
 
 
-def right_values(rpc: JsonRpc) -> list[Any]:
-    """What a chain with a contract, a log and a few blocks has to ask about."""
-    accounts = rpc.call("eth_accounts")
-    created = rpc.call("eth_sendTransaction", {"from": accounts[0], "data": "0x" + artifact("Counter").bytecode.hex()})
+def scene(rpc: JsonRpc) -> tuple[list[Any], list[tuple[str, list[Any]]]]:
+    """What a chain with a contract and a few blocks has to ask about, and right requests for it."""
+    one, two = rpc.call("eth_accounts")[:2]
+    created = rpc.call("eth_sendTransaction", {"from": one, "data": "0x" + artifact("Counter").bytecode.hex()})
     wait_until(lambda: rpc.call("eth_getTransactionReceipt", created), "a receipt")
     receipt = rpc.call("eth_getTransactionReceipt", created)
-    raw = rpc.call("eth_getRawTransactionByHash", created)
-    subscription = rpc.call("eth_newBlockFilter")
-    call = {"from": accounts[1], "to": receipt["contractAddress"], "data": "0xd09de08a"}
-    return [
-        *accounts[:2],
+    contract, block, raw = (
         receipt["contractAddress"],
-        created,
         receipt["blockHash"],
-        raw,
-        subscription,
-        call,
-        {"fromBlock": "0x0", "toBlock": "latest", "address": receipt["contractAddress"]},
-        {accounts[0]: {"balance": "0x1", "stateDiff": {"0x" + "00" * 32: "0x" + "01" * 32}}},
-        {"tracer": "callTracer"},
-        {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}},
-        ["0x0", "0x" + "00" * 32],
-        "0x0",
-        "0x1",
-        "latest",
-        "pending",
-        "newHeads",
-        "logs",
-        [25, 75],
-        True,
+        rpc.call("eth_getRawTransactionByHash", created),
+    )
+    call = {"from": two, "to": contract, "data": "0xd09de08a", "gas": "0x186a0", "value": "0x0", "accessList": []}
+    overrides = {contract: {"balance": "0x1", "nonce": "0x7", "stateDiff": {"0x" + "00" * 32: "0x" + "01" * 32}}}
+    logs = {"fromBlock": "0x0", "toBlock": "latest", "address": contract, "topics": [None, ["0x" + "11" * 32]]}
+    tracers: list[Any] = [
+        {},
+        {"tracer": "callTracer", "tracerConfig": {"withLog": True}},
+        {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}, "timeout": "5s"},
     ]
+    simulated = {"stateOverrides": overrides, "blockOverrides": {"time": "0xffffffff"}, "calls": [call]}
+    right: list[tuple[str, list[Any]]] = [
+        *(("eth_call", [call, place, overrides, {"number": "0x9"}]) for place in ("latest", {"blockHash": block})),
+        ("eth_estimateGas", [call, "latest", overrides]),
+        ("eth_createAccessList", [call, "latest"]),
+        (
+            "eth_simulateV1",
+            [{"blockStateCalls": [simulated], "validation": False, "traceTransfers": True}, "latest"],
+        ),
+        ("eth_sendTransaction", [{"from": two, "to": contract, "data": "0xd09de08a"}]),
+        ("eth_signTransaction", [{**call, "nonce": "0x0", "gasPrice": "0x77359400"}]),
+        ("eth_sendRawTransaction", [raw]),
+        ("eth_getLogs", [logs]),
+        ("eth_newFilter", [logs]),
+        ("eth_feeHistory", ["0x5", "latest", [25, 75]]),
+        ("eth_getProof", [contract, ["0x0"], "latest"]),
+        ("eth_getStorageAt", [contract, "0x0", "latest"]),
+        ("eth_getBlockByNumber", ["latest", True]),
+        ("eth_getBlockReceipts", [block]),
+        ("eth_getTransactionByBlockHashAndIndex", [block, "0x0"]),
+        *(("debug_traceTransaction", [created, tracer]) for tracer in tracers),
+        *(("debug_traceCall", [call, "latest", {**tracer, "stateOverrides": overrides}]) for tracer in tracers),
+        ("debug_traceBlockByNumber", ["latest", tracers[0]]),
+        ("eth_signTypedData_v4", [one, TYPED_DATA]),
+        ("personal_sign", ["0x68656c6c6f", one]),
+        ("tandem_registerContract", [{"name": "Counter", "address": contract, "abi": artifact("Counter").abi}]),
+        ("tandem_getBlockExecution", ["latest"]),
+        ("tandem_getTransactionExecution", [created]),
+        ("tandem_getHotspots", [0, "latest"]),
+        ("tandem_getBlockAccessList", ["latest"]),
+        ("tandem_getBlockCase", ["latest"]),
+    ]
+    known = [one, two, contract, created, block, raw, call, overrides, logs, *tracers, "0x0", "0x1", "latest", [25, 75]]
+    return [*known, rpc.call("eth_newBlockFilter"), "newHeads", "logs", True, TYPED_DATA], right
+
+
+TYPED_DATA = {
+    "types": {
+        "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "chainId", "type": "uint256"}],
+        "Mail": [{"name": "to", "type": "address"}, {"name": "parts", "type": "bytes32[2][]"}],
+    },
+    "primaryType": "Mail",
+    "domain": {"name": "Tandem", "chainId": 1},
+    "message": {"to": "0x" + "cd" * 20, "parts": [["0x" + "01" * 32, "0x" + "02" * 32]]},
+}
 
 
 async def ask(url: str, bodies: list[bytes]) -> Counter[int]:
@@ -103,8 +136,8 @@ def codes_of(body: bytes, text: bytes) -> Iterator[int]:
 def fuzz(running: ChainProcess, count: int) -> Counter[int]:
     running.ready()
     with contextlib.closing(running.rpc()) as rpc:
-        known = right_values(rpc)
-    bodies = list(BadRequests(SEED, known).bodies(count))
+        known, right = scene(rpc)
+    bodies = list(BadRequests(SEED, known, right).bodies(count))
     before = running.pids()
     codes = asyncio.run(ask(running.url, bodies[: count // 2]))
     halfway = sum(map(resident_bytes, running.pids().values()))
