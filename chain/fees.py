@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from chain.forks import Fork
 from chain.headers import Header
+from chain.transactions import Transaction
 from chain.types import Gas, Wei
 
 ELASTICITY = 2
@@ -72,6 +73,11 @@ def max_blob_gas(fork: Fork) -> Gas:
 def max_transaction_blobs(fork: Fork) -> int:
     """How many blobs one transaction may carry: a block's worth, and fewer from Osaka on."""
     return MAX_BLOBS_PER_TRANSACTION if fork >= Fork.OSAKA else max_blob_gas(fork) // BLOB_GAS_PER_BLOB
+
+
+def max_blob_cost(transaction: Transaction) -> Wei:
+    """The most that the blobs of a transaction can cost."""
+    return Wei(BLOB_GAS_PER_BLOB * len(transaction.blob_hashes) * transaction.max_blob_fee)
 
 
 def next_excess_blob_gas(parent: Header, fork: Fork) -> Gas:

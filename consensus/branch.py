@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chain.errors import ChainError
+from chain.fees import max_blob_cost
 from chain.keccak import keccak256
 from chain.messages.mempool import PooledTransaction
 from chain.proposals import Proposal
 from chain.transactions import decode_transaction
-from chain.types import Hash32, Height
+from chain.types import Hash32, Height, Wei
 
 MAX_RESOLVED_PROPOSALS = 16
 """A few more than can be unexecuted at once."""
@@ -42,7 +43,8 @@ class Resolver:
             sender = tx.sender()
         except ChainError:
             return None
-        return PooledTransaction(tx.hash, raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, tx.value)
+        value = Wei(tx.value + max_blob_cost(tx))
+        return PooledTransaction(tx.hash, raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from chain.links import Peer
 from chain.messages import Message
+from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.link import Done
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
@@ -76,10 +77,18 @@ class CallPool:
             raise UnexpectedCallMessage(answer)
         return answer
 
+    async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
+        """Check blobs, whatever `call_id` the request carries. Raises as `call` does."""
+        limit_s = request.time_limit_ms / 1000 + GRACE_S
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, is_long=True)
+        if not isinstance(answer, BlobsChecked):
+            raise UnexpectedCallMessage(answer)
+        return answer
+
     async def answer(self, message: Message, peer: Peer) -> Message:
         if isinstance(message, FollowTasks):
             self._pool.follow(peer)
-        elif isinstance(message, CallOutcome | Simulated | SimulationFailed):
+        elif isinstance(message, CallOutcome | Simulated | SimulationFailed | BlobsChecked):
             self._pool.finished(peer, message.call_id, message)
         elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)

@@ -11,11 +11,13 @@ from typing import Protocol
 from chain.forks import Fork
 from chain.links import Link, RequestFailed
 from chain.messages import Message
+from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.messages.simulation import RunSimulation
 from chain.messages.traces import TraceBlock, TraceRuns
 from chain.types import BlockNumber, Gas, Version
+from execution.blob_proofs import are_proven
 from execution.block_trace import trace_block
 from execution.calls import CallResult
 from execution.engine import Engine
@@ -118,6 +120,8 @@ class CallWorkerProcess:
     def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
         if isinstance(task, TraceBlock):
             return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
+        if isinstance(task, CheckBlobs):
+            return BlobsChecked(task.call_id, are_proven(task.sidecar))
         if isinstance(task, RunSimulation):
             return simulate(task, self._engine_for(task.blocks[0].environment.fork), self._reads)
         if isinstance(task, TraceRuns):

@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
@@ -49,6 +50,11 @@ class Readers:
         """Raises as `call` does."""
         with _as_rpc_errors():
             return await self._pool.simulate(request)
+
+    async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
+        """Raises as `call` does."""
+        with _as_rpc_errors():
+            return await self._pool.check_blobs(request)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from chain.genesis import Genesis
 from chain.links import Link
+from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
@@ -52,6 +53,10 @@ class Callers(Protocol):
         ...
 
     async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
+        """Raises as `call` does."""
+        ...
+
+    async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
         """Raises as `call` does."""
         ...
 

@@ -6,6 +6,7 @@ from typing import Any
 from chain import rlp
 from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
 from chain.types import ZERO_ADDRESS, Address, Gas, Wei
+from rpc.blobs import without_blobs
 from rpc.calls import estimate_gas
 from rpc.errors import ServerError
 from rpc.fees import SUGGESTED_TIP, coming_base_fee
@@ -31,7 +32,7 @@ class Fees:
 
 @method("eth_sendRawTransaction", data)
 async def send_raw_transaction(node: Node, raw: bytes) -> str:
-    return data_json(await node.admission.submit(raw))
+    return data_json(await node.admission.submit(await without_blobs(node, raw)))
 
 
 @method("eth_sendTransaction", transaction_arguments)

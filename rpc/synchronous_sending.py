@@ -3,6 +3,7 @@
 from typing import Any
 
 from chain.types import Hash32
+from rpc.blobs import without_blobs
 from rpc.errors import RpcError, TransactionRejected
 from rpc.methods import Node, method, optional
 from rpc.params import UINT64_LIMIT, WrongType, data
@@ -38,7 +39,7 @@ def milliseconds(value: Any) -> int:
 async def send_raw_transaction_sync(node: Node, raw: bytes, wait_ms: int | None) -> JsonObject:
     """The receipt. Raises TransactionRejected, and NotExecutedInTime if the transaction waits longer than that."""
     limit_ms = min(wait_ms, MAX_WAIT_MS) if wait_ms else DEFAULT_WAIT_MS
-    transaction_hash = await node.admission.submit(raw)
+    transaction_hash = await node.admission.submit(await without_blobs(node, raw))
     await node.admission.while_pooled(transaction_hash, limit_ms / 1000)
     if transaction_hash in node.admission.pool:
         raise NotExecutedInTime(transaction_hash, limit_ms)

@@ -82,6 +82,39 @@ class TipBelowMinimum(TransactionRejected):
         super().__init__(f"transaction gas price below minimum: gas tip cap {tip}, minimum needed {minimum}")
 
 
+class BlobFeeCapBelowMinimum(TransactionRejected):
+    def __init__(self, fee_cap: Wei, minimum: int) -> None:
+        super().__init__(f"transaction gas price below minimum: blob fee cap {fee_cap}, minimum needed {minimum}")
+
+
+class MissingSidecar(TransactionRejected):
+    """A blob transaction without its blobs."""
+
+    def __init__(self) -> None:
+        super().__init__("missing sidecar in blob transaction")
+
+
+class BlobsDiffer(TransactionRejected):
+    """The blobs are not those that the transaction names."""
+
+
+class BlobLimitExceeded(TransactionRejected):
+    def __init__(self, blobs: int, limit: int) -> None:
+        super().__init__(f"transaction blob limit exceeded: blob count {blobs}, limit {limit}")
+
+
+class WrongSidecarFormat(TransactionRejected):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Wrong sidecar format: {why}")
+
+
+class UnprovenBlobs(TransactionRejected):
+    """The blobs are not what their commitments say."""
+
+    def __init__(self) -> None:
+        super().__init__("KZG verification error: can't verify opening proof")
+
+
 class NoAuthorizations(TransactionRejected):
     def __init__(self) -> None:
         super().__init__("set code tx must have at least one authorization tuple")

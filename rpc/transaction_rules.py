@@ -2,12 +2,13 @@
 
 Source: go-ethereum core/txpool/validation.go, ValidateTransaction. Two rules of geth's are left out: its minimum tip is
 1 wei and ours 0 unless set, and transactions without a chain id are let in, because the deterministic deployment proxy
-and Multicall3 are deployed by presigned ones.
+and Multicall3 are deployed by presigned ones. Blobs have rules of their own (rpc/blobs.py).
 """
 
 from dataclasses import dataclass
 
 from chain.errors import DecodeError
+from chain.fees import max_blob_cost
 from chain.forks import Fork
 from chain.intrinsic_gas import MAX_INIT_CODE_SIZE, floor_gas, intrinsic_gas, max_gas
 from chain.messages.mempool import PooledTransaction
@@ -54,8 +55,6 @@ def decode(raw: bytes) -> Transaction:
         raise UndecodableTransaction("typed transaction too short")
     if raw and 0x80 <= raw[0] < 0xC0:
         raise UndecodableTransaction("rlp: expected input list for types.LegacyTx")
-    if raw and raw[0] == BLOB:  # before decoding, because with its blobs it has another shape
-        raise TransactionTypeNotSupported(f"received type {BLOB}")
     try:
         return decode_transaction(raw)
     except InvalidSignature as error:
@@ -71,6 +70,8 @@ def check(transaction: Transaction, rules: Rules, gas_limit: Gas) -> Address:
     """
     if rules.fork < Fork.PARIS:
         raise BeforeTheMerge(rules.fork)
+    if transaction.type == BLOB and rules.fork < Fork.CANCUN:
+        raise TransactionTypeNotSupported(f"type {BLOB} rejected, pool not yet in Cancun")
     if transaction.type == SET_CODE and rules.fork < Fork.PRAGUE:
         raise TransactionTypeNotSupported(f"type {SET_CODE} rejected, pool not yet in Prague")
     if transaction.to is None and len(transaction.data) > MAX_INIT_CODE_SIZE:
@@ -103,7 +104,7 @@ def pooled(transaction: Transaction, sender: Address) -> PooledTransaction:
         gas=transaction.gas,
         max_fee=transaction.max_fee,
         max_priority_fee=transaction.max_priority_fee,
-        value=transaction.value,
+        value=Wei(transaction.value + max_blob_cost(transaction)),
     )
 
 

@@ -10,7 +10,7 @@ from chain.types import Address, ExecutorIndex, Gas, Hash32, Height, Round, Vali
 class PooledTransaction:
     """An admitted transaction with what a mempool needs to order it, computed once by rpc.
 
-    `value` is what it moves besides gas. The most it can cost is value + gas * max_fee.
+    `value` is the most that it can cost besides gas: what it moves, and what its blobs may cost.
     """
 
     hash: Hash32

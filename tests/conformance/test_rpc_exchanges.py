@@ -15,13 +15,9 @@ from tests.e2e.json_rpc import JsonRpc
 pytestmark = pytest.mark.e2e
 
 EXCHANGES = exchanges()
-OTHERWISE: dict[str, str] = {
-    "eth_sendRawTransaction/send-blob-tx": "blob transactions are not taken in: there is nobody to give the blobs to",
-}
+OTHERWISE: dict[str, str] = {}
 """Exchanges that are answered otherwise, and why."""
-LACKING = {"eth_simulateV1", "eth_getStorageValues", "eth_config", "eth_capabilities", "testing_buildBlockV1"}
-LACKING |= {f"debug_getRaw{what}" for what in ("Block", "Header", "Receipts", "Transaction")}
-LACKING |= {"eth_createAccessList", "debug_traceTransaction", "debug_traceBlockByHash", "debug_traceBlockByNumber"}
+LACKING = {"testing_buildBlockV1"}
 """Methods that Tandem may be without."""
 
 

@@ -4,6 +4,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import eth_account
 import pytest
 from web3 import Web3
 from web3.contract import Contract
@@ -88,3 +89,28 @@ def test_a_trace_that_takes_long_keeps_no_call_waiting(rpc: JsonRpc, node: Node)
             answered += 1
         assert tracing.result() == "execution timeout"
     assert answered > 2
+
+
+def test_a_blob_transaction_gets_into_a_block_without_its_blobs(rpc: JsonRpc, node: Node) -> None:
+    signed = eth_account.Account.from_key(node.private_keys[5]).sign_transaction(
+        {
+            "type": 3,
+            "chainId": node.chain_id,
+            "nonce": 0,
+            "gas": 21_000,
+            "maxFeePerGas": 10**10,
+            "maxPriorityFeePerGas": 10**9,
+            "maxFeePerBlobGas": 10**9,
+            "to": node.addresses[1],
+            "value": 1,
+        },
+        blobs=[b"\x07" * 131_072],
+    )
+    receipt = rpc.call("eth_sendRawTransactionSync", "0x" + signed.raw_transaction.hex())
+    assert (receipt["status"], receipt["type"]) == ("0x1", "0x3")
+    assert (receipt["blobGasUsed"], receipt["blobGasPrice"]) == (hex(2**17), "0x1")
+    block = rpc.call("eth_getBlockByNumber", receipt["blockNumber"], True)
+    assert block["blobGasUsed"] == hex(2**17)
+    raw = rpc.call("eth_getRawTransactionByHash", receipt["transactionHash"])
+    assert Web3.to_hex(Web3.keccak(hexstr=raw)) == receipt["transactionHash"]
+    assert len(raw) < 1_000

@@ -17,6 +17,7 @@ from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
+from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
 from chain.messages.executors import ExecutorsVerdict
@@ -461,6 +462,7 @@ class FakeCallers:
         self.outcome = CallOutcome(0, b"", "", Gas(21_000))
         self.traces: list[TraceBlock] = []
         self.runs: list[TraceRuns] = []
+        self.blobs_are_proven = True
         self.simulations: list[RunSimulation] = []
         self.simulated: Simulated | SimulationFailed = Simulated(0, ())
         self.run_trace = b"{}"
@@ -477,6 +479,9 @@ class FakeCallers:
     async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
         self.simulations.append(request)
         return self.simulated
+
+    async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
+        return BlobsChecked(request.call_id, self.blobs_are_proven)
 
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
         """`run_trace` for every run that is traced."""

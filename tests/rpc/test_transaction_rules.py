@@ -8,7 +8,6 @@ from chain.forks import Fork
 from chain.intrinsic_gas import MAX_TRANSACTION_GAS
 from chain.transactions import (
     ACCESS_LIST,
-    BLOB,
     LEGACY,
     SET_CODE,
     AccessListEntry,
@@ -48,8 +47,7 @@ def refusal(raw: bytes, rules: Rules = RULES) -> str:
         (b"\x02", "typed transaction too short"),
         (b"\x7f\xc0", "transaction type not supported"),
         (b"\x83abc", "rlp: expected input list for types.LegacyTx"),
-        (b"\x03\xc0", "transaction type not supported: received type 3"),
-        (bytes((BLOB, 0xF8, 0x80)) + bytes(128), "transaction type not supported: received type 3"),
+        (b"\x03\xc0", "rlp: a list of 0 where 14 items belong"),
     ],
 )
 def test_bytes_that_are_no_transaction_we_take_are_refused_with_geths_words(raw: bytes, words: str) -> None:

@@ -28,7 +28,7 @@ def point_evaluation(frame: "Computation") -> None:
     import ckzg  # a shared library of its own, which few processes ever need
 
     try:
-        proved = ckzg.verify_kzg_proof(commitment, data[32:64], data[64:96], data[144:192], _trusted_setup())
+        proved = ckzg.verify_kzg_proof(commitment, data[32:64], data[64:96], data[144:192], trusted_setup())
     except RuntimeError:  # a point that is not on the curve, or a field element out of range
         proved = False
     if not proved:
@@ -37,7 +37,8 @@ def point_evaluation(frame: "Computation") -> None:
 
 
 @cache
-def _trusted_setup() -> Any:
+def trusted_setup() -> Any:
+    """Reading it is seconds of work."""
     import ckzg
 
     return ckzg.load_trusted_setup(str(py_evm_file("_utils", "kzg_trusted_setup.txt")), 0)
