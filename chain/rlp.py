@@ -63,7 +63,7 @@ def decode(data: bytes) -> Item:
     """The one item that `data` encodes. Raises RLPError if it is not canonical or if bytes are left over."""
     item, end = _decode_at(data, 0, len(data), 0)
     if end != len(data):
-        raise RLPError(f"{len(data) - end} bytes left over after an RLP item of {end}")
+        raise RLPError("input contains more than one value")
     return item
 
 
@@ -72,7 +72,7 @@ def decode_int(item: Item) -> int:
     if not isinstance(item, bytes):
         raise RLPError("a list where a number belongs")
     if item[:1] == b"\0":
-        raise RLPError(f"a number with leading zeros: 0x{item.hex()}")
+        raise RLPError("non-canonical integer (leading zero bytes)")
     return int.from_bytes(item, "big")
 
 
@@ -127,7 +127,7 @@ def _decode_at(data: bytes, at: int, end: int, depth: int) -> tuple[Item, int]:
         start += short - 55
     stop = start + length
     if stop > end:
-        raise RLPError(f"an item of {length} bytes where {end - start} are left")
+        raise RLPError("value size exceeds available input length")
     if not is_list:
         if length == 1 and data[start] < 0x80:
             raise RLPError(f"the byte 0x{data[start]:02x} encoded with a prefix")

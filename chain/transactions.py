@@ -158,10 +158,10 @@ def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
         raise InvalidTransactionEncoding("typed transaction too short")
     try:
         if raw[0] >= 0xC0:
-            transaction = _decode_legacy(rlp.decode_list(rlp.decode(raw), 9), raw)
+            transaction = _decode_legacy(_fields(rlp.decode(raw), 9, LEGACY), raw)
         elif raw[0] in _TYPED_LENGTHS:
             kind = TransactionType(raw[0])
-            transaction = _decode_typed(kind, rlp.decode_list(rlp.decode(raw[1:]), _TYPED_LENGTHS[kind]), raw)
+            transaction = _decode_typed(kind, _fields(rlp.decode(raw[1:]), _TYPED_LENGTHS[kind], kind), raw)
         else:
             raise InvalidTransactionEncoding("transaction type not supported")
     except rlp.RLPError as error:
@@ -170,6 +170,14 @@ def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
     return transaction
 
 
+_GO_NAMES = {
+    LEGACY: "types.LegacyTx",
+    ACCESS_LIST: "types.AccessListTx",
+    DYNAMIC_FEE: "types.DynamicFeeTx",
+    BLOB: "types.BlobTx",
+    SET_CODE: "types.SetCodeTx",
+}
+"""What geth's decoder calls each type, in words that libraries match on."""
 _TYPED_LENGTHS = {ACCESS_LIST: 11, DYNAMIC_FEE: 12, BLOB: 14, SET_CODE: 13}
 
 
@@ -216,6 +224,16 @@ def _bounded(item: rlp.Item, limit: int, name: str) -> int:
     if value >= limit:
         raise InvalidTransactionEncoding(f"{name} {value} is not below {limit}")
     return value
+
+
+def _fields(item: rlp.Item, length: int, kind: TransactionType) -> Sequence[rlp.Item]:
+    """The fields of a transaction. Raises InvalidTransactionEncoding."""
+    fields = rlp.decode_list(item)
+    if len(fields) < length:
+        raise InvalidTransactionEncoding(f"rlp: too few elements for {_GO_NAMES[kind]}")
+    if len(fields) > length:
+        raise InvalidTransactionEncoding(f"rlp: input list has too many elements for {_GO_NAMES[kind]}")
+    return fields
 
 
 def _decode_to(item: rlp.Item) -> Address | None:

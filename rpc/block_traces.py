@@ -13,6 +13,12 @@ async def get_block_access_list(node: Node, reference: BlockReference) -> Json:
     return None if block is None else block_access_list(await node.traces.of(block))
 
 
+@method("eth_getBlockAccessList", block_reference)
+async def get_specified_block_access_list(node: Node, reference: BlockReference) -> Json:
+    """As tandem_getBlockAccessList, under the name that the execution APIs have for it."""
+    return await get_block_access_list(node, reference)
+
+
 @method("tandem_getBlockCase", block_reference)
 async def get_block_case(node: Node, reference: BlockReference) -> Json:
     """Null for a block that does not exist."""

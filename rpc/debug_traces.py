@@ -10,14 +10,17 @@ from collections.abc import Sequence
 import orjson
 
 from chain.block_case import CaseTransaction
+from chain.blocks import decode_block
+from chain.errors import DecodeError
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import TracedCall, TraceFailed, TraceRuns
+from chain.transactions import decode_transaction
 from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
 from rpc.calls import call_message
 from rpc.environments import environment_of
 from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
-from rpc.params import BlockReference, BlockTag, block_number, block_reference, hash32
+from rpc.params import BlockReference, BlockTag, block_number, block_reference, data, hash32
 from rpc.render import data_json
 from rpc.trace_options import DEFAULT_OPTIONS, MAX_LIMIT_MS, TraceOptions, trace_options
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -41,6 +44,30 @@ async def trace_block_by_number(node: Node, number: BlockTag | BlockNumber, opti
 @method("debug_traceBlockByHash", hash32, optional(trace_options, DEFAULT_OPTIONS))
 async def trace_block_by_hash(node: Node, block_hash: Hash32, options: TraceOptions) -> orjson.Fragment:
     return await _traced_block(node, await _block(node, block_hash), options)
+
+
+@method("debug_traceBlock", data, optional(trace_options, DEFAULT_OPTIONS))
+async def trace_block(node: Node, encoded: bytes, options: TraceOptions) -> orjson.Fragment:
+    """A block in RLP whose parent is here; whether it is one of the chain's own does not matter."""
+    try:
+        given = decode_block(encoded)
+        transactions = [decode_transaction(raw) for raw in given.transactions]
+        senders = tuple(transaction.sender() for transaction in transactions)
+    except DecodeError as error:
+        raise ServerError(f"could not decode block: {error}") from None
+    if given.header.number == 0:
+        raise ServerError("genesis is not traceable")
+    parent = await _block(node, given.header.parent_hash)
+    block = StoredBlock(
+        header=given.header,
+        hash=given.header.hash(),
+        version=Version(parent.version + 1),
+        hashes=tuple(transaction.hash for transaction in transactions),
+        transactions=given.transactions,
+        senders=senders,
+        receipts=(),
+    )
+    return await _traced_block(node, block, options)
 
 
 @method(

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from chain.keccak import keccak256
-from rpc.methods import Node, method
+from rpc.methods import METHODS, Node, method
 from rpc.params import data
 from rpc.render import data_json
 
@@ -54,6 +54,23 @@ async def chain_id(node: Node) -> str:
 async def syncing(node: Node) -> bool:
     """Never: what lags here is execution behind consensus, and tandem_status tells of it."""
     return False
+
+
+@method("eth_mining")
+async def mining(node: Node) -> bool:
+    """Never: there is no proof of work."""
+    return False
+
+
+@method("eth_hashrate")
+async def hashrate(node: Node) -> str:
+    return "0x0"
+
+
+@method("rpc_modules")
+async def rpc_modules(node: Node) -> dict[str, str]:
+    """The namespaces that there are, each with geth's version number of it."""
+    return dict.fromkeys(sorted({method_name.split("_")[0] for method_name in METHODS}), "1.0")
 
 
 @method("hardhat_metadata")

@@ -82,11 +82,16 @@ class BlockStateChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Syncing:
+    """Wants to hear when syncing begins and ends: it never does here, which is told once."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsensusChanges:
     """Wants the picture of consensus whenever it has changed."""
 
 
-Interest = Heads | Logs | PendingTransactions | BlockStateChanges | ConsensusChanges
+Interest = Heads | Logs | PendingTransactions | BlockStateChanges | ConsensusChanges | Syncing
 
 
 class Subscriptions:
@@ -112,6 +117,8 @@ class Subscriptions:
             self._watch.begin(self.block_states_changed)
             interest.backlog = list(self._watch.so_far())
             asyncio.get_running_loop().call_soon(self._catch_up, connection, subscription, interest)
+        if isinstance(interest, Syncing):
+            asyncio.get_running_loop().call_soon(self._push, connection, subscription, b"false")
         if isinstance(interest, ConsensusChanges):
             self._observer.begin(self.consensus_changed)
         return subscription
@@ -244,6 +251,8 @@ def _interest(kind: str, options: Any) -> Interest:
         return Heads()
     if kind == "newPendingTransactions":
         return PendingTransactions(full=options is not None and _second(boolean, options))
+    if kind == "syncing":
+        return Syncing()
     if kind == "tandemBlocks":
         return BlockStateChanges([])
     if kind == "tandemConsensus":

@@ -1,6 +1,7 @@
 """txpool_*: what has been admitted and is not executed yet."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from chain.messages.mempool import PooledTransaction
 from chain.transactions import Transaction, decode_transaction
@@ -38,6 +39,14 @@ def _whole(pooled: PooledTransaction, transaction: Transaction) -> JsonObject:
 def _line(_: PooledTransaction, transaction: Transaction) -> str:
     to = "contract creation" if transaction.to is None else address_json(transaction.to)
     return f"{to}: {transaction.value} wei + {transaction.gas} gas × {transaction.max_fee} wei"
+
+
+@method("eth_pendingTransactions")
+async def get_pending_transactions(node: Node) -> list[JsonObject]:
+    """Those of the unlocked accounts that the next blocks can take."""
+    own = set(node.wallet.accounts)
+    pending = (pooled for pooled in pending_transactions(node) if pooled.sender in own)
+    return [_whole(pooled, decode_transaction(pooled.raw)) for pooled in islice(pending, MAX_LISTED)]
 
 
 @method("txpool_status")

@@ -41,8 +41,8 @@ def test_what_the_reference_refuses_is_refused_and_what_it_takes_is_taken(data: 
         (b"\x81\x05", "encoded with a prefix"),
         (b"\xb8\x01\xff", "a long length for 1 bytes"),
         (b"\xb9\x00\x38" + bytes(56), "a length with leading zeros"),
-        (b"\x83ab", "an item of 3 bytes where 2 are left"),
-        (b"\x01\x02", "1 bytes left over"),
+        (b"\x83ab", "value size exceeds available input length"),
+        (b"\x01\x02", "input contains more than one value"),
     ],
 )
 def test_encodings_that_are_not_canonical_are_refused_with_the_reason(data: bytes, words: str) -> None:

@@ -47,6 +47,16 @@ async def test_a_block_is_traced_whole_by_number_and_by_hash(client: Client, cha
     assert (second.options, second.run_limit_ms) == (b"{}", 5_000)
 
 
+async def test_a_block_is_traced_from_its_encoding_on_its_parents_state(client: Client, chain: FakeChain) -> None:
+    encoded = await client.result("debug_getRawBlock", "0x1")
+    assert len(await client.result("debug_traceBlock", encoded)) == 3
+    (request,) = chain.callers.runs
+    assert (request.base, request.begins_block) == (chain.blocks[0].version, True)
+    assert request.transactions == tuple(CaseTransaction(transfer(n).raw, ALICE) for n in range(3))
+    _, message = await client.error("debug_traceBlock", "0x01")
+    assert message.startswith("could not decode block: ")
+
+
 async def test_a_call_is_traced_after_a_block_or_after_some_of_its_transactions(
     client: Client, chain: FakeChain
 ) -> None:

@@ -46,6 +46,15 @@ async def test_a_raw_transaction_is_admitted_and_shown_as_pending(client: Client
     assert await client.result("eth_getTransactionCount", ALICE_JSON, "latest") == "0x0"
 
 
+async def test_the_pending_transactions_of_the_unlocked_accounts_are_listed(client: Client) -> None:
+    await client.result("eth_sendRawTransaction", data_json(transfer(0).raw))
+    await client.result("eth_sendRawTransaction", data_json(transfer(2).raw))
+    (shown,) = await client.result("eth_pendingTransactions")
+    assert shown["hash"] == data_json(transfer(0).hash), "the other one waits for a nonce"
+    assert {"eth", "debug", "txpool"} <= set(await client.result("rpc_modules"))
+    assert await client.result("eth_mining") is False
+
+
 async def test_a_refused_transaction_has_geths_code_and_words(client: Client) -> None:
     poor = transfer(0, value=20_000 * ETHER)
     code, message = await client.error("eth_sendRawTransaction", data_json(poor.raw))

@@ -14,6 +14,7 @@ from rpc.render import data_json
 from rpc.subscriptions import MAX_SUBSCRIPTIONS
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, TOKEN, FakeChain, transfer
+from tests.rpc.small_chain import turns
 
 TOPIC, OTHER_TOPIC = Hash32(b"\x11" * 32), Hash32(b"\x22" * 32)
 LOGS = [Log(TOKEN, (TOPIC,), b"\x01"), Log(BOB, (TOPIC, OTHER_TOPIC), b""), Log(TOKEN, (), b"\x02")]
@@ -118,6 +119,13 @@ async def test_pending_transactions_come_as_hashes_or_whole(socket: Socket, clie
     assert shown["from"] == data_json(ALICE)
 
 
+async def test_who_asks_for_syncing_is_told_once_that_there_is_none(socket: Socket, chain: FakeChain) -> None:
+    syncing = await socket.subscribe("syncing")
+    await turns()
+    await extend(chain)
+    assert socket.news(syncing) == [False]
+
+
 async def test_nothing_comes_after_unsubscribing(socket: Socket, chain: FakeChain) -> None:
     heads = await socket.subscribe("newHeads")
     assert (await socket.ask("eth_unsubscribe", heads))["result"] is True
@@ -165,7 +173,7 @@ async def test_subscriptions_of_one_connection_are_bounded(socket: Socket, proce
 @pytest.mark.parametrize(
     ("params", "code", "words"),
     [
-        (["syncing"], -32601, 'no "syncing" subscription in eth namespace'),
+        (["newThings"], -32601, 'no "newThings" subscription in eth namespace'),
         (["nonsense", {}], -32601, 'no "nonsense" subscription in eth namespace'),
         (["logs"], -32602, "missing value for required argument 1"),
         (["logs", {"topics": 5}], -32602, "invalid argument 1: "),

@@ -47,7 +47,10 @@ def refusal(raw: bytes, rules: Rules = RULES) -> str:
         (b"\x02", "typed transaction too short"),
         (b"\x7f\xc0", "transaction type not supported"),
         (b"\x83abc", "rlp: expected input list for types.LegacyTx"),
-        (b"\x03\xc0", "rlp: a list of 0 where 14 items belong"),
+        (b"\x03\xc0", "rlp: too few elements for types.BlobTx"),
+        (transfer().raw + b"\0", "rlp: input contains more than one value"),
+        (transfer().raw[:-1], "rlp: value size exceeds available input length"),
+        (b"\x02" + bytes((0xC0 + 13,)) + b"\x80" * 13, "rlp: input list has too many elements for types.DynamicFeeTx"),
     ],
 )
 def test_bytes_that_are_no_transaction_we_take_are_refused_with_geths_words(raw: bytes, words: str) -> None:
