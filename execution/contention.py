@@ -56,12 +56,14 @@ class _Function:
         self.of_some: tuple[tuple[Key, frozenset[bytes]], ...] = ()
         self.until = 0
 
-    def conclude(self, block: int) -> None:
-        """Whom to expect where from now on, until one of the meetings is forgotten."""
+    def conclude(self, block: int) -> bool:
+        """Whom to expect where from now on, until one of the meetings is forgotten. Whether that is anything new."""
+        before = {*self.everybodys, *self.of_some}
         expected = [(key, met) for key, met in self.meetings.items() if met.expected_until > block]
         self.everybodys = tuple([key for key, met in expected if not met.words])
         self.of_some = tuple([(key, met.words) for key, met in expected if met.words])
         self.until = min((met.expected_until for _, met in expected), default=0)
+        return not before.issuperset((*self.everybodys, *self.of_some))
 
 
 class Contention:
@@ -102,6 +104,13 @@ class Contention:
                 self._meet(writer, key, _words(writer))
         self._meet(reader, key, words)
 
+    def met_again(self, call: Call, key: Key) -> None:
+        """The call met another where both were expected."""
+        kind = kind_of(call.transaction)
+        function = None if kind is None else self._functions.get(kind)
+        if function is not None and key in function.meetings:
+            function.meetings[key].expected_until = self._block + FORGET_AFTER_BLOCKS
+
     def end_looked(self) -> bool:
         """Judge where the calls of a block met that was looked through. Whether that was anything new."""
         for (kind, key), count in self._met.items():
@@ -111,12 +120,10 @@ class Contention:
             if met is not None and (met.words or many):
                 met.expected_until = self._block + FORGET_AFTER_BLOCKS
         functions = [self._functions[kind] for kind in {kind for kind, _ in self._met} if kind in self._functions]
-        before = [(function.everybodys, function.of_some) for function in functions]
-        for function in functions:
-            function.conclude(self._block)
+        learnt = [function.conclude(self._block) for function in functions]
         self._ran.clear()
         self._met.clear()
-        return before != [(function.everybodys, function.of_some) for function in functions]
+        return any(learnt)
 
     def end_block(self) -> None:
         """Another block is done; what was seen long ago is forgotten."""

@@ -34,10 +34,12 @@ class Optimistic:
     def __init__(self) -> None:
         self._contention = Contention()
         self._looks_in = self._pause = 1
+        self._meets_at: dict[int, tuple[Key, ...]] = {}
+        """Where the transactions of the newest block are expected to meet others, by their positions."""
         self.cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
-        meets_at = {}
+        meets_at = self._meets_at = {}
         for candidate in candidates:
             keys = self._contention.keys(_call(block.turns[candidate.index]))
             if keys:
@@ -56,6 +58,7 @@ class Optimistic:
             learnt = self._contention.end_looked()
             self._looks_in = self._pause = 1 if learnt else min(2 * self._pause, LOOK_AT_LEAST)
         self._contention.end_block()
+        self._meets_at = {}
 
     def _look(self, turns: Sequence[Turn]) -> None:
         """Each call meets the last one before it that wrote what it reads, or had read when it lost."""
@@ -66,22 +69,27 @@ class Optimistic:
             if outcome is None or transaction is None:
                 continue
             if transaction.data:
-                met = {key: slot_writers[key] for key in outcome.reads.slots if key in slot_writers}
+                met = {slot_writers[key]: key for key in outcome.reads.slots if key in slot_writers}
                 for address in outcome.reads.balances:
                     if address in balance_writers:
-                        met[address, WHOLE_ACCOUNT] = balance_writers[address]
+                        met.setdefault(balance_writers[address], (address, WHOLE_ACCOUNT))
                 for stale in [stale for ran in turn.runs for stale in ran.stale[:1]]:
-                    key = (stale.address, stale.slot if stale.kind == AccessKind.SLOT else WHOLE_ACCOUNT)
-                    met.setdefault(key, stale.writer)
-                self._meet(turns, turn, met)
+                    slot = stale.slot if stale.kind == AccessKind.SLOT else WHOLE_ACCOUNT
+                    met.setdefault(stale.writer, (stale.address, slot))
+                self._met(turns, index, met)
             slot_writers.update(dict.fromkeys(outcome.writes.slots, index))
             balance_writers.update(dict.fromkeys(outcome.writes.balances, index))
 
-    def _meet(self, turns: Sequence[Turn], reader: Turn, met: Mapping[Key, int]) -> None:
-        call = _call(reader)
+    def _met(self, turns: Sequence[Turn], reader: int, met: Mapping[int, Key]) -> None:
+        """`met` gives a key for each writer. Where both were expected there is nothing new in it."""
+        call, expected_at = _call(turns[reader]), self._meets_at.get(reader, ())
         self._contention.ran(call)
-        for key, writer in met.items():
-            self._contention.met(call, _call(turns[writer]) if writer >= 0 else None, key)
+        for writer, key in met.items():
+            shared = next((at for at in expected_at if at in self._meets_at.get(writer, ())), None)
+            if shared is not None:
+                self._contention.met_again(call, shared)
+            else:
+                self._contention.met(call, _call(turns[writer]) if writer >= 0 else None, key)
 
 
 def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:
