@@ -83,7 +83,8 @@ class BlockRun:
     """The run of one block on its own merged state.
 
     `conflicts` counts runs that lost; `reading_us` is how long it waited for values that storage had to be asked for,
-    and `waits` gives what a strategy let each transaction wait for; None if it let none wait.
+    and `waits` gives what a strategy let each transaction wait for; None if it let none wait. Of the `turns_us` until
+    all turns were taken, execution only waited for workers for `idle_us`; they had nothing to do after `answered_us`.
     """
 
     def __init__(
@@ -105,6 +106,9 @@ class BlockRun:
         self.blob_gas_used = 0
         self.serial_from = -1
         self.conflicts = 0
+        self.idle_us = 0
+        self.answered_us = 0
+        self.turns_us = 0
         self.execution_us = 0
         self.reading_us = 0
         self.waits: Callable[[int], Sequence[Waited]] | None = None

@@ -1,8 +1,8 @@
 """Runs chains of transactions, each on one worker, where every transaction sees what those before it left.
 
 Which worker gets a chain is decided when its first transaction is sent: workers are not equally fast, since on few
-cores other processes take turns with them. Tasks are short: execution merges what comes back in the order of the block
-and runs other transactions in between, so that it would have to wait for a long one.
+cores other processes take turns with them. Tasks get shorter towards the end of the block: few messages, and little
+left to wait for and to merge when the last one ends.
 """
 
 from collections import deque
@@ -11,11 +11,13 @@ from heapq import heapify, heappop, heappush
 
 from execution.attempts import Waited
 from execution.outcome import Outcome
-from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask
 from execution.scheduler import TASKS_PER_WORKER, Command, Send, WorkerRun
 
 TASK_SHARE = 2
-"""In a short block a task takes one in so many parts of a worker's share."""
+LEAST_TASK_US, MOST_TASK_US = 1_000, 5_000
+"""A task's messages cost both sides some 300 microseconds; what comes back is merged while the next one runs."""
+"""A task takes at most one in so many parts of a worker's share of what is left."""
 
 
 class ChainScheduler:
@@ -43,7 +45,6 @@ class ChainScheduler:
         self._out_us: dict[PlannedTask, int] = {}
         self._left_us = sum(candidate.expected_us for chain in self._left for candidate in chain)
         self._turn = 0
-        self._task_us = min(TASK_US, self._left_us // (len(workers) * TASK_SHARE)) if workers else 0
 
     def start(self) -> Iterable[Command]:
         for _ in range(TASKS_PER_WORKER):
@@ -64,7 +65,8 @@ class ChainScheduler:
     def _next_task(self, worker: str) -> Iterator[Command]:
         indices: list[int] = []
         expected_us = 0
-        while expected_us < self._task_us and len(indices) < MAX_TASK_TRANSACTIONS:
+        enough_us = min(MOST_TASK_US, max(LEAST_TASK_US, self._left_us // (len(self._own) * TASK_SHARE)))
+        while expected_us < enough_us and len(indices) < MAX_TASK_TRANSACTIONS:
             candidate = self._pop(worker)
             if candidate is None:
                 break

@@ -11,8 +11,8 @@ from chain.types import Address
 from execution.contention import Key
 
 MAX_TASK_TRANSACTIONS = 128
-TASK_US = int(__import__("os").environ.get("T_US", "2500"))
-"""No task is cut shorter than what may take this long: its messages cost both sides some 400 microseconds."""
+TASK_US = 2_500
+"""No task is cut shorter than what may take this long: its messages cost both sides some 300 microseconds."""
 
 COMMON_US, HERE_US, WORKER_US = 60, 80, 80
 """What a transaction costs the execution process besides its run however it runs, what it costs it more if a worker
@@ -47,7 +47,7 @@ def lanes_of(workers: int, cores: int) -> int:
     return min(workers, cores - 1)
 
 
-def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int) -> list[Sequence[Candidate]]:
+def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: float = 1.0) -> list[Sequence[Candidate]]:
     """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
 
     None if that is not expected to be clearly faster than to run everything in the execution process. The longest
@@ -59,7 +59,7 @@ def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int) -> list[Seque
     sent: list[Sequence[Candidate]] = []
     for chain in _by_mean(chains):
         run_us = sum(candidate.expected_us for candidate in chain)
-        load_us = run_us + len(chain) * WORKER_US
+        load_us = int((run_us + len(chain) * WORKER_US) * slowness)
         then_here_us = here_us - run_us + len(chain) * HERE_US
         then_longest_us = max(longest_us, load_us)
         if max(then_here_us, (workers_us + load_us) / lanes, then_longest_us) < here_us:

@@ -114,12 +114,14 @@ class SpeculativeRuns:
                 if self._block.holds_long:
                     await self._block.give_way()
                 continue
+            idle_from_us = self._block.elapsed_us()
             try:
                 answer = await self._pool.wait(job)
             except (NoWorkers, WorkerLost, JobTimeout) as reason:
                 self._lose(job, reason)
             else:
                 self._take(job, answer)
+            self._block.idle_us += self._block.elapsed_us() - idle_from_us
         return self._answered.pop(index)
 
     def took_turn(self, index: int) -> None:
@@ -210,6 +212,7 @@ class SpeculativeRuns:
             return
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
+        self._block.answered_us = self._block.elapsed_us()
         awaited = self._end(job, task)
         began_us = self._taken_up_us(job.worker, job.started_us)
         self._free_us[job.worker] = began_us + max((attempt.end_us for attempt in answer.attempts), default=0)

@@ -62,6 +62,7 @@ class SpeculativeStrategy:
                 await block.run_all_here()
         else:
             await block.run_all_here()
+        block.turns_us = block.elapsed_us()
         self.rule.learn(block)
         self._remember_times(block)
 

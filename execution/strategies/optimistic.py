@@ -16,6 +16,7 @@ from execution.block_run import BlockRun, Turn
 from execution.chain_scheduler import ChainScheduler
 from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Slot
+from execution.pace import Pace
 from execution.schedule import Candidate, chains_of, for_workers, lanes_of
 
 LOOK_AT_LEAST = 32
@@ -33,6 +34,7 @@ class Optimistic:
 
     def __init__(self) -> None:
         self._contention = Contention()
+        self._pace = Pace()
         self._looks_in = self._pause = 1
         self._meets_at: dict[int, tuple[Key, ...]] = {}
         """Where the transactions of the newest block are expected to meet others, by their positions."""
@@ -45,13 +47,14 @@ class Optimistic:
             if keys:
                 meets_at[candidate.index] = keys
         lanes = workers[: lanes_of(len(workers), self.cores)]
-        sent = for_workers(chains_of(candidates, meets_at), len(lanes)) if lanes else ()
+        sent = for_workers(chains_of(candidates, meets_at), len(lanes), self._pace.slowness) if lanes else ()
         indices = {candidate.index for chain in sent for candidate in chain}
         stays = [candidate.index for candidate in candidates if candidate.index not in indices]
         return ChainScheduler(sent, lanes, waits_of(meets_at), stays)
 
     def learn(self, block: BlockRun) -> None:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""
+        self._pace.learn(block)
         self._looks_in -= 1
         if self._looks_in <= 0 or block.conflicts:
             self._look(block.turns)

@@ -7,7 +7,7 @@ import pytest
 from execution.schedule import Candidate
 
 
-def all_chains(chains: Sequence[Sequence[Candidate]], lanes: int) -> Sequence[Sequence[Candidate]]:
+def all_chains(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: float) -> Sequence[Sequence[Candidate]]:
     return chains
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -13,10 +14,12 @@ from tests.execution.test_equivalence import COUNTER, call, world_genesis
 from tests.execution.test_optimistic import accepted, increments, token_transfers
 from tests.execution.world import KEYS, Chain, transaction
 
+Chains: TypeAlias = Sequence[Sequence[Candidate]]
+
 
 @pytest.fixture(autouse=True)
 def a_third_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int) -> Sequence[Sequence[Candidate]]:
+    def for_workers(chains: Chains, lanes: int, slowness: float) -> Chains:
         return chains[::3]
 
     monkeypatch.setattr("execution.strategies.optimistic.for_workers", for_workers)

@@ -52,11 +52,11 @@ def eager_scheduling(case: Case) -> Iterator[None]:
     with (
         patch(
             "execution.strategies.optimistic.for_workers",
-            lambda chains, lanes: [chain for number, chain in enumerate(chains) if number % 4 != kept],
+            lambda chains, *_: [chain for number, chain in enumerate(chains) if number % 4 != kept],
         ),
         patch("execution.speculative_strategy.DISPATCH_WORTH_US", 0),
         patch("execution.run_times.RunTimes.took", lambda *_: None),
-        patch("execution.chain_scheduler.TASK_US", SMALL_TASK_US),
+        patch("execution.chain_scheduler.MOST_TASK_US", SMALL_TASK_US),
         patch("execution.dependency_scheduler.TASK_US", SMALL_TASK_US),
         patch("execution.strategies.block_stm.TASK_US", SMALL_TASK_US),
     ):

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from chain.types import Address
-from execution.chain_scheduler import ChainScheduler
+from execution.chain_scheduler import MOST_TASK_US, ChainScheduler
 from execution.contention import Key
-from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask, chains_of, for_workers, lanes_of
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, chains_of, for_workers, lanes_of
 from execution.scheduler import Command, Send
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
@@ -63,8 +63,10 @@ def test_a_senders_transactions_form_one_chain_in_order() -> None:
 def test_workers_are_loaded_by_expected_time() -> None:
     heavy = Candidate(0, S[0], 5_000)
     light = [Candidate(n, S[n], 500) for n in range(1, 11)]
-    tasks = tasks_of([heavy, *light])
-    assert {worker_of(n, tasks) for n in range(1, 11)} == {"w0", "w1"} - {worker_of(0, tasks)}
+    scheduler = ChainScheduler(chains_of([heavy, *light], {}), ("w0", "w1"), {})
+    tasks = [command.task for command in scheduler.start() if isinstance(command, Send)]
+    assert [task.indices for task in tasks if task.worker == "w0"] == [(0,)]
+    assert len([task for task in tasks if task.worker == "w1"]) == 2
 
 
 def test_who_has_a_long_chain_to_go_leaves_the_rest_to_others() -> None:
@@ -91,11 +93,11 @@ def test_keys_that_one_transaction_touches_both_join_those_that_touch_either() -
     assert len({task.worker for task in tasks_of(candidates(*range(30)), meets_at)}) == 1
 
 
-def test_a_task_takes_some_time_and_a_short_block_makes_more_than_one_of_it() -> None:
-    long = tasks_of(candidates(*[0] * 30, us=1_000), workers=("w0",))
-    assert {len(task.indices) for task in long[:-1]} == {-(-TASK_US // 1_000)}
-    short = tasks_of(candidates(*[0] * 10, us=100), workers=("w0",))
-    assert [len(task.indices) for task in short] == [5, 5]
+def test_a_workers_tasks_get_shorter_towards_the_end() -> None:
+    lengths = [len(task.indices) for task in tasks_of(candidates(*[0] * 30, us=1_000), workers=("w0",))]
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] == MOST_TASK_US // 1_000
+    assert lengths[-1] == 1
 
 
 def test_what_execution_came_to_first_is_not_sent_any_more() -> None:
@@ -104,7 +106,7 @@ def test_what_execution_came_to_first_is_not_sent_any_more() -> None:
     for index in range(36):
         list(scheduler.took_turn(index, None))
     (command,) = scheduler.ran(first, ())
-    assert command == Send(PlannedTask("w0", (36, 37, 38)))
+    assert command == Send(PlannedTask("w0", (36, 37, 38, 39)))
 
 
 def test_a_block_that_is_not_sent_has_no_tasks() -> None:
@@ -146,6 +148,12 @@ def test_a_block_that_is_one_chain_stays() -> None:
 
 def test_runs_shorter_than_the_work_around_them_stay() -> None:
     assert for_workers(chains_of(candidates(*range(40), us=20), {}), lanes=16) == []
+
+
+def test_slow_workers_get_less() -> None:
+    chains = chains_of(candidates(*range(40), us=1_000), {})
+    lengths = [len(for_workers(chains, lanes=1, slowness=slowness)) for slowness in (0.5, 1, 2)]
+    assert lengths == sorted(set(lengths), reverse=True)
 
 
 def test_execution_has_a_core_of_its_own() -> None:
