@@ -22,13 +22,23 @@ class ValidatorIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Forked:
+    """The chain id of the remote chain that a fork goes on from, and the gas limit of the fork's own blocks."""
+
+    chain_id: int
+    gas_limit: Gas
+
+
+@dataclass(frozen=True, slots=True)
 class Genesis:
     """The state and the rules a chain starts with. Its id names the chain; every signature covers it.
 
     `header` is that of the first block kept, whose state are the `accounts`; its state root is zero, storage works it
     out. A chain that begins with a loaded state has no accounts here but `state`, the checksum of the file that holds
-    them, and the whole header. `head` is that of the newest block that was imported on top. `max_lag` is how many
-    blocks execution may be behind a new one; `rules` names the consensus rule set, `leaders` the leader schedule.
+    them, and the whole header. `head` is that of the newest block that was imported on top. On a fork (`forked`) the
+    header is that of the remote chain's block, as it is there, and `accounts` are what differs from the remote's state
+    after it. `max_lag` is how many blocks execution may be behind a new one; `rules` names the consensus rule set,
+    `leaders` the leader schedule.
     """
 
     chain_id: int
@@ -41,6 +51,7 @@ class Genesis:
     leaders: str
     state: Hash32 | None = None
     head: Header | None = None
+    forked: Forked | None = None
 
     @property
     def base(self) -> Header:
@@ -54,7 +65,8 @@ class Genesis:
 
     @property
     def gas_limit(self) -> Gas:
-        return self.base.gas_limit
+        """That of every block to come."""
+        return self.base.gas_limit if self.forked is None else self.forked.gas_limit
 
     @property
     def base_fee(self) -> Wei:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from chain.fees import BASE_FEE_CHANGE_DENOMINATOR, highest_base_fee_after
+from chain.fees import highest_base_fee_after, next_base_fee
 from chain.genesis import Genesis
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.proposals import Proposal
@@ -71,7 +71,7 @@ class Mempool:
         self._resolver = Resolver(self._transaction)
         self._branch = Branch(self._resolver)
         self._result = Height(0)
-        self._next_base_fee = Wei(genesis.base_fee - genesis.base_fee // BASE_FEE_CHANGE_DENOMINATOR)
+        self._next_base_fee = next_base_fee(genesis.header)
         self._pending: Pending | None = None
 
     def __len__(self) -> int:

@@ -22,8 +22,8 @@ from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import Reads, Slot, Writes
 from execution.pre_state import PreStateTooLarge, WatchedState
-from execution.reader import BlockingReads
 from execution.speculative_view import SpeculativeView
+from execution.storage_requests import BlockingReads
 
 MAX_HASHES = 16_384
 """Preimages kept while a transaction runs, the newest; a slot is computed shortly before it is used."""

@@ -26,10 +26,10 @@ from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import StateView
 from execution.overrides import OverridableView, OverrideRefused
-from execution.reader import BlockingReads
 from execution.run_traces import trace_runs
 from execution.simulation import simulate
 from execution.speculative_view import SpeculativeView
+from execution.storage_requests import BlockingReads
 from execution.worker import TaskLoop, UnexpectedTask
 
 KEPT_VERSIONS = 4

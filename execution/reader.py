@@ -6,7 +6,6 @@ touches is fetched before, in one request, and one more for code.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.messages import Message
@@ -25,9 +24,9 @@ from execution.touched import Kind, TouchedSlots, kind_of
 DELEGATION_PREFIX = b"\xef\x01\x00"
 DELEGATION_SIZE = 23
 BEACON_RING = 8191
-READ_AHEAD_S = 8
-"""Each second has its place in the ring of beacon roots: these are read at once, so that not every second's first block
-waits for storage."""
+READ_AHEAD_S = 32
+"""Each second has its place in the ring of beacon roots: so many are read at once, so that not every second has a block
+that waits for storage, or on a fork for the remote chain."""
 
 
 class UnexpectedAnswer(ExecutionError):
@@ -35,14 +34,6 @@ class UnexpectedAnswer(ExecutionError):
 
     def __init__(self, wanted: str, answer: Message) -> None:
         super().__init__(f"the answer was a {type(answer).__name__} where a {wanted} belongs")
-
-
-class BlockingReads(Protocol):
-    """A worker's connection to storage."""
-
-    def request(self, message: Message) -> Message:
-        """The answer to a ReadState or ReadHashes. Waits while storage is away."""
-        ...
 
 
 def read_request(keys: MissingKeys, base: Version) -> ReadState:
@@ -95,7 +86,7 @@ class StateReader:
     ) -> None:
         """Make known what these transactions and their block surely touch, and what others like them touched."""
         addresses: dict[Address, None] = {environment.beneficiary: None}
-        slots: dict[Slot, None] = dict.fromkeys(system_slots(environment))
+        slots: dict[Slot, None] = dict.fromkeys(self._system_slots(environment))
         recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
         kinds: set[Kind] = set()
         self._entries = {}
@@ -130,6 +121,19 @@ class StateReader:
         """Remember what a run of this transaction read, for transactions like it."""
         self._touched.remember(transaction, sender, slots)
 
+    def _system_slots(self, environment: BlockEnvironment) -> list[Slot]:
+        """What the system contracts read in every block: the ring of beacon roots, and the heads of the request queues.
+
+        The ring is read ahead when the block's own place in it is not known.
+        """
+        second = environment.timestamp
+        known = all(self._known.knows_slot(slot) for slot in beacon_slots(second))
+        ahead = range(second, second + (0 if known else READ_AHEAD_S))
+        slots = [slot for at in ahead for slot in beacon_slots(at)]
+        for queue in (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS):
+            slots += [(queue.address, slot) for slot in range(4)]
+        return slots
+
     async def _fetch_unknown(self, addresses: Iterable[Address], slots: Iterable[Slot]) -> None:
         known = self._known
         keys = MissingKeys(
@@ -147,13 +151,10 @@ class StateReader:
             await self.fetch(MissingKeys(codes=wanted))
 
 
-def system_slots(environment: BlockEnvironment) -> list[Slot]:
-    """What the system contracts read in every block: the ring of beacon roots, and the heads of the request queues."""
-    ring = [second % BEACON_RING for second in range(environment.timestamp, environment.timestamp + READ_AHEAD_S)]
-    slots = [(BEACON_ROOTS.address, at) for place in ring for at in (place, place + BEACON_RING)]
-    for queue in (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS):
-        slots += [(queue.address, slot) for slot in range(4)]
-    return slots
+def beacon_slots(second: int) -> tuple[Slot, Slot]:
+    """The time's place in the ring of beacon roots, and the root's."""
+    place = second % BEACON_RING
+    return (BEACON_ROOTS.address, place), (BEACON_ROOTS.address, place + BEACON_RING)
 
 
 def is_delegation(code: bytes) -> bool:

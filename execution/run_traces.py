@@ -21,8 +21,8 @@ from execution.evm.stepping import stepping
 from execution.known import KnownState
 from execution.outcome import Outcome
 from execution.overrides import OverrideRefused
-from execution.reader import BlockingReads
 from execution.speculative_view import SpeculativeView
+from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
 from execution.tracers.tracer import BadTracerOptions, Run, TraceTooLarge, UnknownTracer
 

@@ -46,8 +46,9 @@ from execution.evm.stepping import stepping
 from execution.known import KnownState
 from execution.outcome import Outcome, Writes
 from execution.overrides import OverrideRefused
-from execution.reader import BlockingReads, UnexpectedAnswer
+from execution.reader import UnexpectedAnswer
 from execution.speculative_view import SpeculativeView
+from execution.storage_requests import BlockingReads
 from execution.transfer_logs import TransferLogs
 
 NumberedLogs: TypeAlias = tuple[tuple[int, Log], ...]

@@ -18,8 +18,8 @@ from execution.block_run import TransactionEngine
 from execution.errors import CannotInclude
 from execution.known import KnownState
 from execution.outcome import Outcome, ParentHashPending
-from execution.reader import BlockingReads
 from execution.speculative_view import EstimateRead, SpeculativeView
+from execution.storage_requests import BlockingReads
 from execution.task_messages import pack_outcome, unpack_outcome, unpack_values
 
 log = logging.getLogger("tandem.worker")

@@ -13,7 +13,8 @@ from chain.types import Address, BlockNumber, Hash32, Version, Wei
 from execution.known import KnownState, Missing, MissingKeys
 from execution.merged import MergedState, StateBefore
 from execution.outcome import Slot, Writes
-from execution.reader import BlockingReads, learn_hashes, learn_state, read_request
+from execution.reader import learn_hashes, learn_state, read_request
+from execution.storage_requests import BlockingReads
 
 Value = TypeVar("Value")
 

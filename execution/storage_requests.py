@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Protocol
 
 from chain.links import Link, RequestFailed
@@ -13,15 +14,46 @@ PASSING = {
     "DiskFull": "the disk is full, the chain waits for room",
     "StorageClosed": "storage is going down, the chain waits for it",
     "TooManyWaiting": "storage is overloaded, the chain waits",
+    "RemoteUnavailable": "the remote chain does not answer, the chain waits for it",
+    "RemoteForbids": "the remote chain lets nobody in, the chain waits for it",
+    "RemoteLacksState": "the remote chain lacks the state, the chain waits for it",
+    "RemoteNonsense": "the remote chain makes no sense, the chain waits for it",
+    "OtherRemote": "the remote chain is another one, the chain waits for the right one",
 }
 """Refusals that time heals, by their error class, and what people are told."""
 PAUSE_S = 1.0
+
+
+class BlockingReads(Protocol):
+    """A worker's connection to storage."""
+
+    def request(self, message: Message) -> Message:
+        """The answer to a ReadState or ReadHashes. Waits while storage is away."""
+        ...
 
 
 class StorageRequests(Protocol):
     """Asks storage."""
 
     async def request(self, message: Message) -> Message: ...
+
+
+class PatientReads:
+    """A worker's connection to storage whose passing refusals are waited out, holding the worker."""
+
+    def __init__(self, storage: BlockingReads, pause_s: float = PAUSE_S) -> None:
+        self._storage = storage
+        self._pause_s = pause_s
+
+    def request(self, message: Message) -> Message:
+        """The answer. Raises RequestFailed for a refusal that will not pass."""
+        while True:
+            try:
+                return self._storage.request(message)
+            except RequestFailed as error:
+                if error.error not in PASSING:
+                    raise
+                time.sleep(self._pause_s)
 
 
 class PatientStorage:

@@ -14,8 +14,8 @@ from chain.messages.tasks import FollowTasks, RunTransactions
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.pool_core import MAX_IN_FLIGHT
-from execution.reader import BlockingReads
 from execution.speculation import Speculator
+from execution.storage_requests import BlockingReads
 from execution.worker_limits import DEFAULT_LIMITS, WorkerLimits
 
 

@@ -8,6 +8,7 @@ validator-N/db           the validator's safety data, proposals and mempool
 storage-N                state, blocks and receipts of executor N
 imported-N               imported blocks up to block N, which every executor's storage begins with a copy of
 contracts.json           contracts registered by tandem_registerContract
+fork.json                on a fork: the URL of the remote chain, and the block of it that this one goes on from
 executors.json           executors found wrong, whose storage is not used any more
 """
 
@@ -16,7 +17,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -28,12 +29,15 @@ from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.genesis_file import Start, start_from
+from node.remote.base import RemoteBase
+from node.remote.source import FILE as FORK_FILE
+from node.remote.source import ForkSource, read_source
 from node.settings import Settings, stake_text
 
-FORMAT = 4
+FORMAT = 5
 KEY_BYTES = 32
 LOCK = "lock"
-_HALF_MADE = re.compile(r"genesis|validator-\d+|.*\.partial")
+_HALF_MADE = re.compile(r"genesis|fork.json|validator-\d+|.*\.partial")
 """What a folder holds whose making was cut off: `chain.json` is written last, databases come later."""
 BORN_WITH = (
     "chain_id",
@@ -61,6 +65,7 @@ class DataFolder:
     mnemonic: str
     accounts: tuple[DevelopmentAccount, ...]
     durable: bool
+    fork: ForkSource | None = None
 
     def balance_at_genesis(self, account: DevelopmentAccount) -> int:
         """In whole ETH."""
@@ -123,13 +128,17 @@ def made(path: Path) -> Path:
 def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
     """A new chain in an empty folder; `chain.json` is written last, so a half-made folder is not taken for one."""
     accounts = development_accounts(settings.mnemonic, settings.accounts)
+    remote = _remote_base(settings, accounts)
+    fork = None if remote is None or settings.fork_url is None else ForkSource(settings.fork_url, remote.point)
     try:
         keys = [os.urandom(KEY_BYTES) for _ in range(settings.validators)]
         for index, key in enumerate(keys):
             (path / f"validator-{index}").mkdir(exist_ok=True)
             write_whole(path / f"validator-{index}" / "key", key)
-        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys])
+        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys], remote)
         write_whole(path / "genesis", encode_value(genesis))
+        if fork is not None:
+            write_whole(path / FORK_FILE, fork.encode())
         about = {
             "format": FORMAT,
             "chainId": genesis.chain_id,
@@ -143,7 +152,16 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
         raise BadDataFolder(
             f"cannot write to the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
         ) from error
-    return DataFolder(path, genesis, settings.mnemonic, accounts, durable)
+    return DataFolder(path, genesis, settings.mnemonic, accounts, durable, fork)
+
+
+def _remote_base(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> RemoteBase | None:
+    """What a fork begins with; None for a chain of its own. Raises BadRemote, BadSetting."""
+    if settings.fork_url is None:
+        return None
+    from node.remote.start import examine  # an HTTP client that only forks need
+
+    return examine(settings.fork_url, settings.fork_block, [account.address for account in accounts])
 
 
 def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
@@ -167,7 +185,38 @@ def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:
         raise BadDataFolder(
             f"{path / 'chain.json'} is damaged ({error}): put back a copy, or give another --data-dir"
         ) from error
-    return DataFolder(path, genesis, mnemonic, accounts, durable=True)
+    return DataFolder(path, genesis, mnemonic, accounts, durable=True, fork=_fork_in(path, genesis, settings))
+
+
+def _fork_in(path: Path, genesis: Genesis, settings: Settings | None) -> ForkSource | None:
+    """Where the chain in the folder was forked from; another URL that leads there takes the place of the one before.
+
+    Raises BadDataFolder, BadRemote.
+    """
+    url, number = (None, None) if settings is None else (settings.fork_url, settings.fork_block)
+    if genesis.forked is None:
+        if url is not None:
+            raise BadDataFolder(
+                f"{path} holds a chain that is no fork: leave --fork-url out, or give another --data-dir"
+            )
+        return None
+    source = read_source(path)
+    if number not in (None, source.point.number):
+        raise BadDataFolder(
+            f"{path} holds a fork of block {source.point.number}, not {number}: "
+            "leave --fork-block out, or give another --data-dir"
+        )
+    if url is None or url == source.url:
+        return source
+    from node.remote.start import see_that_it_is
+
+    see_that_it_is(url, source.point)
+    source = ForkSource(url, source.point)
+    try:
+        write_whole(path / FORK_FILE, source.encode())
+    except OSError as error:
+        raise BadDataFolder(f"cannot write to the data folder {path}: {error.strerror}; mend that") from error
+    return source
 
 
 def lock(path: Path) -> IO[bytes]:

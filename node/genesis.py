@@ -2,30 +2,41 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chain.accounts import Account, AccountChange
 from chain.fork_schedule import only
 from chain.forks import fork_named
-from chain.genesis import Genesis, ValidatorIdentity, first_header
+from chain.genesis import Forked, Genesis, ValidatorIdentity, first_header
 from chain.keccak import keccak256
 from chain.system_contracts import system_accounts
 from chain.types import Address, Gas, Wei
 from node.accounts import DevelopmentAccount
 from node.errors import BadSetting
 from node.genesis_file import Start, start_from
-from node.settings import Settings
+from node.remote.base import RemoteBase
+from node.settings import DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, MIN_GAS_LIMIT, Settings
 
 WEI_PER_ETH = 10**18
+MOST_FORKED_GAS_LIMIT = 10**9
 
 
-def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], validator_keys: Sequence[bytes]) -> Genesis:
-    """The genesis of now: funded development accounts, the fork's system contracts, validators with their stakes.
+def new_genesis(
+    settings: Settings,
+    accounts: Sequence[DevelopmentAccount],
+    validator_keys: Sequence[bytes],
+    remote: RemoteBase | None = None,
+) -> Genesis:
+    """The genesis of now: funded development accounts, the fork's system contracts, validators with their stakes; on a
+    fork on top of the remote chain's block.
 
     With a genesis file its rules, its first block and its accounts, and nothing else: hashes would differ.
     Raises BadGenesisFile and BadSetting.
     """
     start = _new_start(settings, accounts) if settings.genesis is None else _start_of_file(settings, settings.genesis)
+    if remote is not None:
+        start = _forked(start, settings, remote)
     return Genesis(
         chain_id=start.chain_id,
         forks=start.forks,
@@ -38,6 +49,7 @@ def new_genesis(settings: Settings, accounts: Sequence[DevelopmentAccount], vali
         max_lag=settings.max_lag,
         rules=settings.consensus,
         leaders=settings.leaders,
+        forked=None if remote is None else _forked_with(settings, remote),
     )
 
 
@@ -45,8 +57,31 @@ def _new_start(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> St
     fork = fork_named(settings.hardfork)
     balance = Wei(settings.balance * WEI_PER_ETH)
     funded = tuple(AccountChange(account.address, Account(balance=balance), {}) for account in accounts)
-    header = first_header(fork, int(time.time()), Gas(settings.gas_limit), Wei(settings.base_fee))
-    return Start(settings.chain_id, only(fork), header, (*system_accounts(fork), *funded))
+    gas_limit = Gas(settings.gas_limit or DEFAULT_GAS_LIMIT)
+    base_fee = Wei(DEFAULT_BASE_FEE if settings.base_fee is None else settings.base_fee)
+    header = first_header(fork, int(time.time()), gas_limit, base_fee)
+    return Start(settings.chain_id or DEFAULT_CHAIN_ID, only(fork), header, (*system_accounts(fork), *funded))
+
+
+def _forked(start: Start, settings: Settings, remote: RemoteBase) -> Start:
+    """The start on top of the remote's block: what is the remote's already stays as it is.
+
+    Development accounts keep their nonces, so that what they sent there cannot be sent here again, and lose the code
+    that somebody may have given them with the keys that everybody knows (EIP-7702).
+    """
+    here = [
+        replace(change, account=replace(change.account, nonce=remote.nonces.get(change.address, change.account.nonce)))
+        for change in start.accounts
+        if change.address not in remote.contracts
+    ]
+    return Start(settings.chain_id or remote.chain_id, start.forks, remote.header, tuple(here))
+
+
+def _forked_with(settings: Settings, remote: RemoteBase) -> Forked:
+    """The remote's gas limit, unless it is one that means "no limit": blocks must be run in reasonable time."""
+    theirs = remote.header.gas_limit
+    usable = theirs if MIN_GAS_LIMIT <= theirs <= MOST_FORKED_GAS_LIMIT else DEFAULT_GAS_LIMIT
+    return Forked(remote.chain_id, Gas(settings.gas_limit or usable))
 
 
 def _start_of_file(settings: Settings, path: Path) -> Start:

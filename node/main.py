@@ -19,7 +19,15 @@ from node.fault_commands import net, validator
 from node.repair_command import repair
 from node.replay_command import replay
 from node.report_command import report
-from node.settings import DEFAULT_MNEMONIC, EVMS, Settings, block_time_from
+from node.settings import (
+    DEFAULT_BASE_FEE,
+    DEFAULT_CHAIN_ID,
+    DEFAULT_GAS_LIMIT,
+    DEFAULT_MNEMONIC,
+    EVMS,
+    Settings,
+    block_time_from,
+)
 from node.statetest_command import statetest
 from node.traffic.command import traffic
 
@@ -42,7 +50,7 @@ _CHAIN_OPTIONS = [
     config_option,
     option("--port", type=int, default=DEFAULTS.port, help="Port for JSON-RPC and WebSocket; 0 takes a free one."),
     option("--host", default=DEFAULTS.host, help="Address to listen on."),
-    option("--chain-id", type=int, default=DEFAULTS.chain_id, help="Chain id."),
+    option("--chain-id", type=int, help=f"Chain id.  [default: {DEFAULT_CHAIN_ID}, or the remote chain's]"),
     option(
         "--validators",
         type=int,
@@ -72,8 +80,14 @@ _CHAIN_OPTIONS = [
     option("--accounts", type=int, default=DEFAULTS.accounts, help="How many development accounts."),
     option("--balance", type=int, default=DEFAULTS.balance, help="ETH of each development account."),
     option("--mnemonic", default=DEFAULT_MNEMONIC, help="BIP-39 words the accounts come from.", show_default=False),
-    option("--gas-limit", type=int, default=DEFAULTS.gas_limit, help="Gas limit of a block."),
-    option("--base-fee", type=int, default=DEFAULTS.base_fee, help="Base fee of genesis, in wei."),
+    option(
+        "--gas-limit",
+        type=int,
+        help=f"Gas limit of a block.  [default: {DEFAULT_GAS_LIMIT}, or the remote chain's]",
+    ),
+    option("--base-fee", type=int, help=f"Base fee of genesis, in wei.  [default: {DEFAULT_BASE_FEE}]"),
+    option("--fork-url", help="JSON-RPC server of a remote chain to go on from, whose state is read as it is needed."),
+    option("--fork-block", type=int, help="Block of the remote chain to go on from.  [default: its newest]"),
     option(
         "--hardfork",
         type=click.Choice([fork.label for fork in CHAIN_FORKS]),

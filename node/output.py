@@ -51,7 +51,7 @@ class Output:
             "failed": failed,
             "leftOut": len(news.left_out),
             "gasUsed": news.gas_used,
-            "lag": news.committed - news.number,
+            "lag": news.committed - news.height,
             "retries": news.retries,
             "strategy": news.strategy,
             "executionUs": news.execution_us,
@@ -87,7 +87,7 @@ def _block_line(news: BlockNews, failed: int) -> str:
         f"{len(news.included):>4} tx",
         f"{news.gas_used:>11,} gas ({used:4.1f} %)",
         f"{news.execution_us / 1000:7.1f} ms",
-        f"lag {news.committed - news.number}",
+        f"lag {news.committed - news.height}",
         f"retries {news.retries}",
     ]
     if failed:

@@ -7,6 +7,7 @@ from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
 from storage.process import StorageService
+from storage.remote import RemoteChain
 from storage.store import Store
 
 
@@ -16,10 +17,20 @@ async def run_storage(plan: Plan, role: Role, output: Output) -> None:
     if imported is not None and not path.exists():
         copy_store(imported, path)
     store = Store.open(path, plan.folder.genesis, durable=plan.folder.durable)
-    service = StorageService(store)
+    service = StorageService(store, _remote(plan))
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.storage(role.executor, bind=True), service)
         try:
             await asyncio.Event().wait()
         finally:
             await service.close()
+
+
+def _remote(plan: Plan) -> RemoteChain | None:
+    """The chain that this one was forked from, if it was."""
+    if plan.folder.fork is None:
+        return None
+    from node.remote.chain import HttpRemote  # an HTTP client that only forks need
+    from node.remote.client import JsonRpcClient
+
+    return HttpRemote(JsonRpcClient(plan.folder.fork.url), plan.folder.fork.point)

@@ -7,6 +7,7 @@ from chain.forks import Fork
 from execution.call_worker import CallWorkerProcess
 from execution.engine import Engine
 from execution.evm.tracing import TracingEngine
+from execution.storage_requests import PatientReads
 from execution.worker import WorkerProcess
 from execution.worker_limits import DEFAULT_LIMITS
 from node.output import Output
@@ -21,7 +22,7 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
         reads = _reads(plan, role, role.executor, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
         DEFAULT_LIMITS.limit_memory()
-        await WorkerProcess(execution, reads, _engines(plan)).run()
+        await WorkerProcess(execution, PatientReads(reads), _engines(plan)).run()
 
 
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:

@@ -9,11 +9,14 @@ from consensus.leaders import MAX_TURNS, turns_of
 from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from execution.strategies import STRATEGIES
 from node.errors import BadSetting
+from node.remote.address import checked as checked_url
 
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
+DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, DEFAULT_BASE_FEE = 31337, 30_000_000, 1_000_000_000
 MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
 EVMS = ("compiled", "interpreter")
 MAX_STAKE = 10**18
+MIN_GAS_LIMIT = 5_000_000
 LOCAL_POOL = "local"
 DASK_POOL = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
 
@@ -22,13 +25,15 @@ DASK_POOL = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
 class Settings:
     """One chain's settings. Balances in whole ETH, fees in wei, `block_time_ms` None for blocks when there is work.
 
+    `chain_id`, `gas_limit` and `base_fee` are None where the defaults below hold, or on a fork the remote chain's own.
+    `fork_url` is the remote's JSON-RPC server, `fork_block` the block to go on from, None for the newest.
     `stake` has one number for each validator, or none for a stake of 1 each. `genesis` is a genesis.json of geth.
     `artifacts` are folders that compilers write to. `allow_host` and `allow_origin` are as in rpc.access.
     """
 
     host: str = "127.0.0.1"
     port: int = 8545
-    chain_id: int = 31337
+    chain_id: int | None = None
     validators: int = 4
     consensus: str = "hotstuff-2"
     stake: tuple[int, ...] = ()
@@ -42,13 +47,15 @@ class Settings:
     accounts: int = 10
     balance: int = 10_000
     mnemonic: str = DEFAULT_MNEMONIC
-    gas_limit: int = 30_000_000
-    base_fee: int = 1_000_000_000
+    gas_limit: int | None = None
+    base_fee: int | None = None
     hardfork: str = "osaka"
     strategy: str = "optimistic"
     evm: str = "compiled"
     max_lag: int = 3
     check_serial: bool = False
+    fork_url: str | None = None
+    fork_block: int | None = None
     artifacts: tuple[Path, ...] = ()
     allow_host: tuple[str, ...] = ()
     allow_origin: tuple[str, ...] = ("*",)
@@ -70,12 +77,13 @@ class Settings:
             ("workers", 0, MAX_WORKERS),
             ("accounts", 1, MAX_ACCOUNTS),
             ("balance", 0, 10**12),
-            ("gas_limit", 5_000_000, 10**12),
+            ("gas_limit", MIN_GAS_LIMIT, 10**12),
             ("base_fee", 0, 10**18),
             ("max_lag", 1, 1000),
+            ("fork_block", 0, 2**53 - 1),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise BadSetting(f"--{name.replace('_', '-')} {value} is out of range: give {low} to {high}")
         for name, known in (
             ("strategy", STRATEGIES),
@@ -86,11 +94,23 @@ class Settings:
             value = getattr(self, name)
             if value not in known:
                 raise BadSetting(f"unknown --{name} {value!r}: choose one of {', '.join(known)}")
+        self._check_fork()
         if self.stake:
             _check_stake(self.stake, self.validators)
         if self.pool != LOCAL_POOL and DASK_POOL.fullmatch(self.pool) is None:
             raise BadSetting(f"--pool {self.pool} is not known: give local, or dask://HOST:PORT of a Dask scheduler")
         return self
+
+    def _check_fork(self) -> None:
+        """Raises BadSetting."""
+        if self.fork_url is not None:
+            checked_url(self.fork_url)
+            if self.genesis is not None:
+                raise BadSetting(f"--genesis {self.genesis} does not go with --fork-url: leave one of the two out")
+            if self.base_fee is not None:
+                raise BadSetting("--base-fee does not go with --fork-url: a fork goes on from the remote's base fee")
+        elif self.fork_block is not None:
+            raise BadSetting(f"--fork-block {self.fork_block} says nothing without --fork-url: give both, or neither")
 
     @property
     def dask_scheduler(self) -> str | None:

@@ -75,6 +75,19 @@ class InvalidBlock(StoreError):
         super().__init__(f"block {number} cannot be applied: {reason}")
 
 
+class NoFork(StoreError):
+    def __init__(self) -> None:
+        super().__init__("this chain was not forked from another one, which could be asked")
+
+
+class NoProofOnFork(StoreError):
+    def __init__(self) -> None:
+        super().__init__(
+            "no proof on a fork: the state root of its blocks covers what was changed since the fork, not the remote "
+            "chain's state; blocks before the fork are proven by the remote chain"
+        )
+
+
 class TooManyWaiting(StoreError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} requests wait for storage already: try again later")

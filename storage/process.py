@@ -18,6 +18,7 @@ from chain.messages import Message
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
+    AskRemote,
     BlockApplied,
     BlockHashes,
     FoundLogs,
@@ -35,6 +36,7 @@ from chain.messages.storage import (
     ReadStatePage,
     ReadStorageStatus,
     ReadTransaction,
+    RemoteAnswer,
     StatePage,
     StateValues,
     StorageStatus,
@@ -42,10 +44,13 @@ from chain.messages.storage import (
     StoredHeight,
     StoredRecord,
 )
+from chain.system_contracts import HISTORY_STORAGE
 from chain.types import ZERO_HASH, Address, Version
 from storage.changes import StateChanges
 from storage.errors import (
     BlockOutOfRange,
+    NoFork,
+    NoProofOnFork,
     StorageClosed,
     TooManyBlocks,
     TooManyWaiting,
@@ -54,8 +59,8 @@ from storage.errors import (
 )
 from storage.keyvalue import StoreError
 from storage.proofs import prove
-from storage.remote import Slot
-from storage.remote_reads import RemoteReads
+from storage.remote import RemoteChain, Slot
+from storage.remote_below import RemoteBelow
 from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
 from storage.tries import ACCOUNT_TRIE
@@ -92,12 +97,12 @@ async def in_slices(steps: Generator[None, None, T]) -> T:
 class StorageService:
     """What storage offers on its socket. `close` when no more is asked; it closes the store too.
 
-    A fork's state is read through `remote`.
+    `remote` is the chain that a fork was forked from; it is closed as well.
     """
 
-    def __init__(self, store: Store, remote: RemoteReads | None = None) -> None:
+    def __init__(self, store: Store, remote: RemoteChain | None = None) -> None:
         self._store = store
-        self._remote = remote
+        self._remote = None if remote is None else RemoteBelow(remote, store)
         self._writer = ThreadPoolExecutor(1, "storage-writer")
         self._turn = asyncio.Lock()
         self._applying: set[asyncio.Task[BlockApplied]] = set()
@@ -121,6 +126,7 @@ class StorageService:
             ReadProof: self._read_proof,
             WorkOutRoot: self._work_out_root,
             ReadStatePage: self._read_state_page,
+            AskRemote: self._ask_remote,
         }
 
     async def answer(self, message: Message, peer: Peer) -> Message:
@@ -144,6 +150,8 @@ class StorageService:
         self._closed = True
         for event in self._awaited.values():
             event.set()
+        if self._remote is not None:
+            await self._remote.close()
         await asyncio.gather(*self._applying, *([self._pruner] if self._pruner else []), return_exceptions=True)
         self._writer.shutdown()
         self._store.close()
@@ -195,7 +203,16 @@ class StorageService:
     async def _ensure(self, accounts: tuple[Address, ...], slots: tuple[Slot, ...], version: Version) -> None:
         """On a fork, read from the remote chain what was never read. Raises RemoteError."""
         if self._remote is not None:
-            await self._remote.ensure(accounts, slots, version)
+            await self._remote.state.ensure(accounts, slots, version)
+
+    async def _ask_remote(self, asked: AskRemote) -> RemoteAnswer:
+        """Raises NoFork, RemoteError."""
+        if self._remote is None:
+            raise NoFork
+        answer = await self._remote.answers.forward(asked.method, asked.params)
+        if isinstance(answer, bytes):
+            return RemoteAnswer(answer, 0, "", None)
+        return RemoteAnswer(None, answer.code, answer.message, answer.data)
 
     async def _apply(self, block: ApplyBlock) -> BlockApplied:
         """Once begun, a block is finished even if its asker goes away: memory must follow the disk."""
@@ -215,6 +232,8 @@ class StorageService:
             self._wake(store.head.version)  # a write that seemed to fail may turn out to have been made
             if before is not None:
                 return before
+            changed = tuple([change.address for change in block.changes])
+            await self._ensure((*changed, HISTORY_STORAGE.address), (), store.head.version)
             prepared = await in_slices(store.prepare(block))
             await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
             applied = store.adopt(prepared)
@@ -285,9 +304,16 @@ class StorageService:
     async def _read_hashes(self, read: ReadHashes) -> BlockHashes:
         await self._reached(read.version)
         stored = [self._store.blocks.header(number) for number in read.numbers]
-        return BlockHashes(tuple([ZERO_HASH if header is None else header.hash for header in stored]))
+        hashes = {header.header.number: header.hash for header in stored if header is not None}
+        if self._remote is not None:
+            below = [number for number in read.numbers if number < self._remote.forked_at]
+            hashes |= await self._remote.answers.hashes(below)
+        return BlockHashes(tuple([hashes.get(number, ZERO_HASH) for number in read.numbers]))
 
     async def _read_proof(self, read: ReadProof) -> Proof:
+        """Raises NoProofOnFork."""
+        if self._store.state.forked:
+            raise NoProofOnFork
         version = await self._reached(read.version)
         with self._store.pruning.reading(version):
             return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
@@ -328,6 +354,7 @@ class StorageService:
             "trie_seeks": store.tries.seeks,
             "pruned_records": store.pruning.deleted,
             "waiting_reads": self._waiting,
+            **({} if self._remote is None else self._remote.counters()),
         }
         head = store.head
         oldest = store.pruning.oldest

@@ -31,7 +31,7 @@ class RemoteReads:
     def __init__(
         self, remote: RemoteChain, state: ForkedState, keep: Callable[[dict[bytes, bytes | None]], None]
     ) -> None:
-        self.remote = remote
+        self._remote = remote
         self._state = state
         self._keep = keep
         self._under_way: dict[Name, _Reading] = {}
@@ -58,7 +58,6 @@ class RemoteReads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.remote.close()
 
     def _reading_of(self, name: Name) -> _Reading:
         reading = self._under_way.get(name)
@@ -82,7 +81,7 @@ class RemoteReads:
             self._gathering = None
         accounts, slots = tuple(reading.accounts), tuple(reading.slots)
         try:
-            values = await self.remote.state(accounts, slots)
+            values = await self._remote.state(accounts, slots)
             self._keep(base_records(accounts, slots, values))
         finally:
             for address in accounts:

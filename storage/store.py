@@ -18,6 +18,7 @@ from chain.types import BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs, WrongStateRoot
+from storage.forked_state import ForkedState
 from storage.keyvalue import Batch, CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
@@ -55,13 +56,19 @@ class _Place:
 
 
 class Store:
-    """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied."""
+    """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied.
 
-    def __init__(self, keyvalue: KeyValue, name: str, base: BlockNumber, history: int | None) -> None:
+    `forked_at` is the block of the remote chain that a fork goes on from, its `base`.
+    """
+
+    def __init__(
+        self, keyvalue: KeyValue, name: str, base: BlockNumber, history: int | None, forked: bool = False
+    ) -> None:
         self._keyvalue = keyvalue
         self._name = name
         self._uncertain = False
-        self.state = VersionedState(keyvalue)
+        self.forked_at = base if forked else None
+        self.state = ForkedState(keyvalue) if forked else VersionedState(keyvalue)
         self.tries = Tries(keyvalue)
         self.blocks = Blocks(keyvalue)
         self.pruning = Pruning(keyvalue, self.blocks, history, base, self.state.forked)
@@ -84,7 +91,7 @@ class Store:
         """
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
         name = str(at) if isinstance(at, Path) else "the store"
-        store = cls(keyvalue, name, genesis.header.number, history)
+        store = cls(keyvalue, name, genesis.header.number, history, genesis.forked is not None)
         try:
             genesis_id = genesis.id()
             if not store._belongs_to(genesis_id):
@@ -143,7 +150,7 @@ class Store:
         known = stored is not None and self.blocks.version(number) is not None
         if stored is None or not known or stored.hash != row.hash or stored.header.hash() != stored.hash:
             raise CorruptStore(self._name, f"the header of its newest block, {number}, is missing or not that block's")
-        if self.tries.root(ACCOUNT_TRIE, version) != stored.header.state_root:
+        if number != self.forked_at and self.tries.root(ACCOUNT_TRIE, version) != stored.header.state_root:
             raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
         self.tries.forget()
         self.state.forget(version)
@@ -155,10 +162,7 @@ class Store:
 
         Raises HeightGap, OtherProposalApplied, and DiskFull while what the disk holds cannot be found out.
         """
-        if self._uncertain:
-            self._keyvalue.recover()
-            self._load_head()
-            self._uncertain = False
+        self._settle()
         if block.height == self.head.height + 1:
             return None
         before = self.after(block.height)
@@ -167,6 +171,26 @@ class Store:
         if before.proposal != block.proposal:
             raise OtherProposalApplied(block.height, before.proposal, block.proposal)
         return before
+
+    def _settle(self) -> None:
+        """After a write that failed, find out what the disk holds. Raises DiskFull while that cannot be."""
+        if self._uncertain:
+            self._keyvalue.recover()
+            self._load_head()
+            self._uncertain = False
+
+    def kept(self, key: bytes) -> bytes | None:
+        """A record that `keep` wrote."""
+        return self._keyvalue.get(key)
+
+    def keep(self, records: Batch) -> None:
+        """Write what the remote chain said, which is part of no block: it could be asked again. Raises DiskFull."""
+        self._settle()
+        try:
+            self._keyvalue.write(records, sync=False)
+        except StoreError:
+            self._uncertain = True
+            raise
 
     def after(self, height: Height) -> BlockApplied | None:
         """What there was after a height; None if it is not applied, or its block is not kept."""
@@ -187,7 +211,8 @@ class Store:
         batch: dict[bytes, bytes | None] = {}
         yield from self.blocks.put_body(block, batch)
         place = _Place(block.height, block.proposal, Version(self.head.version + 1))
-        return (yield from self._work_out(header, changes, self.head.header.state_root, place, batch))
+        root = self.tries.root(ACCOUNT_TRIE, self.head.version)
+        return (yield from self._work_out(header, changes, root, place, batch))
 
     def _work_out(
         self,
@@ -200,7 +225,7 @@ class Store:
         state = StateChanges(self.state, self.tries, header.number, place.version)
         after = yield from state.run(root, changes)
         yield from state.put_into(batch)
-        finished = with_state_root(header, header.parent_hash, after)
+        finished = header if header.number == self.forked_at else with_state_root(header, header.parent_hash, after)
         stored = StoredHeader(finished, finished.hash())
         self.blocks.put_header(stored, place.version, batch)
         self.blocks.put_height(

@@ -314,3 +314,25 @@ class StatePage:
     accounts: tuple[AccountPart, ...]
     codes: tuple[bytes, ...]
     after: bytes
+
+
+@message(74)
+@dataclass(frozen=True, slots=True)
+class AskRemote:
+    """A method for the remote chain of a fork, its parameters a JSON array, of what never changes there: blocks up to
+    the one that was forked, their transactions and states. Answer: RemoteAnswer.
+    """
+
+    method: str
+    params: bytes
+
+
+@message(75)
+@dataclass(frozen=True, slots=True)
+class RemoteAnswer:
+    """The result as JSON; if it is None, the error's code, message, and data as JSON if there were any."""
+
+    result: bytes | None
+    code: int
+    message: str
+    data: bytes | None

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from chain.types import Address, BlockNumber, Hash32, Wei
+from node.remote.base import ForkPoint
 from node.remote.client import Answer, Call, CallError, JsonRpcClient
 from node.remote.parsing import MAX_CODE_BYTES, NotWhatWasAsked, data, hash32, quantity
 from storage.remote import (
@@ -25,28 +24,12 @@ READ_BUDGET_S = 8.0
 """Less than a read waits for storage (rpc.state_reader.READ_TIMEOUT_S), so that whoever waits hears the reason."""
 FORWARD_BUDGET_S = 25.0
 MEMBERS_OF_ACCOUNT = ("eth_getTransactionCount", "eth_getBalance", "eth_getCode")
-_LACKS_STATE = re.compile(
+LACKS_STATE = re.compile(
     r"missing trie node|state .*not available|historical state|pruned|archive|state is not available|"
     r"header not found|unknown block|block not found|state histor|resource not found|BlockOutOfRange",
     re.IGNORECASE,
 )
 """What geth, Nethermind, Besu, Erigon, reth and anvil say when they do not have the state of a block (any more)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForkPoint:
-    """The block of the remote after which this chain goes on. `by_hash`: the remote reads state by block hash
-    (EIP-1898), so that it cannot answer with that of another block.
-    """
-
-    number: BlockNumber
-    hash: Hash32
-    by_hash: bool
-
-    @property
-    def parameter(self) -> Any:
-        """The block as a parameter of the methods that read state."""
-        return {"blockHash": "0x" + self.hash.hex()} if self.by_hash else hex(self.number)
 
 
 class HttpRemote:
@@ -93,7 +76,7 @@ class HttpRemote:
         answers = await self._answers(calls, READ_BUDGET_S)
         for answer in answers:
             if isinstance(answer, CallError):
-                if _LACKS_STATE.search(answer.message):
+                if LACKS_STATE.search(answer.message):
                     raise RemoteLacksState(self._client.shown, self._point.number, answer.message)
                 raise RemoteUnavailable(self._client.shown, f"answers: {answer.message}")
         return answers

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from chain.types import Address, BlockNumber, Hash32, Wei
-from node.remote.chain import ForkPoint, HttpRemote
+from node.remote.base import ForkPoint
+from node.remote.chain import HttpRemote
 from node.remote.client import JsonRpcClient
 from storage.remote import (
     OtherRemote,
