@@ -1,7 +1,5 @@
 """The storage process: the only one that opens the state's database."""
 
-import asyncio
-
 from node.imported import copy_store, imported_store
 from node.output import Output
 from node.plan import Plan, Role
@@ -12,7 +10,7 @@ from storage.store import Store
 
 
 async def run_storage(plan: Plan, role: Role, output: Output) -> None:
-    """Until cancelled."""
+    """Until cancelled. Raises CorruptStore when it meets something damaged."""
     path, imported = plan.folder.storage(role.executor), imported_store(plan.folder.path, plan.folder.genesis)
     if imported is not None and not path.exists():
         copy_store(imported, path)
@@ -21,7 +19,7 @@ async def run_storage(plan: Plan, role: Role, output: Output) -> None:
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.storage(role.executor, bind=True), service)
         try:
-            await asyncio.Event().wait()
+            await service.damage
         finally:
             await service.close()
 

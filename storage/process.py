@@ -57,7 +57,7 @@ from storage.errors import (
     UnknownRequest,
     VersionOutOfRange,
 )
-from storage.keyvalue import StoreError
+from storage.keyvalue import CorruptStore, StoreError
 from storage.proofs import prove
 from storage.remote import RemoteChain, Slot
 from storage.remote_below import RemoteBelow
@@ -110,6 +110,8 @@ class StorageService:
         self._waiting = 0
         self._closed = False
         self._pruner: asyncio.Task[None] | None = None
+        self.damage: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Raises CorruptStore once something damaged was met: no more is to be served from it then."""
         self._counters: Counter[str] = Counter()
         self._answers: dict[type, Callable[[Any], Awaitable[Message]]] = {
             ReadState: self._read_state,
@@ -137,7 +139,15 @@ class StorageService:
         if self._closed:
             raise StorageClosed
         self._counters[kind.__name__] += 1
-        return await handler(message)
+        try:
+            return await handler(message)
+        except CorruptStore as error:
+            self._met(error)
+            raise
+
+    def _met(self, damage: CorruptStore) -> None:
+        if not self.damage.done():
+            self.damage.set_exception(damage)
 
     def joined(self, peer: Peer) -> None:
         """Nothing is kept for a peer."""
@@ -148,6 +158,7 @@ class StorageService:
     async def close(self) -> None:
         """Finish the block being applied, refuse the rest, and close the store."""
         self._closed = True
+        self.damage.cancel()
         for event in self._awaited.values():
             event.set()
         if self._remote is not None:
@@ -258,6 +269,8 @@ class StorageService:
                         return
                     while pruning.in_a_version and pruning.behind() > MAX_VERSIONS_BEHIND:
                         await self._prune_batch()
+        except CorruptStore as error:
+            self._met(error)
         except StoreError as error:
             log.error("pruning stops until the next block: %s", error)
 

@@ -1,6 +1,7 @@
 """Databases that lost something: the chain refuses to start and says why, `tandem repair` mends them, it goes on."""
 
 import contextlib
+import http.client
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from node.folder import lock
 from storage.leveldb_log import log_records
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
+from tests.e2e.json_rpc import RpcError
 from tests.e2e.load import height
 from tests.e2e.running_node import PROJECT, free_port
 from tests.e2e.test_recovery import block_with_transfer, validators_agree
@@ -149,3 +151,16 @@ def test_repair_says_what_it_needs(folder: str, line: str, tmp_path: Path) -> No
     assert line in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_chain_whose_table_goes_bad_while_it_runs_ends_when_it_meets_that(stopped: Stopped) -> None:
+    (table,) = (stopped.folder / "storage-0").glob("*.ldb")
+    with chain("--data-dir", str(stopped.folder)) as running, contextlib.closing(running.rpc()) as rpc:
+        data = table.read_bytes()
+        table.write_bytes(bytes(byte ^ 1 for byte in data))
+        with pytest.raises((RpcError, OSError, http.client.HTTPException)):
+            _blocks(rpc)
+        assert running.process.wait(30) == 1
+        trouble = running.event(lambda event: event["event"] == "trouble")
+        assert f"storage: {table} is damaged" in trouble["text"]
+        assert "run `tandem repair` on the data folder" in trouble["text"]
