@@ -12,7 +12,7 @@ from chain.keccak import keccak256
 from chain.messages.storage import BlockApplied
 from chain.types import Address, Hash32, Version, Wei
 from storage.errors import HeightGap, InvalidBlock, OtherProposalApplied, UnknownCode
-from storage.keyvalue import KeyValue
+from storage.keyvalue import Batch, KeyValue
 from storage.memory import MemoryKeyValue
 from storage.store import Store
 from storage.versions import GENESIS_VERSION
@@ -268,3 +268,24 @@ def test_proposals_of_blocks_are_kept_apart_from_their_hashes() -> None:
     applied = store.apply(block_of(genesis, 1, proposal=Hash32(b"\x31" * 32)))
     assert applied.proposal == b"\x31" * 32
     assert applied.proposal != applied.hash
+
+
+class Counting(MemoryKeyValue):
+    """Notes which writes were to survive a loss of power."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.synced: list[bool] = []
+
+    def write(self, batch: Batch, sync: bool = True) -> None:
+        super().write(batch, sync)
+        self.synced.append(sync)
+
+
+def test_a_block_is_one_synced_write() -> None:
+    chain, keyvalue = RandomChain(1, transactions=40), Counting()
+    store = Store.open(keyvalue, chain.genesis)
+    assert keyvalue.synced == [True]
+    for blocks in range(1, 10):
+        store.apply(chain.next(store.head.hash))
+        assert keyvalue.synced == [True] * (1 + blocks)
