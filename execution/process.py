@@ -87,7 +87,7 @@ class ExecutionProcess:
         outside_workers: OutsideWorkers | None = None,
     ) -> None:
         self._genesis = genesis
-        self._storage = PatientStorage(storage)
+        self._storage = PatientStorage(storage, on_trouble)
         self._validators = validators
         self._engine_for = engine_for
         self._options = options
@@ -247,7 +247,7 @@ class ExecutionProcess:
             workers=len(self._pool.workers),
             queued_tasks=self._pool.waiting,
             counters=counters,
-            stalled=running.lost_blocks.stalled,
+            stalled=self._storage.stalled or running.lost_blocks.stalled,
         )
 
     def _count(self, block: ExecutedBlock) -> None:

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from chain.links import Link, RequestFailed
 from chain.messages import Message
+from chain.messages.storage import ApplyBlock
 
 log = logging.getLogger("tandem.execution")
 
+DISK_FULL = "DiskFull"
 PASSING = {
-    "DiskFull": "the disk is full, the chain waits for room",
+    DISK_FULL: "the disk is full, the chain waits for room",
     "StorageClosed": "storage is going down, the chain waits for it",
     "TooManyWaiting": "storage is overloaded, the chain waits",
     "RemoteUnavailable": "the remote chain does not answer, the chain waits for it",
@@ -57,19 +60,30 @@ class PatientReads:
 
 
 class PatientStorage:
-    """A link to storage whose passing refusals are waited out."""
+    """A link to storage whose passing refusals are waited out.
 
-    def __init__(self, storage: Link, pause_s: float = PAUSE_S) -> None:
+    `stalled` says that its disk is full for as long as that lasts, else nothing. `trouble` hears of it once.
+    """
+
+    def __init__(self, storage: Link, trouble: Callable[[str], None], pause_s: float = PAUSE_S) -> None:
         self._storage = storage
+        self._trouble = trouble
         self._pause_s = pause_s
+        self.stalled = ""
 
     async def request(self, message: Message) -> Message:
         """The answer. Raises RequestFailed for a refusal that will not pass."""
         while True:
             try:
-                return await self._storage.request(message)
+                answer = await self._storage.request(message)
+                if isinstance(message, ApplyBlock):
+                    self.stalled = ""
+                return answer
             except RequestFailed as error:
                 if error.error not in PASSING:
                     raise
                 log.warning("%s: %s", PASSING[error.error], error)
+                if error.error == DISK_FULL and not self.stalled:
+                    self.stalled = error.text
+                    self._trouble(error.text)
                 await asyncio.sleep(self._pause_s)

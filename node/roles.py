@@ -21,6 +21,8 @@ from node.plan import Kind, Plan, Role, role_named
 
 FATAL_STATUS = 78
 """The exit status of a process that cannot go on and should not be started again (EX_CONFIG)."""
+NO_ROOM_STATUS = 75
+"""The exit status of a process that cannot write for want of room (EX_TEMPFAIL); the supervisor says so."""
 WORKER_NICENESS = 5
 """Workers give way to validators, so that a busy EVM causes no timeouts on few cores."""
 
@@ -49,6 +51,8 @@ def run_role(plan: Plan, name: str) -> int:
     except Exception as failure:
         error = _first(failure)
         log.debug("%s failed", role.name, exc_info=True)
+        if plan.control_socket is not None and isinstance(error, _imported(PASSING_ERRORS)):
+            return NO_ROOM_STATUS
         if is_fatal(error):
             output.trouble(f"{role.name}: {error}", process=role.name)
             return FATAL_STATUS

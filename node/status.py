@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from chain.messages.faults import NO_ROOM
 from node.fault_commands import network_lines
 from node.running_chain import ask
 
@@ -24,6 +25,10 @@ def rendered(status: dict[str, Any]) -> str:
     lines = [f"{status['client']}  chain {status['chainId']}  {status['fork']}  rules {status['rules']}"]
     lines += ["", f"heights     {heights}"]
     execution, storage, pool = status["execution"], status["storage"], status["pool"]
+    if any(process["state"] == NO_ROOM for process in status["processes"] or ()):
+        lines.append(
+            "stalled     no room left on the disk of the data folder: free some, and the chain goes on by itself"
+        )
     if execution is None:
         lines.append("execution   does not answer")
     else:

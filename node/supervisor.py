@@ -16,7 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import ControlProcess, ProcessAction
+from chain.messages.faults import NO_ROOM, ControlProcess, ProcessAction
 from chain.messages.mempool import WrongExecutor
 from consensus.errors import WrongResult
 from execution.worker_limits import TIME_IS_UP
@@ -25,7 +25,7 @@ from node.forkserver import CANNOT_START_STATUS, ForkServer
 from node.output import Output, banner, ready_facts
 from node.plan import Kind, Plan, Role, role_named
 from node.process_control import Control, ControlRefused, ControlSocket
-from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, run_role
+from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, NO_ROOM_STATUS, run_role
 
 RESTART_FIRST_S, RESTART_MOST_S = 0.05, 2.0
 HEALTHY_AFTER_S = 1.0
@@ -46,13 +46,16 @@ class _Wanted(Enum):
 
 @dataclass(slots=True)
 class _Process:
-    """`starting`: the fork server was asked for it. `restarting`: it was killed in order to start again."""
+    """`starting`: the fork server was asked for it. `restarting`: it was killed in order to start again.
+    `lacks_room`: it ended because it could not write, and has not run for a while since.
+    """
 
     name: str
     server: str
     pid: int | None = None
     starting: bool = False
     restarting: bool = False
+    lacks_room: bool = False
     wanted: _Wanted = _Wanted.RUN
     started_at: float = 0.0
     restarts: int = 0
@@ -72,7 +75,7 @@ class _Process:
         if self.stays_down:
             return "killed" if self.wanted is _Wanted.STAY_DOWN else "wrong"
         if self.pid is None or self.restarting:
-            return "starting"
+            return NO_ROOM if self.lacks_room else "starting"
         return "paused" if self.wanted is _Wanted.PAUSE else "running"
 
 
@@ -188,16 +191,41 @@ class Supervisor:
         if status == FATAL_STATUS:  # it said why
             self._fail()
             return
+        healthy = time.monotonic() - process.started_at > HEALTHY_AFTER_S
+        if status == NO_ROOM_STATUS:
+            self._on_no_room(process, healthy)
+            return
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         if status == -TIME_IS_UP:
             how = "took too long for one task and was stopped"
-        if time.monotonic() - process.started_at > HEALTHY_AFTER_S:
+        if healthy:
             process.delay_s = RESTART_FIRST_S
+        process.lacks_room = False
         self._output.trouble(f"{process.name} {how}: starting it again", process=process.name, status=status)
-        process.restarts += 1
-        heapq.heappush(self._due, (time.monotonic() + process.delay_s, process.name))
+        self._start_later(process, process.delay_s)
         process.delay_s = min(process.delay_s * 2, RESTART_MOST_S)
+
+    def _start_later(self, process: _Process, delay_s: float) -> None:
+        process.restarts += 1
+        heapq.heappush(self._due, (time.monotonic() + delay_s, process.name))
         self._write_processes()
+
+    def _on_no_room(self, process: _Process, was_healthy: bool) -> None:
+        """Says so once, however many processes meet the full disk however often."""
+        now = time.monotonic()
+        known = any(
+            other.lacks_room and (other.pid is None or now - other.started_at <= HEALTHY_AFTER_S)
+            for other in self._processes.values()
+            if other is not process or not was_healthy
+        )
+        if not known:
+            self._output.trouble(
+                f"no room left to write to {self._plan.folder.path}: the chain pauses. Free some space, and it goes on "
+                "by itself",
+                process=process.name,
+            )
+        process.lacks_room = True
+        self._start_later(process, RESTART_MOST_S)
 
     def _on_ended_as_asked(self, process: _Process) -> None:
         if process.restarting:

@@ -26,6 +26,7 @@ from rpc.transaction_errors import (
     InsufficientFunds,
     InsufficientFundsForAll,
     InsufficientFundsForReplacement,
+    NoRoomLeft,
     NoValidatorAnswered,
     SenderNotAnAccount,
 )
@@ -36,6 +37,8 @@ log = logging.getLogger("tandem.rpc")
 MEMPOOL_WAIT_S = 1.0
 STORE_TIMEOUT_S = 10.0
 """How long a client waits for a validator when none is there."""
+FULL_DISK_TIMEOUT_S = 1.0
+"""The same where they have no room to store anything: none will be back before somebody has made some."""
 MAX_MEMPOOL_PAGES = 10_000
 
 Pending = Callable[[Sequence[PooledTransaction]], None]
@@ -53,10 +56,12 @@ class Admission:
         validators: Mapping[ValidatorIndex, Link],
         limits: PoolLimits | None = None,
         min_tip: Wei = NO_MINIMUM,
+        lacks_room: Callable[[], bool] = lambda: False,
     ) -> None:
         self.pool = TransactionPool(limits, chain.height, self._left)
         self._genesis = genesis
         self._min_tip = min_tip
+        self._lacks_room = lacks_room
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
@@ -103,12 +108,19 @@ class Admission:
         return stored
 
     async def stored(self, stored: "asyncio.Future[None]") -> None:
-        """Wait until a validator has stored the transaction. Raises RefusedByValidators or NoValidatorAnswered."""
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT_S):
-                await stored
-        except TimeoutError:
-            raise NoValidatorAnswered(STORE_TIMEOUT_S) from None
+        """Wait until a validator has stored the transaction.
+
+        Raises RefusedByValidators, NoRoomLeft or NoValidatorAnswered.
+        """
+        for limit_s in (FULL_DISK_TIMEOUT_S, STORE_TIMEOUT_S - FULL_DISK_TIMEOUT_S):
+            await asyncio.wait((stored,), timeout=limit_s)
+            if stored.done():
+                return stored.result()
+            if self._lacks_room():
+                stored.cancel()
+                raise NoRoomLeft
+        stored.cancel()
+        raise NoValidatorAnswered(STORE_TIMEOUT_S)
 
     async def while_pending(self, transaction_hash: Hash32) -> None:
         """Give a transaction that the next block can take the moment it needs; does not wait for any other."""

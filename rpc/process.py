@@ -10,6 +10,7 @@ from chain.genesis import Genesis
 from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews, FollowBlocks
+from chain.messages.faults import NO_ROOM
 from chain.messages.mempool import ConsensusNews, Evicted, FollowConsensus
 from chain.messages.watching import BlockStages
 from chain.types import ValidatorIndex
@@ -134,7 +135,7 @@ class RpcProcess:
         await chain.open()
         stakes = [identity.stake for identity in self._genesis.validators]
         self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
-        admission = Admission(self._genesis, chain, self._execution, self._validators)
+        admission = Admission(self._genesis, chain, self._execution, self._validators, lacks_room=self._lacks_room)
         naming = Naming(chain.state, self._contracts)
         trace_turns = Turns(MAX_WAITING_TRACES)
         observer = ConsensusObserver(self._genesis, chain, self._validators)
@@ -159,6 +160,10 @@ class RpcProcess:
             requests=RequestCounts(),
             trace_turns=trace_turns,
         )
+
+    def _lacks_room(self) -> bool:
+        """Whether a process of the chain could not write for want of room, and waits for some."""
+        return any(process["state"] == NO_ROOM for process in self._processes.listed() or ())
 
     async def _block_executed(self, news: Message) -> None:
         assert isinstance(news, BlockNews)

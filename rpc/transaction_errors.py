@@ -187,6 +187,16 @@ class RefusedByValidators(TransactionRejected):
     """Every connected validator's mempool refused it; the words are theirs."""
 
 
+class NoRoomLeft(ServerError):
+    """The transaction stays pooled and is sent again when a validator can write."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no room left on the chain's disk: the chain pauses until some space is free. The transaction stays in the "
+            "pool and is sent again then"
+        )
+
+
 class NoValidatorAnswered(ServerError):
     """The transaction stays pooled and is sent again when a validator comes back."""
 

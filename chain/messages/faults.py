@@ -20,6 +20,10 @@ class SetNetworkFaults:
     faults: NetworkFaults
 
 
+NO_ROOM = "no room"
+"""The state of a process that could not write and waits for room on the disk."""
+
+
 class ProcessAction(IntEnum):
     """What to do with a process of the chain."""
 
