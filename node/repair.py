@@ -109,7 +109,7 @@ def _blocks(database: LevelDB, folder: DataFolder) -> str:
     if database.get(FORMAT_KEY) is None:
         return "nothing: it was not made to its end"
     store = Store.open(database, folder.genesis)
-    for _ in Audit(store, database).run():
+    for _ in Audit(store, database, folder.genesis.header.number).run():
         pass
     return f"blocks up to {store.head.header.number}"
 

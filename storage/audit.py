@@ -44,14 +44,12 @@ BLOCKS_A_STEP = 64
 class Audit:
     """Of one open store. `run` yields now and then how many blocks or versions it has looked at."""
 
-    def __init__(self, store: Store, keyvalue: KeyValue) -> None:
+    def __init__(self, store: Store, keyvalue: KeyValue, first: BlockNumber) -> None:
+        """`first` is the block that the chain began with."""
         self._store = store
         self._keyvalue = keyvalue
+        self._first = first
         self._roots: dict[Version, Hash32] = {}
-        base = store.blocks.height(0)
-        if base is None:
-            raise _wrong("height 0", "what there was after it is missing")
-        self._base = base
 
     def run(self) -> Iterator[str]:
         """Raises CorruptStore at the first thing that is wrong."""
@@ -64,14 +62,13 @@ class Audit:
 
     def _blocks(self) -> Iterator[str]:
         blocks, parent, before = self._store.blocks, NO_PARENT, Version(0)
-        first = self._base.number
-        for number in range(first, self._store.head.number + 1):
+        for number in range(self._first, self._store.head.number + 1):
             stored, version = blocks.header(number), blocks.version(number)
             if stored is None or version is None:
                 raise _wrong(f"block {number}", "its header or version is missing")
             if stored.header.hash() != stored.hash or stored.header.number != number:
                 raise _wrong(f"block {number}", "its header has another hash")
-            if number > first and stored.header.parent_hash != parent:
+            if number > self._first and stored.header.parent_hash != parent:
                 raise _wrong(f"block {number}", "it does not follow the block before it")
             if not before < version <= self._store.head.version:
                 raise _wrong(f"block {number}", f"its version is {version}, after {before}")
@@ -88,7 +85,7 @@ class Audit:
         block = blocks.block(number, with_receipts=True)
         assert block is not None
         header = block.header
-        if number == self._base.number:
+        if number == self._first:
             return  # genesis has no body, and a base came without one
         if ordered_root(block.transactions) != header.transactions_root:
             raise _wrong(name, "its transactions are not those that its header names")
@@ -121,7 +118,7 @@ class Audit:
                 yield f"height {height}"
 
     def _states(self) -> Iterator[str]:
-        first, last = self._base.version, self._store.head.version
+        first, last = self._store.pruning.floor, self._store.head.version
         state = StateAudit(self._store.state, self._store.tries, self._keyvalue)
         state.whole(first, self._roots.get(first))
         expected = first + 1

@@ -17,6 +17,7 @@ from typing import Any
 
 from storage.keyvalue import Batch
 from storage.leveldb import LevelDB
+from storage.steps import run
 from storage.store import Store
 from tests.storage.world import RandomChain
 
@@ -35,11 +36,14 @@ and when it is what reads see and nobody was told."""
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """`write` counts from the opening on; in a new folder the first one (0) makes the genesis. No `point`: lives on."""
+    """`write` counts from the opening on; in a new folder the first one (0) makes the genesis. No `point`: lives on.
+    `history` is how many states are kept, None for all: what is pruned is written too.
+    """
 
     folder: str
     seed: int
     durable: bool = False
+    history: int | None = None
     point: str = ""
     write: int = 0
 
@@ -59,12 +63,17 @@ class DyingLevelDB(LevelDB):
         self.writes += 1
 
     def adopted(self) -> None:
-        """What was written last is what reads see."""
-        self._die_at(AFTER_ADOPTION, self.writes - 1)
+        """What was written last is what reads see. What is pruned is never adopted: the next block's turn counts."""
+        if self._life.point == AFTER_ADOPTION and self.writes > self._life.write:
+            self._die()
 
     def _die_at(self, point: str, write: int) -> None:
         if (self._life.point, self._life.write) == (point, write):
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._die()
+
+    @staticmethod
+    def _die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def chain_of(seed: int) -> RandomChain:
@@ -74,7 +83,7 @@ def chain_of(seed: int) -> RandomChain:
 def _live(life: Life) -> None:
     chain = chain_of(life.seed)
     database = DyingLevelDB(life)
-    store = Store.open(database, chain.genesis)
+    store = Store.open(database, chain.genesis, history=life.history)
     for number in range(store.head.header.number):
         parent = store.blocks.header(number)
         assert parent is not None
@@ -84,6 +93,8 @@ def _live(life: Life) -> None:
     for _ in range(MOST_BLOCKS):
         applied = store.apply(chain.next(store.head.hash))
         database.adopted()
+        while (batch := run(store.pruning.next_batch())) is not None:
+            store.prune(batch)
         os.write(1, b"applied %d\n" % applied.header.number)  # in one piece, whatever happens
 
 

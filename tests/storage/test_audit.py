@@ -2,6 +2,7 @@
 
 import pytest
 
+from chain.types import BlockNumber
 from storage.audit import Audit
 from storage.keyvalue import CorruptStore
 from storage.memory import MemoryKeyValue
@@ -11,7 +12,7 @@ from tests.storage.world import RandomChain
 
 
 def _audit(keyvalue: MemoryKeyValue, chain: RandomChain) -> None:
-    for _ in Audit(Store.open(keyvalue, chain.genesis), keyvalue).run():
+    for _ in Audit(Store.open(keyvalue, chain.genesis), keyvalue, BlockNumber(0)).run():
         pass
 
 

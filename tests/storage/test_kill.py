@@ -9,11 +9,13 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from chain.types import BlockNumber
 from storage.audit import Audit
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
@@ -23,7 +25,7 @@ from tests.storage.lives import POINTS, Life, Lives, chain_of, lives
 from tests.storage.oracle import oracle_root
 
 LIVES_OF_A_CHAIN = 5
-MOST_WRITES = 12
+MOST_WRITES = 40
 LONGEST_S = 0.5
 """How long a life goes on when the moment does not come."""
 
@@ -53,12 +55,17 @@ class Chain:
         self._server = server
         self._seed = seed
         self._chooser = chooser
+        self._history = chooser.choice((None, 1))
         self._said = 0
         self._blocks = chain_of(seed)
         self._reference = Store.open(MemoryKeyValue(), self._blocks.genesis)
 
+    @property
+    def _life(self) -> Life:
+        return Life(str(self.folder), self._seed, history=self._history)
+
     def die_at(self, point: str) -> None:
-        self._live(Life(str(self.folder), self._seed, point=point, write=self._chooser.randrange(MOST_WRITES)), None)
+        self._live(replace(self._life, point=point, write=self._chooser.randrange(MOST_WRITES)), None)
 
     def die_in(self, moment: str) -> None:
         """Manifests are made in the opening only; of all else the first time may be there, or the second."""
@@ -72,7 +79,7 @@ class Chain:
                 left -= watch(before, now)
                 before = now
 
-        self._live(Life(str(self.folder), self._seed), wait)
+        self._live(self._life, wait)
 
     def die_anytime(self) -> None:
         delay_s = self._chooser.uniform(0, 0.03)
@@ -82,7 +89,7 @@ class Chain:
             while monotonic() < moment:
                 pass  # shorter than the system would sleep
 
-        self._live(Life(str(self.folder), self._seed, durable=self._chooser.random() < 0.5), wait)
+        self._live(replace(self._life, durable=self._chooser.random() < 0.5), wait)
 
     def _live(self, life: Life, wait: Callable[[], None] | None) -> None:
         """One life; `wait` returns when it is to be killed, None lets it die by itself."""
@@ -108,7 +115,7 @@ class Chain:
         assert store.head == self._reference.head
         assert store.head.header.state_root == oracle_root(self._blocks.model)
         assert_same_answers(store, self._reference, self._blocks)
-        for _ in Audit(store, database).run():
+        for _ in Audit(store, database, BlockNumber(0)).run():
             pass
         store.close()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chain.types import BlockNumber
 from storage.audit import Audit
 from storage.leveldb import LevelDB
 from storage.leveldb_log import log_records, read_log
@@ -41,7 +42,7 @@ class Chain:
 
     def _look(self, database: LevelDB) -> int:
         store = Store.open(database, self.blocks.genesis)
-        for _ in Audit(store, database).run():
+        for _ in Audit(store, database, BlockNumber(0)).run():
             pass
         assert_same_answers(store, self.reference, self.blocks)
         return store.head.number
