@@ -120,12 +120,16 @@ class Audit:
     def _states(self) -> Iterator[str]:
         first, last = self._store.pruning.floor, self._store.head.version
         state = StateAudit(self._store.state, self._store.tries, self._keyvalue)
-        state.whole(first, self._roots.get(first))
+        forked = self._store.state.forked  # its states stand on values of another chain, with a root that is not ours
+        if not forked:
+            state.whole(first, self._roots.get(first))
         expected = first + 1
         for version, written in Journal(self._keyvalue).entries(Version(first + 1), last):
             if version != expected:
                 break
-            state.changes(version, written, self._roots.get(version))
+            state.records(version, written)
+            if not forked:
+                state.changes(version, written, self._roots.get(version))
             expected += 1
             if version % BLOCKS_A_STEP == 0:
                 yield f"version {version}"
@@ -155,15 +159,19 @@ class StateAudit:
         if accounts != self._leaves(ACCOUNT_TRIE, found):
             raise self._missing("accounts")
 
-    def changes(self, version: Version, written: Written, root: Hash32 | None) -> None:
-        """What a version wrote, those before it being right. Raises CorruptStore."""
-        found = self._begin(version, root)
+    def records(self, version: Version, written: Written) -> None:
+        """Whether all that a version wrote is there. Raises CorruptStore."""
+        self._version = version
         at = suffix(version)
         for names, is_filled in ((written.filled, True), (written.emptied, False)):
             for name in names:
                 record = self._keyvalue.get(name + at)
                 if record is None or bool(record) != is_filled:
                     raise self._missing(f"record {name.hex()}")
+
+    def changes(self, version: Version, written: Written, root: Hash32 | None) -> None:
+        """What a version wrote, those before it being right. Raises CorruptStore."""
+        found = self._begin(version, root)
         for name in (*written.filled, *written.emptied):
             kind, address = name[:1], Address(name[1 : 1 + ADDRESS_BYTES])
             if kind == ACCOUNTS:
