@@ -4,14 +4,15 @@ The next block needs only the state and a few of the header's numbers, so that i
 The parent's hash and the state root stay zero: storage alone knows both. See chain.headers.with_state_root.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from chain.accounts import AccountChange
 from chain.fees import next_base_fee, next_excess_blob_gas
 from chain.fork_schedule import ForkSchedule
 from chain.headers import Header
 from chain.keccak import EMPTY_HASH
-from chain.merkle import ordered_root
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import ApplyBlock
@@ -22,6 +23,10 @@ from chain.types import Address, BlockNumber, Gas, Hash32, Height
 from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
+from execution.roots import Roots
+
+RootsOf: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes]], Awaitable[Roots]]
+"""Computes the roots of encoded transactions and receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +94,15 @@ def header_of(run: BlockRun) -> Header:
     )
 
 
-def assemble(ran: RanBlock) -> ExecutedBlock:
+async def assemble(ran: RanBlock, roots_of: RootsOf) -> ExecutedBlock:
     """The block that the run of the proposal's transactions makes."""
     run = ran.run
     receipts, raws, senders, included = _included(run)
+    roots = await roots_of(raws, [receipt.encode() for receipt in receipts])
     header = replace(
         ran.header,
-        transactions_root=ordered_root(raws),
-        receipts_root=ordered_root([receipt.encode() for receipt in receipts]),
+        transactions_root=roots.transactions,
+        receipts_root=roots.receipts,
         logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
     )
     applied = ApplyBlock(

@@ -21,21 +21,13 @@ FIELDS = (AccessKind.NONCE, AccessKind.CODE, AccessKind.BALANCE, AccessKind.EMPT
 class Dependencies:
     """Who changed each key first. `before` gives an account as the block found it; it may raise Missing.
 
-    Slots are looked at in any case, because most conflicts and waits are over one; the rest once somebody asks for it.
+    Nothing is looked at before somebody asks for it: most blocks have nothing to ask.
     """
 
     def __init__(self, turns: Sequence[Turn], beneficiary: Address, before: Callable[[Address], Account]) -> None:
         self._turns = turns
         self._beneficiary = beneficiary
         self._before = before
-        self._cleared: dict[Address, int] = {}
-        self._slots: dict[Slot, int] = {}
-        for index in reversed(range(len(turns))):
-            outcome = turns[index].outcome
-            if outcome is not None:
-                self._slots.update(dict.fromkeys(outcome.writes.slots, index))
-                if outcome.writes.cleared:
-                    self._cleared.update(dict.fromkeys(outcome.writes.cleared, index))
 
     def of(self, index: int, kind: AccessKind, address: Address, slot: int) -> Dependency:
         """Whether the transaction really depended on this key, or on any of the account's where `kind` is ACCOUNT."""
@@ -63,6 +55,25 @@ class Dependencies:
             if self._depends_on_field(index, reads, kind, address)
         ]
         return max(shared)[1:] if shared else None
+
+    @cached_property
+    def _slots(self) -> dict[Slot, int]:
+        """Who changed each slot first."""
+        slots: dict[Slot, int] = {}
+        for index in reversed(range(len(self._turns))):
+            outcome = self._turns[index].outcome
+            if outcome is not None:
+                slots.update(dict.fromkeys(outcome.writes.slots, index))
+        return slots
+
+    @cached_property
+    def _cleared(self) -> dict[Address, int]:
+        """Who cleared each account first."""
+        cleared: dict[Address, int] = {}
+        for index, turn in enumerate(self._turns):
+            for address in () if turn.outcome is None else turn.outcome.writes.cleared:
+                cleared.setdefault(address, index)
+        return cleared
 
     @cached_property
     def _accounts(self) -> dict[tuple[AccessKind, Address], int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from chain.proposals import Proposal, decode_proposal
 from chain.types import Height
-from execution.assembly import ExecutedBlock, RanBlock, assemble
+from execution.assembly import ExecutedBlock, RanBlock
 from execution.processor import BlockProcessor
 from execution.senders import SignedTransaction
 
@@ -51,4 +51,4 @@ class Pipeline:
 
     async def _assemble(self) -> None:
         while True:
-            await self.blocks.put(assemble(await self._ran.get()))
+            await self.blocks.put(await self._processor.assemble(await self._ran.get()))

@@ -21,7 +21,7 @@ from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, R
 from chain.messages.link import Done
 from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
 from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
-from chain.messages.tasks import FollowTasks, TransactionsRun
+from chain.messages.tasks import FollowTasks, RootsComputed, TransactionsRun
 from chain.types import ValidatorIndex
 from execution.announcers import NewestBlock, NewsFollower, ResultSender
 from execution.assembly import ExecutedBlock
@@ -126,7 +126,7 @@ class ExecutionProcess:
                 follower.cancel()
 
     async def answer(self, message: Message, peer: Peer) -> Message | None:
-        if isinstance(message, TransactionsRun):
+        if isinstance(message, TransactionsRun | RootsComputed):
             self._pool.finished(peer, message.task_id, message)
         elif isinstance(message, SenderHints):
             self._senders.hint(message.senders)
@@ -167,6 +167,7 @@ class ExecutionProcess:
             self._pool,
             self._senders,
             options.cases if options.check_serial else None,
+            shares_roots=self._outside_workers is None,
         )
         stakes = [validator.stake for validator in genesis.validators]
         history = History(self._storage, head.height)

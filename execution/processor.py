@@ -30,10 +30,11 @@ from execution.pool import Pool
 from execution.pre_state import WatchedState
 from execution.reader import StateReader
 from execution.record import Execution, record_of
+from execution.roots import RootWorkers
 from execution.senders import Senders, SignedTransaction
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
-from execution.strategies import strategy_named
+from execution.strategies import SERIAL, strategy_named
 from execution.strategies.serial import Serial
 from execution.worker_tasks import WorkerTasks
 
@@ -50,7 +51,10 @@ class ProposalOutOfOrder(ExecutionError):
 
 
 class BlockProcessor:
-    """Executes proposals in order. With `cases` given, checks each block against serial execution."""
+    """Executes proposals in order. With `cases` given, checks each block against serial execution.
+
+    `shares_roots`: workers compute the roots of long blocks, unless the strategy is serial.
+    """
 
     def __init__(
         self,
@@ -63,6 +67,8 @@ class BlockProcessor:
         pool: Pool,
         senders: Senders,
         cases: Path | None = None,
+        *,
+        shares_roots: bool = True,
     ) -> None:
         self._chain_id = chain_id
         self._forks = forks
@@ -80,6 +86,7 @@ class BlockProcessor:
         self._changes = ChangeLog()
         self._reader = StateReader(storage, self._known, head.version)
         self._tasks = WorkerTasks(self._known, self._changes, self._reader)
+        self._roots = RootWorkers(pool, sends=shares_roots and strategy != SERIAL)
         self.strategy: Strategy = strategy_named(strategy, pool, self._tasks, self._known)
 
     @property
@@ -93,7 +100,11 @@ class BlockProcessor:
 
     async def execute(self, proposal: Proposal) -> ExecutedBlock:
         """The block that the proposal makes, at once. Raises as `run`."""
-        return assemble(await self.run(proposal, self.signed(proposal)))
+        return await self.assemble(await self.run(proposal, self.signed(proposal)))
+
+    async def assemble(self, ran: RanBlock) -> ExecutedBlock:
+        """The block that was run."""
+        return await assemble(ran, self._roots.roots_of)
 
     async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
         """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""

@@ -33,9 +33,7 @@ class Execution(NamedTuple):
 
 def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> BlockRecord:
     """Every decision of the run, in the order of the proposal. Raises Missing."""
-    dependencies = None
-    if run.waits is not None or run.conflicts:
-        dependencies = Dependencies(run.turns, run.environment.beneficiary, run.merged.before)
+    dependencies = Dependencies(run.turns, run.environment.beneficiary, run.merged.before)
     return BlockRecord(
         proposal=how.proposal,
         strategy=how.strategy,
@@ -48,20 +46,20 @@ def record_of(how: Execution, run: BlockRun, senders: Sequence[SenderState]) -> 
     )
 
 
-def _transaction_record(run: BlockRun, index: int, dependencies: Dependencies | None) -> TransactionRecord:
+def _transaction_record(run: BlockRun, index: int, dependencies: Dependencies) -> TransactionRecord:
     turn = run.turns[index]
     gas_used = Gas(0) if turn.outcome is None else turn.outcome.gas_used
     attempts = tuple([_attempt_record(index, ran, dependencies) for ran in turn.runs])
     waits: tuple[WaitRecord, ...] = ()
-    if run.waits is not None and turn.outcome is not None and dependencies is not None:
+    if run.waits is not None and turn.outcome is not None:
         waits = tuple([_wait_record(run, index, waited, dependencies) for waited in run.waits(index)])
     left_out = None if turn.left_out is None else _left_out_record(turn)
     return TransactionRecord(turn.signed.hash, gas_used, attempts, waits, left_out)
 
 
-def _attempt_record(index: int, ran: Ran, dependencies: Dependencies | None) -> AttemptRecord:
+def _attempt_record(index: int, ran: Ran, dependencies: Dependencies) -> AttemptRecord:
     result, worker, start_us, end_us, thread_us, stale = ran
-    conflict = None if dependencies is None or not stale else _conflict(index, stale, dependencies)
+    conflict = None if not stale else _conflict(index, stale, dependencies)
     return AttemptRecord(result, worker, start_us, end_us, thread_us, conflict)
 
 

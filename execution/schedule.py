@@ -57,7 +57,7 @@ def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: flo
     here_us = alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
     workers_us = longest_us = 0
     sent: list[Sequence[Candidate]] = []
-    for chain in _by_mean(chains):
+    for chain in _by_mean([chain for chain in chains if _mean_us(chain) > HERE_US]):
         run_us = sum(candidate.expected_us for candidate in chain)
         load_us = int((run_us + len(chain) * WORKER_US) * slowness)
         then_here_us = here_us - run_us + len(chain) * HERE_US
@@ -68,15 +68,14 @@ def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: flo
     return sent if here_us + BEGIN_US < WORTH_SHARE * alone_us else []
 
 
+def _mean_us(chain: Sequence[Candidate]) -> int:
+    return sum([candidate.expected_us for candidate in chain]) // len(chain)
+
+
 def _by_mean(chains: Sequence[Sequence[Candidate]]) -> list[Sequence[Candidate]]:
     """Longest runs first; those that take about as long (to a factor of two) in scattered order."""
-    return [
-        chain
-        for *_, chain in sorted(
-            (-(sum(candidate.expected_us for candidate in chain) // len(chain)).bit_length(), _reversed_bits(at), chain)
-            for at, chain in enumerate(chains)
-        )
-    ]
+    order = sorted((-_mean_us(chain).bit_length(), _reversed_bits(at), at) for at, chain in enumerate(chains))
+    return [chains[at] for *_, at in order]
 
 
 def _reversed_bits(number: int) -> int:

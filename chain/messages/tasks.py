@@ -8,7 +8,7 @@ from chain.accounts import Account
 from chain.codec import message
 from chain.messages.execution import BlockEnvironment
 from chain.records import AccessKind
-from chain.types import Address, BlockNumber, Version
+from chain.types import Address, BlockNumber, Hash32, Version
 
 AccountRow: TypeAlias = tuple[Address, Account]
 SlotRow: TypeAlias = tuple[Address, int, int]
@@ -116,3 +116,25 @@ class TransactionsRun:
     attempts: tuple[Attempt, ...]
     read_accounts: tuple[AccountRow, ...]
     read_slots: tuple[SlotRow, ...]
+
+
+@message(83)
+@dataclass(frozen=True, slots=True)
+class ComputeRoots:
+    """execution → worker: the roots of these transactions and receipts, encoded as their tries hold them, in the order
+    of the block. Answer: RootsComputed, as a request.
+    """
+
+    task_id: int
+    transactions: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
+
+
+@message(84)
+@dataclass(frozen=True, slots=True)
+class RootsComputed:
+    """worker → execution: transactionsRoot and receiptsRoot. Answer: Done."""
+
+    task_id: int
+    transactions_root: Hash32
+    receipts_root: Hash32

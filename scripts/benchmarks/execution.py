@@ -11,7 +11,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from execution import pipeline, processor, speculative_runs
+from execution import assembly, processor, roots, speculative_runs
+from execution.ahead_runs import AheadRuns
 from execution.block_run import BlockRun, Strategy
 from execution.merged import MergedState
 from execution.pool import Pool
@@ -42,13 +43,17 @@ PLACES: Sequence[Place] = (
     (LoopSocket, "_on_events", "encode"),
     (speculative_runs, "unpack_outcome", "unpack"),
     (BlockRun, "_execute", "run"),
+    (AheadRuns, "_outcome", "run"),
     (MergedState, "stale_reads", "validate"),
     (MergedState, "merge", "merge"),
     (StateReader, "touched", "merge"),
     (MergedState, "changes", "merge"),
     (MergedState, "commit", "merge"),
     (processor, "record_of", "assemble"),
-    (pipeline, "assemble", "assemble"),
+    (assembly, "_included", "assemble"),
+    (assembly, "bloom_of", "assemble"),
+    (assembly, "encode_record", "assemble"),
+    (roots, "roots_of", "assemble"),
 )
 SHARES = ("decode", "dispatch", "encode", "unpack", "run", "validate", "merge", "assemble", "other")
 """Of the execution process. "encode" is what queues take, besides unpacking the outcomes."""

@@ -23,10 +23,10 @@ from chain.links import Peer
 from chain.messages import Message
 from chain.messages.link import Done
 from chain.messages.storage import BlockApplied
-from chain.messages.tasks import FollowTasks, TransactionsRun
+from chain.messages.tasks import FollowTasks, RootsComputed, TransactionsRun
 from chain.proposals import decode_proposal, encode_proposal
 from chain.types import Hash32, Height
-from execution.assembly import ExecutedBlock, assemble
+from execution.assembly import ExecutedBlock
 from execution.block_run import BlockRun
 from execution.engine import Engine
 from execution.pipeline import Pipeline
@@ -129,7 +129,7 @@ class Executor:
         self._senders.hint((transaction.hash, sender) for transaction, sender in block)
         proposed = decode_proposal(self._proposal(block))
         ran = await self.processor.run(proposed, self.processor.signed(proposed))
-        await self._apply(assemble(ran))
+        await self._apply(await self.processor.assemble(ran))
         return ran.run
 
     async def _apply(self, block: ExecutedBlock) -> None:
@@ -167,7 +167,7 @@ class _Tasks:
         self._workers = workers
 
     async def answer(self, message: Message, peer: Peer) -> Message:
-        if isinstance(message, TransactionsRun):
+        if isinstance(message, TransactionsRun | RootsComputed):
             self._pool.finished(peer, message.task_id, message)
         else:
             assert isinstance(message, FollowTasks)

@@ -33,7 +33,7 @@ from chain.messages.storage import (
     StoredHeight,
     StoredRecord,
 )
-from chain.messages.tasks import RunTransactions
+from chain.messages.tasks import ComputeRoots, RunTransactions
 from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
 from chain.signing import address_of_private_key
 from chain.system_contracts import system_accounts
@@ -56,6 +56,7 @@ from execution.block_run import TransactionEngine
 from execution.engine import Engine
 from execution.pool import Pool
 from execution.processor import BlockProcessor
+from execution.roots import compute_roots
 from execution.senders import Senders
 from execution.speculation import Speculator
 
@@ -244,7 +245,7 @@ class WorkerPeer:
         self._pool = pool
         self._reads = BlockingStorage(storage)
         self._speculator = Speculator(lambda _: engine, self._reads)
-        self._queue: asyncio.Queue[RunTransactions] = asyncio.Queue()
+        self._queue: asyncio.Queue[RunTransactions | ComputeRoots] = asyncio.Queue()
         self.tasks: list[RunTransactions] = []
         self.pace: Iterator[int] = repeat(1)
         """How often the event loop turns while each task runs."""
@@ -280,12 +281,14 @@ class WorkerPeer:
     async def _run(self) -> None:
         while True:
             task = await self._queue.get()
-            self.tasks.append(task)
+            if isinstance(task, RunTransactions):
+                self.tasks.append(task)
             if self.dies_at is not None and len(self.tasks) >= self.dies_at:
                 self.open = False
                 asyncio.get_running_loop().call_soon(self._pool.left, self)
                 return
-            answer = decode_message(encode_message(self._speculator.run(task)))
+            done = compute_roots(task) if isinstance(task, ComputeRoots) else self._speculator.run(task)
+            answer = decode_message(encode_message(done))
             await turns(next(self.pace))
             self._pool.finished(self, answer.task_id, answer)
 

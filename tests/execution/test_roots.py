@@ -1,0 +1,58 @@
+"""Roots of blocks, computed by a worker while execution does something else."""
+
+from pathlib import Path
+
+import pytest
+
+from chain.merkle import ordered_root
+from chain.messages.tasks import ComputeRoots
+from execution.pool import JobTimeout, Pool
+from execution.roots import WORTH_SENDING, Roots, RootWorkers, compute_roots, roots_of
+from tests.execution.test_equivalence import world_genesis
+from tests.execution.test_optimistic import token_transfers
+from tests.execution.world import Chain
+
+TRANSACTIONS = [b"transaction %d" % n for n in range(WORTH_SENDING)]
+RECEIPTS = [b"receipt %d" % n for n in range(WORTH_SENDING)]
+ROOTS = Roots(ordered_root(TRANSACTIONS), ordered_root(RECEIPTS))
+
+
+def test_a_worker_answers_with_what_execution_would_compute() -> None:
+    answer = compute_roots(ComputeRoots(7, tuple(TRANSACTIONS), tuple(RECEIPTS)))
+    assert (answer.task_id, answer.transactions_root, answer.receipts_root) == (7, *ROOTS)
+    assert roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+
+
+@pytest.mark.parametrize("strategy", ["optimistic", "serial"])
+async def test_the_last_worker_computes_the_roots_of_a_long_block_unless_all_is_serial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    asked: list[str] = []
+
+    def compute(task: ComputeRoots) -> object:
+        asked.append("a worker")
+        return compute_roots(task)
+
+    monkeypatch.setattr("tests.execution.world.compute_roots", compute)
+    chain = Chain(world_genesis(), strategy, 2, tmp_path)
+    blocks = [await chain.run([*token_transfers(24, n), *token_transfers(24, n + 1)]) for n in (0, 2)]
+    long = [await chain.run([tx for m in range(3) for tx in token_transfers(24, n + m)]) for n in (4, 7)]
+    assert asked == (["a worker"] * 2 if strategy == "optimistic" else [])
+    for block in (*blocks, *long):
+        header = block.apply.header
+        assert header.transactions_root == ordered_root(block.apply.transactions)
+        assert header.receipts_root == ordered_root([receipt.encode() for receipt in block.apply.receipts])
+    await chain.stop()
+
+
+async def test_without_a_worker_that_answers_execution_computes_them_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await RootWorkers(Pool(), sends=True).roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+    chain = Chain(world_genesis(), "optimistic", 1)
+    chain.workers[0].dies_at = 0
+
+    async def too_long(*_: object) -> object:
+        raise JobTimeout("no answer")
+
+    monkeypatch.setattr(Pool, "wait", too_long)
+    assert await RootWorkers(chain.pool, sends=True).roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+    await chain.stop()
