@@ -24,7 +24,7 @@ from chain.messages.simulation import (
 )
 from chain.receipts import Log, Receipt, bloom_of
 from chain.transactions import Transaction
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import ZERO_HASH, BlockNumber, Gas, Hash32, Wei
 from execution.block_execution import reward_of
 from execution.engine import Engine
 from execution.errors import (
@@ -227,17 +227,18 @@ class _Block:
     def _executed(self, transaction: Transaction, call: SimulatedCall) -> tuple[Outcome, Gas, NumberedLogs]:
         """Runs the call; step by step only if that tells more: of transfers, or which logs were undone."""
         first = self._logs
-        executor, result = self._run(self._engine.rules, transaction, call.message.sender)
+        executor, result = self._run(self._engine.rules, transaction, call)
         logs = tuple(enumerate(executor.db.logs, first))
         self._logs += len(logs)
         if self._simulation.task.traces_transfers or executor.db.undone_logs:
             listener = TransferLogs(first, tells_transfers=self._simulation.task.traces_transfers)
-            executor, result = self._run(stepping(self._engine.rules, listener), transaction, call.message.sender)
+            executor, result = self._run(stepping(self._engine.rules, listener), transaction, call)
             logs, self._logs = listener.logs, listener.next
         return executor.outcome(transaction, result), result.peak_gas, logs
 
-    def _run(self, rules: type[Computation], transaction: Transaction, sender: Address) -> tuple[Executor, Result]:
+    def _run(self, rules: type[Computation], transaction: Transaction, call: SimulatedCall) -> tuple[Executor, Result]:
         """Raises SimulationRefused for what a block cannot have."""
+        sender, is_signed = call.message.sender, bool(call.raw)
         environment, validates = self._environment, self._simulation.task.validates
         if transaction.blob_hashes and not transaction.max_blob_fee and not validates:
             environment = replace(environment, blob_base_fee=Wei(0))
@@ -245,10 +246,14 @@ class _Block:
             rules, environment, self._view, deadline=self._simulation.deadline, asks_no_fees=not validates
         )
         try:
-            if validates:
+            if is_signed:
+                executor.check(transaction, sender)
+            elif validates:
                 executor.check_nonce(transaction, sender)
             return executor, executor.run(transaction, sender)
         except CannotInclude as refusal:
+            if is_signed:
+                raise SimulationRefused(SERVER_ERROR, str(refusal)) from None
             code = next((code for kind, code in CODES if isinstance(refusal, kind)), INTERNAL_ERROR)
             raise SimulationRefused(code, f"err: {refusal} (supplied gas {transaction.gas})") from None
 
@@ -290,6 +295,7 @@ class _Block:
             gas_used=Gas(self._gas_used),
             timestamp=environment.timestamp,
             prev_randao=self._block.environment.prev_randao,
+            extra_data=self._block.extra_data,
             difficulty=self._difficulty if fork < Fork.PARIS else 0,
             base_fee=environment.base_fee if fork >= Fork.LONDON else None,
             withdrawals_root=ordered_root(withdrawals) if fork >= Fork.SHANGHAI else None,

@@ -2,6 +2,7 @@
 
 from rpc import (
     access_lists,
+    block_building,
     block_traces,
     blocks,
     calls,
@@ -31,6 +32,7 @@ from rpc import (
 
 __all__ = [
     "access_lists",
+    "block_building",
     "block_traces",
     "blocks",
     "calls",

@@ -110,11 +110,12 @@ def block_overrides(value: Any) -> BlockOverrides:
         base_fee=_first(given, _wei, "basefeepergas", "basefee"),
         blob_base_fee=_first(given, _wei, "blobbasefee"),
         beacon_root=_first(given, hash32, "beaconroot"),
-        withdrawals=_first(given, _withdrawals, "withdrawals"),
+        withdrawals=_first(given, withdrawals, "withdrawals"),
     )
 
 
-def _withdrawals(value: Any) -> tuple[Withdrawal, ...]:
+def withdrawals(value: Any) -> tuple[Withdrawal, ...]:
+    """Raises InvalidValue."""
     return tuple(_withdrawal(item) for item in sequence(value, "types.Withdrawals"))
 
 

@@ -9,22 +9,25 @@ from chain.headers import Header
 from chain.messages.calls import AccountOverride, CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
-from chain.transactions import Transaction, TransactionType, unsigned
+from chain.transactions import Transaction, TransactionType, decode_transaction, unsigned
 from chain.types import Gas, Hash32, Version, Wei
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedCall:
     """A call in the shape of a transaction. Without `gas` it has what is left of the block, without `nonce` the next
-    one of its sender."""
+    one of its sender. `raw` is not empty if somebody signed it: then it stands in the block as it is."""
 
     type: TransactionType
     message: CallMessage
     gas: Gas | None
     nonce: int | None
+    raw: bytes = b""
 
     def transaction(self, chain_id: int, gas: Gas, nonce: int) -> Transaction:
-        """As it stands in the block, without a signature."""
+        """As it stands in the block, without a signature unless it has one."""
+        if self.raw:
+            return decode_transaction(self.raw)
         call = self.message
         return unsigned(
             Transaction(
@@ -58,6 +61,7 @@ class BlockToSimulate:
     withdrawals: tuple[Withdrawal, ...]
     overrides: tuple[AccountOverride, ...]
     calls: tuple[SimulatedCall, ...]
+    extra_data: bytes = b""
 
 
 @message(115)

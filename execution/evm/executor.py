@@ -77,11 +77,7 @@ class Executor:
 
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:
         """Raises a subclass of CannotInclude; then nothing has happened."""
-        self.check_nonce(transaction, sender)
-        self._check_sender(sender)
-        limit = max_gas(self._environment.fork)
-        if limit is not None and transaction.gas > limit:
-            raise GasLimitTooHigh(transaction.gas, limit)
+        self.check(transaction, sender)
         return self.unchecked(transaction, sender)
 
     def unchecked(self, transaction: Transaction, sender: Address) -> Outcome:
@@ -125,6 +121,14 @@ class Executor:
         used = max(peak - min(db.refund, peak // self._computation.refund_quotient), floor)
         db.delta_balance(sender, (transaction.gas - used) * gas_price)
         return Result(frame, Gas(used), Gas(max(peak, floor)))
+
+    def check(self, transaction: Transaction, sender: Address) -> None:
+        """What a transaction must keep and a call need not. Raises a subclass of CannotInclude."""
+        self.check_nonce(transaction, sender)
+        self._check_sender(sender)
+        limit = max_gas(self._environment.fork)
+        if limit is not None and transaction.gas > limit:
+            raise GasLimitTooHigh(transaction.gas, limit)
 
     def check_nonce(self, transaction: Transaction, sender: Address) -> None:
         nonce = self.db.get_nonce(sender)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 EXCHANGES = exchanges()
 OTHERWISE: dict[str, str] = {}
 """Exchanges that are answered otherwise, and why."""
-LACKING = {"testing_buildBlockV1"}
+LACKING: set[str] = set()
 """Methods that Tandem may be without."""
 
 
