@@ -120,6 +120,7 @@ async def sign_typed_data_unversioned(node: Node, account: Address, typed_data: 
 
 async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
     """The unsigned transaction with geth's defaults (TransactionArgs.setDefaults), the nonce 0 if it was not given."""
+    wanted.check_no_blobs()
     fees = _fees(node, wanted)
     payload = wanted.payload()
     if wanted.to is None and not payload:

@@ -35,6 +35,7 @@ class TransactionArguments:
     authorizations: tuple[Authorization, ...] | None
     max_blob_fee: Wei | None = None
     blob_hashes: tuple[Hash32, ...] | None = None
+    has_blobs: bool = False
 
     def payload(self) -> bytes:
         """The call data, under whichever of its two names it came. Raises ServerError when they differ."""
@@ -56,6 +57,13 @@ class TransactionArguments:
         if self.gas_price is not None and dynamic:
             raise ServerError("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
 
+    def check_no_blobs(self) -> None:
+        """Raises InvalidParams for a transaction that is to be filled in and comes with blobs; calls ignore them."""
+        if self.has_blobs or self.blob_hashes is not None:
+            raise InvalidParams(
+                "blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction"
+            )
+
     def check_chain(self, chain_id: int) -> None:
         """Raises ServerError when the request names another chain."""
         if self.chain_id is not None and self.chain_id != chain_id:
@@ -63,10 +71,8 @@ class TransactionArguments:
 
 
 def transaction_arguments(value: Any) -> TransactionArguments:
-    """Parses the object. Raises InvalidValue, or InvalidParams for blobs, which come in raw transactions only."""
+    """Parses the object. Raises InvalidValue."""
     given = mapping(value, f"ethapi.{STRUCT}")
-    if any(given.get(name) is not None for name in BLOB_MEMBERS):
-        raise InvalidParams("blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction")
     return TransactionArguments(
         sender=member(given, STRUCT, "from", address),
         to=member(given, STRUCT, "to", address),
@@ -83,6 +89,7 @@ def transaction_arguments(value: Any) -> TransactionArguments:
         authorizations=member(given, STRUCT, "authorizationList", _authorizations),
         max_blob_fee=member(given, STRUCT, "maxFeePerBlobGas", _wei),
         blob_hashes=member(given, STRUCT, "blobVersionedHashes", _hashes),
+        has_blobs=any(given.get(name) is not None for name in BLOB_MEMBERS),
     )
 
 

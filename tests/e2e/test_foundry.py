@@ -139,3 +139,24 @@ def test_a_forge_script_broadcasts_all_its_transactions_at_once(foundry: Foundry
     foundry.forge("script", "script/Open.s.sol")
     run = json.loads((foundry.broadcasts / "Open.s.sol/31337/run-latest.json").read_text())
     assert [receipt["status"] for receipt in run["receipts"]] == ["0x1"] * 4
+
+
+def test_cast_sends_a_blob(foundry: Foundry, purse: Purse, tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.write_bytes(bytes(range(256)) * 8)
+    receipt = foundry.cast_send("--blob", "--path", str(blob), foundry.address)
+    assert (receipt["type"], receipt["status"], receipt["blobGasUsed"]) == ("0x3", "0x1", hex(2**17))
+
+
+def test_cast_pretends_traces_and_lists_what_a_call_touches(foundry: Foundry, token: Contract) -> None:
+    answering_42 = "0x602a60005260206000f3"
+    pretended = foundry.cast(
+        "call", token.address, "totalSupply()", "--override-code", f"{token.address}:{answering_42}"
+    )
+    assert int(pretended, 16) == 42
+    assert token.address.lower() in foundry.cast("access-list", token.address, "totalSupply()").lower()
+    sent = foundry.cast_send(foundry.address, "--value", "1")
+    traced = json.loads(
+        foundry.cast("rpc", "debug_traceTransaction", sent["transactionHash"], '{"tracer":"callTracer"}')
+    )
+    assert (traced["type"], traced["value"]) == ("CALL", "0x1")

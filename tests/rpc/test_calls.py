@@ -87,14 +87,18 @@ async def test_data_and_input_are_the_same_thing_and_may_not_differ(client: Clie
             (-32000, "maxFeePerGas (0x1) < maxPriorityFeePerGas (0x2)"),
         ),
         ({"chainId": "0x1"}, (-32000, "chainId does not match node's (have=1, want=31337)")),
-        (
-            {"blobs": ["0x00"]},
-            (-32602, "blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction"),
-        ),
     ],
 )
 async def test_contradictions_are_refused(client: Client, given: dict[str, Any], expected: tuple[int, str]) -> None:
     assert await client.error("eth_call", TO_TOKEN | given) == expected
+
+
+async def test_a_call_ignores_blobs_and_has_their_hashes(client: Client, chain: FakeChain) -> None:
+    given = {"blobs": ["0x00"], "proofs": [], "blobVersionedHashes": [word_json(1)], "maxFeePerBlobGas": "0x7"}
+    call = (await asked(client, chain, TO_TOKEN | given)).call
+    assert ([int.from_bytes(each, "big") for each in call.blob_hashes], call.max_blob_fee) == ([1], 7)
+    words = "blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction"
+    assert await client.error("eth_sendTransaction", {"from": data_json(ALICE)} | TO_TOKEN | given) == (-32602, words)
 
 
 async def test_state_overrides_go_with_the_call(client: Client, chain: FakeChain) -> None:
