@@ -84,11 +84,10 @@ async def build_block(
         gas_cap=GAS_CAP,
         time_limit_ms=TIME_LIMIT_MS,
     )
-    async with node.trace_turns.one():
-        try:
-            answer = await node.callers.simulate(request)
-        except TimeoutError:
-            raise ServerError(f"the block could not be built within {TIME_LIMIT_MS // 1000} s") from None
+    try:
+        answer = await node.callers.simulate(request)
+    except TimeoutError:
+        raise ServerError(f"the block could not be built within {TIME_LIMIT_MS // 1000} s") from None
     if isinstance(answer, SimulationFailed):
         raise SimulationRefused(answer.code, answer.reason)
     return _envelope(answer.blocks[0], wanted, [transaction for transaction, _ in signed])

@@ -112,11 +112,10 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
         gas_cap=GAS_CAP,
         time_limit_ms=TIME_LIMIT_MS,
     )
-    async with node.trace_turns.one():
-        try:
-            answer = await node.callers.simulate(request)
-        except TimeoutError:
-            raise ServerError(f"execution aborted (timeout = {TIME_LIMIT_MS // 1000}s)") from None
+    try:
+        answer = await node.callers.simulate(request)
+    except TimeoutError:
+        raise ServerError(f"execution aborted (timeout = {TIME_LIMIT_MS // 1000}s)") from None
     if isinstance(answer, SimulationFailed):
         raise SimulationRefused(answer.code, answer.reason)
     pairs = zip(request.blocks, answer.blocks, strict=True)
