@@ -9,7 +9,7 @@ import orjson
 from chain.forks import Fork
 from chain.links import RequestFailed
 from chain.messages.execution import BlockEnvironment
-from chain.messages.traces import RunTraces, TracedCall, TraceFailed, TraceRuns
+from chain.messages.traces import REFUSED, RunTraces, TracedCall, TraceFailed, TraceRuns
 from chain.transactions import Transaction, decode_transaction
 from chain.types import Address, BlockNumber, Wei
 from execution.block_trace import TraceDiffers
@@ -47,7 +47,7 @@ async def trace_runs(task: TraceRuns, engine: Engine, reads: BlockingReads) -> R
     except (TraceDiffers, TraceTooLarge, TracesTooLarge, UnknownTracer, BadTracerOptions, OverrideRefused) as error:
         return TraceFailed(task.trace_id, str(error))
     except CannotInclude as refusal:
-        return TraceFailed(task.trace_id, f"tracing failed: {refusal}")
+        return TraceFailed(task.trace_id, f"{REFUSED}{refusal}")
     except CallTimeout:
         return TraceFailed(task.trace_id, "execution timeout")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import orjson
 
-from chain.messages.traces import TracedCall
-from chain.transactions import AccessListEntry
+from chain.messages.calls import CallMessage
+from chain.messages.traces import REFUSED, TracedCall
+from chain.transactions import LEGACY, AccessListEntry, Transaction, unsigned
 from chain.types import Address
 from rpc.calls import StateOverrides, call_message, stage
 from rpc.debug_traces import request_for, run_traces
@@ -14,7 +15,7 @@ from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference
-from rpc.render import JsonObject
+from rpc.render import JsonObject, data_json
 from rpc.trace_options import TraceOptions
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
@@ -37,13 +38,35 @@ async def create_access_list(
     _, environment = await stage(node, reference)
     call = TracedCall(call_message(node, wanted, environment), environment, state)
     for _ in range(MAX_RUNS):
-        (trace,) = await run_traces(node, request_for(node, block, None, 0, ACCESS_LIST, call))
+        try:
+            (trace,) = await run_traces(node, request_for(node, block, None, 0, ACCESS_LIST, call))
+        except ServerError as error:
+            raise _in_geths_words(error, call.call) from None
         found: JsonObject = orjson.loads(trace)
         entries = tuple(_entry(entry) for entry in found["accessList"])
         if entries == call.call.access_list:
             return found
         call = replace(call, call=replace(call.call, access_list=entries))
     raise ServerError(f"the access list is another one after each of {MAX_RUNS} runs")
+
+
+def _in_geths_words(error: ServerError, call: CallMessage) -> ServerError:
+    """Of a call that cannot begin geth says which transaction, by the hash that it would have as a legacy one."""
+    if not error.message.startswith(REFUSED):
+        return error
+    transaction = Transaction(
+        type=LEGACY,
+        chain_id=None,
+        nonce=0,
+        max_fee=call.max_fee,
+        max_priority_fee=call.max_fee,
+        gas=call.gas,
+        to=call.to,
+        value=call.value,
+        data=call.data,
+    )
+    words = error.message.removeprefix(REFUSED)
+    return ServerError(f"failed to apply transaction: {data_json(unsigned(transaction).hash)} err: {words}")
 
 
 def _entry(entry: dict[str, Any]) -> AccessListEntry:

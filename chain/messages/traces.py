@@ -76,6 +76,10 @@ class BlockTrace:
     case: BlockCase
 
 
+REFUSED = "tracing failed: "
+"""What a TraceFailed begins with where a run could not even begin, as geth's tracers say it."""
+
+
 @message(112)
 @dataclass(frozen=True, slots=True)
 class TraceFailed:

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from chain.block_case import CaseTransaction
+from chain.messages.traces import TraceFailed, TraceRuns
 from chain.transactions import AccessListEntry
 from chain.types import Version
 from rpc.environments import environment_of
@@ -97,6 +98,20 @@ async def test_what_cannot_be_traced_is_refused_in_geths_words(
     client: Client, method: str, params: list[Any], error: tuple[int, str]
 ) -> None:
     assert await client.error(method, *params) == error
+
+
+async def test_an_access_list_for_who_cannot_pay_is_refused_in_geths_words(
+    client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(request: TraceRuns) -> TraceFailed:
+        return TraceFailed(0, "tracing failed: insufficient funds")
+
+    monkeypatch.setattr(chain.callers, "trace_runs", refuse)
+    code, message = await client.error("eth_createAccessList", TO_TOKEN)
+    assert code == -32000
+    assert message.startswith("failed to apply transaction: 0x")
+    assert message.endswith(" err: insufficient funds")
+    assert await client.error("debug_traceCall", TO_TOKEN, "latest") == (-32000, "tracing failed: insufficient funds")
 
 
 async def test_an_access_list_is_run_again_until_it_stays_the_same(client: Client, chain: FakeChain) -> None:
