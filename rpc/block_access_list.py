@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from chain import rlp
 from chain.messages.traces import BlockTrace, TransactionTrace
 from chain.records import AccessKind
 from chain.types import Address, Hash32
@@ -45,6 +46,42 @@ def block_access_list(trace: BlockTrace) -> list[JsonObject]:
             }.get(write.kind)
             (account.storage[write.slot] if changes is None else changes).append((index, write.value))
     return [_account_json(address, accounts[address], trace) for address in sorted(accounts)]
+
+
+def encode_access_list(listed: list[JsonObject]) -> bytes:
+    """The list in RLP, from its JSON: numbers as numbers, addresses and code as bytes."""
+    return rlp.encode_list([_encoded(account) for account in listed])
+
+
+def _encoded(account: JsonObject) -> bytes:
+    slots = [
+        rlp.encode_list([_number(each["key"]), rlp.encode_list([_indexed(change) for change in each["changes"]])])
+        for each in account["storageChanges"]
+    ]
+    return rlp.encode_list(
+        [
+            _data(account["address"]),
+            rlp.encode_list(slots),
+            rlp.encode_list([_number(key) for key in account["storageReads"]]),
+            rlp.encode_list([_indexed(change) for change in account["balanceChanges"]]),
+            rlp.encode_list([_indexed(change) for change in account["nonceChanges"]]),
+            rlp.encode_list(
+                [rlp.encode_list([_number(each["index"]), _data(each["code"])]) for each in account["codeChanges"]]
+            ),
+        ]
+    )
+
+
+def _indexed(change: JsonObject) -> bytes:
+    return rlp.encode_list([_number(change["index"]), _number(change["value"])])
+
+
+def _number(quantity: str) -> bytes:
+    return rlp.encode_int(int(quantity, 16))
+
+
+def _data(value: str) -> bytes:
+    return rlp.encode_bytes(bytes.fromhex(value[2:]))
 
 
 def _runs(trace: BlockTrace) -> Iterator[TransactionTrace]:

@@ -1,9 +1,11 @@
 """tandem_getBlockAccessList and tandem_getBlockCase: what a stored block did with the state, run again to see it."""
 
 from chain.block_case_json import case_to_json
-from rpc.block_access_list import block_access_list
+from rpc.block_access_list import block_access_list, encode_access_list
+from rpc.errors import ResourceNotFound
 from rpc.methods import Json, Node, method
 from rpc.params import BlockReference, block_reference
+from rpc.render import data_json
 
 
 @method("tandem_getBlockAccessList", block_reference)
@@ -17,6 +19,15 @@ async def get_block_access_list(node: Node, reference: BlockReference) -> Json:
 async def get_specified_block_access_list(node: Node, reference: BlockReference) -> Json:
     """As tandem_getBlockAccessList, under the name that the execution APIs have for it."""
     return await get_block_access_list(node, reference)
+
+
+@method("debug_getRawBlockAccessList", block_reference)
+async def get_raw_block_access_list(node: Node, reference: BlockReference) -> str:
+    """In RLP (EIP-7928). Raises ResourceNotFound."""
+    listed = await get_block_access_list(node, reference)
+    if listed is None:
+        raise ResourceNotFound
+    return data_json(encode_access_list(listed))
 
 
 @method("tandem_getBlockCase", block_reference)

@@ -101,6 +101,15 @@ class HeaderNotFound(ServerError):
         super().__init__("header for hash not found" if isinstance(block, bytes) else "header not found")
 
 
+class ResourceNotFound(ServerError):
+    """What was named is not there (EIP-1474)."""
+
+    code = -32001
+
+    def __init__(self) -> None:
+        super().__init__("Resource not found")
+
+
 class RequestTimedOut(ServerError):
     code = -32002
 

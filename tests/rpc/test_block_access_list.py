@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chain import rlp
 from chain.accounts import EMPTY_ACCOUNT
 from chain.keccak import keccak256
 from chain.messages.traces import BlockTrace
@@ -16,7 +17,7 @@ from chain.system_contracts import (
 )
 from chain.types import Address, Gas, Wei
 from execution.reader import created_address
-from rpc.block_access_list import block_access_list
+from rpc.block_access_list import block_access_list, encode_access_list
 from rpc.render import data_json, word_json
 from tests.execution.test_block_trace import traced
 from tests.execution.test_equivalence import COUNTER, EMPTY, TOKEN, Generator, balance_slot, call, world_genesis
@@ -196,3 +197,26 @@ def check(listed: list[dict[str, Any]], chain: Chain, trace: BlockTrace, where: 
             indices = [int(each["index"], 16) for each in changes]
             assert indices == sorted(set(indices)), where
             assert not indices or indices[-1] <= len(trace.transactions) + 1, where
+
+
+def test_the_raw_list_has_every_member_in_its_place() -> None:
+    listed = [
+        {
+            "address": "0x" + "aa" * 20,
+            "storageChanges": [{"key": word_json(1), "changes": [{"index": "0x1", "value": word_json(0x1234)}]}],
+            "storageReads": [word_json(0)],
+            "balanceChanges": [{"index": "0x2", "value": "0x0"}],
+            "nonceChanges": [{"index": "0x1", "value": "0x7"}],
+            "codeChanges": [{"index": "0x1", "code": "0x00"}],
+        }
+    ]
+    expected = [
+        b"\xaa" * 20,
+        [[b"\x01", [[b"\x01", b"\x12\x34"]]]],
+        [b""],
+        [[b"\x02", b""]],
+        [[b"\x01", b"\x07"]],
+        [[b"\x01", b"\x00"]],
+    ]
+    assert rlp.decode(encode_access_list(listed)) == [expected]
+    assert encode_access_list([]) == b"\xc0"
