@@ -180,9 +180,17 @@ class _Block:
         if block.overrides:
             self._engine = self._engine.overridden(block.overrides, self._view)
         self._start()
-        calls = tuple([self._call(call) for call in block.calls])
+        calls, left_out = [], []
+        for position, call in enumerate(block.calls):
+            try:
+                calls.append(self._call(call))
+            except SimulationRefused:
+                if not block.leaves_out:
+                    raise
+                left_out.append(position)
         requests_hash = self._end([log for receipt in self._receipts for log in receipt.logs])
-        return SimulatedBlock(self._header(requests_hash, simulation.state_root()), calls)
+        header = self._header(requests_hash, simulation.state_root())
+        return SimulatedBlock(header, tuple(calls), tuple(left_out))
 
     def _start(self) -> None:
         writes, slot = self._engine.block_start(self._environment, self._block.parent_beacon_root, self._view)

@@ -4,7 +4,7 @@ It is simulated, not kept. Its gas limit moves from the parent's towards geth's 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chain.blocks import Withdrawal
@@ -67,13 +67,12 @@ def raw_transactions(value: Any) -> list[bytes]:
 async def build_block(
     node: Node, parent_hash: Hash32, wanted: Attributes, given: list[bytes] | None, extra_data: bytes
 ) -> JsonObject:
-    """Without a list of transactions those of the pool are taken."""
+    """Without a list of transactions those of the pool are taken that can be."""
     parent = await node.chain.block(parent_hash)
     if parent is None:
         raise InvalidParams(f"unknown parent block {data_json(parent_hash)}")
-    raws = [pooled.raw for pooled in pending_transactions(node)] if given is None else given
-    signed = [_signed(raw) for raw in raws]
-    block = _to_build(node, parent.header, wanted, signed, extra_data)
+    signed = _pooled(node) if given is None else [_signed(raw) for raw in given]
+    block = replace(_to_build(node, parent.header, wanted, signed, extra_data), leaves_out=given is None)
     request = RunSimulation(
         call_id=0,
         version=parent.version,
@@ -90,7 +89,15 @@ async def build_block(
         raise ServerError(f"the block could not be built within {TIME_LIMIT_MS // 1000} s") from None
     if isinstance(answer, SimulationFailed):
         raise SimulationRefused(answer.code, answer.reason)
-    return _envelope(answer.blocks[0], wanted, [transaction for transaction, _ in signed])
+    made = answer.blocks[0]
+    included = [transaction for i, (transaction, _) in enumerate(signed) if i not in made.left_out]
+    return _envelope(made, wanted, included)
+
+
+def _pooled(node: Node) -> list[tuple[Transaction, Address]]:
+    """Those of the pool, without blob transactions: their blobs are not kept."""
+    pooled = ((decode_transaction(each.raw), each.sender) for each in pending_transactions(node))
+    return [(transaction, sender) for transaction, sender in pooled if not transaction.blob_hashes]
 
 
 def _signed(raw: bytes) -> tuple[Transaction, Address]:

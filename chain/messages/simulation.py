@@ -52,6 +52,8 @@ class SimulatedCall:
 class BlockToSimulate:
     """`base_fee` None is what follows from the parent, or nothing if the simulation does not validate.
 
+    With `leaves_out` a call that cannot be is left out; otherwise it ends the simulation.
+
     Of `environment` base fee and excess blob gas are left to the reader, which knows the block before.
     """
 
@@ -62,6 +64,7 @@ class BlockToSimulate:
     overrides: tuple[AccountOverride, ...]
     calls: tuple[SimulatedCall, ...]
     extra_data: bytes = b""
+    leaves_out: bool = False
 
 
 @message(115)
@@ -99,8 +102,11 @@ class CallInBlock:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedBlock:
+    """`left_out` are the positions of calls that are not in it."""
+
     header: Header
     calls: tuple[CallInBlock, ...]
+    left_out: tuple[int, ...] = ()
 
 
 @message(116)

@@ -95,6 +95,12 @@ def test_a_call_that_a_block_cannot_have_is_refused_with_geths_code(
     assert words in answer.reason
 
 
+def test_a_call_that_cannot_be_is_left_out_of_a_block_that_allows_it() -> None:
+    calls = (call(nonce=9, max_fee=Wei(10**12)), call(nonce=0, max_fee=Wei(10**12)))
+    (one,) = made(replace(block(*calls), leaves_out=True), validates=True).blocks
+    assert (len(one.calls), one.left_out) == (1, (0,))
+
+
 def test_a_call_that_fails_is_in_its_block_with_its_error() -> None:
     reverts = AccountOverride(CONTRACT, code=assemble("0xdead 0 MSTORE 32 0 REVERT"))
     ((done,),) = [each.calls for each in made(block(call(CONTRACT), overrides=(reverts,))).blocks]
