@@ -35,6 +35,7 @@ SECONDS_BETWEEN_BLOCKS = 12
 VM_ERROR = -32_015
 STRUCT = "simOpts"
 BLOCK = "simBlock"
+FLAGS = ("traceTransfers", "validation", "returnFullTransactions")
 
 
 class BlockNumberInvalid(RpcError):
@@ -74,9 +75,6 @@ def wanted_simulation(value: Any) -> Wanted:
     blocks = member(given, STRUCT, "blockStateCalls", _blocks) or ()
     flags = [bool(member(given, STRUCT, name, boolean)) for name in FLAGS]
     return Wanted(blocks, *flags)
-
-
-FLAGS = ("traceTransfers", "validation", "returnFullTransactions")
 
 
 def _blocks(value: Any) -> tuple[WantedBlock, ...]:
