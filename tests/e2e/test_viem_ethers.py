@@ -41,3 +41,19 @@ def test_ethers_over_a_websocket_sees_every_transaction_through(
     script = HERE / "javascript" / "with_ethers_websocket.mjs"
     output = npm_packages.run_script(script, node.ws_url, key, "5", "15")
     assert json.loads(output) == {"unlocked": [1] * 5, "ownKey": [1] * 5}
+
+
+def test_viem_simulates_pretends_and_waits_for_receipts(npm_packages: NpmPackages, node: Node, purse: Purse) -> None:
+    key = "0x" + purse.account(ETHER).key.hex()
+    script = HERE / "javascript" / "simulating_with_viem.mjs"
+    output = npm_packages.run_script(script, node.http_url, key, str(ARTIFACTS / "Counter.json"))
+    assert json.loads(output) == {
+        "created": "success",
+        "blocks": 2,
+        "transferred": str(3 * ETHER),
+        "statuses": ["success", "success"],
+        "ether": ["-7"],
+        "touched": True,
+        "pretended": 5,
+        "blobBaseFee": "1",
+    }
