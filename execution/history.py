@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.fees import next_base_fee
+from chain.links import RequestFailed
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import BlockResult, LeftOut, SenderState
 from chain.messages.storage import (
@@ -139,7 +140,13 @@ class History:
         return _announcement(applied, block.hashes, left_out, senders, record, self.newest)
 
     async def _states(self, addresses: tuple[Address, ...], version: Version) -> list[SenderState]:
-        values = await self._storage.request(ReadState(version, addresses, (), ()))
+        """The accounts at `version`; where that is pruned the newest ones, which a validator behind comes to anyway."""
+        try:
+            values = await self._storage.request(ReadState(version, addresses, (), ()))
+        except RequestFailed as refusal:
+            if refusal.error != "StatePruned":
+                raise
+            values = await self._storage.request(ReadState(None, addresses, (), ()))
         if not isinstance(values, StateValues):
             raise UnexpectedAnswer("StateValues", values)
         pairs = zip(addresses, values.accounts, strict=True)

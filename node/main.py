@@ -25,8 +25,10 @@ from node.settings import (
     DEFAULT_GAS_LIMIT,
     DEFAULT_MNEMONIC,
     EVMS,
+    FULL_HISTORY,
     Settings,
     block_time_from,
+    history_from,
 )
 from node.statetest_command import statetest
 from node.traffic.command import traffic
@@ -99,6 +101,7 @@ _CHAIN_OPTIONS = [
         "--evm", type=click.Choice(EVMS), default=DEFAULTS.evm, help="Compile bytecode that is run often, or do not."
     ),
     option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
+    option("--history", default=FULL_HISTORY, help="full, or of how many blocks before the newest the state is kept."),
     option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
     option(
         "--artifacts",
@@ -142,6 +145,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     """Settings from the options. Raises BadSetting."""
     values = dict(options)
     values["block_time_ms"] = block_time_from(values.pop("block_time"))
+    values["history"] = history_from(values["history"])
     values["stake"] = values["stake"] or ()
     if values["validators"] is None:
         values["validators"] = len(values["stake"]) or DEFAULTS.validators

@@ -14,7 +14,8 @@ async def run_storage(plan: Plan, role: Role, output: Output) -> None:
     path, imported = plan.folder.storage(role.executor), imported_store(plan.folder.path, plan.folder.genesis)
     if imported is not None and not path.exists():
         copy_store(imported, path)
-    store = Store.open(path, plan.folder.genesis, durable=plan.folder.durable)
+    history = plan.settings.history
+    store = Store.open(path, plan.folder.genesis, durable=plan.folder.durable, history=history)
     service = StorageService(store, _remote(plan))
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.storage(role.executor, bind=True), service)

@@ -10,6 +10,7 @@ from consensus.registry import LEADER_SCHEDULES, RULE_SETS
 from execution.strategies import STRATEGIES
 from node.errors import BadSetting
 from node.remote.address import checked as checked_url
+from storage.pruning import KEPT_HEIGHTS
 
 DEFAULT_MNEMONIC = "test test test test test test test test test test test junk"
 DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, DEFAULT_BASE_FEE = 31337, 30_000_000, 1_000_000_000
@@ -17,6 +18,8 @@ MAX_VALIDATORS, MAX_WORKERS, MAX_EXECUTORS, MAX_ACCOUNTS = 64, 64, 8, 1000
 EVMS = ("compiled", "interpreter")
 MAX_STAKE = 10**18
 MIN_GAS_LIMIT = 5_000_000
+FULL_HISTORY = "full"
+LEAST_HISTORY, MOST_HISTORY = KEPT_HEIGHTS, 10**9
 LOCAL_POOL = "local"
 DASK_POOL = re.compile(r"dask://([^/\s]+:\d{1,5})/?")
 
@@ -27,6 +30,7 @@ class Settings:
 
     `chain_id`, `gas_limit` and `base_fee` are None where the defaults below hold, or on a fork the remote chain's own.
     `fork_url` is the remote's JSON-RPC server, `fork_block` the block to go on from, None for the newest.
+    `history` is how many blocks' states are kept besides the newest one's, None for all.
     `stake` has one number for each validator, or none for a stake of 1 each. `genesis` is a genesis.json of geth.
     `artifacts` are folders that compilers write to. `allow_host` and `allow_origin` are as in rpc.access.
     """
@@ -53,6 +57,7 @@ class Settings:
     strategy: str = "optimistic"
     evm: str = "compiled"
     max_lag: int = 3
+    history: int | None = None
     check_serial: bool = False
     fork_url: str | None = None
     fork_block: int | None = None
@@ -156,6 +161,18 @@ def stake_from(text: str) -> tuple[int, ...]:
 def stake_text(stake: tuple[int, ...]) -> str:
     """The stake as one writes it on the command line."""
     return ",".join(map(str, stake))
+
+
+def history_from(text: str) -> int | None:
+    """The blocks of "128", None of "full". Raises BadSetting."""
+    if text == FULL_HISTORY:
+        return None
+    if re.fullmatch(r"\d{1,10}", text) is None or not LEAST_HISTORY <= int(text) <= MOST_HISTORY:
+        raise BadSetting(
+            f"--history {text} is not known: give {FULL_HISTORY}, or how many blocks' states to keep besides the "
+            f"newest one's, {LEAST_HISTORY} to {MOST_HISTORY}"
+        )
+    return int(text)
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")

@@ -42,7 +42,10 @@ def rendered(status: dict[str, Any]) -> str:
     if storage is None:
         lines.append("storage     does not answer")
     else:
-        lines.append(f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk")
+        lines.append(
+            f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk  "
+            f"states from block {storage['oldestState']} on"
+        )
     lines += executor_lines(status["executors"], status["heights"]["executed"], status["validators"])
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
     lines += network_lines(status["network"])

@@ -333,16 +333,18 @@ class StorageService:
 
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         version = await self._reached(read.version)
-        return await in_slices(StatePageWalk(self._store.state, version, read.max_bytes).page(read.after))
+        with self._store.pruning.reading(version):
+            return await in_slices(StatePageWalk(self._store.state, version, read.max_bytes).page(read.after))
 
     async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
         """The root that a version would have, without anything being written."""
         version = await self._reached(asked.version)
         slots = tuple((change.address, number) for change in asked.changes for number in change.slots)
-        await self._ensure(tuple(change.address for change in asked.changes), slots, version)
         state, tries = self._store.state, self._store.tries
-        changes = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
-        return StateRoot(await in_slices(changes.run(tries.root(ACCOUNT_TRIE, version), asked.changes)))
+        with self._store.pruning.reading(version):
+            await self._ensure(tuple(change.address for change in asked.changes), slots, version)
+            changes = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
+            return StateRoot(await in_slices(changes.run(tries.root(ACCOUNT_TRIE, version), asked.changes)))
 
     async def _read_record(self, read: ReadRecord) -> Message:
         record = self._store.blocks.record(read.number)

@@ -45,7 +45,6 @@ class Pruning:
         store: KeyValue,
         blocks: Blocks,
         kept: int | None,
-        base: BlockNumber,
         forked: bool = False,
         pins: Pins = nothing_pinned,
         clock: Callable[[], float] = monotonic,
@@ -59,7 +58,7 @@ class Pruning:
         self._holds = Holds(clock)
         self._rest: tuple[Version, Written] | None = None
         self.floor = GENESIS_VERSION
-        self.oldest = base
+        self.oldest = BlockNumber(0)
         """The oldest block whose state can be read."""
         self.deleted = 0
 
@@ -67,18 +66,16 @@ class Pruning:
         """Take the floor from the disk. Raises CorruptStore."""
         self._rest = None
         data = self._store.get(FLOOR_KEY)
-        if data is None:
-            return
-        if len(data) != 2 * NUMBER_BYTES:
+        if data is not None and len(data) != NUMBER_BYTES:
             raise CorruptStore("the record of what was pruned", f"it has {len(data)} bytes")
-        self.floor = Version(int.from_bytes(data[:NUMBER_BYTES], "big"))
-        self.oldest = BlockNumber(int.from_bytes(data[NUMBER_BYTES:], "big"))
+        self.floor = GENESIS_VERSION if data is None else Version(int.from_bytes(data, "big"))
+        self.oldest = self._first_at(self.floor)
 
     @contextmanager
     def reading(self, version: Version) -> Iterator[None]:
         """While this lasts the version is kept, and one that is old for some seconds more. Raises StatePruned."""
         self.check(version)
-        is_new = version > self._after_height(KEPT_HEIGHTS // 2)
+        is_new = version >= self._after_height(KEPT_HEIGHTS // 2)
         with self._holds.hold(version) if is_new else self._holds.read(version):
             yield
 
@@ -129,7 +126,7 @@ class Pruning:
         if not any(self._rest[1]):
             self._rest = None
             batch[journal_key(version)] = None
-        batch[FLOOR_KEY] = number_key(self.floor) + number_key(self.oldest)
+        batch[FLOOR_KEY] = number_key(self.floor)
         return batch
 
     def _hides(self, name: bytes) -> bool:
@@ -144,8 +141,7 @@ class Pruning:
         if first is None or first[0] > self._target():
             return None
         self.floor = max(self.floor, first[0])
-        while (version := self._blocks.version(self.oldest)) is not None and version < self.floor:
-            self.oldest = BlockNumber(self.oldest + 1)
+        self.oldest = self._first_at(self.floor)
         return first
 
     def _target(self) -> Version:
@@ -162,9 +158,14 @@ class Pruning:
         row = self._blocks.height(self._blocks.newest_height - before)
         return GENESIS_VERSION if row is None else row.version
 
+    def _first_at(self, version: Version) -> BlockNumber:
+        """The first block after which the state has this version or a newer one."""
+        numbers = range(self._blocks.newest + 1)
+        return BlockNumber(
+            bisect_left(numbers, int(version), key=lambda number: int(self._blocks.version(number) or 0))
+        )
+
     def _root(self, version: Version) -> Hash32:
         """The root of the state at a version that is not kept; that of its block, if operations came after it."""
-        numbers = range(self._blocks.newest + 1)
-        number = bisect_left(numbers, int(version), key=lambda number: int(self._blocks.version(number) or 0))
-        stored = self._blocks.header(number)
+        stored = self._blocks.header(self._first_at(version))
         return ZERO_HASH if stored is None else stored.header.state_root

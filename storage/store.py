@@ -71,7 +71,7 @@ class Store:
         self.state = ForkedState(keyvalue) if forked else VersionedState(keyvalue)
         self.tries = Tries(keyvalue)
         self.blocks = Blocks(keyvalue)
-        self.pruning = Pruning(keyvalue, self.blocks, history, base, self.state.forked)
+        self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked)
         self.head: BlockApplied
 
     @classmethod

@@ -1,12 +1,18 @@
 """What is told again of a block after a restart is what was told of it when it was executed."""
 
+from dataclasses import replace
+
 import pytest
 
+from chain.links import RequestFailed
+from chain.messages import Message
+from chain.messages.storage import ReadState
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
 from chain.types import Gas, Height, Wei
 from execution.assembly import ExecutedBlock
 from execution.history import Announcement, BlockNotStored, History, announce
+from execution.storage_requests import StorageRequests
 from tests.execution.test_equivalence import COUNTER, EMPTY, Generator, world_genesis
 from tests.execution.world import ADDRESSES, CHAIN_ID, KEYS, Chain, transaction
 
@@ -48,6 +54,31 @@ async def test_random_blocks_are_told_again_alike_also_when_later_ones_have_chan
     history = History(chain.storage, COMMITTED)
     for announcement in told:
         assert await history.get(announcement.result.height) == announcement, f"seed {seed}"
+
+
+class PrunedStates:
+    """A storage that has pruned the states of all blocks but the newest."""
+
+    def __init__(self, storage: StorageRequests, refusal: str = "StatePruned") -> None:
+        self._storage = storage
+        self._refusal = refusal
+
+    async def request(self, message: Message) -> Message:
+        if isinstance(message, ReadState) and message.version is not None:
+            raise RequestFailed(self._refusal, "historical state is not available")
+        return await self._storage.request(message)
+
+
+async def test_where_the_state_is_pruned_a_block_is_told_again_with_the_newest_nonces_and_balances() -> None:
+    chain = Chain(world_genesis())
+    told = []
+    for nonce in range(2):
+        block = await chain.execute([transaction(KEYS[0], nonce, to=EMPTY[0], value=Wei(7))])
+        told.append(announce(block, await chain.apply(block), COMMITTED))
+    again = await History(PrunedStates(chain.storage), COMMITTED).get(Height(1))
+    assert again.result == replace(told[0].result, senders=told[1].result.senders)
+    with pytest.raises(RequestFailed):
+        await History(PrunedStates(chain.storage, "VersionOutOfRange"), COMMITTED).get(Height(1))
 
 
 async def test_a_block_that_storage_lacks_is_named() -> None:

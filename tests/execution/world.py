@@ -174,10 +174,10 @@ class MemoryStorage:
         raise AssertionError(message)
 
     def _read(self, read: ReadState) -> StateValues:
-        assert read.version is not None
-        accounts, slots = self.versions[read.version]
+        version = Version(max(self.versions)) if read.version is None else read.version
+        accounts, slots = self.versions[version]
         return StateValues(
-            read.version,
+            version,
             tuple(accounts.get(address, EMPTY_ACCOUNT) for address in read.accounts),
             tuple(slots.get(key, 0) for key in read.slots),
             tuple(self.codes[code_hash] for code_hash in read.codes),

@@ -9,10 +9,23 @@ from click.testing import CliRunner
 from node.dask_scheduler import NoScheduler, check_scheduler
 from node.errors import BadSetting
 from node.main import cli, up
-from node.settings import Settings, block_time_from, stake_from
+from node.settings import Settings, block_time_from, history_from, stake_from
 from node.settings_file import read_settings_file
 
 KNOWN = {option.name for option in up.params if option.name}
+
+
+@pytest.mark.parametrize(("text", "blocks"), [("full", None), ("16", 16), ("128", 128), ("1000000000", 10**9)])
+def test_a_history_is_full_or_a_number_of_blocks(text: str, blocks: int | None) -> None:
+    assert history_from(text) == blocks
+
+
+@pytest.mark.parametrize("text", ["", "15", "-1", "0", "1000000001", "all", "1e3", "9" * 30, "²"])
+def test_a_history_that_means_nothing_is_refused_with_what_to_give(text: str) -> None:
+    with pytest.raises(
+        BadSetting, match="give full, or how many blocks' states to keep besides the newest one's, 16 to 1000000000"
+    ):
+        history_from(text)
 
 
 @pytest.mark.parametrize(("text", "milliseconds"), [("auto", None), ("400ms", 400), ("2s", 2000), ("0.5s", 500)])

@@ -14,7 +14,7 @@ from trie import HexaryTrie
 import storage.pruning
 from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
-from chain.types import Address, BlockNumber, Version, Wei
+from chain.types import Address, Version, Wei
 from storage.errors import StatePruned
 from storage.holds import HELD_AFTER_READ_S, HELD_AT_MOST_S, MAX_HELD, Holds
 from storage.journal import JOURNAL
@@ -211,7 +211,7 @@ def test_what_is_pinned_stays_and_all_that_came_after_it() -> None:
     store = Store.open(keyvalue, chain.genesis)
     for _ in range(20):
         store.apply(chain.next(store.head.hash))
-    store.pruning = Pruning(keyvalue, store.blocks, 3, BlockNumber(0), pins=lambda: pins)
+    store.pruning = Pruning(keyvalue, store.blocks, 3, pins=lambda: pins)
     _prune(store)
     assert store.pruning.floor == 6
     pins.clear()
@@ -225,7 +225,7 @@ def test_a_version_that_is_read_stays_for_a_while_but_not_for_ever() -> None:
     store = Store.open(keyvalue, chain.genesis)
     for _ in range(20):
         store.apply(chain.next(store.head.hash))
-    store.pruning = Pruning(keyvalue, store.blocks, 3, BlockNumber(0), clock=lambda: now)
+    store.pruning = Pruning(keyvalue, store.blocks, 3, clock=lambda: now)
     with store.pruning.reading(Version(5)):
         _prune(store)
     assert store.pruning.floor == 5
@@ -236,6 +236,17 @@ def test_a_version_that_is_read_stays_for_a_while_but_not_for_ever() -> None:
     now += HELD_AFTER_READ_S
     _prune(store)
     assert store.pruning.floor == _version(store, 17)
+
+
+def test_reading_the_newest_states_holds_nothing_once_it_is_done() -> None:
+    chain = RandomChain(9)
+    store = Store.open(MemoryKeyValue(), chain.genesis, history=0)
+    for _ in range(KEPT_HEIGHTS + 5):
+        with store.pruning.reading(store.head.version):
+            pass
+        store.apply(chain.next(store.head.hash))
+    _prune(store)
+    assert store.pruning.oldest == 5
 
 
 def test_one_who_reads_the_same_version_again_and_again_does_not_hold_it_for_ever() -> None:

@@ -1,0 +1,42 @@
+"""tandem up --history: the states of old blocks go, their blocks stay, and who asks for them is told so."""
+
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from eth_account import Account
+from web3 import Web3
+
+from tests.e2e.json_rpc import JsonRpc, RpcError
+from tests.e2e.running_node import PROJECT, running_tandem
+
+KEPT, BLOCKS = 16, 24
+STRANGER = Web3.to_checksum_address("0x" + "ab" * 20)
+
+
+def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_and_all_else_is_answered() -> None:
+    with running_tandem("--history", str(KEPT)) as node, closing(JsonRpc(node.http_url)) as rpc:
+        account = Account.from_key(node.private_keys[0])
+        for nonce in range(BLOCKS):
+            transfer = {"to": STRANGER, "value": 1, "nonce": nonce, "gas": 21_000, "gasPrice": 10**10, "chainId": 31337}
+            rpc.call("eth_sendRawTransactionSync", account.sign_transaction(transfer).raw_transaction.to_0x_hex())
+        head = int(rpc.call("eth_blockNumber"), 16)
+        oldest = rpc.call("tandem_status")["storage"]["oldestState"]
+        assert 0 < oldest <= head - KEPT
+        for number in range(head - KEPT, head + 1):
+            assert int(rpc.call("eth_getBalance", STRANGER, hex(number)), 16) == number
+        old = oldest - 1
+        root = rpc.call("eth_getBlockByNumber", hex(old), False)["stateRoot"][2:]
+        words = f"-32000: historical state {root} is not available: the states of blocks before {oldest} are pruned"
+        for method, *params in (
+            ("eth_getBalance", node.addresses[9]),
+            ("eth_getProof", node.addresses[9], []),
+            ("eth_call", {"to": node.addresses[9]}),
+        ):
+            with pytest.raises(RpcError, match=words):
+                rpc.call(method, *params, hex(old))
+        assert len(rpc.call("eth_getBlockByNumber", "0x1", True)["transactions"]) == 1
+        command = [sys.executable, "-m", "node", "status", "--url", node.http_url]
+        shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        assert f"states from block {oldest} on" in shown
