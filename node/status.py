@@ -46,6 +46,7 @@ def rendered(status: dict[str, Any]) -> str:
             f"storage     version {storage['version']}  {storage['diskBytes'] / 1e6:.1f} MB on disk  "
             f"states from block {storage['oldestState']} on"
         )
+        lines.append("caches      " + "  ".join(map(_hit_rate, storage["caches"])))
     lines += executor_lines(status["executors"], status["heights"]["executed"], status["validators"])
     lines.append(f"mempool     {pool['pending']} pending  {pool['queued']} queued  {pool['bytes']} bytes")
     lines += network_lines(status["network"])
@@ -55,6 +56,12 @@ def rendered(status: dict[str, Any]) -> str:
     lines += ["", "validator  round  leader  committed  verified  mempool  timeouts  peers  queued bytes  dropped"]
     lines += map(_validator_row, status["validators"])
     return "\n".join([*lines, *rejection_lines(status["validators"])])
+
+
+def _hit_rate(cache: dict[str, Any]) -> str:
+    """How much of what was read was in the cache; nothing can be said before the first read."""
+    reads = cache["hits"] + cache["misses"]
+    return f"{cache['name']} {100 * cache['hits'] / reads:.1f} %" if reads else f"{cache['name']} -"
 
 
 def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:

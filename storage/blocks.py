@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from chain.blocks import Withdrawal
 from chain.codec import decode_value, encode_value, pack, unpack
-from chain.headers import Header, decode_header
+from chain.headers import Header, decode_header, timestamp_of
 from chain.keccak import keccak256
-from chain.messages.storage import ApplyBlock, StoredBlock, StoredTransaction
+from chain.messages.storage import ApplyBlock, CacheUse, StoredBlock, StoredTransaction
 from chain.receipts import Receipt
 from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.cache import RecentlyUsed
@@ -145,13 +145,20 @@ class Blocks:
             return None
         cached = self._headers.get(number)
         if cached is not None:
+            self._headers.hits += 1
             return cached
+        self._headers.misses += 1
         data = self._store.get(HEADERS + number_key(number))
         if data is None:
             return None
         stored = StoredHeader(decode_header(data[32:]), Hash32(data[:32]))
         self._headers.put(number, stored)
         return stored
+
+    def hash_and_timestamp(self, number: int) -> tuple[Hash32, int] | None:
+        """As in `header`, for many blocks at once, whose headers would only be decoded for these two."""
+        data = self._store.get(HEADERS + number_key(number)) if 0 <= number <= self.newest else None
+        return None if data is None else (Hash32(data[:32]), timestamp_of(data[32:]))
 
     def version(self, number: int) -> Version | None:
         """The version that the block made."""
@@ -214,6 +221,9 @@ class Blocks:
         if not 0 <= number <= self.newest:
             return None
         return self._store.get(RECORDS + number_key(number))
+
+    def cache_use(self) -> CacheUse:
+        return self._headers.use("headers")
 
     def forget(self) -> None:
         self._headers.clear()

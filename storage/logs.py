@@ -2,14 +2,14 @@
 
 For each block and each address or topic (by its position) in its logs there is one posting: the indices of the
 transactions it occurs in. A search leapfrogs: each criterion says which block it reaches next, and the blocks at
-which all agree are candidates. Everything is done by seeks, so what a search costs depends on what it finds, and not on
-how many blocks it spans.
+which all agree are candidates. Blocks near by are stepped to, others sought, so what a search costs depends on what it
+finds, and not on how many blocks it spans.
 """
 
 import struct
 from collections.abc import Iterator, Sequence
 
-from chain.receipts import Log, Receipt
+from chain.receipts import Receipt
 from chain.types import Address, BlockNumber, Hash32
 from storage.keyvalue import KeyValue
 
@@ -20,13 +20,20 @@ _ANY = LOGS + b"\x05"
 NUMBER_BYTES = 8
 END = 2**64
 """Beyond every block."""
+STEPS_BEFORE_SEEK = 8
+"""So many steps along a name's postings take as long as a seek."""
 
 
-def matches(log: Log, addresses: Sequence[Address], topics: Sequence[Sequence[Hash32]]) -> bool:
+def matches(
+    emitter: Address,
+    its_topics: Sequence[Hash32],
+    addresses: Sequence[Address],
+    topics: Sequence[Sequence[Hash32]],
+) -> bool:
     """Whether a log is of any of the addresses (none given: of all) and has any of the topics at each position."""
-    if (addresses and log.address not in addresses) or len(topics) > len(log.topics):
+    if (addresses and emitter not in addresses) or len(topics) > len(its_topics):
         return False
-    return all(not wanted or topic in wanted for wanted, topic in zip(topics, log.topics, strict=False))
+    return all(not wanted or topic in wanted for wanted, topic in zip(topics, its_topics, strict=False))
 
 
 class LogIndex:
@@ -54,7 +61,7 @@ class LogIndex:
             return
         wanted = [[_ADDRESS + address for address in addresses]] if addresses else []
         wanted += [[prefix + topic for topic in some] for prefix, some in zip(_TOPICS, topics, strict=False) if some]
-        criteria = [_AnyOf(self._store, names) for names in wanted or [[_ANY]]]
+        criteria = [_AnyOf(self._store, names, last) for names in wanted or [[_ANY]]]
         number = first
         while True:
             reached = [criterion.reach(number) for criterion in criteria]
@@ -72,29 +79,45 @@ class LogIndex:
 class _AnyOf:
     """Walks along the blocks in which any of some names has a posting."""
 
-    def __init__(self, store: KeyValue, names: Sequence[bytes]) -> None:
-        self._store = store
-        self._next: dict[bytes, tuple[int, bytes]] = dict.fromkeys(names, (-1, b""))
+    def __init__(self, store: KeyValue, names: Sequence[bytes], last: int) -> None:
+        self._postings = [_Postings(store, name, last) for name in names]
         self._number = -1
 
     def reach(self, number: int) -> int:
         """The first block at or after `number`."""
-        for name, (reached, _) in self._next.items():
-            if reached < number:
-                self._next[name] = self._seek(name, number)
-        self._number = min(reached for reached, _ in self._next.values())
+        self._number = min([postings.reach(number) for postings in self._postings])
         return self._number
-
-    def _seek(self, name: bytes, number: int) -> tuple[int, bytes]:
-        found = self._store.first_from(name + number.to_bytes(NUMBER_BYTES, "big"))
-        if found is None or found[0][:-NUMBER_BYTES] != name:
-            return END, b""
-        return int.from_bytes(found[0][-NUMBER_BYTES:], "big"), found[1]
 
     def indices(self) -> set[int]:
         """The transactions of the block reached last."""
         found: set[int] = set()
-        for number, posting in self._next.values():
-            if number == self._number:
-                found.update(struct.unpack(f">{len(posting) // 4}I", posting))
+        for postings in self._postings:
+            if postings.number == self._number:
+                found.update(struct.unpack(f">{len(postings.posting) // 4}I", postings.posting))
         return found
+
+
+class _Postings:
+    """Walks along the postings of one name. A block that is not far is walked to, one further ahead is sought."""
+
+    def __init__(self, store: KeyValue, name: bytes, last: int) -> None:
+        self._store = store
+        self._name = name
+        self._stop = name + (last + 1).to_bytes(NUMBER_BYTES, "big")
+        self._pairs: Iterator[tuple[bytes, bytes]] | None = None
+        self.number = -1
+        self.posting = b""
+
+    def reach(self, number: int) -> int:
+        """The block of the first posting at or after `number`; END if there is none."""
+        steps = 0
+        while self.number < number:
+            if self._pairs is None or steps == STEPS_BEFORE_SEEK:
+                self._pairs = self._store.pairs(self._name + number.to_bytes(NUMBER_BYTES, "big"), self._stop)
+            found = next(self._pairs, None)
+            if found is None:
+                self.number, self.posting = END, b""
+            else:
+                self.number, self.posting = int.from_bytes(found[0][-NUMBER_BYTES:], "big"), found[1]
+            steps += 1
+        return self.number

@@ -43,6 +43,7 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredHeight,
     StoredRecord,
+    pack_found_logs,
 )
 from chain.system_contracts import HISTORY_STORAGE
 from chain.types import ZERO_HASH, Address, Version
@@ -312,7 +313,7 @@ class StorageService:
         return NotThere() if found is None else found
 
     async def _read_logs(self, read: ReadLogs) -> FoundLogs:
-        return FoundLogs(tuple(await in_slices(self._store.logs(read))))
+        return pack_found_logs(await in_slices(self._store.logs(read)))
 
     async def _read_hashes(self, read: ReadHashes) -> BlockHashes:
         await self._reached(read.version)
@@ -373,4 +374,5 @@ class StorageService:
         }
         head = store.head
         oldest = store.pruning.oldest
-        return StorageStatus(head.number, head.version, OLDEST_BLOCK, oldest, store.disk_bytes(), counters)
+        caches = (*store.state.cache_use(), store.tries.cache_use(), store.blocks.cache_use())
+        return StorageStatus(head.number, head.version, OLDEST_BLOCK, oldest, store.disk_bytes(), counters, caches)

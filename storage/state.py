@@ -10,6 +10,7 @@ from typing import NamedTuple
 from chain.accounts import EMPTY_ACCOUNT, WITHOUT_CODE, Account
 from chain.keccak import EMPTY_HASH
 from chain.merkle import EMPTY_ROOT
+from chain.messages.storage import CacheUse
 from chain.types import Address, Hash32, Version, Wei
 from storage.cache import RecentlyUsed
 from storage.errors import UnknownCode
@@ -28,7 +29,8 @@ NEVER = Version(0)
 
 CACHED_ACCOUNTS = 16_384
 CACHED_SLOTS = 32_768
-CACHED_CODES = 128
+CACHED_CODE_BYTES = 8 << 20
+"""Of each of the cache's two generations."""
 
 _HAS_CODE = 0x40
 _HAS_STORAGE = 0x80
@@ -113,16 +115,23 @@ class VersionedState:
         self.latest = NEVER
         self._accounts: RecentlyUsed[bytes, tuple[Version, StoredAccount]] = RecentlyUsed(CACHED_ACCOUNTS)
         self._slots: RecentlyUsed[bytes, tuple[Version, int]] = RecentlyUsed(CACHED_SLOTS)
-        self._codes: RecentlyUsed[bytes, bytes] = RecentlyUsed(CACHED_CODES)
-        self.hits = 0
+        self._codes: RecentlyUsed[bytes, bytes] = RecentlyUsed(CACHED_CODE_BYTES, len)
         self.seeks = 0
+
+    @property
+    def hits(self) -> int:
+        return self._accounts.hits + self._slots.hits + self._codes.hits
+
+    def cache_use(self) -> tuple[CacheUse, ...]:
+        return self._accounts.use("accounts"), self._slots.use("slots"), self._codes.use("codes")
 
     def account(self, address: Address, version: Version) -> StoredAccount:
         name = ACCOUNTS + address
         cached = self._accounts.get(name)
         if cached is not None and cached[0] <= version:
-            self.hits += 1
+            self._accounts.hits += 1
             return cached[1]
+        self._accounts.misses += 1
         written, data = self._newest(name, version)
         stored = decode_account(data)
         if version >= self.latest:
@@ -133,8 +142,9 @@ class VersionedState:
         name = slot_name(address, number)
         cached = self._slots.get(name)
         if cached is not None and cached[0] <= version:
-            self.hits += 1
+            self._slots.hits += 1
             return cached[1]
+        self._slots.misses += 1
         written, data = self._newest(name, version)
         value = int.from_bytes(data, "big")
         if version >= self.latest:
@@ -147,8 +157,9 @@ class VersionedState:
             return b""
         code = self._codes.get(code_hash)
         if code is not None:
-            self.hits += 1
+            self._codes.hits += 1
             return code
+        self._codes.misses += 1
         self.seeks += 1
         code = self._store.get(CODES + code_hash)
         if code is None:

@@ -14,7 +14,8 @@ from chain.genesis import Genesis
 from chain.headers import Header, with_state_root
 from chain.merkle import EMPTY_ROOT
 from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
-from chain.types import BlockNumber, Hash32, Height, Version
+from chain.receipts import Log, packed_logs
+from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs, WrongStateRoot
@@ -328,21 +329,14 @@ class Store:
         return found
 
     def _matching_logs(self, query: ReadLogs, number: int, indices: Sequence[int]) -> Iterator[FoundLog]:
-        stored = self.blocks.header(number)
-        assert stored is not None, f"the log index names block {number}, which is not there"
+        block = self.blocks.hash_and_timestamp(number)
+        assert block is not None, f"the log index names block {number}, which is not there"
         for index in indices:
             row = self.blocks.row(number, index)
-            for position, log in enumerate(row.receipt().logs):
-                if matches(log, query.addresses, query.topics):
-                    yield FoundLog(
-                        log=log,
-                        number=stored.header.number,
-                        block_hash=stored.hash,
-                        timestamp=stored.header.timestamp,
-                        transaction=row.hash,
-                        transaction_index=index,
-                        index=row.first_log + position,
-                    )
+            for position, (address, topics, data) in enumerate(packed_logs(row.encoded_receipt), row.first_log):
+                if matches(address, topics, query.addresses, query.topics):
+                    log = Log(Address(address), tuple(topics), data)
+                    yield FoundLog(log, BlockNumber(number), *block, row.hash, index, position)
 
     def disk_bytes(self) -> int:
         return self._keyvalue.approximate_bytes()

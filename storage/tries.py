@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
+from chain.messages.storage import CacheUse
 from chain.types import Address, Hash32, Version
 from storage.cache import RecentlyUsed
 from storage.keyvalue import CorruptStore, KeyValue
@@ -27,7 +28,13 @@ class Tries:
         self._store = store
         self._latest: RecentlyUsed[bytes, bytes] = RecentlyUsed(CACHED_NODES)
         self.seeks = 0
-        self.hits = 0
+
+    @property
+    def hits(self) -> int:
+        return self._latest.hits
+
+    def cache_use(self) -> CacheUse:
+        return self._latest.use("trie nodes")
 
     def node(self, trie: bytes, path: bytes, version: Version) -> bytes:
         """The record of a node that is there at `version`."""
@@ -40,8 +47,9 @@ class Tries:
     def _latest_node(self, name: bytes, trie: bytes, path: bytes, version: Version) -> bytes:
         record = self._latest.get(name)
         if record is not None:
-            self.hits += 1
+            self._latest.hits += 1
             return record
+        self._latest.misses += 1
         record = self.node(trie, path, version)
         self._latest.put(name, record)
         return record

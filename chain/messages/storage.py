@@ -1,10 +1,12 @@
 """What storage is asked, and answers. Reads name a version and wait until it is applied; None means the newest."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from chain.accounts import Account, AccountChange
 from chain.blocks import Block, Withdrawal
-from chain.codec import message
+from chain.codec import message, pack, unpack
 from chain.headers import Header
 from chain.receipts import Log, Receipt
 from chain.types import Address, BlockNumber, Hash32, Height, Version
@@ -167,7 +169,32 @@ class FoundLog:
 @message(61)
 @dataclass(frozen=True, slots=True)
 class FoundLogs:
-    logs: tuple[FoundLog, ...]
+    """`packed` as `pack_found_logs` makes it: as fields of a message, many logs would take longer than the search."""
+
+    packed: bytes
+
+    @property
+    def logs(self) -> tuple[FoundLog, ...]:
+        return tuple([FoundLog(Log(row[0], tuple(row[1]), row[2]), *row[3:]) for row in unpack(self.packed)])
+
+
+def pack_found_logs(logs: Iterable[FoundLog]) -> FoundLogs:
+    return FoundLogs(pack([_log_row(found) for found in logs]))
+
+
+def _log_row(found: FoundLog) -> list[Any]:
+    log = found.log
+    return [
+        log.address,
+        log.topics,
+        log.data,
+        found.number,
+        found.block_hash,
+        found.timestamp,
+        found.transaction,
+        found.transaction_index,
+        found.index,
+    ]
 
 
 @message(62)
@@ -191,6 +218,16 @@ class ReadStorageStatus:
     """Answer: StorageStatus."""
 
 
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How often what was read was in a cache, since storage began, and how many entries the cache has."""
+
+    name: str
+    hits: int
+    misses: int
+    entries: int
+
+
 @message(65)
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
@@ -203,6 +240,7 @@ class StorageStatus:
     oldest_state: BlockNumber
     disk_bytes: int
     counters: dict[str, int]
+    caches: tuple[CacheUse, ...]
 
 
 @message(66)

@@ -37,7 +37,6 @@ from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.storage import (
     BlockApplied,
     FoundLog,
-    FoundLogs,
     NotThere,
     Proof,
     ReadBlock,
@@ -57,6 +56,7 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredHeight,
     StoredRecord,
+    pack_found_logs,
 )
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
@@ -301,14 +301,13 @@ class FakeChain:
             case ReadHeaders(first, last):
                 return StoredHeaders(tuple(b.header for b in self.blocks[first : last + 1]))
             case ReadLogs():
-                return FoundLogs(self._find_logs(message))
+                return pack_found_logs(self._find_logs(message))
             case ReadRecord(number):
                 record = self.records.get(number)
                 return NotThere() if record is None else StoredRecord(encode_record(record))
             case ReadStorageStatus():
-                return StorageStatus(
-                    self.head.header.number, self.head.version, BlockNumber(0), BlockNumber(0), 1, {"reads": 1}
-                )
+                oldest = BlockNumber(0)
+                return StorageStatus(self.head.header.number, self.head.version, oldest, oldest, 1, {"reads": 1}, ())
         raise AssertionError(f"storage was asked {message}")
 
     def _read_state(self, read: ReadState) -> StateValues:

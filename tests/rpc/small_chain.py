@@ -36,6 +36,7 @@ from chain.messages.storage import (
     StateValues,
     StoredBlock,
     StoredHeight,
+    pack_found_logs,
 )
 from chain.receipts import Receipt
 from chain.signing import address_of_private_key
@@ -153,7 +154,7 @@ class MemoryStorage(AnsweringLink):
         logs = [log for b in self.blocks if read.first <= b.header.number <= read.last for log in logs_in(b, wanted)]
         if len(logs) > read.limit:
             raise RequestFailed("TooManyLogs", f"more than {read.limit}")
-        return FoundLogs(tuple(logs))
+        return pack_found_logs(logs)
 
 
 def stored_block(

@@ -184,6 +184,7 @@ async def test_the_status_shows_the_pipeline_and_what_does_not_answer(client: Cl
         "oldestState": 0,
         "diskBytes": 1,
         "counters": {"reads": 1},
+        "caches": [],
     }
     assert status["validators"][1]["heights"]["verified"] == 1
     assert status["validators"][0] == {"index": 0, "stake": 1, "state": "running", "connected": True}

@@ -341,6 +341,10 @@ async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
     assert (status.number, status.version, status.oldest) == (8, 9, 0)
     assert status.disk_bytes > 0
     assert status.counters["ApplyBlock"] == 8
+    uses = {use.name: use for use in status.caches}
+    assert list(uses) == ["accounts", "slots", "codes", "trie nodes", "headers"]
+    assert uses["trie nodes"].hits > uses["trie nodes"].misses
+    assert uses["accounts"].entries > 0
     await asker.service.close()
 
 
