@@ -1,5 +1,6 @@
 """A mapping that forgets its oldest entries."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -7,24 +8,37 @@ V = TypeVar("V")
 
 
 class BoundedCache(Generic[K, V]):
-    """At most `limit` entries, first in first out: what is read here ages with the chain, so age is the right measure,
-    and a hit costs one dictionary look-up."""
+    """At most `limit` entries, or by `weigh` entries that weigh so much together, such as bytes where values differ.
 
-    def __init__(self, limit: int) -> None:
+    First in first out: what is read here ages with the chain, so age is the right measure, and a hit costs one
+    dictionary look-up. The newest entry stays, whatever it weighs.
+    """
+
+    def __init__(self, limit: int, weigh: Callable[[V], int] | None = None) -> None:
         assert limit > 0
         self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
         self._entries: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
         return self._entries.get(key)
 
     def put(self, key: K, value: V) -> None:
+        if key in self._entries:
+            self._weight -= self._weight_of(self._entries[key])
         self._entries[key] = value
-        if len(self._entries) > self._limit:
-            del self._entries[next(iter(self._entries))]
+        self._weight += self._weight_of(value)
+        while self._weight > self._limit and len(self._entries) > 1:
+            oldest = next(iter(self._entries))
+            self._weight -= self._weight_of(self._entries.pop(oldest))
 
     def clear(self) -> None:
         self._entries.clear()
+        self._weight = 0
+
+    def _weight_of(self, value: V) -> int:
+        return 1 if self._weigh is None else self._weigh(value)
 
     def __len__(self) -> int:
         return len(self._entries)

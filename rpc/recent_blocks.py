@@ -9,20 +9,30 @@ from chain.types import BlockNumber, Hash32
 
 MAX_BLOCKS = 128
 MAX_TRANSACTIONS = 8_000
+MAX_BYTES = 64 << 20
+"""Of transactions and the data of logs, which are all that can be large."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Recent:
     block: StoredBlock
     first_logs: tuple[int, ...]
+    size: int
 
 
 class RecentBlocks:
-    """A contiguous run of blocks up to the head, each with its receipts, at most so many blocks and transactions."""
+    """A contiguous run of blocks up to the head, each with its receipts: at most so many, with so many bytes in all.
 
-    def __init__(self, max_blocks: int = MAX_BLOCKS, max_transactions: int = MAX_TRANSACTIONS) -> None:
+    The head itself is always there.
+    """
+
+    def __init__(
+        self, max_blocks: int = MAX_BLOCKS, max_transactions: int = MAX_TRANSACTIONS, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._max_blocks = max_blocks
         self._max_transactions = max_transactions
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._blocks: deque[_Recent] = deque()
         self._by_hash: dict[Hash32, _Recent] = {}
         self._transactions: dict[Hash32, tuple[_Recent, int]] = {}
@@ -33,8 +43,9 @@ class RecentBlocks:
             self._forget(self._blocks.pop())
         if self._blocks and self._blocks[-1].block.header.number != block.header.number - 1:
             self.clear()
-        recent = _Recent(block, _first_logs(block))
+        recent = _Recent(block, _first_logs(block), _size(block))
         self._blocks.append(recent)
+        self._bytes += recent.size
         self._by_hash[block.hash] = recent
         self._transactions.update((hash_, (recent, i)) for i, hash_ in enumerate(block.hashes))
         while len(self._blocks) > 1 and self._is_over_limit():
@@ -42,6 +53,7 @@ class RecentBlocks:
 
     def clear(self) -> None:
         self._blocks.clear()
+        self._bytes = 0
         self._by_hash.clear()
         self._transactions.clear()
 
@@ -63,9 +75,14 @@ class RecentBlocks:
         return transaction_at(recent.block, index, recent.first_logs[index])
 
     def _is_over_limit(self) -> bool:
-        return len(self._blocks) > self._max_blocks or len(self._transactions) > self._max_transactions
+        return (
+            len(self._blocks) > self._max_blocks
+            or len(self._transactions) > self._max_transactions
+            or self._bytes > self._max_bytes
+        )
 
     def _forget(self, recent: _Recent) -> None:
+        self._bytes -= recent.size
         self._by_hash.pop(recent.block.hash, None)
         for transaction_hash in recent.block.hashes:
             self._transactions.pop(transaction_hash, None)
@@ -74,6 +91,11 @@ class RecentBlocks:
 def _first_logs(block: StoredBlock) -> tuple[int, ...]:
     """For each transaction, how many logs come before its own in the block."""
     return tuple(accumulate((len(receipt.logs) for receipt in block.receipts), initial=0))
+
+
+def _size(block: StoredBlock) -> int:
+    logs = sum(len(log.data) for receipt in block.receipts for log in receipt.logs)
+    return logs + sum(map(len, block.transactions))
 
 
 def transaction_at(block: StoredBlock, index: int, first_log: int) -> StoredTransaction:

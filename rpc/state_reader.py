@@ -18,7 +18,7 @@ READ_TIMEOUT_S = 10.0
 """How long a read waits for storage to come back before the request fails."""
 CACHED_ACCOUNTS = 16_384
 CACHED_SLOTS = 16_384
-CACHED_CODES = 256
+CACHED_CODE_BYTES = 16 << 20
 MAX_BATCHED_READS = 4_096
 
 Slot = tuple[Address, int]
@@ -47,7 +47,7 @@ class StateReader:
         self._open: dict[Version, _Batch] = {}
         self._accounts: BoundedCache[tuple[Version, Address], Account] = BoundedCache(CACHED_ACCOUNTS)
         self._slots: BoundedCache[tuple[Version, Slot], int] = BoundedCache(CACHED_SLOTS)
-        self._codes: BoundedCache[Hash32, bytes] = BoundedCache(CACHED_CODES)
+        self._codes: BoundedCache[Hash32, bytes] = BoundedCache(CACHED_CODE_BYTES, len)
 
     async def account(self, version: Version, address: Address) -> Account:
         """The account; the empty one if it does not exist."""

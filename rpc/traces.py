@@ -19,6 +19,8 @@ from rpc.errors import LimitExceeded, ServerError
 from rpc.turns import Turns
 
 KEPT_TRACES = 16
+KEPT_KEYS = 800_000
+"""Reads, writes and looks of all traces kept together: a key takes some hundred bytes, a trace may have 200,000."""
 MAX_WAITING = 32
 TIME_LIMIT_MS = 10_000
 """A full block takes a few seconds."""
@@ -49,7 +51,7 @@ class Traces:
         self._genesis = genesis
         self._tracers = tracers
         self._learner = learner
-        self._kept: BoundedCache[Hash32, BlockTrace] = BoundedCache(KEPT_TRACES)
+        self._kept: BoundedCache[Hash32, BlockTrace] = BoundedCache(KEPT_KEYS, _weight)
         self._running: dict[Hash32, asyncio.Future[BlockTrace]] = {}
         self._turns = turns
 
@@ -93,6 +95,12 @@ class Traces:
         del self._running[block_hash]
         if not task.cancelled():
             task.exception()  # marks it as seen, should everybody who waited be gone
+
+
+def _weight(trace: BlockTrace) -> int:
+    """In keys; a small trace weighs so much that only so many are kept."""
+    keys = sum(len(t.reads) + len(t.writes) + len(t.accounts) + len(t.slots) for t in trace.transactions)
+    return max(KEPT_KEYS // KEPT_TRACES, keys)
 
 
 def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
