@@ -75,7 +75,7 @@ def scene(rpc: JsonRpc) -> tuple[list[Any], list[tuple[str, list[Any]]]]:
         ("debug_traceBlockByNumber", ["latest", tracers[0]]),
         ("eth_signTypedData_v4", [one, TYPED_DATA]),
         ("personal_sign", ["0x68656c6c6f", one]),
-        ("tandem_registerContract", [{"name": "Counter", "address": contract, "abi": artifact("Counter").abi}]),
+        ("tandem_registerContract", [contract, {"name": "Counter", "abi": artifact("Counter").abi}]),
         ("tandem_getBlockExecution", ["latest"]),
         ("tandem_getTransactionExecution", [created]),
         ("tandem_getHotspots", [0, "latest"]),
