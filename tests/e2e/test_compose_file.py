@@ -60,7 +60,8 @@ def test_its_services_are_the_processes_of_a_chain_of_four_validators_and_one_wo
     plan = Plan(settings, data.create_or_open(tmp_path, settings), LocalEndpoints(tmp_path), None, None, None, None, "")
     roles = [role_named(SERVICES[name]["command"][1]) for name in PROCESSES]
     assert len(roles) == len(set(roles))
-    assert set(roles) == {*plan.light_roles(), *plan.evm_roles()}
+    second_reader = role_named("reader-1")  # `--scale reader=2`
+    assert set(roles) == {*plan.light_roles(), *plan.evm_roles()} - {second_reader}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -98,7 +99,7 @@ def test_every_option_is_in_it_but_those_that_it_decides_itself() -> None:
     decided = {"port", "host", "data_dir"}  # the container's own address and folder
     decided |= {"validators", "executors", "workers"}  # how many services there are, and `--scale worker=N`
     decided |= {"json", "quiet"}  # how a terminal looks
-    decided |= {"artifacts"}  # a folder of the host, which no container sees: tandem_registerContract
+    decided |= {"artifacts", "genesis"}  # a file or folder of the host, which no container sees
     decided |= {"pool"}  # the image has no Dask: the workers are the service's
     options = {option.name for option in up.params if option.envvar}
     named = {name.removeprefix("TANDEM_").lower() for service in SERVICES.values() for name in service["environment"]}

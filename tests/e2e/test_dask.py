@@ -42,7 +42,8 @@ def test_transactions_run_on_the_cluster_and_in_execution_once_it_is_gone() -> N
     """Every block is run serially too, and none differs."""
     with cluster_of(2) as cluster:
         pool = cluster.address.replace("tcp", "dask")
-        with chain("--pool", pool, "--check-serial") as running, contextlib.closing(running.rpc()) as rpc:
+        options = ("--pool", pool, "--strategy", "block-stm", "--check-serial")
+        with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
             assert not any(name.startswith("worker") for name in running.pids())
             wait_until(lambda: rpc.call("tandem_status")["execution"]["workers"] == 2, "two workers")
             senders = [account["address"] for account in running.ready()["accounts"]]
