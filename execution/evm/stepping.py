@@ -176,7 +176,8 @@ class Recorder:
         """A child that was not even begun: of too great a depth, without the money, or where a contract is."""
         frame, opcode = step.frame, step.opcode
         creates, depth = opcode in CREATIONS, frame.msg.depth + 1
-        gas = frame.gas_for_creation() if creates and not step.child_gas else step.child_gas
+        began = step.child_gas > 0  # a creation that took its gas, and then found its address taken
+        gas = frame.gas_for_creation() if creates and not began else step.child_gas
         value = step.operand(0) if creates else step.operand(2)
         at, size = (step.operand(1), step.operand(2)) if creates else (step.operand(3), step.operand(4))
         if opcode in (OP_DELEGATECALL, OP_STATICCALL):
@@ -185,7 +186,7 @@ class Recorder:
         error, used = "insufficient balance for transfer", 0
         if depth > MAX_DEPTH:
             error = "max call depth exceeded"
-        elif step.child_gas and creates:
+        elif began and creates:
             error, used = "contract address collision", gas
         elif creates and frame.state.db.get_nonce(frame.address) >= MAX_NONCE:
             error = "nonce uint64 overflow"

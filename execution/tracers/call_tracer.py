@@ -1,5 +1,6 @@
 """geth's callTracer: the tree of calls (eth/tracers/native/call.go), and 4byteTracer, the selectors they call."""
 
+import json
 from typing import Any
 
 import orjson
@@ -87,7 +88,8 @@ class CallTracer(Tracer):
             _clear_failed_logs(self._top, parent_failed=False)
 
     def result(self) -> bytes:
-        return orjson.dumps(self._top)
+        """By Python's own encoder: orjson refuses what is nested more than 254 deep, and calls go to 1024."""
+        return json.dumps(self._top, separators=(",", ":")).encode()
 
 
 def _show_result(frame: Frame, left: Left) -> None:

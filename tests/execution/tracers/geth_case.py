@@ -1,9 +1,8 @@
 """A trace that geth keeps for its own tests (eth/tracers/internal/tracetest), run by our tracers."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from chain.forks import Fork
 from chain.messages.execution import BlockEnvironment
@@ -106,7 +105,7 @@ def traced(
     slots, code = world.slots.get(environment.beneficiary, {}), world.code(account.code_hash)
     world.put(environment.beneficiary, account.nonce, account.balance + outcome.fee, code, slots)
     tracer.ended(outcome, world)
-    return orjson.loads(tracer.result())
+    return json.loads(tracer.result())
 
 
 def genesis_state(accounts: dict[str, Any], fork: Fork) -> MemoryState:
