@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
 
+from chain.intrinsic_gas import TX_GAS
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.revert_reasons import revert_reason
@@ -66,6 +67,8 @@ async def estimate_gas(
     """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
     version, environment = await stage(node, block)
     environment = changes.applied(environment)
+    if wanted.gas is not None and wanted.gas < TX_GAS:
+        wanted = replace(wanted, gas=None)  # nothing can run with so little: geth takes it for not given
     message = call_message(node, wanted, environment)
     allowance = await _affordable_gas(node, version, message, state)
     outcome = await _run(node, version, environment, _with_gas(message, allowance), state, estimate=True)
@@ -89,10 +92,11 @@ def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnv
     wanted.check_chain(node.genesis.chain_id)
     wanted.check_fees()
     fee = wanted.gas_price or Wei(0)
+    most_gas = max(GAS_CAP, node.chain.head.header.gas_limit)  # of a real block: one that is pretended may have any
     return CallMessage(
         sender=wanted.sender or ZERO_ADDRESS,
         to=wanted.to,
-        gas=environment.gas_limit if wanted.gas is None else Gas(min(wanted.gas, max(GAS_CAP, environment.gas_limit))),
+        gas=Gas(min(environment.gas_limit if wanted.gas is None else wanted.gas, most_gas)),
         max_fee=fee if wanted.max_fee is None else wanted.max_fee,
         max_priority_fee=fee if wanted.max_priority_fee is None else wanted.max_priority_fee,
         value=wanted.value or Wei(0),

@@ -129,6 +129,12 @@ async def test_block_overrides_change_what_the_call_sees_under_old_and_new_names
     assert seen.number == chain.head.header.number
 
 
+async def test_a_pretended_gas_limit_gives_no_more_gas_than_calls_may_have(client: Client, chain: FakeChain) -> None:
+    for given in (TO_TOKEN, TO_TOKEN | {"gas": hex(2**63)}):
+        await client.result("eth_call", given, "latest", None, {"gasLimit": hex(2**63)})
+        assert chain.callers.calls[-1].call.gas == 50_000_000
+
+
 async def test_an_estimate_takes_a_pretended_balance_for_the_senders(client: Client, chain: FakeChain) -> None:
     given = TO_TOKEN | {"from": data_json(TOKEN), "maxFeePerGas": "0xa"}
     await client.result("eth_estimateGas", given, "latest", {data_json(TOKEN): {"balance": hex(300_000)}})
