@@ -13,10 +13,11 @@ from chain.headers import Header
 from chain.json_fields import Fields
 from chain.transactions import decode_transaction
 from chain.types import Hash32
-from execution.block_rules import check_header
+from execution.block_rules import check_block, check_header
 from node import folder as data
 from node.chain_file import ChainFile
 from node.genesis_file import schedule_of
+from tests.conformance.blob_transaction import RAW as BLOB_TRANSACTION
 from tests.conformance.rpc_exchanges import CHAIN, GENESIS, exchanges
 from tests.e2e.chain_process import chain, wait_until
 from tests.e2e.command_line import refusal, tandem
@@ -67,15 +68,18 @@ def test_the_chain_goes_on_after_the_newest_imported_block_also_after_a_restart(
         running.end()
     forks = data.open_folder(tmp_path).genesis.forks
     with chain("--data-dir", str(tmp_path), "--check-serial") as running, contextlib.closing(running.rpc()) as rpc:
-        for raw in TRANSACTIONS[2:]:
+        for raw in (*TRANSACTIONS[2:], "0x" + BLOB_TRANSACTION.hex()):
             rpc.call("eth_sendRawTransaction", raw)
         wait_until(lambda: rpc.call("txpool_status")["pending"] == "0x0", "all are in blocks")
         ours = headers(rpc, 54, int(rpc.call("eth_blockNumber"), 16))
         assert ours[0].hash().hex() == facts["head"]["hash"][2:]
+        whole = rpc.batch("debug_getRawBlock", [[hex(header.number)] for header in ours])
         included = sum(int(rpc.call("eth_getBlockTransactionCountByNumber", hex(h.number)), 16) for h in ours[1:])
-    assert included == len(TRANSACTIONS)
+    assert included == len(TRANSACTIONS) + 1
+    assert sum(header.blob_gas_used or 0 for header in ours[1:]) == 131_072
     assert [header.parent_hash for header in ours[1:]] == [header.hash() for header in ours[:-1]]
-    check_header(ours[1], ours[0], forks)
+    parent, made = (decode_block(bytes.fromhex(encoded[2:])) for encoded in whole[:2])
+    check_block(made, [parent], forks)
 
 
 def test_several_executors_all_begin_with_the_imported_blocks(tmp_path: Path) -> None:
