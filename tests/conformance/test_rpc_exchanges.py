@@ -1,20 +1,28 @@
 """After the official chain is imported, the official requests get the official answers."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from chain.blocks import decode_block
+from chain.headers import EMPTY_REQUESTS_HASH
+from chain.types import ZERO_HASH
+from node.chain_file import ChainFile
 from rpc import namespaces
 from rpc.methods import METHODS
+from rpc.render import data_json, withdrawal_json
 from tests.conformance.rpc_exchanges import CHAIN, GENESIS, Exchange, differences, exchanges
 from tests.e2e.chain_process import chain
 from tests.e2e.command_line import tandem
-from tests.e2e.json_rpc import JsonRpc
+from tests.e2e.json_rpc import JsonRpc, RpcError
 
 pytestmark = pytest.mark.e2e
 
 EXCHANGES = exchanges()
+BLOCKS = list(ChainFile(CHAIN).blocks())
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +47,47 @@ def test_every_method_is_offered() -> None:
     assert namespaces.__all__
     asked = {method for exchange in EXCHANGES for method in exchange.methods}
     assert asked <= METHODS.keys()
+
+
+@pytest.mark.parametrize("encoded", BLOCKS[36:], ids=range(37, 55))
+def test_a_block_built_of_a_blocks_transactions_leads_to_the_same_state(client: JsonRpc, encoded: bytes) -> None:
+    block = decode_block(encoded)
+    header = block.header
+    attributes: dict[str, Any] = {
+        "timestamp": hex(header.timestamp),
+        "prevRandao": data_json(header.prev_randao),
+        "suggestedFeeRecipient": data_json(header.beneficiary),
+        "withdrawals": [withdrawal_json(withdrawal) for withdrawal in block.withdrawals or ()],
+        "parentBeaconBlockRoot": data_json(header.parent_beacon_root or ZERO_HASH),
+    }
+    raws = [data_json(raw) for raw in block.transactions]
+    built = client.call("testing_buildBlockV1", data_json(header.parent_hash), attributes, raws, "0x")
+    payload = built["executionPayload"]
+    assert payload["stateRoot"] == data_json(header.state_root)
+    assert payload["receiptsRoot"] == data_json(header.receipts_root)
+    assert payload["logsBloom"] == data_json(header.logs_bloom)
+    assert (payload["gasUsed"], payload["blockNumber"]) == (hex(header.gas_used), hex(header.number))
+    assert ("withdrawals" in payload, "blobGasUsed" in payload) == (
+        header.withdrawals_root is not None,
+        header.blob_gas_used is not None,
+    )
+    if header.requests_hash is not None:
+        requests = [bytes.fromhex(request[2:]) for request in built["executionRequests"]]
+        digests = b"".join(hashlib.sha256(request).digest() for request in requests)
+        assert hashlib.sha256(digests).digest() == header.requests_hash
+
+
+def test_some_of_these_blocks_have_requests_and_withdrawals() -> None:
+    blocks = list(map(decode_block, BLOCKS))
+    assert any(block.header.requests_hash not in (None, EMPTY_REQUESTS_HASH) for block in blocks)
+    assert any(block.withdrawals for block in blocks)
+
+
+def test_what_cannot_be_built_is_told(client: JsonRpc) -> None:
+    head = decode_block(BLOCKS[-1]).header
+    parent, late = data_json(head.hash()), {"timestamp": hex(head.timestamp)}
+    with pytest.raises(RpcError, match="invalid timestamp, 540 >= 540"):
+        client.call("testing_buildBlockV1", parent, late, [])
+    london = decode_block(BLOCKS[30]).header
+    with pytest.raises(RpcError, match="blocks are built after the merge only, and london is before it"):
+        client.call("testing_buildBlockV1", data_json(london.hash()), {"timestamp": hex(1_000)}, [])
