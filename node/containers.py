@@ -8,6 +8,7 @@ from node.contracts_file import artifact_folders
 from node.dask_scheduler import check_scheduler
 from node.endpoints import NamedEndpoints
 from node.errors import BadSetting
+from node.genesis import first_block_hash
 from node.output import Output, account_facts, account_lines
 from node.plan import Kind, Plan, role_named
 from node.roles import run_role
@@ -23,7 +24,11 @@ def initialise(settings: Settings) -> None:
         "genesis": "0x" + folder.genesis.id().hex(),
         "accounts": account_facts(folder),
     }
-    text = "\n".join([*account_lines(folder), "", f"Genesis     0x{folder.genesis.id().hex()}"])
+    lines = [*account_lines(folder), "", f"Genesis     0x{folder.genesis.id().hex()}"]
+    if settings.genesis is not None:
+        facts["firstBlock"] = "0x" + first_block_hash(folder.genesis).hex()
+        lines.append(f"Block {folder.genesis.header.number:<6}{facts['firstBlock']}")
+    text = "\n".join(lines)
     Output(json_lines=settings.json, quiet=settings.quiet).event("initialised", text, facts)
 
 

@@ -11,12 +11,13 @@ from chain.forks import fork_named
 from chain.genesis import Forked, Genesis, ValidatorIdentity, first_header
 from chain.keccak import keccak256
 from chain.system_contracts import system_accounts
-from chain.types import Address, Gas, Wei
+from chain.types import Address, Gas, Hash32, Wei
 from node.accounts import DevelopmentAccount
 from node.errors import BadSetting
 from node.genesis_file import Start, start_from
 from node.remote.base import RemoteBase
 from node.settings import DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, MIN_GAS_LIMIT, Settings
+from storage.roots import state_root
 
 WEI_PER_ETH = 10**18
 MOST_FORKED_GAS_LIMIT = 10**9
@@ -102,6 +103,12 @@ def _start_of_file(settings: Settings, path: Path) -> Start:
                 f"{option} {asked} does not go with --genesis {path}, which decides it: leave {option} out"
             )
     return start
+
+
+def first_block_hash(genesis: Genesis) -> Hash32:
+    """The hash of the block that the genesis file describes, by which one sees that it is the right file."""
+    root = state_root((change.address, change.account, change.slots) for change in genesis.accounts)
+    return replace(genesis.header, state_root=root).hash()
 
 
 def _beneficiary(public_key: bytes) -> Address:

@@ -82,6 +82,13 @@ def test_the_chain_goes_on_after_the_newest_imported_block_also_after_a_restart(
     check_block(made, [parent], forks)
 
 
+def test_init_tells_the_hash_of_block_0_as_other_clients_have_it(tmp_path: Path) -> None:
+    run = tandem("init", "--data-dir", str(tmp_path), "--genesis", str(GENESIS))
+    assert run.returncode == 0, run.stderr
+    assert f"Block 0     0x{decode_block(BLOCKS[0]).header.parent_hash.hex()}" in run.stdout
+    assert "Private keys" not in run.stdout
+
+
 def test_several_executors_all_begin_with_the_imported_blocks(tmp_path: Path) -> None:
     imported(tmp_path)
     options = ("--data-dir", str(tmp_path), "--executors", "2", "--workers", "1")
