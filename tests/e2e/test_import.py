@@ -1,8 +1,10 @@
 """`tandem import`: a real chain is taken in, and goes on; what cannot be taken in is one line."""
 
 import contextlib
+import http.client
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from node.chain_file import ChainFile
 from node.genesis_file import schedule_of
 from tests.conformance.blob_transaction import RAW as BLOB_TRANSACTION
 from tests.conformance.rpc_exchanges import CHAIN, GENESIS, exchanges
-from tests.e2e.chain_process import chain, wait_until
+from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.command_line import refusal, tandem
 from tests.e2e.headers import header_from_json
 from tests.e2e.json_rpc import JsonRpc, RpcError
@@ -89,13 +91,23 @@ def test_init_tells_the_hash_of_block_0_as_other_clients_have_it(tmp_path: Path)
     assert "Private keys" not in run.stdout
 
 
-def test_several_executors_all_begin_with_the_imported_blocks(tmp_path: Path) -> None:
+def test_executors_begin_with_the_imported_blocks_also_one_that_decides_later(tmp_path: Path) -> None:
     imported(tmp_path)
     options = ("--data-dir", str(tmp_path), "--executors", "2", "--workers", "1")
-    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
-        rpc.call("eth_sendRawTransaction", TRANSACTIONS[0])
-        wait_until(lambda: rpc.call("eth_getBlockByNumber", "safe", False)["number"] == "0x37", "both agree on it")
-    assert {path.name for path in tmp_path.glob("storage-*")} == {"storage-0", "storage-1"}
+    with chain(*options, tampered="1:56") as running, contextlib.closing(running.rpc()) as rpc:
+        for number, raw in enumerate(TRANSACTIONS[:2], 55):
+            rpc.call("eth_sendRawTransaction", raw)
+            wait_until(partial(is_newest_safe, running, number), f"block {number} is agreed on")
+        found = rpc.call("tandem_status")["executors"]
+        assert [wrong["index"] for wrong in found["wrong"]] == [1]
+    assert {path.name for path in tmp_path.glob("storage-*")} == {"storage-0", "storage-1", "storage-2"}
+
+
+def is_newest_safe(running: ChainProcess, number: int) -> bool:
+    """False while rpc begins anew, on another executor."""
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(running.rpc()) as rpc:
+        return bool(rpc.call("eth_getBlockByNumber", "safe", False)["number"] == hex(number))
+    return False
 
 
 def test_a_second_file_goes_on_where_the_first_ended(tmp_path: Path) -> None:
