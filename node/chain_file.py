@@ -42,6 +42,8 @@ class ChainFile:
                     block = self._next(count)
                 except (OSError, EOFError, zlib.error) as error:
                     raise BadChainFile(f"{self._path} cannot be read after block {count} of it: {error}") from None
+                if block is None and count == 0:
+                    raise BadChainFile(f"{self._path} is empty: give a file of blocks, as geth's export writes it")
                 if block is None:
                     return
                 count += 1

@@ -35,7 +35,8 @@ def import_chain(path: Path, settings: Settings) -> None:
             importer, genesis, failure = _import(file, folder, shows=sys.stderr.isatty() and not settings.json)
         except StoreError as error:
             raise NodeError(str(error)) from error
-    output.event("imported", _text(importer, folder, time.monotonic() - began), _facts(importer, folder, genesis))
+    if importer.blocks or failure is None:
+        output.event("imported", _text(importer, folder, time.monotonic() - began), _facts(importer, folder, genesis))
     if failure is not None:
         raise failure
 

@@ -54,8 +54,10 @@ def test_a_length_beyond_any_block_is_refused_before_it_is_read(tmp_path: Path) 
         list(written(tmp_path, b"\xfc" + b"\xff" * 5).blocks())
 
 
-def test_an_empty_file_has_no_blocks(tmp_path: Path) -> None:
-    assert list(written(tmp_path, b"").blocks()) == []
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+def test_a_file_without_blocks_is_told(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(BadChainFile, match=r"chain.rlp is empty"):
+        list(written(tmp_path, content).blocks())
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
