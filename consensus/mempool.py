@@ -71,7 +71,7 @@ class Mempool:
         self._resolver = Resolver(self._transaction)
         self._branch = Branch(self._resolver)
         self._result = Height(0)
-        self._next_base_fee = next_base_fee(genesis.header)
+        self._next_base_fee = next_base_fee(genesis.base)
         self._pending: Pending | None = None
 
     def __len__(self) -> int:
