@@ -33,21 +33,26 @@ class ChainFile:
         """Bytes of the file that are read."""
         return self._raw.tell()
 
+    def __enter__(self) -> "ChainFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
     def blocks(self) -> Iterator[bytes]:
         """Each block's RLP, in order."""
         count = 0
-        with self._raw:
-            while True:
-                try:
-                    block = self._next(count)
-                except (OSError, EOFError, zlib.error) as error:
-                    raise BadChainFile(f"{self._path} cannot be read after block {count} of it: {error}") from None
-                if block is None and count == 0:
-                    raise BadChainFile(f"{self._path} is empty: give a file of blocks, as geth's export writes it")
-                if block is None:
-                    return
-                count += 1
-                yield block
+        while True:
+            try:
+                block = self._next(count)
+            except (OSError, EOFError, zlib.error) as error:
+                raise BadChainFile(f"{self._path} cannot be read after block {count} of it: {error}") from None
+            if block is None and count == 0:
+                raise BadChainFile(f"{self._path} is empty: give a file of blocks, as geth's export writes it")
+            if block is None:
+                return
+            count += 1
+            yield block
 
     def _opened(self) -> IO[bytes]:
         try:

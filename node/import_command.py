@@ -27,9 +27,8 @@ def import_chain(path: Path, settings: Settings) -> None:
     """Into the data folder, which is made first if it is not there. Blocks before a bad one stay. Raises NodeError."""
     if settings.data_dir is None:
         raise BadSetting("give the chain's folder: --data-dir DIR")
-    file, began = ChainFile(path), time.monotonic()
-    output = Output(json_lines=settings.json, quiet=settings.quiet)
-    with data.lock(settings.data_dir):
+    began, output = time.monotonic(), Output(json_lines=settings.json, quiet=settings.quiet)
+    with ChainFile(path) as file, data.lock(settings.data_dir):
         folder = _folder(settings.data_dir, settings)
         try:
             importer, genesis, failure = _import(file, folder, shows=sys.stderr.isatty() and not settings.json)
@@ -42,10 +41,15 @@ def import_chain(path: Path, settings: Settings) -> None:
 
 
 def _folder(path: Path, settings: Settings) -> DataFolder:
-    """Raises BadDataFolder if a chain was started there already."""
+    """Raises BadDataFolder for a chain that was started already, or does not begin with a genesis file."""
     if settings.genesis is None and not (path / "chain.json").exists():
         raise BadSetting(f"{path} holds no chain yet: give the genesis that the blocks stand on, --genesis FILE")
     folder = data.create_or_open(path, settings)
+    if folder.genesis.forked is not None or folder.genesis.state is not None:
+        raise BadDataFolder(
+            f"the chain in {path} begins with a state that is not its genesis file's: "
+            "import into a new folder, with another --data-dir and --genesis"
+        )
     if any(path.glob("storage-*")):
         raise BadDataFolder(
             f"the chain in {path} was started already, and what it has made stands on the blocks that it has: "

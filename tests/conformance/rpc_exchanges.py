@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from node.chain_file import ChainFile
 from tests.e2e.json_rpc import JsonRpc
 from tests.rpc.json_schema import problems
 
@@ -73,3 +74,9 @@ def _differ(found: Any, wanted: Any, place: str) -> Iterator[str]:
             yield from _differ(*pair, f"{place}[{index}]")
     elif found != wanted:
         yield f"{place} is {str(found)[:100]} in place of {str(wanted)[:100]}"
+
+
+def chain_blocks() -> list[bytes]:
+    """The official chain's blocks, in RLP; the first is block 1."""
+    with ChainFile(CHAIN) as file:
+        return list(file.blocks())

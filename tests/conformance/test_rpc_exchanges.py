@@ -10,11 +10,10 @@ import pytest
 from chain.blocks import decode_block
 from chain.headers import EMPTY_REQUESTS_HASH
 from chain.types import ZERO_HASH
-from node.chain_file import ChainFile
 from rpc import namespaces
 from rpc.methods import METHODS
 from rpc.render import data_json, withdrawal_json
-from tests.conformance.rpc_exchanges import CHAIN, GENESIS, Exchange, differences, exchanges
+from tests.conformance.rpc_exchanges import CHAIN, GENESIS, Exchange, chain_blocks, differences, exchanges
 from tests.e2e.chain_process import chain
 from tests.e2e.command_line import tandem
 from tests.e2e.json_rpc import JsonRpc, RpcError
@@ -22,7 +21,7 @@ from tests.e2e.json_rpc import JsonRpc, RpcError
 pytestmark = pytest.mark.e2e
 
 EXCHANGES = exchanges()
-BLOCKS = list(ChainFile(CHAIN).blocks())
+BLOCKS = chain_blocks()
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,15 @@ from chain.transactions import decode_transaction
 from chain.types import Hash32
 from execution.block_rules import check_block, check_header
 from node import folder as data
-from node.chain_file import ChainFile
 from node.genesis_file import schedule_of
 from tests.conformance.blob_transaction import RAW as BLOB_TRANSACTION
-from tests.conformance.rpc_exchanges import CHAIN, GENESIS, exchanges
+from tests.conformance.rpc_exchanges import CHAIN, GENESIS, chain_blocks, exchanges
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.command_line import refusal, tandem
 from tests.e2e.headers import header_from_json
 from tests.e2e.json_rpc import JsonRpc, RpcError
 
-BLOCKS = list(ChainFile(CHAIN).blocks())
+BLOCKS = chain_blocks()
 SENT = [
     json.loads(request)["params"][0]
     for exchange in exchanges()

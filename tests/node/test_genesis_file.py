@@ -11,12 +11,11 @@ from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.json_fields import Fields
 from node import folder as data
-from node.chain_file import ChainFile
 from node.genesis_file import BadGenesisFile, schedule_of, start_from
 from node.settings import Settings
 from storage.memory import MemoryKeyValue
 from storage.store import Store
-from tests.conformance.rpc_exchanges import CHAIN, GENESIS
+from tests.conformance.rpc_exchanges import GENESIS, chain_blocks
 
 ALLOC = {"0x" + "11" * 20: {"balance": "0x1"}}
 CONFIG: dict[str, Any] = {
@@ -46,7 +45,7 @@ def refusal(path: Path) -> str:
 def test_block_0_has_the_hash_that_another_client_gave_it(tmp_path: Path) -> None:
     genesis = data.create_or_open(tmp_path / "chain", Settings(genesis=GENESIS)).genesis
     store = Store.open(MemoryKeyValue(), genesis)
-    first = decode_block(next(ChainFile(CHAIN).blocks()))
+    first = decode_block(chain_blocks()[0])
     assert store.head.hash == first.header.parent_hash
     assert genesis.chain_id == 3_503_995_874_084_926
 

@@ -12,7 +12,6 @@ from chain.merkle import ordered_root
 from chain.receipts import bloom_of
 from chain.types import Hash32
 from node import folder as data
-from node.chain_file import ChainFile
 from node.conformance.blockchain_case import BlockchainCase
 from node.conformance.networks import network_named
 from node.conformance.state_case import state_of
@@ -21,9 +20,9 @@ from node.settings import Settings
 from storage.memory import MemoryKeyValue
 from storage.store import Store
 from tests.conformance.py_evm_chain import NETWORKS, blockchain_test
-from tests.conformance.rpc_exchanges import CHAIN, GENESIS
+from tests.conformance.rpc_exchanges import GENESIS, chain_blocks
 
-BLOCKS = list(ChainFile(CHAIN).blocks())
+BLOCKS = chain_blocks()
 
 
 @pytest.fixture(scope="module")
