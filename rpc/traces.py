@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from chain.block_case import CaseTransaction, ExpectedBlock
+from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
@@ -104,15 +105,19 @@ def _weight(trace: BlockTrace) -> int:
 
 
 def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
-    """What to ask a reader. A block is one batch of changes, so the version before its own is the state it ran on."""
-    header = block.header
+    """What to ask a reader. A block is one batch of changes, so the version before its own is the state it ran on.
+
+    Before Byzantium receipts hold a state root each, which running the transactions alone does not tell.
+    """
+    header, environment = block.header, environment_of(block.header, genesis)
+    receipts_root = header.receipts_root if environment.fork >= Fork.BYZANTIUM else None
     return TraceBlock(
         trace_id=0,
         base=Version(block.version - 1),
-        environment=environment_of(header, genesis),
+        environment=environment,
         parent_hash=header.parent_hash,
         parent_beacon_root=header.parent_beacon_root or ZERO_HASH,
         transactions=tuple(map(CaseTransaction, block.transactions, block.senders)),
-        expected=ExpectedBlock(header.gas_used, header.receipts_root, header.logs_bloom),
+        expected=ExpectedBlock(header.gas_used, receipts_root, header.logs_bloom),
         time_limit_ms=TIME_LIMIT_MS,
     )
