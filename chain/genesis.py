@@ -38,7 +38,7 @@ class Genesis:
     them, and the whole header. `head` is that of the newest block that was imported on top. On a fork (`forked`) the
     header is that of the remote chain's block, as it is there, and `accounts` are what differs from the remote's state
     after it. `max_lag` is how many blocks execution may be behind a new one; `rules` names the consensus rule set,
-    `leaders` the leader schedule.
+    `leaders` the leader schedule. `dev_api` lets operations change the chain (chain.operations).
     """
 
     chain_id: int
@@ -52,6 +52,7 @@ class Genesis:
     state: Hash32 | None = None
     head: Header | None = None
     forked: Forked | None = None
+    dev_api: bool = True
 
     @property
     def base(self) -> Header:

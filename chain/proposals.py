@@ -62,7 +62,10 @@ class BlockInputs:
 
 @dataclass(frozen=True, slots=True)
 class ExecutedBlock:
-    """The newest result the proposer had: of which height, and the header hash of the block it made."""
+    """The newest result the proposer had: of which height, and what that is.
+
+    `header_hash` is that of the block it made, or stands for the state and the settings if an operation made none.
+    """
 
     height: Height
     header_hash: Hash32
@@ -72,8 +75,10 @@ class ExecutedBlock:
 class Proposal:
     """A consensus block.
 
-    `height` counts the proposals that make blocks up to this one. Without `inputs` it makes none (a round that only
-    carries certificates), and has the height of its newest ancestor that does. `transactions` are raw signed envelopes.
+    `height` counts the proposals that make blocks or carry an operation up to this one. Without `inputs` it does
+    neither (a round that only carries certificates), and has the height of its newest ancestor that does.
+    `transactions` are raw signed envelopes. `operation` is an OrderedOperation, encoded; with one that makes no block
+    there are no transactions.
     """
 
     parent: Hash32
@@ -85,10 +90,11 @@ class Proposal:
     inputs: BlockInputs | None
     executed: ExecutedBlock
     transactions: tuple[bytes, ...]
+    operation: bytes | None = None
     id: Hash32 = field(default=Hash32(b""), compare=False, metadata={"derived": True})
 
     @property
-    def makes_block(self) -> bool:
+    def takes_height(self) -> bool:
         return self.inputs is not None
 
     def __post_init__(self) -> None:

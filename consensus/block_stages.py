@@ -82,7 +82,7 @@ class BlockStages:
 
     def _accepted(self, proposal: Proposal, now_ms: int) -> None:
         self._certified(proposal.certificate.proposal, now_ms)
-        if proposal.makes_block and proposal.height > self._verified:
+        if proposal.takes_height and proposal.height > self._verified:
             self._reach(proposal, BlockStage.PROPOSED, now_ms)
             if proposal.id == self._newest_certified:
                 self._certified(proposal.id, now_ms)
@@ -93,7 +93,7 @@ class BlockStages:
             self._reach(live.proposal, BlockStage.CERTIFIED, now_ms)
 
     def _committed(self, proposal: Proposal, now_ms: int) -> None:
-        if proposal.makes_block and proposal.height > self._verified:
+        if proposal.takes_height and proposal.height > self._verified:
             self._reach(proposal, BlockStage.COMMITTED, now_ms)
         verified = proposal.executed.height
         for live in [live for live in self._live.values() if live.proposal.height <= verified]:

@@ -52,6 +52,7 @@ class BranchBlock:
     id: Hash32
     height: Height
     transactions: tuple[PooledTransaction, ...]
+    operates: bool
 
 
 class Branch:
@@ -68,6 +69,11 @@ class Branch:
     @property
     def newest(self) -> Height | None:
         return self._blocks[-1].height if self._blocks else None
+
+    @property
+    def operates(self) -> bool:
+        """Whether an operation is under way, after which everything may be different."""
+        return any(block.operates for block in self._blocks)
 
     def follow(self, proposals: Sequence[Proposal]) -> tuple[list[BranchBlock], list[BranchBlock]]:
         """Moves to that branch. Returns the blocks that left it and those that joined it."""
@@ -92,4 +98,6 @@ class Branch:
         return left
 
     def _block(self, proposal: Proposal) -> BranchBlock:
-        return BranchBlock(proposal.id, proposal.height, self._resolver.resolve(proposal))
+        return BranchBlock(
+            proposal.id, proposal.height, self._resolver.resolve(proposal), proposal.operation is not None
+        )

@@ -138,7 +138,7 @@ class ChainState:
         self._followed = (tip, self.newest_result)
         nodes = [*self._unexecuted, *self.tree.path_to(tip.id)]
         blocks = [node.proposal for node in nodes if node.proposal is not None and node.height > self.newest_result]
-        self._payload.follow([block for block in blocks if block.makes_block])
+        self._payload.follow([block for block in blocks if block.takes_height])
 
     def _restore(self, uncommitted: Sequence[Proposal]) -> None:
         """Proposals kept over a restart. One that leads nowhere any more is deleted, else its record stays for ever."""
@@ -169,7 +169,7 @@ class ChainState:
             return
         committed, abandoned = self.tree.commit(node.id)
         self.pacemaker.committed()
-        blocks = [n for n in committed if n.proposal is not None and n.proposal.makes_block]
+        blocks = [n for n in committed if n.proposal is not None and n.proposal.takes_height]
         executed = max(self.newest_result, node.executed.height)
         self._unexecuted = [n for n in [*self._unexecuted, *blocks] if n.height > executed]
         placed = tuple(Placed(n.depth, n.proposal) for n in committed if n.proposal is not None)

@@ -194,7 +194,7 @@ class Core:
         if state.tree.proposed_in(proposal.round) is not None:
             raise Equivocation("proposal", proposal.proposer, proposal.round)
         check_extends(proposal, parent, self._chain_rules, self._now_ms + MAX_CLOCK_DIFFERENCE_MS)
-        if proposal.makes_block:
+        if proposal.takes_height:
             self._payload.check(proposal, self._chain_rules.gas_limit)
         self._insert(proposal)
         self._voting.vote_if_safe()
@@ -319,7 +319,7 @@ class Core:
 
         Never longer than the interval: the clock may have gone back, so that the newest block's time is far ahead.
         """
-        interval, tip = self._settings.block_interval_ms, self._state.tip
+        interval, tip = self._payload.interval_ms(self._settings.block_interval_ms), self._state.tip
         if interval is None or tip is None:
             return None
         if not block_allowed(self._state.view(tip, due=False), self._chain_rules.max_lag):

@@ -132,6 +132,10 @@ class TransactionsTooLarge(Rejected):
     """More gas or bytes than a proposal may hold."""
 
 
+class WrongOperation(Rejected):
+    """A proposal's operation is none, comes with transactions that it does not take, or this chain allows none."""
+
+
 class UndecodableTransaction(Rejected):
     """A proposal holds bytes that are no signed transaction."""
 

@@ -11,15 +11,18 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from chain.codec import encode_message
 from chain.fees import highest_base_fee_after, next_base_fee
 from chain.genesis import Genesis
-from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.messages.mempool import AT_ONCE, BlockResult, LeftOut, PooledTransaction, Production, SenderState
+from chain.operations import Mine, OrderedOperation
 from chain.proposals import Proposal
 from chain.types import Address, Gas, Hash32, Height, Wei
 from consensus.branch import Branch, BranchBlock, Resolver
-from consensus.errors import TransactionsTooLarge, UndecodableTransaction
+from consensus.errors import TransactionsTooLarge, UndecodableTransaction, WrongOperation
+from consensus.operation_queue import MAX_OPERATION_BYTES, OperationQueue, operation_in, takes_transactions
 from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
-from consensus.payload import Pending
+from consensus.payload import Packed, Pending
 from consensus.sender_queue import Entry, SenderQueue, highest_cost
 
 REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
@@ -51,6 +54,7 @@ class MempoolChanges:
     senders: dict[Address, tuple[SenderState, Height] | None] = field(default_factory=dict)
     refused: list[tuple[Hash32, str]] = field(default_factory=list)
     evicted: list[tuple[Hash32, str]] = field(default_factory=list)
+    operations_done: list[int] = field(default_factory=list)
 
 
 class Mempool:
@@ -73,6 +77,9 @@ class Mempool:
         self._result = Height(0)
         self._next_base_fee = next_base_fee(genesis.base)
         self._pending: Pending | None = None
+        self._allows_operations = genesis.dev_api
+        self._production = AT_ONCE
+        self.operations = OperationQueue(genesis.dev_api)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -90,9 +97,12 @@ class Mempool:
         senders: Iterable[tuple[SenderState, Height]],
         result: Height,
         next_base_fee: Wei | None,
+        production: Production = AT_ONCE,
+        operations: Iterable[OrderedOperation] = (),
     ) -> None:
         """What the store held when the validator last stopped. Before anything else."""
-        self._result = result
+        self._result, self._production = result, production
+        self.operations.restore(operations, production.operations)
         if next_base_fee is not None:
             self._next_base_fee = next_base_fee
         for state, height in senders:
@@ -184,7 +194,14 @@ class Mempool:
             self._learn_state(state, result.height, changes)
         if is_news:
             self._result, self._next_base_fee = result.height, result.next_base_fee
-            self._moved(self._branch.drop_up_to(result.height), [])
+            self._gas_limit, self._production = result.gas_limit, result.production
+            changes.operations_done = self.operations.executed(result.production.operations)
+            executed = self._branch.drop_up_to(result.height)
+            if result.undone:
+                self._drop(executed, changes)
+            if result.reverted:
+                self._included.clear()
+            self._moved(executed, [])
         for hash in result.included:
             self._note_included(hash, changes)
         if is_news:
@@ -195,6 +212,26 @@ class Mempool:
         self._with_senders(changes, set())
         self._forget_idle()
         return changes
+
+    def _drop(self, executed: Sequence[BranchBlock], changes: MempoolChanges) -> None:
+        """Blocks that were executed and taken back since: what they included is gone."""
+        for transaction in (transaction for block in executed for transaction in block.transactions):
+            entry = self._entries.get(transaction.hash)
+            if entry is not None:
+                self._evict(entry, "its block was taken back", changes)
+
+    def admit_operations(self, operations: Sequence[OrderedOperation]) -> tuple[str, list[OrderedOperation]]:
+        """Takes all of them, or says why not; and which are new, to be stored."""
+        refusal = next(filter(None, map(self.operations.refusal, operations)), "")
+        if refusal:
+            return refusal, []
+        self._pending = None
+        return "", [operation for operation in operations if self.operations.add(operation)]
+
+    def interval_ms(self, started_with: int | None) -> int | None:
+        """See Payload."""
+        chosen = self._production.interval_ms
+        return started_with if chosen is None else chosen or None
 
     def _note_included(self, hash: Hash32, changes: MempoolChanges) -> None:
         self._included[hash] = None
@@ -239,15 +276,25 @@ class Mempool:
                 for queue in self._ready.values()
             )
             full = self._ready_gas + LEAST_TRANSACTION_GAS > self._gas_limit or self._ready_bytes >= MAX_PROPOSAL_BYTES
-            self._pending = Pending(packable, full)
+            at_once = self._production.automine and not self._branch.operates
+            operation = self.operations.turn is not None and not self._branch.operates
+            self._pending = Pending(packable and at_once, full and at_once, operation)
         return self._pending
 
-    def pack(self) -> tuple[bytes, ...]:
+    def pack(self) -> Packed:
+        operation = None if self._branch.operates else self.operations.turn
+        if operation is not None and not takes_transactions(operation):
+            return Packed((), encode_message(operation))
+        return Packed(self._packed(), None if operation is None else encode_message(operation))
+
+    def _packed(self) -> tuple[bytes, ...]:
         bound = self._highest_base_fee()
         chosen = pack(self._ready.values(), self._next_base_fee, bound, self._gas_limit, MAX_PROPOSAL_BYTES)
         return tuple(entry.transaction.raw for entry in chosen)
 
     def check(self, proposal: Proposal, gas_limit: Gas) -> None:
+        if proposal.operation is not None:
+            self._check_operation(proposal, proposal.operation)
         size = sum(map(len, proposal.transactions))
         if size > MAX_PROPOSAL_BYTES:
             raise TransactionsTooLarge(f"{size} bytes of transactions where {MAX_PROPOSAL_BYTES} are allowed")
@@ -255,8 +302,16 @@ class Mempool:
         if len(resolved) != len(proposal.transactions):
             raise UndecodableTransaction(f"{len(proposal.transactions) - len(resolved)} of them in {proposal.id.hex()}")
         gas = sum(transaction.gas for transaction in resolved)
-        if gas > gas_limit:
+        if gas > max(gas_limit, self._gas_limit):  # an operation may have set another
             raise TransactionsTooLarge(f"transactions of {gas} gas in a block of {gas_limit}")
+
+    def _check_operation(self, proposal: Proposal, operation: bytes) -> None:
+        if not self._allows_operations:
+            raise WrongOperation("this chain was made with --no-dev-api")
+        if len(operation) > 2 * MAX_OPERATION_BYTES:
+            raise WrongOperation(f"an operation of {len(operation)} bytes")
+        if not isinstance(operation_in(operation), Mine) and proposal.transactions:
+            raise WrongOperation("transactions beside an operation that makes no block")
 
     def _highest_base_fee(self) -> Wei:
         """A bound on the base fee of the block that the next proposal makes."""

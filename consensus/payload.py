@@ -12,11 +12,21 @@ from chain.types import Gas
 class Pending:
     """What a proposal on the branch followed could hold now.
 
-    `packable`: at least one transaction. `full`: they fill it.
+    `packable`: at least one transaction, if blocks are made at once. `full`: they fill it. `operation`: one waits, and
+    no other is under way.
     """
 
     packable: bool
     full: bool
+    operation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What the next proposal holds: transactions, an operation, or one that makes a block of them."""
+
+    transactions: tuple[bytes, ...]
+    operation: bytes | None
 
 
 class Payload(Protocol):
@@ -26,10 +36,14 @@ class Payload(Protocol):
 
     def pending(self) -> Pending: ...
 
-    def pack(self) -> tuple[bytes, ...]:
-        """Transactions for the next proposal, best first; they stay in the mempool until execution took them."""
+    def pack(self) -> Packed:
+        """What goes into the next proposal, the best first; it stays in the mempool until execution took it."""
+        ...
+
+    def interval_ms(self, started_with: int | None) -> int | None:
+        """How often at least a block is made, None for not at all; `started_with` unless operations have changed it."""
         ...
 
     def check(self, proposal: Proposal, gas_limit: Gas) -> None:
-        """Raises TransactionsTooLarge or UndecodableTransaction for what a proposal may not hold."""
+        """Raises TransactionsTooLarge, UndecodableTransaction or WrongOperation for what a proposal may not hold."""
         ...

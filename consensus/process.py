@@ -28,6 +28,7 @@ from chain.messages.mempool import (
     ResultsTaken,
 )
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
+from chain.operations import AdmitOperations, OperationsAdmitted
 from chain.types import ExecutorIndex, Hash32, Height, ValidatorIndex
 from consensus.errors import (
     ConsensusError,
@@ -44,7 +45,7 @@ from consensus.inbox import Inbox
 from consensus.introductions import Introductions
 from consensus.mempool import DEFAULT_LIMITS, MempoolLimits
 from consensus.rejections import NOBODY, STRANGER
-from consensus.replica import FIRST_EXECUTOR, AdmitReceived, BlockResultReceived, Input, Replica
+from consensus.replica import FIRST_EXECUTOR, AdmitReceived, BlockResultReceived, Input, OperationsReceived, Replica
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Ed25519Signer, Ed25519Verifier
 from consensus.store import KeyValue
@@ -104,7 +105,7 @@ class ValidatorProcess:
         self._inbox = Inbox(ValidatorIndex(i) for i in range(len(genesis.validators)) if i != index)
         self._turn: asyncio.Handle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._admissions: dict[int, asyncio.Future[Admitted]] = {}
+        self._admissions: dict[int, asyncio.Future[Any]] = {}
         self._results: deque[tuple[BlockResultReceived, asyncio.Future[None]]] = deque()
         self._held: dict[ExecutorIndex, tuple[Height, asyncio.Future[None]]] = {}
         self._executor_of = executor_of
@@ -187,6 +188,8 @@ class ValidatorProcess:
         match message:
             case Admit():
                 return await self._admit(message)
+            case AdmitOperations():
+                return await self._admit_operations(message)
             case BlockResult():
                 return await self._take_result(message, self._executor_of(peer.name))
             case WatchBlocks(after) if after is not None:
@@ -216,9 +219,16 @@ class ValidatorProcess:
         self._news.forget(peer)
 
     async def _admit(self, admit: Admit) -> Admitted:
-        self._tickets += 1
         answer: asyncio.Future[Admitted] = self._loop.create_future()
+        self._tickets += 1
         self._put(AdmitReceived(admit, self._tickets))
+        self._admissions[self._tickets] = answer
+        return await answer
+
+    async def _admit_operations(self, admit: AdmitOperations) -> OperationsAdmitted:
+        answer: asyncio.Future[OperationsAdmitted] = self._loop.create_future()
+        self._tickets += 1
+        self._put(OperationsReceived(admit, self._tickets))
         self._admissions[self._tickets] = answer
         return await answer
 
@@ -245,7 +255,7 @@ class ValidatorProcess:
         if handle is not None:
             handle.cancel()
 
-    def admitted(self, ticket: int, answer: Admitted) -> None:
+    def admitted(self, ticket: int, answer: Admitted | OperationsAdmitted) -> None:
         future = self._admissions.pop(ticket, None)
         if future is not None and not future.done():
             future.set_result(answer)

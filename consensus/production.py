@@ -41,12 +41,13 @@ def block_allowed(view: View, max_lag: int) -> bool:
 
 
 def wanted(view: View, pending: Pending, max_lag: int) -> Work:
-    """A block when transactions can go in and the block before is executed (else only if they fill it: bursts make
-    few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted, or the proposal that
-    carries its newest result is; or one to carry that. Waiting for execution is not work.
+    """A block when an operation or transactions can go in and the block before is executed (else only if they fill it:
+    bursts make few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted, or the
+    proposal that carries its newest result is; or one to carry that. Waiting for execution is not work.
     """
     executed = view.result >= view.tip.height
-    if block_allowed(view, max_lag) and (view.due or (pending.packable and (executed or pending.full))):
+    ready = (pending.operation and executed) or (pending.packable and (executed or pending.full))
+    if block_allowed(view, max_lag) and (view.due or ready):
         return Work.BLOCK
     if view.tip.height > view.committed.height:
         return Work.EMPTY

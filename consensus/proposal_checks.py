@@ -44,8 +44,8 @@ def check_extends(proposal: Proposal, parent: Node, rules: ChainRules, latest_ms
     if proposal.inputs is None:
         if proposal.height != parent.height:
             raise WrongHeight(proposal.height, parent.height)
-        if proposal.transactions:
-            raise WrongInputs("transactions in a proposal that makes no block")
+        if proposal.transactions or proposal.operation is not None:
+            raise WrongInputs("transactions or an operation in a proposal that makes no block")
         return
     expected = Height(parent.height + 1)
     if proposal.height != expected:

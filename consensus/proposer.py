@@ -3,7 +3,7 @@
 from chain.proposals import BlockInputs, Proposal, TimeoutCertificate
 from chain.types import Height, Round, ValidatorIndex
 from consensus.chain_state import ChainState
-from consensus.payload import Payload
+from consensus.payload import Packed, Payload
 from consensus.production import Work
 from consensus.proposal_checks import ChainRules, randomness
 from consensus.tree import Node
@@ -22,17 +22,19 @@ class Proposer:
         tip = state.tip
         assert tip is not None
         assert work is not Work.NOTHING
-        makes_block = work is Work.BLOCK
+        takes_height = work is Work.BLOCK
+        packed = self._payload.pack() if takes_height else Packed((), None)
         return Proposal(
             parent=tip.id,
             round=round,
             proposer=self._me,
             certificate=state.safety.highest,
             timeout_certificate=timeouts,
-            height=Height(tip.height + 1) if makes_block else tip.height,
-            inputs=self._inputs(tip, round, now_ms) if makes_block else None,
+            height=Height(tip.height + 1) if takes_height else tip.height,
+            inputs=self._inputs(tip, round, now_ms) if takes_height else None,
             executed=state.executed_to_carry(tip),
-            transactions=self._payload.pack() if makes_block else (),
+            transactions=packed.transactions,
+            operation=packed.operation,
         )
 
     def _inputs(self, tip: Node, round: Round, now_ms: int) -> BlockInputs:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
+from chain.operations import AdmitOperations, OperationsAdmitted
 from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import ExecutorIndex, Hash32, ValidatorIndex
 from consensus import equivocation
@@ -45,7 +46,15 @@ class BlockResultReceived:
     executor: ExecutorIndex = FIRST_EXECUTOR
 
 
-Input: TypeAlias = Event | AdmitReceived | BlockResultReceived
+@dataclass(frozen=True, slots=True)
+class OperationsReceived:
+    """`ticket` comes back with the answer."""
+
+    admit: AdmitOperations
+    ticket: int
+
+
+Input: TypeAlias = Event | AdmitReceived | OperationsReceived | BlockResultReceived
 
 
 class Environment(Protocol):
@@ -57,8 +66,8 @@ class Environment(Protocol):
 
     def cancel_timer(self, timer: Timer) -> None: ...
 
-    def admitted(self, ticket: int, answer: Admitted) -> None:
-        """An AdmitReceived is durable."""
+    def admitted(self, ticket: int, answer: Admitted | OperationsAdmitted) -> None:
+        """What was received under that ticket is durable."""
         ...
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None: ...
@@ -92,7 +101,12 @@ class Replica:
         self.store = ValidatorStore(database, genesis)
         self.mempool = Mempool(genesis, limits)
         self.mempool.restore(
-            self.store.mempool_entries(), self.store.senders(), self.store.newest_result, self.store.next_base_fee
+            self.store.mempool_entries(),
+            self.store.senders(),
+            self.store.newest_result,
+            self.store.next_base_fee,
+            self.store.production,
+            self.store.operations(),
         )
         recovered = self.store.recover(genesis.max_lag, self.rules.safety)
         self.executors = Executors(settings.executors, self.store.executed, self.store.claims)
@@ -108,11 +122,13 @@ class Replica:
         """Handles a group with one durable write, after which everything else of it is done in order."""
         self.equivocator.now_ms = now_ms
         commands: list[Command] = []
-        admitted: list[tuple[int, Admitted]] = []
+        admitted: list[tuple[int, Admitted | OperationsAdmitted]] = []
         for item in inputs:
             match item:
                 case AdmitReceived(admit, ticket):
                     admitted.append((ticket, self._admit(admit)))
+                case OperationsReceived(operations, ticket):
+                    admitted.append((ticket, self._admit_operations(operations)))
                 case BlockResultReceived():
                     commands += self._take_result(item, now_ms)
                 case _:
@@ -133,6 +149,11 @@ class Replica:
         self._tell_evicted(changes)
         return Admitted(tuple(changes.refused))
 
+    def _admit_operations(self, admit: AdmitOperations) -> OperationsAdmitted:
+        refusal, new = self.mempool.admit_operations(admit.operations)
+        self.store.add_operations(new)
+        return OperationsAdmitted(refusal)
+
     def _take_result(self, received: BlockResultReceived, now_ms: int) -> list[Command]:
         """The mempool and the core hear only of results that the executors agree on."""
         heard = self.executors.hear(received.executor, received.result)
@@ -140,7 +161,7 @@ class Replica:
         for result in heard.agreed:
             changes = self.mempool.apply_result(result)
             executed = ExecutedBlock(result.height, result.header_hash)
-            self.store.add_result(executed, result.next_base_fee, changes)
+            self.store.add_result(executed, result.next_base_fee, result.production, changes)
             self._tell_evicted(changes)
             commands += self.core.handle(ResultReceived(executed), now_ms)
         self.store.keep_claims(self.executors.to_store())
@@ -161,7 +182,7 @@ class Replica:
             case CancelTimer(timer):
                 self._environment.cancel_timer(timer)
             case Commit(proposals):
-                if any(placed.proposal.makes_block for placed in proposals):
+                if any(placed.proposal.takes_height for placed in proposals):
                     self._environment.blocks_committed()
             case ServeProposals():
                 self._environment.send(command.to, self._served(command))

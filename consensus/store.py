@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from chain.codec import decode_value, encode_value, pack, unpack
 from chain.genesis import Genesis
-from chain.messages.mempool import Evicted, PooledTransaction, SenderState
+from chain.messages.mempool import AT_ONCE, Evicted, PooledTransaction, Production, SenderState
+from chain.operations import OrderedOperation
 from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import Hash32, Height, Wei
 from consensus.commands import Persist, Placed
@@ -21,7 +22,7 @@ from consensus.recovered import Recovered, new_chain
 from consensus.sender_queue import Entry
 from consensus.tree import Node, child_node
 
-FORMAT = 1
+FORMAT = 2
 KEPT_RESULTS = 64
 KEPT_EVICTIONS = 4096
 """Transactions given up whose reason is kept, so that it can be told after everything was restarted."""
@@ -29,6 +30,7 @@ KEPT_EVICTIONS = 4096
 FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
 CLAIMS_KEY = b"claims"
 PROPOSAL, UNCOMMITTED, DEPTH, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
+OPERATION = b"o"
 
 
 class KeyValue(Protocol):
@@ -71,6 +73,7 @@ class StoredResults:
 
     executed: tuple[ExecutedBlock, ...]
     next_base_fee: Wei
+    production: Production
 
 
 class ValidatorStore:
@@ -107,6 +110,11 @@ class ValidatorStore:
     def next_base_fee(self) -> Wei | None:
         """The base fee of the block after that one; None before the first result."""
         return None if self._results is None else self._results.next_base_fee
+
+    @property
+    def production(self) -> Production:
+        """How blocks are made after the newest result."""
+        return AT_ONCE if self._results is None else self._results.production
 
     @property
     def executed(self) -> tuple[ExecutedBlock, ...]:
@@ -152,6 +160,8 @@ class ValidatorStore:
             batch[key] = encode_value(StoredEntry(entry.transaction, entry.arrival))
         for hash in changes.deleted:
             batch[TRANSACTION + hash] = None
+        for sequence in changes.operations_done:
+            batch[OPERATION + _key(sequence)] = None
         for address, sender in changes.senders.items():
             batch[SENDER + address] = None if sender is None else encode_value(StoredSender(*sender))
         for eviction in changes.evicted:
@@ -163,16 +173,27 @@ class ValidatorStore:
             self._evictions = range(first, after + 1)
         return batch
 
-    def add_result(self, executed: ExecutedBlock, next_base_fee: Wei, changes: MempoolChanges) -> None:
+    def add_operations(self, operations: Sequence[OrderedOperation]) -> None:
+        """What was admitted survives a killed process on return."""
+        self._write_unsynced({OPERATION + _key(o.sequence): encode_value(o) for o in operations})
+
+    def operations(self) -> Iterator[OrderedOperation]:
+        """Those that are not executed yet."""
+        for _, value in self._database.with_prefix(OPERATION):
+            yield decode_value(OrderedOperation, value)
+
+    def add_result(
+        self, executed: ExecutedBlock, next_base_fee: Wei, production: Production, changes: MempoolChanges
+    ) -> None:
         """A result and what it changed in the mempool, in one batch, so that neither is there without the other."""
         batch = self._mempool_batch(changes)
         if executed.height > self.newest_result:
             known = () if self._results is None else self._results.executed
-            self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee)
+            self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee, production)
             batch[RESULTS_KEY] = encode_value(self._results)
         self._write_unsynced(batch)
 
-    def _write_unsynced(self, batch: dict[bytes, bytes | None]) -> None:
+    def _write_unsynced(self, batch: Mapping[bytes, bytes | None]) -> None:
         if batch:
             self._database.write(batch, sync=False)
 
@@ -311,7 +332,7 @@ def _committed(placed: Placed, cursor: Cursor) -> dict[bytes, bytes | None]:
         DEPTH + _key(placed.depth): cursor.id,
         CURSOR_KEY: encode_value(cursor),
     }
-    if placed.proposal.makes_block:
+    if placed.proposal.takes_height:
         batch[BLOCK + _key(cursor.height)] = cursor.id
     return batch
 

@@ -123,7 +123,7 @@ class NewsFollower:
             except BlockNotStored:
                 log.warning("the news of height %d is gone and cannot be pushed again", height)
             else:
-                if not self._peer.push(announcement.news):
+                if announcement.news is not None and not self._peer.push(announcement.news):
                     return
             self._after = height
             if not await self._taken():

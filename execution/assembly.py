@@ -9,17 +9,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chain.accounts import AccountChange
-from chain.fees import next_base_fee, next_excess_blob_gas
-from chain.fork_schedule import ForkSchedule
 from chain.headers import Header
 from chain.keccak import EMPTY_HASH
-from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import ApplyBlock
-from chain.proposals import BlockInputs, Proposal
+from chain.operations import BlockSettings
+from chain.proposals import Proposal
 from chain.receipts import Receipt, bloom_of
 from chain.records import BlockRecord, encode_record
-from chain.types import Address, BlockNumber, Gas, Hash32, Height
+from chain.types import Address, Gas, Hash32, Height
 from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
@@ -47,13 +45,17 @@ class ExecutedBlock:
     def height(self) -> Height:
         return self.apply.height
 
+    @property
+    def blocks_to_apply(self) -> tuple[ApplyBlock, ...]:
+        return (self.apply,)
+
 
 @dataclass(frozen=True, slots=True)
 class RanBlock:
     """A block whose transactions have run: all that the next one needs, and what is left to assemble.
 
     `header` lacks the roots and the bloom as well; `states` as `sender_states` gives them; `position` is that of the
-    change log after the block.
+    change log after the block. `settings` are those after it, if it used some up.
     """
 
     proposal: Proposal
@@ -63,24 +65,7 @@ class RanBlock:
     states: tuple[SenderState, ...]
     record: BlockRecord
     position: int
-
-
-def environment_of(chain_id: int, forks: ForkSchedule, parent: Header, inputs: BlockInputs) -> BlockEnvironment:
-    """What the proposal's block sees of itself. Its second may be the parent's: blocks can be faster than a second."""
-    number, timestamp = BlockNumber(parent.number + 1), max(parent.timestamp, inputs.timestamp_ms // 1000)
-    fork = forks.at(number, timestamp)
-    return BlockEnvironment(
-        chain_id=chain_id,
-        fork=fork,
-        number=number,
-        timestamp=timestamp,
-        beneficiary=inputs.beneficiary,
-        prev_randao=inputs.prev_randao,
-        gas_limit=inputs.gas_limit,
-        base_fee=next_base_fee(parent),
-        excess_blob_gas=next_excess_blob_gas(parent, fork),
-        deposit_contract=forks.deposit_contract,
-    )
+    settings: BlockSettings | None = None
 
 
 def header_of(run: BlockRun) -> Header:
@@ -115,6 +100,7 @@ async def assemble(ran: RanBlock, roots_of: RootsOf) -> ExecutedBlock:
         changes=ran.changes,
         parent_hash_slot=run.parent_hash_slot,
         record=encode_record(ran.record),
+        settings=ran.settings,
     )
     return ExecutedBlock(applied, tuple(included), left_out_of(run), ran.states, ran.record, ran.position)
 
@@ -129,15 +115,17 @@ def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
 
 
 def sender_states(run: BlockRun, changes: tuple[AccountChange, ...]) -> tuple[SenderState, ...]:
-    """The new state of every changed account that can send, and the state of those whose transactions were left out.
+    """The new state of every changed account that can send, and of those whose transactions were left out,
+    or that nobody signed.
 
     Raises Missing.
     """
     merged = run.merged
     addresses = dict.fromkeys(change.address for change in changes if _can_send(change, merged))
     for turn in run.turns:
-        if turn.left_out is not None and turn.signed.sender is not None:
-            addresses[turn.signed.sender] = None
+        sender, transaction = turn.signed.sender, turn.signed.transaction
+        if sender is not None and (turn.left_out is not None or (transaction and transaction.is_impersonated)):
+            addresses[sender] = None
     accounts = ((address, merged.account(address)) for address in addresses)
     return tuple(SenderState(address, account.nonce, account.balance) for address, account in accounts)
 

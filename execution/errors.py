@@ -132,6 +132,13 @@ class EngineFailure(CannotInclude):
     """The engine broke on this transaction. It is evicted, so that one defect does not stop the chain; see the log."""
 
 
+class NotImpersonated(CannotInclude):
+    """Nobody signed the transaction, and its sender is not impersonated."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(f"nobody signed it, and its sender {checksummed(address)} is not impersonated")
+
+
 class NonceMaximum(CannotInclude):
     """The nonce has no successor (EIP-2681)."""
 

@@ -1,5 +1,6 @@
 """The stages of a block: while storage applies one, the next is assembled, the one after that runs on top of it in
 memory, and the transactions of still another are decoded. So what needs no worker is done while the workers are busy.
+An operation goes through alone.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ from collections.abc import Callable, Sequence
 from chain.proposals import Proposal, decode_proposal
 from chain.types import Height
 from execution.assembly import ExecutedBlock, RanBlock
+from execution.operations import ExecutedOperation, Operations, RanOperation
 from execution.processor import BlockProcessor
 from execution.senders import SignedTransaction
 
@@ -18,14 +20,17 @@ MAX_WAITING_BLOCKS = 1
 class Pipeline:
     """Encoded proposals in, executed blocks out. `newest` is the height that ran last, of which `on_ran` hears."""
 
-    def __init__(self, processor: BlockProcessor, newest: Height, on_ran: Callable[[], None]) -> None:
+    def __init__(
+        self, processor: BlockProcessor, operations: Operations, newest: Height, on_ran: Callable[[], None]
+    ) -> None:
         self._processor = processor
+        self._operations = operations
         self._on_ran = on_ran
         self.newest = newest
         self._decoded: asyncio.Queue[tuple[Proposal, Sequence[SignedTransaction]]] = asyncio.Queue(MAX_WAITING_BLOCKS)
-        self._ran: asyncio.Queue[RanBlock] = asyncio.Queue(MAX_WAITING_BLOCKS)
+        self._ran: asyncio.Queue[RanBlock | RanOperation] = asyncio.Queue(MAX_WAITING_BLOCKS)
         self.proposals: asyncio.Queue[bytes] = asyncio.Queue()
-        self.blocks: asyncio.Queue[ExecutedBlock] = asyncio.Queue(MAX_WAITING_BLOCKS)
+        self.blocks: asyncio.Queue[ExecutedBlock | ExecutedOperation] = asyncio.Queue(MAX_WAITING_BLOCKS)
 
     async def run(self) -> None:
         """Until cancelled. Raises as BlockProcessor.run."""
@@ -44,11 +49,19 @@ class Pipeline:
 
     async def _run(self) -> None:
         while True:
-            ran = await self._processor.run(*await self._decoded.get())
-            self.newest = ran.proposal.height
+            proposal, signed = await self._decoded.get()
+            operates = proposal.operation is not None
+            ran = await (self._operations.run(proposal, signed) if operates else self._processor.run(proposal, signed))
+            self.newest = proposal.height
             self._on_ran()
             await self._ran.put(ran)
+            if operates:
+                await self._processor.parent_applied()
 
     async def _assemble(self) -> None:
         while True:
-            await self.blocks.put(await self._processor.assemble(await self._ran.get()))
+            ran = await self._ran.get()
+            if isinstance(ran, RanOperation):
+                await self.blocks.put(await self._operations.assemble(ran))
+            else:
+                await self.blocks.put(await self._processor.assemble(ran))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,16 +20,18 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
 from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
-from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead
+from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead, ReadSettings, StoredSettings
 from chain.messages.tasks import FollowTasks, RootsComputed, TransactionsRun
-from chain.types import ValidatorIndex
+from chain.operations import BlockSettings
+from chain.types import Hash32, ValidatorIndex
 from execution.announcers import NewestBlock, NewsFollower, ResultSender
 from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
-from execution.history import History, announce
+from execution.history import Announcement, History
 from execution.intake import WINDOW, FalseProposal, Intake
 from execution.lost_blocks import LostBlocks
+from execution.operations import ExecutedOperation, Operations
 from execution.pipeline import Pipeline
 from execution.pool import Pool
 from execution.processor import BlockProcessor
@@ -105,7 +107,7 @@ class ExecutionProcess:
 
     async def run(self) -> None:
         """Until cancelled. Raises what must stop the process: SerialMismatch, ProposalsForked, a refusal of storage."""
-        running = self._start(await self._head())
+        running = self._start(*await self._head())
         self._running.set_result(running)
         for index, validator in enumerate(self._validators):
             validator.follow(self._follow_request(running, index), partial(self._take, running, index))
@@ -149,13 +151,15 @@ class ExecutionProcess:
         if follower is not None:
             follower.cancel()
 
-    async def _head(self) -> BlockApplied:
-        head = await self._storage.request(ReadHead())
+    async def _head(self) -> tuple[BlockApplied, BlockSettings]:
+        head, stored = await self._storage.request(ReadHead()), await self._storage.request(ReadSettings())
         if not isinstance(head, BlockApplied):
             raise UnexpectedAnswer("BlockApplied", head)
-        return head
+        if not isinstance(stored, StoredSettings):
+            raise UnexpectedAnswer("StoredSettings", stored)
+        return head, stored.settings
 
-    def _start(self, head: BlockApplied) -> _Running:
+    def _start(self, head: BlockApplied, settings: BlockSettings) -> _Running:
         genesis, options = self._genesis, self._options
         processor = BlockProcessor(
             genesis.chain_id,
@@ -167,16 +171,18 @@ class ExecutionProcess:
             self._pool,
             self._senders,
             options.cases if options.check_serial else None,
+            settings,
             shares_roots=self._outside_workers is None,
         )
         stakes = [validator.stake for validator in genesis.validators]
-        history = History(self._storage, head.height)
+        history = History(self._storage, head.height, genesis.gas_limit, settings)
         senders = [
             ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
             for index, validator in enumerate(self._validators)
         ]
         intake = Intake(stakes, head.height, head.proposal)
-        pipeline = Pipeline(processor, head.height, self._progress.moved)
+        operations = Operations(genesis, processor, self._storage)
+        pipeline = Pipeline(processor, operations, head.height, self._progress.moved)
         return _Running(processor, intake, history, senders, pipeline, LostBlocks(stakes, self._on_trouble))
 
     def _follow_request(self, running: _Running, validator: int) -> Callable[[], Message]:
@@ -210,17 +216,26 @@ class ExecutionProcess:
 
     async def _apply(self, running: _Running) -> None:
         while True:
-            block = await running.pipeline.blocks.get()
-            self._count(block)
-            applied = await self._applied(block)
-            running.processor.applied(block, applied)
-            announcement = announce(block, applied, running.intake.height)
-            running.history.add(announcement)
+            executed = await running.pipeline.blocks.get()
+            applied = await self._applied(executed)
+            if isinstance(executed, ExecutedOperation):
+                blocks = executed.blocks
+                if executed.replaces_state:
+                    running.processor.state_replaced(applied)
+                else:
+                    running.processor.applied(executed, applied)
+                announcement = await running.history.announce_operation(executed, applied, running.intake.height)
+            else:
+                blocks = (executed,)
+                running.processor.applied(executed, applied)
+                announcement = running.history.announce(executed, applied, running.intake.height)
             self._newest.moved()
-            self._on_block(announcement.news, block.apply)
+            for block, block_hash in zip(blocks, applied.hashes, strict=True):
+                self._count(block)
+                self._on_block(_news_of(block, block_hash, announcement), block.apply)
 
-    async def _applied(self, block: ExecutedBlock) -> BlockApplied:
-        applied = await self._storage.request(block.apply)
+    async def _applied(self, executed: ExecutedBlock | ExecutedOperation) -> BlockApplied:
+        applied = await self._storage.request(executed.apply)
         if not isinstance(applied, BlockApplied):
             raise UnexpectedAnswer("BlockApplied", applied)
         return applied
@@ -257,3 +272,20 @@ class ExecutionProcess:
         self._counters["left_out"] += len(block.left_out)
         self._counters["retries"] += block.record.retries
         self._counters["serial_fallbacks"] += int(block.record.serial_from >= 0)
+
+
+def _news_of(block: ExecutedBlock, block_hash: Hash32, announcement: Announcement) -> BlockNews:
+    """The height's news as that of one of its blocks."""
+    assert announcement.news is not None
+    header = block.apply.header
+    return replace(
+        announcement.news,
+        number=header.number,
+        hash=block_hash,
+        timestamp=header.timestamp,
+        gas_used=header.gas_used,
+        included=block.included,
+        left_out=block.left_out,
+        retries=block.record.retries,
+        execution_us=block.record.execution_us,
+    )

@@ -8,21 +8,23 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from chain.accounts import AccountChange
+from chain.accounts import Account, AccountChange
 from chain.block_case import BlockCase, CaseMismatch, CaseTransaction
 from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.headers import Header
-from chain.messages.storage import BlockApplied
-from chain.proposals import Proposal
+from chain.messages.storage import ApplyBlock, BlockApplied
+from chain.operations import INITIAL_SETTINGS, BlockSettings
+from chain.proposals import BlockInputs, Proposal
 from chain.transactions import Transaction
 from chain.types import Address, Height
-from execution.assembly import ExecutedBlock, RanBlock, assemble, environment_of, header_of, sender_states
+from execution.assembly import ExecutedBlock, RanBlock, assemble, header_of, sender_states
 from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
+from execution.block_settings import FIRST, Place, after_block, environment_of
 from execution.change_log import ChangeLog
-from execution.errors import ExecutionError
+from execution.errors import ExecutionError, NotImpersonated
 from execution.known import KnownState, Missing, MissingKeys
 from execution.merged import MergedState, StateBefore
 from execution.outcome import Slot, Writes
@@ -50,6 +52,16 @@ class ProposalOutOfOrder(ExecutionError):
         super().__init__(f"a proposal of height {height} where height {next_height} is next")
 
 
+class ExecutedHeight(Protocol):
+    """What storage applies at once. `position` is that of the change log after it."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def blocks_to_apply(self) -> Sequence[ApplyBlock]: ...
+
+
 class BlockProcessor:
     """Executes proposals in order. With `cases` given, checks each block against serial execution.
 
@@ -67,6 +79,7 @@ class BlockProcessor:
         pool: Pool,
         senders: Senders,
         cases: Path | None = None,
+        settings: BlockSettings = INITIAL_SETTINGS,
         *,
         shares_roots: bool = True,
     ) -> None:
@@ -77,6 +90,7 @@ class BlockProcessor:
         self._senders = senders
         self._cases = cases
         self._height = head.height
+        self.settings = settings
         self._parent: Header = head.header
         self._parent_applied = asyncio.Event()
         self._parent_applied.set()
@@ -108,11 +122,26 @@ class BlockProcessor:
 
     async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
         """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""
+        inputs = self.inputs_of_next(proposal)
+        ran = await self.run_block(proposal, inputs, signed, FIRST)
+        self._height = proposal.height
+        return ran
+
+    def inputs_of_next(self, proposal: Proposal) -> BlockInputs:
+        """Raises ProposalOutOfOrder."""
         if proposal.inputs is None or proposal.height != self._height + 1:
             raise ProposalOutOfOrder(proposal.height, Height(self._height + 1))
+        return proposal.inputs
+
+    async def run_block(
+        self, proposal: Proposal, inputs: BlockInputs, signed: Sequence[SignedTransaction], place: Place
+    ) -> RanBlock:
+        """Run one block of a proposal. Raises SerialMismatch."""
         if self._known.shrink():
             self._tasks.forget_all()
-        environment = environment_of(self._chain_id, self._forks, self._parent, proposal.inputs)
+        settings = self.settings
+        environment = environment_of(self._chain_id, self._forks, self._parent, inputs, settings, place)
+        signed = [_unless_pretended(one, settings) for one in signed]
         await self._reader.prefetch(_with_senders(signed), environment)
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
@@ -122,23 +151,59 @@ class BlockProcessor:
         how = Execution(proposal.id, self.strategy.name, len(self._pool.workers), serial_us)
         record = await self._with_values(lambda: record_of(how, run, states))
         run.merged.commit(self._known, self._changes.position)
-        self._height, self._parent = proposal.height, header_of(run)
+        self._parent = header_of(run)
         self._parent_applied.clear()
-        return RanBlock(proposal, run, self._parent, changes, states, record, self._changes.position)
+        self.settings = after_block(settings, environment, inputs, place)
+        used = None if self.settings == settings else self.settings
+        return RanBlock(proposal, run, self._parent, changes, states, record, self._changes.position, used)
 
-    def applied(self, block: ExecutedBlock, applied: BlockApplied) -> None:
-        """Storage has applied the block: its version is the base to read at, and its hash is known."""
-        self._known.learn_hash(applied.number, applied.hash)
+    def begin_operation(self, settings: BlockSettings) -> None:
+        """Blocks after this one wait until storage has applied it."""
+        self._height = Height(self._height + 1)
+        self.settings = settings
+        self._parent_applied.clear()
+
+    def applied(self, executed: ExecutedHeight, applied: BlockApplied) -> None:
+        """Storage has applied a height: its version is the base to read at, and the hashes of its blocks are known."""
+        blocks = executed.blocks_to_apply
+        for block, block_hash in zip(blocks, applied.hashes, strict=True):
+            self._known.learn_hash(block.header.number, block_hash)
         self._known.applied = applied.number
-        self._changes.settle(block.position)
-        self._known.settle(block.position)
+        self._changes.settle(executed.position)
+        self._known.settle(executed.position)
         self._reader.base = applied.version
-        slot = block.apply.parent_hash_slot
-        if slot is not None:
-            value = self._known.keep_promise(slot, self._changes.position + 1)
-            self._changes.append(Writes(slots={slot: value}), None)
+        for block in blocks:
+            if block.parent_hash_slot is not None:
+                value = self._known.keep_promise(block.parent_hash_slot, self._changes.position + 1)
+                self._changes.append(Writes(slots={block.parent_hash_slot: value}), None)
         if applied.height == self._height:
             self._parent_applied.set()
+
+    def state_replaced(self, applied: BlockApplied) -> None:
+        """An operation has changed the state, or taken it back, in storage: nothing known of it holds any more."""
+        self._known.forget()
+        self._known.applied = applied.number
+        self._known.learn_hash(applied.number, applied.hash)
+        self._changes.settle(self._changes.position)
+        self._known.settle(self._changes.position)
+        self._tasks.forget_all()
+        self._reader.base = applied.version
+        self._parent = applied.header
+        self._parent_applied.set()
+
+    @property
+    def position(self) -> int:
+        """That of the change log."""
+        return self._changes.position
+
+    @property
+    def parent(self) -> Header:
+        """The newest block's header, which may lack what storage fills in."""
+        return self._parent
+
+    async def account(self, address: Address) -> Account:
+        """The account's newest value."""
+        return await self._with_values(lambda: self._known.account(address))
 
     async def fetch(self, keys: MissingKeys) -> None:
         await self._reader.fetch(keys)
@@ -193,6 +258,14 @@ class BlockProcessor:
                 return get()
             except Missing as missing:
                 await self.fetch(missing.keys)
+
+
+def _unless_pretended(signed: SignedTransaction, settings: BlockSettings) -> SignedTransaction:
+    """Without a transaction if nobody signed it and its sender is not impersonated."""
+    transaction, sender = signed.transaction, signed.sender
+    if transaction is None or sender is None or not transaction.is_impersonated or settings.may_impersonate(sender):
+        return signed
+    return SignedTransaction(signed.hash, signed.raw, None, None, NotImpersonated(sender))
 
 
 def _with_senders(signed: Sequence[SignedTransaction]) -> Iterable[tuple[Transaction, Address]]:

@@ -12,7 +12,7 @@ from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.transactions import FIRST_FORKS, Transaction, decode_transaction
 from chain.types import Address, Hash32
-from execution.errors import MalformedTransaction
+from execution.errors import CannotInclude, MalformedTransaction
 
 MAX_HINTS = 100_000
 
@@ -25,7 +25,7 @@ class SignedTransaction:
     raw: bytes
     transaction: Transaction | None
     sender: Address | None
-    malformed: MalformedTransaction | None = None
+    malformed: CannotInclude | None = None
 
 
 class Senders:

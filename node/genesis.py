@@ -51,6 +51,7 @@ def new_genesis(
         rules=settings.consensus,
         leaders=settings.leaders,
         forked=None if remote is None else _forked_with(settings, remote),
+        dev_api=settings.dev_api,
     )
 
 

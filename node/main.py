@@ -102,6 +102,11 @@ _CHAIN_OPTIONS = [
     ),
     option("--max-lag", type=int, default=DEFAULTS.max_lag, help="Blocks execution may be behind consensus."),
     option("--history", default=FULL_HISTORY, help="full, or of how many blocks before the newest the state is kept."),
+    option(
+        "--dev-api/--no-dev-api",
+        default=DEFAULTS.dev_api,
+        help="evm_*, anvil_* and hardhat_* methods that change the chain.",
+    ),
     option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
     option(
         "--artifacts",

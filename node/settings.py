@@ -58,6 +58,7 @@ class Settings:
     evm: str = "compiled"
     max_lag: int = 3
     history: int | None = None
+    dev_api: bool = True
     check_serial: bool = False
     fork_url: str | None = None
     fork_block: int | None = None

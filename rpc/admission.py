@@ -17,7 +17,7 @@ from rpc.awaited_transactions import AwaitedTransactions
 from rpc.chain_view import ChainView
 from rpc.delivery import Delivery
 from rpc.environments import pending_fork
-from rpc.news import NewBlock
+from rpc.news import HeadChange
 from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
 from rpc.tasks import Tasks
@@ -26,6 +26,7 @@ from rpc.transaction_errors import (
     InsufficientFunds,
     InsufficientFundsForAll,
     InsufficientFundsForReplacement,
+    InvalidSender,
     NoRoomLeft,
     NoValidatorAnswered,
     SenderNotAnAccount,
@@ -96,9 +97,11 @@ class Admission:
             raise AlreadyKnown
         head = self._chain.head.header
         rules = Rules(self._genesis.chain_id, pending_fork(head, self._genesis), self._min_tip)
-        sender = check(transaction, rules, head.gas_limit)
+        sender = check(transaction, rules, self._chain.settings.gas_limit or head.gas_limit)
+        if transaction.is_impersonated and not self._chain.settings.impersonates(sender):
+            raise InvalidSender("invalid sender")
         entering = pooled(transaction, sender)
-        added = await self._add(entering)
+        added = await self._add(entering, any_sender=transaction.is_impersonated)
         if self._reports:
             log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, sender.hex())
         stored = self._delivery.send(entering, added.replaced)
@@ -124,7 +127,7 @@ class Admission:
 
     async def while_pending(self, transaction_hash: Hash32) -> None:
         """Give a transaction that the next block can take the moment it needs; does not wait for any other."""
-        if self.pool.place(transaction_hash) is Place.PENDING:
+        if self._chain.settings.automine and self.pool.place(transaction_hash) is Place.PENDING:
             await self._awaited.until_gone(transaction_hash)
 
     async def while_pooled(self, transaction_hash: Hash32, limit_s: float) -> None:
@@ -143,11 +146,12 @@ class Admission:
 
     # News
 
-    async def block_added(self, added: NewBlock) -> None:
-        """A block is the head now."""
-        self._states.told(added.news.senders)
-        evicted = self.pool.block_executed(added.news)
-        self._delivery.settled(added.news.included)
+    async def height_executed(self, change: HeadChange) -> None:
+        """What waited may be in a block now, or impossible."""
+        news = change.news
+        self._states.told(news.senders)
+        evicted = self.pool.height_executed(news)
+        self._delivery.settled(news.included)
         self._delivery.settled(transaction_hash for transaction_hash, _ in evicted)
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
@@ -206,20 +210,23 @@ class Admission:
 
     # Admission
 
-    async def _add(self, transaction: PooledTransaction) -> Added:
+    async def _add(self, transaction: PooledTransaction, any_sender: bool) -> Added:
         known = self.pool.state(transaction.sender) is not None
         if not known:
-            await self._read_sender(transaction.sender)
+            await self._read_sender(transaction.sender, any_sender)
         try:
             return self.pool.add(transaction)
         except (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsForReplacement):
             if not known:
                 raise
-        await self._read_sender(transaction.sender)
+        await self._read_sender(transaction.sender, any_sender)
         return self.pool.add(transaction)
 
-    async def _read_sender(self, address: Address) -> None:
-        """Have the pool know the sender. Raises SenderNotAnAccount."""
+    async def _read_sender(self, address: Address, any_sender: bool) -> None:
+        """Have the pool know the sender. Raises SenderNotAnAccount, unless a contract may send too."""
         read = await self._states.read(address)
-        if read.contract is not None:
+        if read.contract is None:
+            return
+        if not any_sender:
             raise SenderNotAnAccount(address, read.contract)
+        self.pool.learn(read.state)

@@ -11,7 +11,7 @@ from chain.messages.watching import BlockStages, WatchBlocks
 from chain.types import Height, ValidatorIndex
 from rpc.block_states import BlockStates, Executed, StateChange
 from rpc.chain_view import ChainView
-from rpc.news import NewBlock
+from rpc.news import HeadChange
 from rpc.render import JsonObject, data_json
 from rpc.tasks import Tasks
 
@@ -68,8 +68,9 @@ class BlockWatch:
                 self._tell(states.told(index, reached))
             self._look_up_results(states)
 
-    def block_added(self, added: NewBlock) -> None:
-        self._executed(added.news.height, added.block)
+    def height_executed(self, change: HeadChange) -> None:
+        if change.head is not None:
+            self._executed(change.news.height, change.head)
 
     def agreement_changed(self) -> None:
         """Of several executors that of one is no result yet: it is told when validators say that they agree on it."""

@@ -59,7 +59,7 @@ async def get_header_by_hash(node: Node, block_hash: Hash32) -> JsonObject | Non
 def pending_block_json(node: Node, full: bool) -> JsonObject:
     """The block that the pool would fill on the head: what is not known before its execution is null or empty."""
     head = node.chain.head
-    environment = pending_environment(head.header, node.genesis, int(time.time()))
+    environment = pending_environment(head.header, node.genesis, node.chain.settings, int(time.time()))
     pooled = _fitting(pending_transactions(node), environment.gas_limit)
     header = replace(environment.header(), parent_hash=head.hash, state_root=head.header.state_root)
     answer = header_json(header, head.hash) | {"hash": None, "nonce": None, "size": "0x0", "uncles": []}

@@ -83,7 +83,7 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
     """The state and the environment a call at that block sees. Raises HeaderNotFound."""
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
-        return block.version, pending_environment(block.header, node.genesis, int(time.time()))
+        return block.version, pending_environment(block.header, node.genesis, node.chain.settings, int(time.time()))
     return block.version, environment_of(block.header, node.genesis)
 
 

@@ -7,7 +7,7 @@ Both count by the header's hash, and need validators with more than a third of t
 Validators speak of heights; clients are told the number of the newest block at that height.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chain.accounts import Account
 from chain.genesis import Genesis
@@ -29,18 +29,21 @@ from chain.messages.storage import (
     ReadLogs,
     ReadProof,
     ReadRecord,
+    ReadSettings,
     ReadTransaction,
     StoredBlock,
     StoredHeaders,
     StoredHeight,
     StoredRecord,
+    StoredSettings,
     StoredTransaction,
 )
+from chain.operations import INITIAL_SETTINGS
 from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
-from rpc.news import NewBlock
+from rpc.news import HeadChange, NewBlock
 from rpc.params import BlockReference, BlockTag
 from rpc.recent_blocks import RecentBlocks
 from rpc.state_reader import READ_TIMEOUT_S, StateReader
@@ -54,10 +57,10 @@ KEPT_LEFT_OUT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The newest block after a height."""
+    """The newest block after a height, and the height's result."""
 
     number: BlockNumber
-    hash: Hash32
+    result: Hash32
 
 
 class ChainView:
@@ -73,6 +76,7 @@ class ChainView:
         self._heights: BoundedCache[Height, _Place] = BoundedCache(CACHED_HEIGHTS)
         self._safe = self._finalized = BlockNumber(0)
         self.height = Height(0)
+        self.settings = INITIAL_SETTINGS
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
         self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
@@ -80,11 +84,14 @@ class ChainView:
 
     async def open(self) -> None:
         """Read the head from storage, waiting for storage as long as it takes."""
-        applied = await self._storage.request(ReadHead())
+        applied, stored = await self._storage.request(ReadHead()), await self._storage.request(ReadSettings())
         assert isinstance(applied, BlockApplied)
+        assert isinstance(stored, StoredSettings)
+        self.settings = stored.settings
         block = await self._storage.request(ReadBlock(applied.number, None, with_receipts=True))
         assert isinstance(block, StoredBlock)
         self._advance(applied.height, block)
+        self._heights.put(applied.height, _Place(applied.number, applied.result))
 
     @property
     def head(self) -> StoredBlock:
@@ -117,18 +124,27 @@ class ChainView:
         """The last word of each validator."""
         return self._consensus
 
-    async def block_executed(self, news: BlockNews) -> NewBlock | None:
-        """Take the block of `news` as the head; None when storage has put another in its place since."""
-        block = await self._storage.request(ReadBlock(news.number, None, with_receipts=True))
-        if not isinstance(block, StoredBlock) or block.hash != news.hash:
-            return None
-        self._advance(news.height, block)
+    async def height_executed(self, news: BlockNews) -> HeadChange:
+        """Take the newest block of `news` as the head."""
+        numbers = range(news.number - news.blocks + 1, news.number + 1) if news.blocks else (news.number,)
+        found = [await self._storage.request(ReadBlock(BlockNumber(n), None, with_receipts=True)) for n in numbers]
+        blocks = [block for block in found if isinstance(block, StoredBlock)]
+        self.settings = news.settings
+        if len(blocks) != len(numbers) or blocks[-1].hash != news.hash:
+            self.height = news.height
+            return HeadChange(news, (), (), None)
+        removed = self._recent.above(news.number) if news.reverted else ()
+        for block in blocks:
+            self._advance(news.height, block)
+        if news.blocks:
+            self._heights.put(news.height, _Place(news.number, news.hash))
         for out in news.left_out:
             self._left_out.put(out.hash, news.number)
         await self._agreed.served(self.height)
         await self._verified.served(self.height)
         await self._place_tags()
-        return NewBlock(news, block)
+        added = tuple([NewBlock(_news_of(block, news), block) for block in blocks]) if news.blocks else ()
+        return HeadChange(news, removed, added, blocks[-1])
 
     async def consensus_changed(self, news: ConsensusNews) -> None:
         self._consensus[news.validator] = news
@@ -155,13 +171,12 @@ class ChainView:
         if known is None:
             answer = await self._read(ReadHeight(height))
             assert isinstance(answer, StoredHeight), f"height {height} is not stored below the newest, {self.height}"
-            known = _Place(answer.number, answer.hash)
+            known = _Place(answer.number, answer.result)
             self._heights.put(height, known)
         return known
 
     def _advance(self, height: Height, block: StoredBlock) -> None:
         self.height = height
-        self._heights.put(height, _Place(block.header.number, block.hash))
         if self._head is not None and block.header.number <= self._head.header.number:
             self._versions.clear()
         self._head = block
@@ -170,7 +185,7 @@ class ChainView:
 
     async def _hash_of(self, height: Height) -> Hash32 | None:
         place = await self._place(height)
-        return None if place is None else place.hash
+        return None if place is None else place.result
 
     def resolve(self, reference: BlockTag | BlockNumber) -> BlockNumber:
         """The block number a tag stands for; pending state is that of the latest block."""
@@ -268,3 +283,19 @@ class ChainView:
 
     async def _read(self, request: Message) -> Message:
         return await self._storage.request(request, READ_TIMEOUT_S)
+
+
+def _news_of(block: StoredBlock, news: BlockNews) -> BlockNews:
+    """The height's news as that of one of its blocks."""
+    if block.hash == news.hash and news.blocks == 1:
+        return news
+    header = block.header
+    return replace(
+        news,
+        number=header.number,
+        hash=block.hash,
+        timestamp=header.timestamp,
+        gas_used=header.gas_used,
+        included=block.hashes,
+        blocks=1,
+    )

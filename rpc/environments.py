@@ -7,6 +7,7 @@ from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.headers import Header
 from chain.messages.execution import BlockEnvironment
+from chain.operations import BlockSettings
 from chain.types import BlockNumber, Gas, Wei
 
 
@@ -25,20 +26,36 @@ def environment_of(header: Header, genesis: Genesis) -> BlockEnvironment:
     return BlockEnvironment.of(header, genesis.chain_id, genesis.forks)
 
 
-def pending_environment(head: Header, genesis: Genesis, now: int) -> BlockEnvironment:
-    """The environment that the block after `head` would have at `now`, in seconds. Its leader and randomness are not
-    known yet; those of the head stand in."""
-    number, timestamp = BlockNumber(head.number + 1), max(now, head.timestamp)
+def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings, now: int) -> BlockEnvironment:
+    """The environment that the block after `head` would have at `now`, in seconds, with what operations have set.
+
+    Its leader and randomness are not known yet; those of the head stand in.
+    """
+    number, timestamp = BlockNumber(head.number + 1), _coming_timestamp(head, settings, now)
     fork = genesis.forks.at(number, timestamp)
     return BlockEnvironment(
         chain_id=genesis.chain_id,
         fork=fork,
         number=number,
         timestamp=timestamp,
-        beneficiary=head.beneficiary,
-        prev_randao=head.prev_randao,
-        gas_limit=head.gas_limit,
-        base_fee=next_base_fee(head) if fork >= Fork.LONDON else Wei(0),
+        beneficiary=settings.beneficiary or head.beneficiary,
+        prev_randao=settings.next_prev_randao or head.prev_randao,
+        gas_limit=settings.gas_limit or head.gas_limit,
+        base_fee=_coming_base_fee(head, fork, settings),
         excess_blob_gas=next_excess_blob_gas(head, fork) if fork >= Fork.CANCUN else Gas(0),
         deposit_contract=genesis.forks.deposit_contract,
     )
+
+
+def _coming_base_fee(head: Header, fork: Fork, settings: BlockSettings) -> Wei:
+    if settings.next_base_fee is not None:
+        return settings.next_base_fee
+    return next_base_fee(head) if fork >= Fork.LONDON else Wei(0)
+
+
+def _coming_timestamp(head: Header, settings: BlockSettings, now: int) -> int:
+    if settings.next_timestamp is not None:
+        return settings.next_timestamp
+    if settings.timestamp_interval is not None:
+        return head.timestamp + settings.timestamp_interval
+    return max(now + settings.time_offset, head.timestamp)

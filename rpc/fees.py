@@ -26,8 +26,8 @@ MAX_PERCENTILES = 100
 
 def coming_base_fee(node: Node) -> Wei:
     """The base fee of the block after the head."""
-    head = node.chain.head.header
-    return _next_base_fee(head, pending_fork(head, node.genesis))
+    head, chosen = node.chain.head.header, node.chain.settings.next_base_fee
+    return _next_base_fee(head, pending_fork(head, node.genesis)) if chosen is None else chosen
 
 
 def suggested_gas_price(node: Node) -> Wei:

@@ -8,20 +8,20 @@ the next request that concerns filters, so that no timer runs.
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from chain.links import RequestFailed
 from chain.messages.mempool import Evicted, PooledTransaction
-from chain.messages.storage import FoundLog, ReadLogs
+from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
 from chain.types import BlockNumber, Hash32, ValidatorIndex
 from rpc.chain_view import ChainView
 from rpc.errors import LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
-from rpc.logs import MAX_LOGS, find_logs
+from rpc.logs import MAX_LOGS, find_logs, logs_in
 from rpc.methods import Json, Node, method, optional
-from rpc.news import NewBlock, PendingSource
+from rpc.news import HeadChange, PendingSource
 from rpc.params import boolean, text
 from rpc.render import JsonObject, data_json, log_json
 from rpc.subscriptions import random_id
@@ -63,11 +63,12 @@ class _Notes(Generic[T]):
 
 @dataclass(slots=True)
 class LogsFilter:
-    """Cursor: the next block to look at."""
+    """Cursor: the next block to look at. `removed` are logs told of whose blocks were taken back since."""
 
     wanted: LogFilter
     range: LogRange
     cursor: BlockNumber
+    removed: list[FoundLog] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -97,7 +98,6 @@ class Filters:
         self._chain = chain
         self._clock = clock
         self._installed: OrderedDict[str, _Installed] = OrderedDict()
-        self._newest = chain.number
         self._blocks: _Notes[Hash32] = _Notes(MAX_NOTED_BLOCKS)
         self._transactions: _Notes[Hash32] = _Notes(MAX_NOTED_TRANSACTIONS)
         pending.on_pending(self.transactions_pending)
@@ -159,16 +159,19 @@ class Filters:
             of.cursor = min(of.cursor, first)
             raise
 
-    async def block_added(self, added: NewBlock) -> None:
-        """Note a new head. One below the last (a revert) sets back the filters that had read further."""
+    async def height_executed(self, change: HeadChange) -> None:
+        """Note new blocks. Of blocks taken back filters tell the logs that they had told of, and read on there."""
         if self._installed:
-            self._blocks.add(added.block.hash)
-        number, before, self._newest = added.news.number, self._newest, added.news.number
-        if number > before:
+            for added in change.added:
+                self._blocks.add(added.block.hash)
+        if not change.news.reverted:
             return
+        after = BlockNumber(change.news.number + 1)
         for installed in self._installed.values():
-            if isinstance(installed.filter, LogsFilter) and installed.filter.cursor > number:
-                installed.filter.cursor = max(number, installed.filter.range.first)
+            filter = installed.filter
+            if isinstance(filter, LogsFilter) and filter.cursor > after:
+                filter.removed += _told_by(filter, change.removed)
+                filter.cursor = max(after, filter.range.first)
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """Nothing to note: no filter has a word for it."""
@@ -196,6 +199,16 @@ class Filters:
             del self._installed[filter_id]
 
 
+def _told_by(filter: LogsFilter, removed: Sequence[StoredBlock]) -> list[FoundLog]:
+    """The logs of these blocks that the filter had read up to its cursor."""
+    return [
+        found
+        for block in removed
+        if block.header.number < filter.cursor and block.header.number in filter.range
+        for found in logs_in(block, filter.wanted)
+    ]
+
+
 @method("eth_newFilter", log_filter)
 async def new_filter(node: Node, wanted: LogFilter) -> str:
     return node.filters.install_logs(wanted)
@@ -221,7 +234,9 @@ async def get_filter_changes(node: Node, filter_id: str) -> Json:
     """What is new since the last time: logs, or hashes of blocks or transactions."""
     found = node.filters.get(filter_id)
     if isinstance(found, LogsFilter):
-        return [log_json(log) for log in await node.filters.new_logs(found)]
+        removed, found.removed = found.removed, []
+        told = [log_json(log, removed=True) for log in removed]
+        return told + [log_json(log) for log in await node.filters.new_logs(found)]
     if isinstance(found, BlocksFilter):
         return [data_json(block_hash) for block_hash in node.filters.new_blocks(found)]
     hashes = node.filters.new_transactions(found)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rpc.filters import Filters
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
+    from rpc.operator import Operator
     from rpc.request_counts import RequestCounts
     from rpc.subscriptions import Subscriptions
     from rpc.traces import Traces
@@ -112,6 +113,7 @@ class Node:
     hotspot_turns: "Turns"
     requests: "RequestCounts"
     trace_turns: "Turns"
+    operator: "Operator"
 
 
 @dataclass(frozen=True, slots=True)

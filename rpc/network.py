@@ -87,9 +87,3 @@ async def hardhat_metadata(node: Node) -> dict[str, Any]:
         "latestBlockNumber": node.chain.number,
         "latestBlockHash": data_json(head.hash),
     }
-
-
-@method("hardhat_getAutomine")
-async def hardhat_get_automine(node: Node) -> bool:
-    """A transaction makes its block at once, and none comes merely to confirm it: Ignition would wait for five."""
-    return True

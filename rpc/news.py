@@ -16,16 +16,30 @@ from chain.types import ValidatorIndex
 
 @dataclass(frozen=True, slots=True)
 class NewBlock:
-    """A block became the head: execution's news of it, and the block with its receipts as storage has it."""
+    """A block came on top: execution's news of it, and the block with its receipts as storage has it."""
 
     news: BlockNews
     block: StoredBlock
 
 
-class Follower(Protocol):
-    """Admission, subscriptions and filters. Neither method may block for long: the head moves on meanwhile."""
+@dataclass(frozen=True, slots=True)
+class HeadChange:
+    """What a height did to the chain: blocks taken back, newest first and as far as rpc remembers them, and new ones.
 
-    async def block_added(self, added: NewBlock) -> None: ...
+    `head` is the newest block after it. It is None, and there are no others, when storage is further on than the news
+    and has taken that block back: the news of that comes next.
+    """
+
+    news: BlockNews
+    removed: tuple[StoredBlock, ...]
+    added: tuple[NewBlock, ...]
+    head: StoredBlock | None
+
+
+class Follower(Protocol):
+    """Admission, subscriptions and filters. None of the methods may block for long: the head moves on meanwhile."""
+
+    async def height_executed(self, change: HeadChange) -> None: ...
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """`validator` gave the transaction up; others may still hold it."""

@@ -308,8 +308,8 @@ class TransactionPool:
             self._insert(_Entry(restore, cost_of(restore)), sender)
         self._settle(entry.transaction.sender)
 
-    def block_executed(self, news: BlockNews) -> list[tuple[Hash32, str]]:
-        """A block is durable: what it included is gone, and so is what it made impossible, returned with reasons.
+    def height_executed(self, news: BlockNews) -> list[tuple[Hash32, str]]:
+        """A height is durable: what it included is gone, and so is what it made impossible, returned with reasons.
 
         News that does not follow on the newest known height (a restart of execution) makes every state
         unknown that no transaction needs, and the others are as the news has them.

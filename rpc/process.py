@@ -28,6 +28,7 @@ from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
+from rpc.operator import Operator
 from rpc.request_counts import RequestCounts
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
@@ -159,6 +160,7 @@ class RpcProcess:
             hotspot_turns=Turns(MAX_WAITING),
             requests=RequestCounts(),
             trace_turns=trace_turns,
+            operator=Operator(chain, self._validators, self._tasks),
         )
 
     def _lacks_room(self) -> bool:
@@ -167,12 +169,10 @@ class RpcProcess:
 
     async def _block_executed(self, news: Message) -> None:
         assert isinstance(news, BlockNews)
-        added = await self.node.chain.block_executed(news)
-        if added is None:
-            log.warning("block %d was replaced before it could be read", news.number)
-            return
+        change = await self.node.chain.height_executed(news)
         for follower in self._followers():
-            await follower.block_added(added)
+            await follower.height_executed(change)
+        self.node.operator.height_executed(news)
 
     def _followers(self) -> Sequence[Follower]:
         """Admission first, so that what subscribers are told of has left the pool."""
@@ -182,6 +182,7 @@ class RpcProcess:
         def request() -> Message:
             self.node.network.validator_joined(index)
             self.node.admission.validator_joined(index)
+            self.node.operator.validator_joined(index)
             self._watch.joined(index)
             return FollowConsensus()
 

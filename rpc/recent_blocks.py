@@ -51,6 +51,10 @@ class RecentBlocks:
         while len(self._blocks) > 1 and self._is_over_limit():
             self._forget(self._blocks.popleft())
 
+    def above(self, number: BlockNumber) -> tuple[StoredBlock, ...]:
+        """Those after this one, newest first."""
+        return tuple(r.block for r in reversed(self._blocks) if r.block.header.number > number)
+
     def clear(self) -> None:
         self._blocks.clear()
         self._bytes = 0

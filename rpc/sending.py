@@ -39,12 +39,13 @@ async def send_raw_transaction(node: Node, raw: bytes) -> str:
 async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
     """Fill in, sign and send a transaction of an unlocked account."""
     sender = wanted.sender or ZERO_ADDRESS
-    lock = node.wallet.sending(sender)
+    impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
+    lock = node.wallet.impersonating if impersonates else node.wallet.sending(sender)
     unsigned = await filled(node, wanted)
     async with lock:  # until it is in the pool, so that the next one takes the next nonce
         if wanted.nonce is None:
             unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
-        signed = node.wallet.sign_transaction(sender, unsigned)
+        signed = unsigned.impersonated_by(sender) if impersonates else node.wallet.sign_transaction(sender, unsigned)
         stored = await node.admission.enter(signed)
     await node.admission.stored(stored)
     return data_json(signed.hash)

@@ -24,7 +24,7 @@ from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
 from rpc.logs import logs_in
 from rpc.methods import Connection, Node, connection_method, optional
-from rpc.news import NewBlock, PendingSource
+from rpc.news import HeadChange, PendingSource
 from rpc.params import InvalidValue, Parser, boolean, text
 from rpc.render import JsonObject, data_json, header_json, log_json, transaction_json
 
@@ -95,7 +95,7 @@ Interest = Heads | Logs | PendingTransactions | BlockStateChanges | ConsensusCha
 
 
 class Subscriptions:
-    """Who wants which news. Told of blocks by `block_added`, and of transactions by the source it is given."""
+    """Who wants which news. Told of blocks by `height_executed`, and of transactions by the source it is given."""
 
     def __init__(self, pending: PendingSource, watch: BlockWatch, observer: ConsensusObserver) -> None:
         self._subscribers: dict[Connection, dict[str, Interest]] = {}
@@ -137,11 +137,14 @@ class Subscriptions:
         if self._subscribers.pop(connection, None) is not None:
             self._end_what_is_unheard()
 
-    async def block_added(self, added: NewBlock) -> None:
-        """Tell of a new head, the header before the logs, and that the block is executed."""
-        self._tell_heads(added.block)
-        self._tell_logs(added.block)
-        self._watch.block_added(added)
+    async def height_executed(self, change: HeadChange) -> None:
+        """Tell of logs that are gone, of new heads, each header before its logs, and that the height is executed."""
+        for removed in change.removed:
+            self._tell_logs(removed, removed=True)
+        for added in change.added:
+            self._tell_heads(added.block)
+            self._tell_logs(added.block)
+        self._watch.height_executed(change)
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """Nothing to tell: no subscription has a word for it."""
@@ -196,7 +199,7 @@ class Subscriptions:
             for connection, subscription, _ in wanting:
                 self._push(connection, subscription, header)
 
-    def _tell_logs(self, block: StoredBlock) -> None:
+    def _tell_logs(self, block: StoredBlock, removed: bool = False) -> None:
         wanting = list(self._interested(Logs))
         logs = logs_in(block, ALL_LOGS) if wanting else []
         for found in logs:
@@ -204,7 +207,7 @@ class Subscriptions:
             for connection, subscription, interest in wanting:
                 assert isinstance(interest, Logs)
                 if found.number in interest.range and interest.wanted.matches(found.log):
-                    rendered = rendered or orjson.dumps(log_json(found))
+                    rendered = rendered or orjson.dumps(log_json(found, removed))
                     self._push(connection, subscription, rendered)
 
     def _interested(self, kind: type) -> Iterator[tuple[Connection, str, Interest]]:

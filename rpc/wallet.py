@@ -38,6 +38,8 @@ class Wallet:
     def __init__(self, private_keys: Sequence[bytes]) -> None:
         self._keys = {address_of_private_key(key): key for key in private_keys}
         self._locks = {address: asyncio.Lock() for address in self._keys}
+        self.impersonating = asyncio.Lock()
+        """As `sending`, for all accounts that are impersonated."""
 
     @property
     def accounts(self) -> tuple[Address, ...]:

@@ -17,7 +17,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT, node_reference, ordered_root
 from chain.receipts import bloom_of
 from chain.types import Address, BlockNumber, Hash32, Version
-from storage.blocks import PLACES, place_key
+from storage.blocks import PLACES, HeightRow, place_key
 from storage.errors import UnknownCode
 from storage.journal import Journal, Written
 from storage.keyvalue import CorruptStore, KeyValue
@@ -75,7 +75,6 @@ class Audit:
             if blocks.number_of(stored.hash) != number:
                 raise _wrong(f"block {number}", "it is not found by its hash")
             self._body(BlockNumber(number))
-            self._roots[version] = stored.header.state_root
             parent, before = stored.hash, version
             if number % BLOCKS_A_STEP == 0:
                 yield f"block {number}"
@@ -114,8 +113,16 @@ class Audit:
             if row is None or row.version < before:
                 raise _wrong(f"height {height}", "what there was after it is missing")
             before = row.version
+            self._learn_roots(row)
             if height % BLOCKS_A_STEP == 0:
                 yield f"height {height}"
+
+    def _learn_roots(self, row: HeightRow) -> None:
+        """Each block of a height made one version; those that operations made later have roots of no header."""
+        for back in range(0 if self._store.is_undone(row) else row.blocks):
+            stored = self._store.blocks.header(row.number - back)
+            assert stored is not None, "blocks are looked at before"
+            self._roots[Version(row.version - back)] = stored.header.state_root
 
     def _states(self) -> Iterator[str]:
         first, last = self._store.pruning.floor, self._store.head.version

@@ -28,6 +28,7 @@ TRANSACTIONS = b"x"
 PLACES = b"p"
 RECORDS = b"e"
 HEIGHTS = b"i"
+OPERATIONS = b"o"
 REST = b"r"
 """Ommers and withdrawals, of those blocks that have any."""
 NUMBER_BYTES = 8
@@ -35,7 +36,7 @@ INDEX_BYTES = 4
 TRANSACTIONS_A_STEP = 32
 CACHED_HEADERS = 128
 
-_HEIGHT = struct.Struct(">QQ32s32s")
+_HEIGHT = struct.Struct(">QQI32s32s32s")
 
 
 class StoredHeader(NamedTuple):
@@ -44,12 +45,16 @@ class StoredHeader(NamedTuple):
 
 
 class HeightRow(NamedTuple):
-    """What there is after a height: the newest block, the version of the state, and the proposal."""
+    """What there was after a height: the newest block, the version of the state, how many blocks it had made, the
+    block's hash, the proposal, and the result.
+    """
 
     number: BlockNumber
     version: Version
+    blocks: int
     hash: Hash32
     proposal: Hash32
+    result: Hash32
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,26 @@ class Blocks:
         batch[VERSIONS + number] = version.to_bytes(NUMBER_BYTES, "big")
 
     @staticmethod
+    def put_version(number: BlockNumber, version: Version, batch: dict[bytes, bytes | None]) -> None:
+        """The state after the block is that of another version from here on."""
+        batch[VERSIONS + number_key(number)] = version.to_bytes(NUMBER_BYTES, "big")
+
+    def delete(self, number: BlockNumber, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
+        """Add the removal of a block with everything that leads to it."""
+        stored = self.header(number)
+        assert stored is not None, f"block {number} is to be removed and not there"
+        receipts = []
+        for key, data in self._store.with_prefix(TRANSACTIONS + number_key(number)):
+            row = _row(data)
+            batch[key] = batch[PLACES + row.hash] = None
+            receipts.append(row.receipt())
+            yield
+        self.logs.delete(number, receipts, batch)
+        batch[NUMBERS + stored.hash] = None
+        for kind in (HEADERS, VERSIONS, RECORDS, REST):
+            batch[kind + number_key(number)] = None
+
+    @staticmethod
     def put_height(height: Height, row: HeightRow, batch: dict[bytes, bytes | None]) -> None:
         batch[HEIGHTS + number_key(height)] = _HEIGHT.pack(*row)
 
@@ -132,8 +157,14 @@ class Blocks:
         data = self._store.get(HEIGHTS + number_key(height)) if height >= 0 else None
         if data is None:
             return None
-        number, version, block_hash, proposal = _HEIGHT.unpack(data)
-        return HeightRow(BlockNumber(number), Version(version), Hash32(block_hash), Hash32(proposal))
+        number, version, blocks, block_hash, proposal, result = _HEIGHT.unpack(data)
+        return HeightRow(
+            BlockNumber(number), Version(version), blocks, Hash32(block_hash), Hash32(proposal), Hash32(result)
+        )
+
+    def operation(self, height: int) -> bytes | None:
+        """The record of the operation that made the height."""
+        return self._store.get(OPERATIONS + number_key(height)) if height >= 0 else None
 
     @staticmethod
     def put_earlier(header: Header, batch: dict[bytes, bytes | None]) -> None:

@@ -11,7 +11,7 @@ from chain import rlp
 from chain.accounts import AccountChange
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
-from chain.types import BlockNumber, Hash32, Version
+from chain.types import Address, BlockNumber, Hash32, Version
 from storage.errors import InvalidBlock
 from storage.journal import Written, encode_written, journal_key
 from storage.state import (
@@ -26,6 +26,7 @@ from storage.state import (
     encode_account,
     encode_slot,
     slot_name,
+    slots_name,
 )
 from storage.trie import Entry, entry
 from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
@@ -35,8 +36,22 @@ SLOTS_A_STEP = 64
 RECORDS_A_STEP = 256
 
 
+class PendingState:
+    """What earlier versions of the same write have changed, which nobody can read yet: by name, the newest values."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[bytes, StoredAccount] = {}
+        self.slots: dict[bytes, int] = {}
+        self.nodes: dict[bytes, bytes] = {}
+
+    def take(self, changes: "StateChanges") -> None:
+        self.accounts.update((name, stored) for name, (_, stored) in changes.accounts.items())
+        self.slots.update((name, value) for name, (_, value) in changes.slots.items())
+        self.nodes.update(changes.nodes)
+
+
 class StateChanges:
-    """The changes of block `number`, which make `version`.
+    """The changes of block `number`, which make `version`, on top of the newest version and of what is `pending`.
 
     The tries of a fork hold what was changed here and nothing of the remote chain, so that its roots do not depend on
     what was read. In them an account that is gone and a slot that is zero have entries of their own, because what they
@@ -50,6 +65,7 @@ class StateChanges:
         number: BlockNumber,
         version: Version,
         before: Version | None = None,
+        pending: PendingState | None = None,
     ) -> None:
         """On top of `before`, by default the newest version; only changes to that one can be adopted."""
         self.number = number
@@ -63,6 +79,7 @@ class StateChanges:
         self._tries = tries
         self._before = state.latest if before is None else before
         self._on_newest = before is None
+        self._pending = pending or PendingState()
 
     def run(self, root: Hash32, changes: Sequence[AccountChange]) -> Generator[None, None, Hash32]:
         """Work the changes in on top of the state with this root. Gives the new root."""
@@ -76,15 +93,21 @@ class StateChanges:
         return (yield from self._updated(ACCOUNT_TRIE, root, entries))
 
     def _updated(self, trie: bytes, root: Hash32, entries: Sequence[Entry]) -> Generator[None, None, Hash32]:
+        pending, on_newest = self._pending.nodes, self._on_newest
         return (
-            yield from self._tries.update(trie, root, entries, self._before, self.nodes, newest_version=self._on_newest)
+            yield from self._tries.update(
+                trie, root, entries, self._before, self.nodes, pending, newest_version=on_newest
+            )
         )
+
+    def _account_before(self, address: Address) -> StoredAccount:
+        return self._pending.accounts.get(account_name(address)) or self._state.account(address, self._before)
 
     def _account(self, change: AccountChange) -> Generator[None, None, Entry | None]:
         """The account's entry in the trie; None if it neither was nor is there."""
         self._check(change)
         address, account = change.address, change.account
-        before = self._state.account(address, self._before)
+        before = self._account_before(address)
         key = keccak256(address)
         if account.is_empty:
             if before == ABSENT:
@@ -114,10 +137,15 @@ class StateChanges:
             self.cleared.append(cleared_name(change.address))
         elif before.storage_root == EMPTY_ROOT:
             return
+        slots, trie = slots_name(change.address), storage_trie(change.address)
+        for name in [name for name in self._pending.slots if name.startswith(slots)]:
+            self.slots[name] = (self.version, 0)
+        for name in [name for name in self._pending.nodes if name.startswith(trie)]:
+            self.nodes[name] = b""
         for number in self._state.stored_slots(change.address, self._before):
             self.slots[slot_name(change.address, number)] = (self.version, 0)
             yield
-        for name in self._tries.stored_nodes(storage_trie(change.address), self._before):
+        for name in self._tries.stored_nodes(trie, self._before):
             self.nodes[name] = b""
             yield
 

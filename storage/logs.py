@@ -42,16 +42,14 @@ class LogIndex:
 
     def put(self, number: BlockNumber, receipts: Sequence[Receipt], batch: dict[bytes, bytes | None]) -> None:
         """Add the postings of one block."""
-        postings: dict[bytes, dict[int, None]] = {}
-        for index, receipt in enumerate(receipts):
-            for log in receipt.logs:
-                names = [_ANY, _ADDRESS + log.address]
-                names += [prefix + topic for prefix, topic in zip(_TOPICS, log.topics, strict=False)]
-                for name in names:
-                    postings.setdefault(name, {})[index] = None
         at = number.to_bytes(NUMBER_BYTES, "big")
-        for name, indices in postings.items():
+        for name, indices in _postings(receipts).items():
             batch[name + at] = struct.pack(f">{len(indices)}I", *indices)
+
+    def delete(self, number: BlockNumber, receipts: Sequence[Receipt], batch: dict[bytes, bytes | None]) -> None:
+        """Add the removal of a block's postings."""
+        at = number.to_bytes(NUMBER_BYTES, "big")
+        batch.update(dict.fromkeys((name + at for name in _postings(receipts)), None))
 
     def candidates(
         self, first: int, last: int, addresses: Sequence[Address], topics: Sequence[Sequence[Hash32]]
@@ -74,6 +72,18 @@ class LogIndex:
             indices = set.intersection(*[criterion.indices() for criterion in criteria])
             yield number, sorted(indices)
             number += 1
+
+
+def _postings(receipts: Sequence[Receipt]) -> dict[bytes, dict[int, None]]:
+    """The names under which a block's logs are found, each with the indices of its transactions, in order."""
+    postings: dict[bytes, dict[int, None]] = {}
+    for index, receipt in enumerate(receipts):
+        for log in receipt.logs:
+            names = [_ANY, _ADDRESS + log.address]
+            names += [prefix + topic for prefix, topic in zip(_TOPICS, log.topics, strict=False)]
+            for name in names:
+                postings.setdefault(name, {})[index] = None
+    return postings
 
 
 class _AnyOf:

@@ -18,20 +18,26 @@ from chain.messages import Message
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
+    ApplyOperation,
     AskRemote,
     BlockApplied,
     BlockHashes,
+    ChangedAccounts,
     FoundLogs,
     NotThere,
     Proof,
     ReadBlock,
+    ReadChangedAccounts,
     ReadHashes,
     ReadHead,
     ReadHeaders,
     ReadHeight,
     ReadLogs,
+    ReadOperation,
     ReadProof,
     ReadRecord,
+    ReadSettings,
+    ReadSnapshot,
     ReadState,
     ReadStatePage,
     ReadStorageStatus,
@@ -43,6 +49,7 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredHeight,
     StoredRecord,
+    StoredSettings,
     pack_found_logs,
 )
 from chain.system_contracts import HISTORY_STORAGE
@@ -62,6 +69,7 @@ from storage.keyvalue import CorruptStore, StoreError
 from storage.proofs import prove
 from storage.remote import RemoteChain, Slot
 from storage.remote_below import RemoteBelow
+from storage.reverts import changed_accounts, changed_slots
 from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
 from storage.tries import ACCOUNT_TRIE
@@ -117,6 +125,11 @@ class StorageService:
         self._answers: dict[type, Callable[[Any], Awaitable[Message]]] = {
             ReadState: self._read_state,
             ApplyBlock: self._apply,
+            ApplyOperation: self._apply,
+            ReadOperation: self._read_operation,
+            ReadSnapshot: self._read_snapshot,
+            ReadSettings: self._read_settings,
+            ReadChangedAccounts: self._read_changed_accounts,
             ReadHead: self._read_head,
             ReadHeight: self._read_height,
             ReadBlock: self._read_block,
@@ -226,8 +239,8 @@ class StorageService:
             return RemoteAnswer(answer, 0, "", None)
         return RemoteAnswer(None, answer.code, answer.message, answer.data)
 
-    async def _apply(self, block: ApplyBlock) -> BlockApplied:
-        """Once begun, a block is finished even if its asker goes away: memory must follow the disk."""
+    async def _apply(self, block: ApplyBlock | ApplyOperation) -> BlockApplied:
+        """Once begun, a height is finished even if its asker goes away: memory must follow the disk."""
         if len(self._applying) >= MAX_WAITING_BLOCKS:
             raise TooManyWaiting(MAX_WAITING_BLOCKS)
         task = asyncio.create_task(self._apply_in_turn(block))
@@ -235,7 +248,7 @@ class StorageService:
         task.add_done_callback(self._applied)
         return await asyncio.shield(task)
 
-    async def _apply_in_turn(self, block: ApplyBlock) -> BlockApplied:
+    async def _apply_in_turn(self, block: ApplyBlock | ApplyOperation) -> BlockApplied:
         async with self._turn:
             if self._closed:
                 raise StorageClosed
@@ -244,14 +257,29 @@ class StorageService:
             self._wake(store.head.version)  # a write that seemed to fail may turn out to have been made
             if before is not None:
                 return before
-            changed = tuple([change.address for change in block.changes])
-            await self._ensure((*changed, HISTORY_STORAGE.address), (), store.head.version)
+            await self._ensure_below(block)
             prepared = await in_slices(store.prepare(block))
             await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
             applied = store.adopt(prepared)
         self._wake(applied.version)
         self._start_pruning()
         return applied
+
+    async def _ensure_below(self, message: ApplyBlock | ApplyOperation) -> None:
+        """On a fork, have what is changed, and what slots had before that are to have it again."""
+        if self._remote is None:
+            return
+        blocks = (message,) if isinstance(message, ApplyBlock) else message.blocks
+        changes = [change for block in blocks for change in block.changes]
+        revert = None
+        if isinstance(message, ApplyOperation):
+            changes += message.changes
+            revert = message.revert
+        newest = self._store.head.version
+        await self._ensure((*[change.address for change in changes], HISTORY_STORAGE.address), (), newest)
+        if revert is not None:
+            slots = tuple(changed_slots(self._store.snapshots.journal, revert.version, newest))
+            await self._ensure((), slots, revert.version)
 
     def _start_pruning(self) -> None:
         if self._store.pruning.behind() and (self._pruner is None or self._pruner.done()):
@@ -299,7 +327,24 @@ class StorageService:
         row = self._store.blocks.height(read.height) if read.height <= self._store.head.height else None
         if row is None:
             return NotThere()
-        return StoredHeight(read.height, row.number, row.hash, row.version, row.proposal)
+        undone = self._store.is_undone(row)
+        return StoredHeight(
+            read.height, row.number, row.hash, row.version, row.proposal, row.result, row.blocks, undone
+        )
+
+    async def _read_operation(self, read: ReadOperation) -> Message:
+        record = self._store.blocks.operation(read.height)
+        return NotThere() if record is None else StoredRecord(record)
+
+    async def _read_snapshot(self, read: ReadSnapshot) -> Message:
+        return self._store.snapshots.get(read.snapshot) or NotThere()
+
+    async def _read_settings(self, read: ReadSettings) -> StoredSettings:
+        return StoredSettings(self._store.settings)
+
+    async def _read_changed_accounts(self, read: ReadChangedAccounts) -> ChangedAccounts:
+        journal, newest = self._store.snapshots.journal, self._store.head.version
+        return ChangedAccounts(tuple(dict.fromkeys(changed_accounts(journal, read.version, newest))))
 
     async def _read_block(self, read: ReadBlock) -> Message:
         number = read.number

@@ -51,6 +51,11 @@ def account_name(address: Address) -> bytes:
     return ACCOUNTS + address
 
 
+def slots_name(address: Address) -> bytes:
+    """How the names of all slots of an account begin."""
+    return SLOTS + address
+
+
 def slot_name(address: Address, number: int) -> bytes:
     return SLOTS + address + number.to_bytes(SLOT_BYTES, "big")
 

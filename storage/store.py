@@ -1,63 +1,44 @@
-"""The chain on disk: opened, checked, and grown by one block at a time, each in one atomic write.
+"""The chain on disk: opened, checked, and grown by one height at a time, each in one atomic write.
 
-Applying a block has three parts, so that a process can answer reads in between: `prepare` works everything out (a
+Applying a height has three parts, so that a process can answer reads in between: `prepare` works everything out (a
 generator, nothing changes), `write` makes it durable (may run on another thread), `adopt` makes it what reads see. A
 write that fails leaves memory as it was; the next `prepare` first asks the disk what it holds.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chain.accounts import AccountChange
+from chain.codec import decode_value
 from chain.genesis import Genesis
-from chain.headers import Header, with_state_root
 from chain.merkle import EMPTY_ROOT
-from chain.messages.storage import ApplyBlock, BlockApplied, FoundLog, ReadLogs
+from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, FoundLog, ReadLogs
+from chain.operations import INITIAL_SETTINGS, BlockSettings, result_of
 from chain.receipts import Log, packed_logs
-from chain.types import Address, BlockNumber, Hash32, Height, Version
+from chain.types import ZERO_HASH, Address, BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
-from storage.errors import BlockOutOfRange, HeightGap, InvalidBlock, OtherProposalApplied, TooManyLogs, WrongStateRoot
+from storage.errors import BlockOutOfRange, HeightGap, OtherProposalApplied, TooManyLogs, WrongStateRoot
 from storage.forked_state import ForkedState
+from storage.height import HEAD_KEY, META, SETTINGS_KEY, Head, HeightWork, Prepared
 from storage.keyvalue import Batch, CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
 from storage.logs import matches
 from storage.pruning import Pruning
-from storage.state import VersionedState
+from storage.reverts import Snapshots
+from storage.state import NEVER, VersionedState
 from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
-from storage.versions import GENESIS_VERSION
 
-FORMAT = 2
-META = b"M"
+FORMAT = 3
 FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
-HEAD_KEY = META + b"head"
 OLDEST_BLOCK = BlockNumber(0)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedBlock:
-    """A block worked out, ready to be written."""
-
-    batch: dict[bytes, bytes | None]
-    changes: StateChanges
-    applied: BlockApplied
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where in the chain's history something is applied: the height, its proposal, and the version that it makes."""
-
-    height: Height
-    proposal: Hash32
-    version: Version
-
-
 class Store:
-    """One chain's blocks and states. `head` is the newest block, as it was answered when it was applied.
+    """One chain's blocks and states.
 
     `forked_at` is the block of the remote chain that a fork goes on from, its `base`.
     """
@@ -72,8 +53,9 @@ class Store:
         self.state = ForkedState(keyvalue) if forked else VersionedState(keyvalue)
         self.tries = Tries(keyvalue)
         self.blocks = Blocks(keyvalue)
-        self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked)
-        self.head: BlockApplied
+        self.snapshots = Snapshots(keyvalue)
+        self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self.snapshots.versions)
+        self._head: Head
 
     @classmethod
     def open(
@@ -130,8 +112,10 @@ class Store:
         if genesis.state is not None:
             assert loading is not None, "this chain's state is in a file"
             root = StateLoad(self._keyvalue, self.state, self.tries).run(genesis, loading)
-        place = _Place(Height(0), genesis_id, GENESIS_VERSION)
-        prepared = run(self._work_out(genesis.header, genesis.accounts, root, place, {}))
+        nothing = BlockApplied(Height(0), genesis_id, NEVER, ZERO_HASH, genesis.header, ZERO_HASH, ())
+        work = self._work_on(Head(nothing, root, INITIAL_SETTINGS))
+        run(work.first_block(genesis.header, genesis.accounts))
+        prepared = work.finish(Height(0), genesis_id, INITIAL_SETTINGS)
         prepared.batch[LOADING_KEY] = None
         prepared.batch[FORMAT_KEY] = FORMAT.to_bytes(4, "big")
         prepared.batch[GENESIS_KEY] = genesis_id
@@ -151,27 +135,46 @@ class Store:
         known = stored is not None and self.blocks.version(number) is not None
         if stored is None or not known or stored.hash != row.hash or stored.header.hash() != stored.hash:
             raise CorruptStore(self._name, f"the header of its newest block, {number}, is missing or not that block's")
-        if number != self.forked_at and self.tries.root(ACCOUNT_TRIE, version) != stored.header.state_root:
+        root, settings = self.tries.root(ACCOUNT_TRIE, version), self._settings()
+        result = stored.hash if row.blocks else result_of(stored.hash, root, settings)
+        has_root = root == stored.header.state_root or not row.blocks or number == self.forked_at
+        if not has_root or result != row.result:
             raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
         self.tries.forget()
         self.state.forget(version)
         self.pruning.load()
-        self.head = BlockApplied(height, row.proposal, version, stored.hash, stored.header)
+        self._head = Head(self._answer(height, row, stored), root, settings)
 
-    def applied(self, block: ApplyBlock) -> BlockApplied | None:
+    def _settings(self) -> BlockSettings:
+        data = self._keyvalue.get(SETTINGS_KEY)
+        return INITIAL_SETTINGS if data is None else decode_value(BlockSettings, data)
+
+    @property
+    def head(self) -> BlockApplied:
+        """The newest height, as it was answered when it was applied."""
+        return self._head.applied
+
+    @property
+    def settings(self) -> BlockSettings:
+        """What operations have set."""
+        return self._head.settings
+
+    def applied(self, message: ApplyBlock | ApplyOperation) -> BlockApplied | None:
         """The answer given before to this very proposal at this height; None if it is the next one.
 
         Raises HeightGap, OtherProposalApplied, and DiskFull while what the disk holds cannot be found out.
         """
         self._settle()
-        if block.height == self.head.height + 1:
+        height = message.height
+        if height == self.head.height + 1:
             return None
-        before = self.after(block.height)
-        if before is None:
-            raise HeightGap(block.height, self.head.height)
-        if before.proposal != block.proposal:
-            raise OtherProposalApplied(block.height, before.proposal, block.proposal)
-        return before
+        row = self.blocks.height(height) if height <= self.head.height else None
+        stored = None if row is None else self.blocks.header(row.number)
+        if row is None or stored is None:
+            raise HeightGap(height, self.head.height)
+        if row.proposal != message.proposal:
+            raise OtherProposalApplied(height, row.proposal, message.proposal)
+        return self._answer(height, row, stored)
 
     def _settle(self) -> None:
         """After a write that failed, find out what the disk holds. Raises DiskFull while that cannot be."""
@@ -193,68 +196,30 @@ class Store:
             self._uncertain = True
             raise
 
-    def after(self, height: Height) -> BlockApplied | None:
-        """What there was after a height; None if it is not applied, or its block is not kept."""
-        if height > self.head.height:
-            return None
-        row = self.blocks.height(height)
-        stored = None if row is None else self.blocks.header(row.number)
-        if row is None or stored is None:
-            return None
-        return BlockApplied(height, row.proposal, row.version, stored.hash, stored.header)
+    def _answer(self, height: Height, row: HeightRow, stored: StoredHeader) -> BlockApplied:
+        headers = [self.blocks.header(number) for number in range(row.number - row.blocks + 1, row.number + 1)]
+        hashes = tuple([header.hash for header in headers if header is not None])
+        return BlockApplied(height, row.proposal, row.version, stored.hash, stored.header, row.result, hashes)
 
-    def prepare(self, block: ApplyBlock) -> Generator[None, None, PreparedBlock]:
-        """Work out the next block. Changes nothing. Raises InvalidBlock."""
-        if block.header.number != self.head.number + 1:
-            raise InvalidBlock(block.header.number, f"the newest one is {self.head.number}")
-        header = replace(block.header, parent_hash=self.head.hash)
-        changes = self._with_parent_hash(block)
-        batch: dict[bytes, bytes | None] = {}
-        yield from self.blocks.put_body(block, batch)
-        place = _Place(block.height, block.proposal, Version(self.head.version + 1))
-        root = self.tries.root(ACCOUNT_TRIE, self.head.version)
-        return (yield from self._work_out(header, changes, root, place, batch))
+    def is_undone(self, row: HeightRow) -> bool:
+        """Whether the newest block that there was after a height is not there any more."""
+        stored = self.blocks.header(row.number)
+        return stored is None or stored.hash != row.hash
 
-    def _work_out(
-        self,
-        header: Header,
-        changes: Sequence[AccountChange],
-        root: Hash32,
-        place: _Place,
-        batch: dict[bytes, bytes | None],
-    ) -> Generator[None, None, PreparedBlock]:
-        state = StateChanges(self.state, self.tries, header.number, place.version)
-        after = yield from state.run(root, changes)
-        yield from state.put_into(batch)
-        finished = header if header.number == self.forked_at else with_state_root(header, header.parent_hash, after)
-        stored = StoredHeader(finished, finished.hash())
-        self.blocks.put_header(stored, place.version, batch)
-        self.blocks.put_height(
-            place.height, HeightRow(header.number, place.version, stored.hash, place.proposal), batch
-        )
-        batch[HEAD_KEY] = place.height.to_bytes(8, "big")
-        applied = BlockApplied(place.height, place.proposal, place.version, stored.hash, finished)
-        return PreparedBlock(batch, state, applied)
+    def prepare(self, message: ApplyBlock | ApplyOperation) -> Generator[None, None, Prepared]:
+        """Work out the next height. Changes nothing. Raises InvalidBlock."""
+        work = self._work_on(self._head)
+        if isinstance(message, ApplyBlock):
+            yield from work.block(message)
+        else:
+            yield from work.operation(message)
+        return work.finish(message.height, message.proposal, message.settings or self.settings)
 
-    def _with_parent_hash(self, block: ApplyBlock) -> Sequence[AccountChange]:
-        """The block's changes with its parent's hash in the history contract (EIP-2935).
+    def _work_on(self, head: Head) -> HeightWork:
+        return HeightWork(self.state, self.tries, self.blocks, self.snapshots, head, self.pruning.floor)
 
-        Without that contract the hash goes nowhere: "if no code exists at the address, the call must fail silently".
-        """
-        if block.parent_hash_slot is None:
-            return block.changes
-        address, number = block.parent_hash_slot
-        value = int.from_bytes(self.head.hash, "big")
-        others = [change for change in block.changes if change.address != address]
-        mine = [change for change in block.changes if change.address == address]
-        account = mine[0].account if mine else self.state.account(address, self.head.version).account
-        if account.is_empty or len(mine) > 1:
-            return block.changes
-        change = mine[0] if mine else AccountChange(address, account, {})
-        return [*others, replace(change, slots={**change.slots, number: value})]
-
-    def write(self, prepared: PreparedBlock) -> None:
-        """Make a prepared block durable, all of it or nothing. Raises DiskFull and other StoreErrors."""
+    def write(self, prepared: Prepared) -> None:
+        """Make a prepared height durable, all of it or nothing. Raises DiskFull and other StoreErrors."""
         self._write(prepared.batch, sync=True)
 
     def prune(self, batch: Batch) -> None:
@@ -271,19 +236,22 @@ class Store:
             self._uncertain = True
             raise
 
-    def adopt(self, prepared: PreparedBlock) -> BlockApplied:
-        """Let reads see a block that was written."""
-        prepared.changes.adopt()
-        self.head = prepared.applied
+    def adopt(self, prepared: Prepared) -> BlockApplied:
+        """Let reads see a height that was written."""
+        for layer in prepared.layers:
+            layer.adopt()
+        if prepared.reverts:
+            self.blocks.forget()
+        self._head = prepared.head
         self.blocks.newest, self.blocks.newest_height = self.head.number, self.head.height
         return self.head
 
-    def apply(self, block: ApplyBlock) -> BlockApplied:
+    def apply(self, message: ApplyBlock | ApplyOperation) -> BlockApplied:
         """All of it at once, where nothing else needs to go on meanwhile."""
-        before = self.applied(block)
+        before = self.applied(message)
         if before is not None:
             return before
-        prepared = run(self.prepare(block))
+        prepared = run(self.prepare(message))
         self.write(prepared)
         return self.adopt(prepared)
 
@@ -293,7 +261,7 @@ class Store:
         Raises WrongStateRoot, and leaves everything as it was.
         """
         prepared = run(self.prepare(block))
-        found, expected = prepared.applied.header.state_root, block.header.state_root
+        found, expected = prepared.head.applied.header.state_root, block.header.state_root
         if found != expected:
             raise WrongStateRoot(block.header.number, found, expected)
         self.write(prepared)
@@ -302,13 +270,14 @@ class Store:
     def root_after(self, changes: Sequence[AccountChange]) -> Hash32:
         """The state root that these changes of the newest state would lead to."""
         state = StateChanges(self.state, self.tries, self.head.number, Version(self.head.version + 1))
-        return run(state.run(self.head.header.state_root, changes))
+        return run(state.run(self._head.root, changes))
 
     def become(self, genesis: Genesis) -> None:
         """From here on this is the chain of `genesis`, which begins with the newest block here."""
         batch: dict[bytes, bytes | None] = {GENESIS_KEY: genesis.id()}
         head = self.head
-        self.blocks.put_height(head.height, HeightRow(head.number, head.version, head.hash, genesis.id()), batch)
+        row = HeightRow(head.number, head.version, 1, head.hash, genesis.id(), head.hash)
+        self.blocks.put_height(head.height, row, batch)
         self._keyvalue.write(batch)
         self._load_head()
 

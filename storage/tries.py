@@ -1,6 +1,6 @@
 """The account trie and the storage tries in the database: their nodes by path and version, the latest ones cached."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
@@ -61,15 +61,19 @@ class Tries:
         entries: Sequence[Entry],
         version: Version,
         nodes: dict[bytes, bytes],
+        pending: Mapping[bytes, bytes],
         *,
         newest_version: bool = True,
     ) -> Generator[None, None, Hash32]:
         """Work sorted entries into a trie that had this root at `version`. Gives the new root.
 
-        The new records go to `nodes`, by name. Unless `version` is the newest one until the end, say so.
+        `pending` records stand above that version. The new ones go to `nodes`, by name. Unless `version` is the newest
+        one until the end, say so.
         """
         if newest_version:
-            update = TrieUpdate(lambda path: self._latest_node(trie + path, trie, path, version))
+            update = TrieUpdate(
+                lambda path: pending.get(trie + path) or self._latest_node(trie + path, trie, path, version)
+            )
         else:
             update = TrieUpdate(lambda path: self.node(trie, path, version))
         after = yield from update.run(root, entries)

@@ -8,6 +8,7 @@ from chain.forks import Fork
 from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, Header
 from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import LeftOut, SenderState
+from chain.operations import INITIAL_SETTINGS, BlockSettings, OperationDone
 from chain.system_contracts import DEPOSIT_CONTRACT
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Wei
 
@@ -87,10 +88,12 @@ class FollowBlocks:
 @message(43)
 @dataclass(frozen=True, slots=True)
 class BlockNews:
-    """A block was executed and is durable.
+    """A height was executed and is durable. The block is the newest then, and the last of the `blocks` made.
 
     `committed` is the newest committed height execution knew then, so `committed - height` is the lag. `retries` counts
-    second attempts. `left_out` are the transactions of the proposal that are not in the block.
+    second attempts. `included` are the transactions of the proposal that are in the height's first block, `left_out`
+    the others. `settings` hold from here on; `operation` is what became of the height's, if it has one. `reverted` says
+    that blocks were taken back.
     """
 
     height: Height
@@ -108,6 +111,10 @@ class BlockNews:
     strategy: str
     retries: int
     execution_us: int
+    settings: BlockSettings = INITIAL_SETTINGS
+    operation: OperationDone | None = None
+    blocks: int = 1
+    reverted: bool = False
 
 
 @message(44)

@@ -208,12 +208,28 @@ class LeftOut:
     retry: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Production:
+    """How leaders make blocks: at once when transactions wait (`automine`), and at an interval (0: not; None: as they
+    were started). `operations` have been executed: the sequence number of the next.
+    """
+
+    automine: bool = True
+    interval_ms: int | None = None
+    operations: int = 0
+
+
+AT_ONCE = Production()
+
+
 @message(40)
 @dataclass(frozen=True, slots=True)
 class BlockResult:
     """execution → every validator: what became of a committed proposal. Answer: ResultsTaken.
 
-    `next_base_fee` is that of the next block; `senders` the new state of every changed account that can send.
+    `gas_limit` and `next_base_fee` are those of the next block; `senders` the new state of every changed account that
+    can send. `production` says how blocks are made from here on. `reverted` takes blocks back, whose transactions may
+    come again. Of a height `undone` by a later one only the `header_hash` is known any more.
     """
 
     height: Height
@@ -224,6 +240,9 @@ class BlockResult:
     included: tuple[Hash32, ...]
     left_out: tuple[LeftOut, ...]
     senders: tuple[SenderState, ...]
+    production: Production = AT_ONCE
+    reverted: bool = False
+    undone: bool = False
 
 
 @message(46)

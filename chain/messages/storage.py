@@ -8,6 +8,7 @@ from chain.accounts import Account, AccountChange
 from chain.blocks import Block, Withdrawal
 from chain.codec import message, pack, unpack
 from chain.headers import Header
+from chain.operations import BlockSettings
 from chain.receipts import Log, Receipt
 from chain.types import Address, BlockNumber, Hash32, Height, Version
 
@@ -37,11 +38,12 @@ class StateValues:
 @message(52)
 @dataclass(frozen=True, slots=True)
 class ApplyBlock:
-    """execution → storage: one executed block. Answer: BlockApplied; the same proposal again gets the same answer.
+    """execution → storage: one executed block, a height of its own. Answer: BlockApplied; the same proposal again
+    gets the same answer.
 
     `header` lacks the parent hash and the state root (zero), which storage fills in. `parent_hash_slot` is where the
     parent's hash goes before the root is computed (EIP-2935). `record` is the block's execution record, kept as it is;
-    imported blocks have none.
+    imported blocks have none. `settings` is given when the block used some up.
     """
 
     height: Height
@@ -55,18 +57,117 @@ class ApplyBlock:
     record: bytes
     ommers: tuple[Header, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
+    settings: BlockSettings | None = None
+
+
+@message(160)
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """Back to the state at `version`, in which block `number` is the newest.
+
+    Snapshots of later versions go, and those from `first_gone` on if that is not 0.
+    """
+
+    number: BlockNumber
+    version: Version
+    first_gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenSnapshot:
+    """A snapshot to remember what there is by. Its `settings` hold again after going back to it."""
+
+    snapshot: int
+    settings: BlockSettings
+
+
+@message(161)
+@dataclass(frozen=True, slots=True)
+class ApplyOperation:
+    """execution → storage: what an operation does, all of it or nothing. Answer: BlockApplied, as for ApplyBlock.
+
+    `blocks` are those it makes, of which each follows the one before; else `changes` make a version of the state after
+    the newest block, or `revert` does. `record` is kept for the height as it is.
+    """
+
+    height: Height
+    proposal: Hash32
+    blocks: tuple[ApplyBlock, ...]
+    changes: tuple[AccountChange, ...]
+    revert: Revert | None
+    taken: TakenSnapshot | None
+    settings: BlockSettings
+    record: bytes
+
+
+@message(162)
+@dataclass(frozen=True, slots=True)
+class ReadSnapshot:
+    """Answer: StoredSnapshot, or NotThere."""
+
+    snapshot: int
+
+
+@message(163)
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """What there was when it was taken."""
+
+    number: BlockNumber
+    version: Version
+    settings: BlockSettings
+
+
+@message(164)
+@dataclass(frozen=True, slots=True)
+class ReadChangedAccounts:
+    """Which accounts, or slots of theirs, have changed since `version`? Answer: ChangedAccounts."""
+
+    version: Version
+
+
+@message(165)
+@dataclass(frozen=True, slots=True)
+class ChangedAccounts:
+    addresses: tuple[Address, ...]
+
+
+@message(166)
+@dataclass(frozen=True, slots=True)
+class ReadOperation:
+    """The record of the operation that made this height. Answer: StoredRecord, or NotThere if none did."""
+
+    height: Height
+
+
+@message(167)
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Answer: StoredSettings, what operations have set up to the newest height."""
+
+
+@message(168)
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    settings: BlockSettings
 
 
 @message(53)
 @dataclass(frozen=True, slots=True)
 class BlockApplied:
-    """What there is after a height, which is durable: its proposal, the newest block, and the version of the state."""
+    """What there is after a height, which is durable: its proposal, the newest block, and the version of the state.
+
+    `result` is what all executors must agree on (`chain.operations.result_of`). `hashes` are those of the blocks that
+    the height made.
+    """
 
     height: Height
     proposal: Hash32
     version: Version
     hash: Hash32
     header: Header
+    result: Hash32
+    hashes: tuple[Hash32, ...]
 
     @property
     def number(self) -> BlockNumber:
@@ -277,13 +378,18 @@ class ReadHeight:
 @message(77)
 @dataclass(frozen=True, slots=True)
 class StoredHeight:
-    """What there was after a height: the newest block's number and hash, the version of the state, the proposal."""
+    """What there was after a height: the newest block's number and hash, the version of the state, the proposal, the
+    result, and how many blocks the height had made. `undone` says that its newest block is not there any more.
+    """
 
     height: Height
     number: BlockNumber
     hash: Hash32
     version: Version
     proposal: Hash32
+    result: Hash32
+    blocks: int
+    undone: bool
 
 
 @message(69)

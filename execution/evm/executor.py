@@ -125,7 +125,8 @@ class Executor:
     def check(self, transaction: Transaction, sender: Address) -> None:
         """What a transaction must keep and a call need not. Raises a subclass of CannotInclude."""
         self.check_nonce(transaction, sender)
-        self._check_sender(sender)
+        if not transaction.is_impersonated:
+            self._check_sender(sender)
         limit = max_gas(self._environment.fork)
         if limit is not None and transaction.gas > limit:
             raise GasLimitTooHigh(transaction.gas, limit)

@@ -29,6 +29,7 @@ from chain.types import Hash32, Height
 from execution.assembly import ExecutedBlock
 from execution.block_run import BlockRun
 from execution.engine import Engine
+from execution.operations import Operations
 from execution.pipeline import Pipeline
 from execution.pool import Pool
 from execution.processor import BlockProcessor
@@ -105,7 +106,8 @@ class Executor:
             self.pool,
             self._senders,
         )
-        self._pipeline = Pipeline(self.processor, Height(0), lambda: None)
+        operations = Operations(genesis, self.processor, self.storage)
+        self._pipeline = Pipeline(self.processor, operations, Height(0), lambda: None)
 
     async def run(self, blocks: Sequence[SignedBlock]) -> tuple[Timing, list[ExecutedBlock]]:
         """Executes the blocks one upon the other, which is what is timed, and applies them."""
@@ -149,7 +151,8 @@ class Executor:
             self._pipeline.proposals.put_nowait(data)
         running = asyncio.ensure_future(self._pipeline.run())
         try:
-            return [await self._pipeline.blocks.get() for _ in encoded]
+            executed = [await self._pipeline.blocks.get() for _ in encoded]
+            return [block for block in executed if isinstance(block, ExecutedBlock)]
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

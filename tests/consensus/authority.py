@@ -78,7 +78,7 @@ class AuthorityCore:
                 now_ms, seat.genesis.validators[AUTHORITY].beneficiary, ZERO_HASH, seat.genesis.gas_limit
             ),
             executed=GENESIS_EXECUTED,
-            transactions=seat.payload.pack(),
+            transactions=seat.payload.pack().transactions,
         )
         others = tuple(ValidatorIndex(i) for i in range(1, len(seat.genesis.validators)))
         self._sealing = Sealing(proposal.round)

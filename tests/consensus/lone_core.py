@@ -17,7 +17,7 @@ from consensus.authentication import genesis_certificate
 from consensus.commands import Command, Commit, Persist, Report, Send, SetTimer
 from consensus.core import Core, _signer_of
 from consensus.events import Event, MessageReceived, PeerMessage, Timer, TimerFired
-from consensus.payload import Pending
+from consensus.payload import Packed, Pending
 from consensus.proposal_checks import randomness
 from consensus.recovered import Recovered, new_chain
 from consensus.registry import leader_schedule, rule_set
@@ -45,8 +45,11 @@ class FakePayload:
     def pending(self) -> Pending:
         return Pending(packable=bool(self.waiting), full=self.full)
 
-    def pack(self) -> tuple[bytes, ...]:
-        return self.waiting
+    def interval_ms(self, started_with: int | None) -> int | None:
+        return started_with
+
+    def pack(self) -> Packed:
+        return Packed(self.waiting, None)
 
     def check(self, proposal: Proposal, gas_limit: Gas) -> None:
         return None
@@ -139,7 +142,7 @@ class LoneCore:
         certificate: Certificate | None = None,
         timeouts: TimeoutCertificate | None = None,
         height: int = 1,
-        makes_block: bool = True,
+        takes_height: bool = True,
         executed: ExecutedBlock = GENESIS_EXECUTED,
         transactions: tuple[bytes, ...] = (b"a transaction",),
         timestamp_ms: int = START_MS,
@@ -156,9 +159,9 @@ class LoneCore:
             certificate=parent,
             timeout_certificate=timeouts,
             height=Height(height),
-            inputs=inputs if makes_block else None,
+            inputs=inputs if takes_height else None,
             executed=executed,
-            transactions=transactions if makes_block else (),
+            transactions=transactions if takes_height else (),
         )
 
     def signed(self, proposal: Proposal) -> ProposalMessage:

@@ -139,8 +139,8 @@ def test_a_flood_of_different_proposals_by_a_leader_keeps_one() -> None:
 def test_replayed_messages_change_nothing() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False)
     for each in (first, second, third):
         world.propose(each)
 
@@ -164,7 +164,7 @@ def advanced() -> tuple[LoneCore, list[Proposal]]:
     world = LoneCore()
     proposals = [world.proposal(1)]
     for round in (2, 3):
-        proposals.append(world.proposal(round, world.certificate(proposals[-1]), makes_block=False))
+        proposals.append(world.proposal(round, world.certificate(proposals[-1]), takes_height=False))
     for proposal in proposals:
         world.propose(proposal)
     world.receive(SyncInfo(world.certificate(proposals[-1]), None))
@@ -240,7 +240,7 @@ def test_late_votes_of_all_rounds_fill_a_bounded_memory() -> None:
     parent = world.proposal(1)
     world.propose(parent)
     for round in range(2, 200):
-        parent = world.proposal(round, world.certificate(parent), makes_block=False)
+        parent = world.proposal(round, world.certificate(parent), takes_height=False)
         world.propose(parent)
         world.receive(SyncInfo(world.certificate(parent), None))
         for voter in (1, 2, 3):

@@ -63,15 +63,15 @@ def test_a_block_is_proposed_certified_committed_and_verified_once_each() -> Non
     watched = Watched()
     world = watched.world
     first = watched.block(1, 1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     assert watched.propose(first) == [(1, P)]
     assert watched.certify(first) == [(1, C)]
     assert watched.propose(second) == []
     assert watched.certify(second) == [(1, K)]
     watched.execute(first)
     carried = ExecutedBlock(Height(1), RESULT)
-    third = world.proposal(3, world.certificate(second), makes_block=False, executed=carried)
-    fourth = world.proposal(4, world.certificate(third), makes_block=False, executed=carried)
+    third = world.proposal(3, world.certificate(second), takes_height=False, executed=carried)
+    fourth = world.proposal(4, world.certificate(third), takes_height=False, executed=carried)
     watched.propose(third, fourth)
     assert watched.certify(fourth) == [(1, V)]
     assert watched.after(1) == []
@@ -82,7 +82,7 @@ def test_what_came_in_one_group_is_said_in_the_order_of_its_life() -> None:
     watched = Watched()
     first = watched.block(1, 1)
     second = watched.block(2, 2, first)
-    third = watched.world.proposal(3, watched.world.certificate(second), height=2, makes_block=False)
+    third = watched.world.proposal(3, watched.world.certificate(second), height=2, takes_height=False)
     assert watched.propose(first, second, third) == [(1, P), (1, C), (2, P), (2, C), (1, K)]
 
 
@@ -91,7 +91,7 @@ def test_a_proposal_on_another_branch_than_the_committed_one_is_abandoned() -> N
     world = watched.world
     lost = watched.block(1, 1)
     first = watched.block(2, 1)
-    second = world.proposal(3, world.certificate(first), makes_block=False)
+    second = world.proposal(3, world.certificate(first), takes_height=False)
     watched.propose(lost, first, second)
     reached = watched.certify(second)
     assert reached == [(1, A), (1, K)]

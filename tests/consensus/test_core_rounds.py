@@ -67,7 +67,7 @@ def test_a_timeout_carries_the_highest_certificate_never_below_the_lock() -> Non
     world = LoneCore(me=0)
     first = world.proposal(1)
     world.propose(first)
-    world.propose(world.proposal(2, world.certificate(first), makes_block=False))
+    world.propose(world.proposal(2, world.certificate(first), takes_height=False))
     (timeout,) = sent(world.fire(Timer.ROUND), Timeout)
     assert timeout.round == 2
     assert timeout.certificate == world.certificate(first)
@@ -102,7 +102,7 @@ def test_a_proposal_below_the_highest_certificate_of_its_timeouts_gets_no_vote()
     assert not sent(world.propose(stale), Vote)
     fresh = LoneCore(me=0)
     fresh.propose(first)
-    current = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (0, 1, 0)), makes_block=False)
+    current = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (0, 1, 0)), takes_height=False)
     assert sent(fresh.propose(current), Vote)
 
 
@@ -113,7 +113,7 @@ def test_a_forged_timeout_certificate_is_refused_even_if_it_is_of_the_round_befo
     honest = world.timeout_certificate(2, (1, 1, 1))
     world.receive(SyncInfo(world.certificate(first), honest))
     forged = type(honest)(honest.round, (*honest.timeouts[:2], world.signed_timeout(2, by=1, highest=0)))
-    proposal = world.proposal(3, world.certificate(first), forged, makes_block=False)
+    proposal = world.proposal(3, world.certificate(first), forged, takes_height=False)
     assert reasons(world.propose(proposal)) == ["InvalidCertificate"]
 
 
@@ -128,7 +128,7 @@ def test_a_timeout_certificate_with_an_invented_claim_does_not_cost_the_next_lea
     world.payload.waiting = (b"a transaction",)
     poisoned = world.timeout_certificate(6, (5, 1, 1))
     liars_own = Timeout(poisoned.round, known, poisoned, world.signed_timeout(6, by=1, highest=1))
-    liars_proposal = world.proposal(9, known, world.timeout_certificate(8, (7, 1, 1)), makes_block=False)
+    liars_proposal = world.proposal(9, known, world.timeout_certificate(8, (7, 1, 1)), takes_height=False)
     for message in (SyncInfo(known, poisoned), liars_own, world.signed(liars_proposal)):
         assert reasons(world.receive(message)) == ["InvalidCertificate"]
     assert world.core.status().round == 6
@@ -190,10 +190,10 @@ def test_the_wait_falls_back_with_a_commit_and_not_with_a_certificate() -> None:
     assert newest_wait() == 450
     first = world.proposal(3, None, world.timeout_certificate(2), transactions=())
     world.propose(first)
-    second = world.proposal(4, world.certificate(first), makes_block=False)
+    second = world.proposal(4, world.certificate(first), takes_height=False)
     world.propose(second)
     assert newest_wait() == 450
-    world.propose(world.proposal(5, world.certificate(second), makes_block=False))
+    world.propose(world.proposal(5, world.certificate(second), takes_height=False))
     assert world.core.status().committed == 1
     assert newest_wait() == 200
 
@@ -206,7 +206,7 @@ def test_votes_that_complete_a_certificate_make_the_next_leader_go_on() -> None:
     assert not sent(world.receive(world.vote(first, 1)), ProposalMessage), "a duplicate counts once"
     (message,) = sent(world.receive(world.vote(first, 3)), ProposalMessage)
     assert message.proposal.certificate == world.certificate(first)
-    assert not message.proposal.makes_block, "the block before is not executed, but must be committed"
+    assert not message.proposal.takes_height, "the block before is not executed, but must be committed"
 
 
 def test_a_validator_that_votes_for_two_proposals_is_reported_and_counts_once() -> None:
@@ -222,7 +222,7 @@ def committed_world(me: int) -> LoneCore:
     """Block 1 is proposed in round 1 and committed by the certificate of round 2."""
     world = LoneCore(me=me)
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     world.propose(second)
     world.receive(SyncInfo(world.certificate(second), None))
@@ -237,7 +237,7 @@ def test_when_the_block_is_committed_the_leader_is_silent_until_its_result_comes
     assert not sent(world.handle(ResultReceived(RESULT)), ProposalMessage), "a block that comes soon could carry it"
     (message,) = sent(world.fire(Timer.UNHURRIED), ProposalMessage)
     assert message.proposal.executed == RESULT
-    assert not message.proposal.makes_block
+    assert not message.proposal.takes_height
 
 
 def test_a_block_that_comes_soon_carries_the_result() -> None:
@@ -246,14 +246,14 @@ def test_a_block_that_comes_soon_carries_the_result() -> None:
     world.payload.waiting = (b"a transaction",)
     (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
     assert message.proposal.executed == RESULT
-    assert message.proposal.makes_block
+    assert message.proposal.takes_height
     assert Timer.UNHURRIED not in running_timers(world)
 
 
 def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:
     world = LoneCore(me=3)
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     world.propose(second)
     world.receive(world.vote(second, 1))
@@ -276,7 +276,7 @@ def test_a_leader_that_learns_from_a_timeout_that_others_see_work_helps_the_roun
     world = LoneCore(me=1)
     assert sent(world.receive(world.timeout(1, by=3)), ProposalMessage) == [], "who gives up may lie: no hurry"
     (message,) = sent(world.fire(Timer.UNHURRIED), ProposalMessage)
-    assert not message.proposal.makes_block
+    assert not message.proposal.takes_height
 
 
 def test_a_liar_that_gives_every_round_up_costs_an_idle_chain_a_bounded_number_of_rounds_a_second() -> None:
@@ -295,7 +295,7 @@ def test_a_block_interval_makes_empty_blocks_when_due() -> None:
     assert timer == SetTimer(Timer.BLOCK_INTERVAL, 1, 400)
     world.now_ms = START_MS + 400
     (message,) = sent(world.fire(Timer.BLOCK_INTERVAL), ProposalMessage)
-    assert message.proposal.makes_block
+    assert message.proposal.takes_height
     assert message.proposal.transactions == ()
 
 
@@ -306,7 +306,7 @@ def test_a_block_interval_is_measured_by_its_timer_when_the_clock_went_back_by_a
     assert timer == SetTimer(Timer.BLOCK_INTERVAL, 1, 400)
     world.now_ms += 400
     (message,) = sent(world.fire(Timer.BLOCK_INTERVAL), ProposalMessage)
-    assert message.proposal.makes_block
+    assert message.proposal.takes_height
     assert message.proposal.inputs is not None
     assert message.proposal.inputs.timestamp_ms == START_MS
 
@@ -320,7 +320,7 @@ def test_an_interval_that_a_timer_measured_for_the_block_before_is_measured_anew
     world.receive(SyncInfo(world.certificate(first), None))
     world.now_ms = START_MS + 400
     commands = world.fire(Timer.BLOCK_INTERVAL)
-    assert not [m for m in sent(commands, ProposalMessage) if m.proposal.makes_block]
+    assert not [m for m in sent(commands, ProposalMessage) if m.proposal.takes_height]
     assert SetTimer(Timer.BLOCK_INTERVAL, 2, 300) in commands
 
 
@@ -332,7 +332,7 @@ def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -
     parent = world.genesis_certificate()
     timeouts = world.timeout_certificate(1)
     for round in (2, 3, 4):
-        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, makes_block=False)
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, takes_height=False)
         world.propose(proposal)
         parent = world.certificate(proposal)
     world.receive(SyncInfo(parent, None))

@@ -19,7 +19,7 @@ def grow(world: LoneCore, rounds: int) -> tuple[list[Proposal], list[list[Comman
     commands: list[list[Command]] = []
     for round in range(1, rounds + 1):
         certificate = world.certificate(proposals[-1]) if proposals else None
-        proposals.append(world.proposal(round, certificate, makes_block=round == 1))
+        proposals.append(world.proposal(round, certificate, takes_height=round == 1))
         commands.append(world.propose(proposals[-1]))
     return proposals, commands
 
@@ -39,8 +39,8 @@ def test_two_certificates_commit_nothing_when_a_round_is_missing_before_the_thir
     world = three_phases()
     proposals, _ = grow(world, 2)
     certificate = world.certificate(proposals[-1])
-    fourth = world.proposal(4, certificate, world.timeout_certificate(3, (2, 2, 2)), makes_block=False)
-    fifth = world.proposal(5, world.certificate(fourth), makes_block=False)
+    fourth = world.proposal(4, certificate, world.timeout_certificate(3, (2, 2, 2)), takes_height=False)
+    fifth = world.proposal(5, world.certificate(fourth), takes_height=False)
     assert committed(world.propose(fourth) + world.propose(fifth)) == []
 
 
@@ -53,7 +53,7 @@ def test_the_lock_that_is_written_with_a_vote_is_the_certificate_two_links_back(
 
 def locked_out(world: LoneCore, certificate: Certificate) -> Proposal:
     """A proposal of round 5 on that certificate, with timeouts whose signers say they knew nothing newer."""
-    return world.proposal(5, certificate, world.timeout_certificate(4, (0, 0, 0)), makes_block=False)
+    return world.proposal(5, certificate, world.timeout_certificate(4, (0, 0, 0)), takes_height=False)
 
 
 def test_no_vote_below_the_lock_whatever_a_timeout_certificate_says() -> None:

@@ -96,10 +96,10 @@ def test_after_giving_up_a_round_there_is_no_vote_in_it() -> None:
 def test_a_certified_child_of_the_next_round_commits_and_marks_everything_below() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     assert committed(world.propose(second)) == []
-    third = world.proposal(3, world.certificate(second), makes_block=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False)
     assert committed(world.propose(third)) == [first.id]
 
 
@@ -107,9 +107,9 @@ def test_a_gap_between_rounds_commits_nothing_until_two_follow_each_other() -> N
     world = LoneCore()
     first = world.proposal(1)
     world.propose(first)
-    second = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (1, 1, 1)), makes_block=False)
+    second = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (1, 1, 1)), takes_height=False)
     world.propose(second)
-    third = world.proposal(4, world.certificate(second), makes_block=False)
+    third = world.proposal(4, world.certificate(second), takes_height=False)
     assert committed(world.propose(third)) == []
     world.receive(SyncInfo(world.certificate(third), None))
     assert committed(world.commands) == [first.id, second.id]
@@ -118,7 +118,7 @@ def test_a_gap_between_rounds_commits_nothing_until_two_follow_each_other() -> N
 def test_a_certificate_alone_commits_too() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     world.propose(second)
     assert committed(world.receive(SyncInfo(world.certificate(second), None))) == [first.id]
@@ -127,8 +127,8 @@ def test_a_certificate_alone_commits_too() -> None:
 def test_the_vote_waits_for_the_result_that_the_proposal_carries() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False, executed=RESULT)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False, executed=RESULT)
     world.propose(first)
     world.propose(second)
     assert not sent(world.propose(third), Vote)
@@ -138,8 +138,8 @@ def test_the_vote_waits_for_the_result_that_the_proposal_carries() -> None:
 def test_another_result_than_ours_is_refused_and_reported() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False, executed=OTHER_RESULT)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False, executed=OTHER_RESULT)
     world.propose(first)
     world.propose(second)
     world.handle(ResultReceived(RESULT))
@@ -157,7 +157,7 @@ def test_two_results_for_one_block_are_reported() -> None:
 def test_a_proposal_with_an_unknown_parent_makes_the_replica_fetch_it_and_then_vote() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     commands = world.propose(second)
     assert not sent(commands, Vote)
     assert sent(commands, FetchProposals) == [FetchProposals(world.genesis_id, 0, 0, world.certificate(first))]
@@ -210,7 +210,7 @@ def test_a_peer_that_connects_is_asked_when_the_last_answer_led_nowhere() -> Non
 def test_an_answer_that_comes_when_nothing_is_missing_any_more_is_no_offence() -> None:
     world = LoneCore()
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(second)
     world.propose(first)
     answer = Proposals((encode_proposal(first),), world.certificate(first))
@@ -278,7 +278,7 @@ def test_a_certificate_with_a_vote_twice_or_too_little_stake_is_refused() -> Non
     first = world.proposal(1)
     world.propose(first)
     for voters in ((1, 2), (1, 2, 2), (1, 1, 1)):
-        commands = world.propose(world.proposal(2, world.certificate(first, voters), makes_block=False))
+        commands = world.propose(world.proposal(2, world.certificate(first, voters), takes_height=False))
         assert reasons(commands) == ["InvalidCertificate"], voters
 
 
@@ -286,9 +286,9 @@ def test_stake_decides_not_heads() -> None:
     world = LoneCore(stakes=(1, 1, 1, 5))
     first = world.proposal(1)
     world.propose(first)
-    few = world.proposal(2, world.certificate(first, (0, 1, 2)), makes_block=False)
+    few = world.proposal(2, world.certificate(first, (0, 1, 2)), takes_height=False)
     assert reasons(world.propose(few)) == ["InvalidCertificate"]
-    enough = world.proposal(2, world.certificate(first, (2, 3)), makes_block=False)
+    enough = world.proposal(2, world.certificate(first, (2, 3)), takes_height=False)
     assert sent(world.propose(enough), Vote)
 
 

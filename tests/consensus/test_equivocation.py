@@ -110,7 +110,7 @@ def test_it_is_honest_again_after_as_many_turns_as_were_asked_for() -> None:
 def test_a_turn_without_a_block_is_doubled_by_an_empty_block_that_the_others_could_take() -> None:
     world = LoneCore()
     first = world.proposal(1, transactions=(transfer(0, 0).raw,))
-    empty = world.proposal(2, world.certificate(first), makes_block=False)
+    empty = world.proposal(2, world.certificate(first), takes_height=False)
     liar = ValidatorIndex(2)
     equivocator = Equivocator(liar, world.genesis, CheapSigner(liar))
     equivocator.begin(1)
@@ -120,7 +120,7 @@ def test_a_turn_without_a_block_is_doubled_by_an_empty_block_that_the_others_cou
     told = {peer: message for peer, message in said if isinstance(message, ProposalMessage)}
     assert told[others[0]].proposal == told[others[1]].proposal == empty
     twin = told[others[2]].proposal
-    assert twin.makes_block
+    assert twin.takes_height
     assert twin.transactions == ()
     taker, _ = replica(ValidatorIndex(3))
     for message in (world.signed(first), told[others[2]]):

@@ -13,7 +13,7 @@ from tests.consensus.lone_core import LoneCore, committed, persisted, questioned
 def branch(world: LoneCore, length: int) -> list[Proposal]:
     proposals = [world.proposal(1)]
     for round in range(2, length + 1):
-        proposals.append(world.proposal(round, world.certificate(proposals[-1]), makes_block=False))
+        proposals.append(world.proposal(round, world.certificate(proposals[-1]), takes_height=False))
     return proposals
 
 
@@ -123,10 +123,10 @@ def test_what_is_missing_on_another_branch_than_the_newest_is_served() -> None:
     world = LoneCore(rules="hotstuff-3")
     first = world.proposal(1)
     world.propose(first)
-    aside = world.proposal(2, world.certificate(first), makes_block=False)
+    aside = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(aside)
     timeouts = world.timeout_certificate(2, highest=(1, 1, 1))
-    newest = world.proposal(3, world.certificate(first), timeouts, makes_block=False)
+    newest = world.proposal(3, world.certificate(first), timeouts, takes_height=False)
     world.propose(newest)
     world.receive(SyncInfo(world.certificate(newest), None))
     wanted = world.certificate(aside)

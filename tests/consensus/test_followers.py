@@ -84,7 +84,7 @@ async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has
     followers, peer = CommitFollowers(store), Peer()
     proposals, certificate = [], None
     for round in range(1, 6):
-        proposals.append(world.proposal(round, certificate, height=min(round, 3), makes_block=round <= 3))
+        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
         certificate = world.certificate(proposals[-1])
     followers.follow(peer, proposals[1].id)
     for proposal in proposals:

@@ -65,7 +65,7 @@ def result(
 
 
 def packed(mempool: Mempool) -> list[bytes]:
-    return list(mempool.pack())
+    return list(mempool.pack().transactions)
 
 
 def raws(*transactions: PooledTransaction) -> list[bytes]:
@@ -292,7 +292,7 @@ def test_a_proposal_of_a_peer_may_not_hold_more_than_a_block_does(
     proposal: Proposal, gas_limit: Gas, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        pool().check(proposal, gas_limit)
+        pool(gas_limit=gas_limit).check(proposal, gas_limit)
 
 
 def test_what_a_store_gives_back_is_packed_as_before() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
+from chain.operations import OperationsAdmitted
 from chain.proposals import Proposal, decode_proposal
 from chain.types import ZERO_HASH, ExecutorIndex, Gas, Hash32, Height, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
@@ -46,7 +47,7 @@ class Recorder(CrashableDatabase):
     def cancel_timer(self, timer: Timer) -> None:
         return None
 
-    def admitted(self, ticket: int, answer: Admitted) -> None:
+    def admitted(self, ticket: int, answer: Admitted | OperationsAdmitted) -> None:
         self.happened.append((ticket, answer))
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
@@ -77,8 +78,8 @@ def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> N
     world = LoneCore()
     made, recorder = replica(me=0)
     first = world.proposal(1, transactions=(transfer(0, 0).raw,))
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False)
     group = [MessageReceived(p.proposer, world.signed(p)) for p in (first, second, third)]
     made.handle(group, START_MS)
     assert recorder.happened[0] == "synced"
@@ -140,8 +141,8 @@ def test_the_chain_is_served_from_the_depth_that_both_have() -> None:
     world = LoneCore()
     made, recorder = replica(me=0)
     first = world.proposal(1, transactions=(transfer(0, 0).raw,))
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False)
     for proposal in (first, second, third):
         made.handle([MessageReceived(proposal.proposer, world.signed(proposal))], START_MS)
     genesis_id = make_genesis().id()
@@ -166,7 +167,7 @@ def test_what_is_committed_between_asking_and_answering_does_not_get_a_certifica
     made, recorder = replica(me=0)
     branch = [world.proposal(1, transactions=(transfer(0, 0).raw,))]
     for round in range(2, 7):
-        branch.append(world.proposal(round, world.certificate(branch[-1]), makes_block=False))
+        branch.append(world.proposal(round, world.certificate(branch[-1]), takes_height=False))
     received = [MessageReceived(p.proposer, world.signed(p)) for p in branch]
     made.handle(received[:3], START_MS)
     recorder.happened.clear()

@@ -3,7 +3,7 @@
 import pytest
 
 from chain.keccak import keccak256
-from chain.messages.mempool import Evicted
+from chain.messages.mempool import AT_ONCE, Evicted
 from chain.proposals import ExecutedBlock
 from chain.types import Height, Wei
 from consensus.commands import Command, Persist
@@ -35,11 +35,11 @@ def test_what_was_voted_for_committed_and_executed_is_found_again() -> None:
     world, database = LoneCore(), CrashableDatabase()
     store = ValidatorStore(database, world.genesis)
     first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), makes_block=False)
-    third = world.proposal(3, world.certificate(second), makes_block=False)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    third = world.proposal(3, world.certificate(second), takes_height=False)
     for proposal in (first, second, third):
         apply(store, world.propose(proposal))
-    store.add_result(RESULT, Wei(7), MempoolChanges())
+    store.add_result(RESULT, Wei(7), AT_ONCE, MempoolChanges())
     again = ValidatorStore(database, world.genesis)
     recovered = again.recover(world.genesis.max_lag, SafetyData)
     assert again.committed_depth == 1
@@ -63,11 +63,11 @@ def test_a_result_and_what_it_changed_in_the_mempool_are_one_write() -> None:
     kept, included = Entry(transfer(0, 1), 1), Entry(transfer(0, 0), 2)
     store.apply_mempool(MempoolChanges(stored=[kept, included]))
     hash = included.transaction.hash
-    store.add_result(RESULT, Wei(7), MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
+    store.add_result(RESULT, Wei(7), AT_ONCE, MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
     database.lose_unsynced(1)
     before = ValidatorStore(database, genesis)
     assert (before.newest_result, len(list(before.mempool_entries())), list(before.evictions())) == (0, 2, [])
-    before.add_result(RESULT, Wei(7), MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
+    before.add_result(RESULT, Wei(7), AT_ONCE, MempoolChanges(deleted=[hash], evicted=[(hash, "a reason")]))
     after = ValidatorStore(database, genesis)
     assert (after.newest_result, list(after.mempool_entries())) == (1, [kept])
     assert list(after.evictions()) == [Evicted(hash, "a reason")]
@@ -89,7 +89,7 @@ def test_proposals_of_abandoned_branches_are_deleted() -> None:
     apply(store, world.propose(lost))
     parent, timeouts = world.genesis_certificate(), world.timeout_certificate(1)
     for round in (2, 3):
-        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, makes_block=False)
+        proposal = world.proposal(round, parent, timeouts if round == 2 else None, height=0, takes_height=False)
         apply(store, world.propose(proposal))
         parent = world.certificate(proposal)
     assert store.proposal(lost.id) == lost

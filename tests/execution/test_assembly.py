@@ -8,11 +8,12 @@ from chain.fees import next_base_fee
 from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.headers import EMPTY_REQUESTS_HASH, count_fields, decode_header, fields_of
+from chain.operations import INITIAL_SETTINGS
 from chain.proposals import BlockInputs
 from chain.receipts import bloom_of
 from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Gas, Wei
-from execution.assembly import environment_of
+from execution.block_settings import environment_of
 from tests.execution.test_equivalence import COUNTER, EMPTY, TOKEN, call, world_genesis
 from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ETHER, GWEI, KEYS, Chain, transaction
 
@@ -32,7 +33,7 @@ def root_of(values: list[bytes]) -> bytes:
 def test_a_header_has_the_fields_of_its_fork(fork: Fork) -> None:
     parent = world_genesis().header
     inputs = BlockInputs(parent.timestamp * 1000, BENEFICIARY, ZERO_HASH, parent.gas_limit)
-    header = environment_of(CHAIN_ID, only(fork), parent, inputs).header()
+    header = environment_of(CHAIN_ID, only(fork), parent, inputs, INITIAL_SETTINGS).header()
     assert count_fields(header) == fields_of(fork)
     assert decode_header(header.encode()) == header
 

@@ -7,11 +7,12 @@ import pytest
 from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.storage import ReadState
+from chain.operations import INITIAL_SETTINGS
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
 from chain.types import Gas, Height, Wei
 from execution.assembly import ExecutedBlock
-from execution.history import Announcement, BlockNotStored, History, announce
+from execution.history import Announcement, BlockNotStored, History
 from execution.storage_requests import StorageRequests
 from tests.execution.test_equivalence import COUNTER, EMPTY, Generator, world_genesis
 from tests.execution.world import ADDRESSES, CHAIN_ID, KEYS, Chain, transaction
@@ -24,9 +25,13 @@ def authorization(authority: int, nonce: int) -> Authorization:
     return Authorization(CHAIN_ID, COUNTER, nonce, *sign(unsigned.signing_hash(), KEYS[authority]))
 
 
+def history_of(chain: Chain, storage: StorageRequests | None = None) -> History:
+    return History(storage or chain.storage, COMMITTED, chain.genesis.gas_limit, INITIAL_SETTINGS)
+
+
 async def told_first_and_again(chain: Chain, block: ExecutedBlock) -> tuple[Announcement, Announcement]:
-    told = announce(block, await chain.apply(block), COMMITTED)
-    return told, await History(chain.storage, COMMITTED).get(block.height)
+    told = history_of(chain).announce(block, await chain.apply(block), COMMITTED)
+    return told, await history_of(chain).get(block.height)
 
 
 async def test_the_nonce_that_an_authorization_used_and_every_changed_balance_are_told_again() -> None:
@@ -50,8 +55,8 @@ async def test_random_blocks_are_told_again_alike_also_when_later_ones_have_chan
     told = []
     for _ in range(4):
         block = await chain.execute(generator.block(40))
-        told.append(announce(block, await chain.apply(block), COMMITTED))
-    history = History(chain.storage, COMMITTED)
+        told.append(history_of(chain).announce(block, await chain.apply(block), COMMITTED))
+    history = history_of(chain)
     for announcement in told:
         assert await history.get(announcement.result.height) == announcement, f"seed {seed}"
 
@@ -74,13 +79,13 @@ async def test_where_the_state_is_pruned_a_block_is_told_again_with_the_newest_n
     told = []
     for nonce in range(2):
         block = await chain.execute([transaction(KEYS[0], nonce, to=EMPTY[0], value=Wei(7))])
-        told.append(announce(block, await chain.apply(block), COMMITTED))
-    again = await History(PrunedStates(chain.storage), COMMITTED).get(Height(1))
+        told.append(history_of(chain).announce(block, await chain.apply(block), COMMITTED))
+    again = await history_of(chain, PrunedStates(chain.storage)).get(Height(1))
     assert again.result == replace(told[0].result, senders=told[1].result.senders)
     with pytest.raises(RequestFailed):
-        await History(PrunedStates(chain.storage, "VersionOutOfRange"), COMMITTED).get(Height(1))
+        await history_of(chain, PrunedStates(chain.storage, "VersionOutOfRange")).get(Height(1))
 
 
 async def test_a_block_that_storage_lacks_is_named() -> None:
     with pytest.raises(BlockNotStored, match="the block of height 3 is not in storage"):
-        await History(Chain(world_genesis()).storage, COMMITTED).get(Height(3))
+        await history_of(Chain(world_genesis())).get(Height(3))

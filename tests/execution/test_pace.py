@@ -2,8 +2,8 @@
 
 import pytest
 
-from execution.assembly import environment_of
 from execution.block_run import BlockRun
+from execution.block_settings import environment_of
 from execution.known import KnownState
 from execution.merged import MergedState
 from execution.pace import SLOWEST, Pace

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chain.accounts import Account
+from chain.operations import INITIAL_SETTINGS
 from chain.records import (
     AccessKind,
     AttemptResult,
@@ -18,9 +19,9 @@ from chain.records import (
 )
 from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Address, Gas, Wei
-from execution.assembly import environment_of
 from execution.attempts import Ran, StaleRead, Waited
 from execution.block_run import BlockRun
+from execution.block_settings import environment_of
 from execution.known import KnownState, MissingKeys
 from execution.merged import MergedState
 from execution.outcome import Outcome, Reads, Writes
@@ -71,7 +72,7 @@ class Block:
         known.learn_accounts([(a, Account(balance=Wei(100))) for a in (A, B, CONTRACT)])
         known.learn_accounts([(BENEFICIARY, Account())])
         of = genesis([])
-        environment = environment_of(CHAIN_ID, of.forks, genesis_header(of), inputs_at(1))
+        environment = environment_of(CHAIN_ID, of.forks, genesis_header(of), inputs_at(1), INITIAL_SETTINGS)
         signed = [self._signed(0, to), self._signed(1, to)]
         self.run = BlockRun(environment, signed, MergedState(known), ENGINE, NoStorage())
 

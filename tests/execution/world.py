@@ -26,14 +26,18 @@ from chain.messages.storage import (
     ReadHashes,
     ReadHead,
     ReadHeight,
+    ReadOperation,
     ReadRecord,
+    ReadSettings,
     ReadState,
     StateValues,
     StoredBlock,
     StoredHeight,
     StoredRecord,
+    StoredSettings,
 )
 from chain.messages.tasks import ComputeRoots, RunTransactions
+from chain.operations import INITIAL_SETTINGS
 from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
 from chain.signing import address_of_private_key
 from chain.system_contracts import system_accounts
@@ -111,12 +115,19 @@ def genesis_header(of: Genesis) -> Header:
     )
 
 
+def stored_height(after: BlockApplied) -> StoredHeight:
+    blocks = len(after.hashes)
+    return StoredHeight(
+        after.height, after.number, after.hash, after.version, after.proposal, after.result, blocks, undone=False
+    )
+
+
 class MemoryStorage:
     """Storage's messages over dictionaries, one copy for each version. `gate` holds back blocks while it is clear."""
 
     def __init__(self, of: Genesis) -> None:
         header = genesis_header(of)
-        self.head = BlockApplied(Height(0), of.id(), Version(1), header.hash(), header)
+        self.head = BlockApplied(Height(0), of.id(), Version(1), header.hash(), header, header.hash(), ())
         self.accounts: dict[Address, Account] = {}
         self.slots: dict[tuple[Address, int], int] = {}
         self.codes: dict[Hash32, bytes] = {EMPTY_HASH: b""}
@@ -153,11 +164,15 @@ class MemoryStorage:
         match message:
             case ReadHead():
                 return self.head
+            case ReadSettings():
+                return StoredSettings(INITIAL_SETTINGS)
+            case ReadOperation():
+                return NotThere()
             case ReadHeight(height):
                 applied = self.blocks[height][0] if height in self.blocks else None
                 if applied is None:
                     return NotThere()
-                return StoredHeight(height, applied.number, applied.hash, applied.version, applied.proposal)
+                return stored_height(applied)
             case ReadState():
                 return self._read(message)
             case ReadHashes():
@@ -192,7 +207,9 @@ class MemoryStorage:
             self.slots[block.parent_hash_slot] = int.from_bytes(parent_hash, "big")
         self._take(block.changes)
         header = with_state_root(block.header, parent_hash, self._root())
-        self.head = BlockApplied(block.height, block.proposal, Version(self.head.version + 1), header.hash(), header)
+        version = Version(self.head.version + 1)
+        hash_ = header.hash()
+        self.head = BlockApplied(block.height, block.proposal, version, hash_, header, hash_, (hash_,))
         self.versions[self.head.version] = (dict(self.accounts), dict(self.slots))
         self.hashes[header.number] = header.hash()
         self.blocks[header.number] = (self.head, block)
@@ -354,6 +371,7 @@ class Chain:
         cases: Path | None = None,
         engine: TransactionEngine = ENGINE,
     ) -> None:
+        self.genesis = of
         self.storage = MemoryStorage(of)
         self.pool = Pool()
         self.senders = Senders(of.chain_id, of.forks.newest)

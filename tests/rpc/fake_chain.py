@@ -46,6 +46,7 @@ from chain.messages.storage import (
     ReadLogs,
     ReadProof,
     ReadRecord,
+    ReadSettings,
     ReadState,
     ReadStorageStatus,
     ReadTransaction,
@@ -56,11 +57,13 @@ from chain.messages.storage import (
     StoredHeaders,
     StoredHeight,
     StoredRecord,
+    StoredSettings,
     pack_found_logs,
 )
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.network_faults import WHOLE_NETWORK
+from chain.operations import INITIAL_SETTINGS
 from chain.receipts import Log, Receipt, bloom_of
 from chain.records import BlockRecord, encode_record
 from chain.signing import address_of_private_key
@@ -155,6 +158,11 @@ class FakeLink:
         """Push news to the follower."""
         assert self._take is not None
         await self._take(news)
+
+
+def applied_of(block: StoredBlock) -> BlockApplied:
+    height = Height(block.header.number)
+    return BlockApplied(height, ZERO_HASH, block.version, block.hash, block.header, block.hash, (block.hash,))
 
 
 class FakeChain:
@@ -281,12 +289,16 @@ class FakeChain:
 
     def _answer_as_storage(self, message: Message) -> Message:
         match message:
+            case ReadSettings():
+                return StoredSettings(INITIAL_SETTINGS)
             case ReadHead():
                 block = self.head
-                return BlockApplied(Height(block.header.number), ZERO_HASH, block.version, block.hash, block.header)
+                return applied_of(block)
             case ReadHeight(height):
                 one = self.blocks[height]
-                return StoredHeight(height, one.header.number, one.hash, one.version, ZERO_HASH)
+                return StoredHeight(
+                    height, one.header.number, one.hash, one.version, ZERO_HASH, one.hash, 1, undone=False
+                )
             case ReadBlock(number, block_hash, with_receipts):
                 found = next((b for b in self.blocks if number == b.header.number or block_hash == b.hash), None)
                 if found is None:

@@ -31,13 +31,16 @@ from chain.messages.storage import (
     ReadHead,
     ReadHeight,
     ReadLogs,
+    ReadSettings,
     ReadState,
     ReadTransaction,
     StateValues,
     StoredBlock,
     StoredHeight,
+    StoredSettings,
     pack_found_logs,
 )
+from chain.operations import INITIAL_SETTINGS
 from chain.receipts import Receipt
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
@@ -123,15 +126,19 @@ class MemoryStorage(AnsweringLink):
         match message:
             case ReadState():
                 return self._state(message)
+            case ReadSettings():
+                return StoredSettings(INITIAL_SETTINGS)
             case ReadHead():
                 head = self.blocks[-1]
-                return BlockApplied(Height(head.header.number), ZERO_HASH, head.version, head.hash, head.header)
+                return applied_of(head)
             case ReadBlock():
                 found = [b for b in self.blocks if message.number == b.header.number or message.hash == b.hash]
                 return found[0] if found else NotThere()
             case ReadHeight(height):
                 one = self.blocks[height]
-                return StoredHeight(height, one.header.number, one.hash, one.version, ZERO_HASH)
+                return StoredHeight(
+                    height, one.header.number, one.hash, one.version, ZERO_HASH, one.hash, 1, undone=False
+                )
             case ReadLogs():
                 return self._logs(message)
             case ReadTransaction():
@@ -271,8 +278,15 @@ class SmallChain:
 
     async def tell(self, added: NewBlock) -> None:
         """Let rpc hear of a block."""
-        assert await self.chain.block_executed(added.news) is not None
-        await self.admission.block_added(added)
+        change = await self.chain.height_executed(added.news)
+        assert change.head is not None
+        await self.admission.height_executed(change)
+
+
+def applied_of(block: StoredBlock) -> BlockApplied:
+    """What there is after a height that made this block."""
+    height = Height(block.header.number)
+    return BlockApplied(height, ZERO_HASH, block.version, block.hash, block.header, block.hash, (block.hash,))
 
 
 def block_news(block: StoredBlock, left_out: Sequence[LeftOut], senders: Sequence[SenderState]) -> BlockNews:

@@ -31,7 +31,7 @@ async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: F
 
     chain.storage._answer = watch
     assert await view.transaction(block.hashes[0]) is None  # storage has it, the head has not
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     assert seen == [0, 0]
     assert view.number == 1
     assert await view.transaction(block.hashes[0]) is not None
@@ -41,7 +41,8 @@ async def test_news_of_a_block_that_was_replaced_moves_nothing(chain: FakeChain)
     view = ChainView(chain.storage, chain.genesis)
     await view.open()
     chain.append(transfer(0))
-    assert await view.block_executed(replace(chain.news(), hash=Hash32(bytes(32)))) is None
+    change = await view.height_executed(replace(chain.news(), hash=Hash32(bytes(32))))
+    assert (change.head, change.added) == (None, ())
     assert view.number == 0
 
 
@@ -49,13 +50,13 @@ async def test_a_block_put_in_the_place_of_another_is_what_is_read_from_then_on(
     view = ChainView(chain.storage, chain.genesis)
     await view.open()
     old = chain.append(transfer(0))
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     await view.account(BOB, BlockNumber(1))
     chain.append()
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     chain.revert_to(0)
     chain.append(transfer(0, value=5))
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     assert (await view.account(BOB, BlockNumber(1))).balance == 10_000 * ETHER + 5
     assert await view.block(old.hash) is None
     assert await view.transaction(old.hashes[0]) is None
@@ -82,7 +83,7 @@ async def test_a_transaction_whose_block_comes_while_storage_says_no_is_found(
     asked = asyncio.ensure_future(view.transaction(transfer(0).hash))
     await said_no.wait()
     chain.append(transfer(0))
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     go_on.set()
     found = await asked
     assert found is not None
@@ -93,7 +94,7 @@ async def test_recent_blocks_and_cached_state_cost_storage_nothing(chain: FakeCh
     view = ChainView(chain.storage, chain.genesis)
     await view.open()
     block = chain.append(transfer(0))
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     await view.account(ALICE, BlockNumber(1))
     chain.storage.asked.clear()
     await view.account(ALICE, BlockNumber(1))

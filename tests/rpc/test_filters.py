@@ -1,6 +1,7 @@
 """Filters that a client polls."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,12 +172,16 @@ async def test_two_polls_at_once_bring_each_log_to_one_of_them(client: Client, c
     assert sorted(map(len, answers)) == [0, 0, 2]
 
 
-async def test_a_revert_sets_the_filters_back(client: Client, chain: FakeChain) -> None:
+async def test_after_a_revert_filters_tell_of_the_logs_that_are_gone_and_read_on_there(
+    client: Client, chain: FakeChain
+) -> None:
     everything = await client.result("eth_newFilter", {})
     await extend(chain, transfer(0), logs=LOGS)
     await extend(chain, transfer(1), logs=LOGS)
     assert len(await client.result("eth_getFilterChanges", everything)) == 4
     chain.revert_to(1)
+    await chain.execution.tell(replace(chain.news(), blocks=0, reverted=True))
     chain.append(transfer(1, value=2), logs=LOGS[:1])
     await chain.execution.tell(chain.news())
-    assert [log["blockNumber"] for log in await client.result("eth_getFilterChanges", everything)] == ["0x2"]
+    told = await client.result("eth_getFilterChanges", everything)
+    assert [(log["blockNumber"], log["removed"]) for log in told] == [("0x2", True), ("0x2", True), ("0x2", False)]

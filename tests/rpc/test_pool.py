@@ -55,7 +55,7 @@ def execute(
     block = stored_block(pool.height + 1 if number is None else number, ZERO_HASH)
     news = block_news(block, left_out or [], senders)
     object.__setattr__(news, "included", tuple(t.hash for t in included))
-    return pool.block_executed(news)
+    return pool.height_executed(news)
 
 
 def test_the_pending_nonce_follows_the_transactions_without_a_gap() -> None:

@@ -58,7 +58,7 @@ async def test_a_block_of_another_hash_than_the_agreed_one_is_never_safe_or_fina
     await say(view, chain, 1)
     await say(view, chain, 2, OTHER)
     chain.append()
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     await say(view, chain, 3, OTHER)
     assert tags(view) == (3, 1, 1)
 
@@ -68,7 +68,7 @@ async def test_what_is_said_of_a_block_not_served_yet_counts_when_it_is(chain: F
     chain.append()
     await say(view, chain, 1)
     assert tags(view) == (0, 0, 0)
-    await view.block_executed(chain.news())
+    await view.height_executed(chain.news())
     assert tags(view) == (1, 1, 1)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chain.messages.mempool import Admitted
+from chain.operations import OperationsAdmitted
 from chain.types import Hash32, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import PeerMessage, Started, Timer, TimerFired
@@ -166,7 +167,7 @@ class Node:
             self.world.counts[f"timer fired: {timer.name.lower()}"] += 1
             self.take([TimerFired(timer, token)])
 
-    def admitted(self, ticket: int, answer: Admitted) -> None:
+    def admitted(self, ticket: int, answer: Admitted | OperationsAdmitted) -> None:
         """Whoever was refused sees that its transaction is never included."""
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:

@@ -116,7 +116,7 @@ class Oracles:
             raise Violation(f"the proposal of round {proposal.round} does not follow the one committed before it")
         if before is not None:
             self.rounds_between_commits[proposal.round - before.round] += 1
-        if proposal.makes_block:
+        if proposal.takes_height:
             if proposal.height in self.blocks:
                 raise Violation(f"two committed proposals make block {proposal.height}")
             self.blocks[proposal.height] = proposal

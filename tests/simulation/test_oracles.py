@@ -25,7 +25,7 @@ def chain(*executed: ExecutedBlock) -> list[Proposal]:
     """Proposals on each other, carrying these results. The first makes block 1."""
     world, certificate, made = LoneCore(), None, []
     for round, result in enumerate(executed, start=1):
-        proposal = world.proposal(round, certificate, makes_block=round == 1, executed=result)
+        proposal = world.proposal(round, certificate, takes_height=round == 1, executed=result)
         certificate = world.certificate(proposal)
         made.append(proposal)
     return made

@@ -10,10 +10,11 @@ import pytest
 
 from chain.accounts import Account, AccountChange
 from storage.blocks import HEADERS, HEIGHTS, VERSIONS, number_key
+from storage.height import HEAD_KEY
 from storage.keyvalue import CorruptStore, FolderInUse, FolderUnreadable, NewerFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
-from storage.store import FORMAT, FORMAT_KEY, HEAD_KEY, Store
+from storage.store import FORMAT, FORMAT_KEY, Store
 from tests.storage.world import NOBODY, RandomChain, block_of, genesis_of
 
 GENESIS = genesis_of()
@@ -195,7 +196,7 @@ def test_a_database_of_something_else_is_refused(tmp_path: Path) -> None:
         (HEAD_KEY, None, "does not say which block is the newest"),
         (HEAD_KEY, b"short", "does not say which block is the newest"),
         (HEAD_KEY, number_key(2), "does not say which block is the newest"),
-        (HEIGHTS + number_key(1), bytes(80), "is missing or not that block's"),
+        (HEIGHTS + number_key(1), bytes(116), "is missing or not that block's"),
         (HEADERS + number_key(1), None, "is missing or not that block's"),
         (VERSIONS + number_key(1), None, "is missing or not that block's"),
     ],
@@ -212,7 +213,8 @@ def test_a_store_whose_parts_disagree_is_refused(key: bytes, value: bytes | None
 def test_a_height_whose_version_is_another_state_is_refused() -> None:
     keyvalue = MemoryKeyValue()
     applied = Store.open(keyvalue, GENESIS).apply(block_of(GENESIS, 1, AccountChange(NOBODY, Account(1), {})))
-    keyvalue.write({HEIGHTS + number_key(1): number_key(1) + number_key(1) + applied.hash + applied.proposal})
+    row = number_key(1) + number_key(1) + bytes(3) + b"\x01" + applied.hash + applied.proposal + applied.result
+    keyvalue.write({HEIGHTS + number_key(1): row})
     with pytest.raises(CorruptStore, match="the state of its newest block, 1, is not the one its header names"):
         Store.open(keyvalue, GENESIS)
 

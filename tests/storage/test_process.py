@@ -51,10 +51,11 @@ from storage.errors import (
     UnknownRequest,
     VersionOutOfRange,
 )
+from storage.height import Prepared
 from storage.keyvalue import Batch, DiskFull
 from storage.memory import MemoryKeyValue
 from storage.process import MAX_WAITING_BLOCKS, MAX_WAITING_READS, StorageService
-from storage.store import PreparedBlock, Store
+from storage.store import Store
 from tests.storage.test_disk_full import Full
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain, block_of, genesis_of
 
@@ -191,7 +192,7 @@ async def test_reads_are_answered_while_a_large_block_is_worked_out(monkeypatch:
     worked_out = False
     prepare = store.prepare
 
-    def watched(block: ApplyBlock) -> Generator[None, None, PreparedBlock]:
+    def watched(block: ApplyBlock) -> Generator[None, None, Prepared]:
         nonlocal worked_out
         prepared = yield from prepare(block)
         worked_out = True

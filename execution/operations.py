@@ -1,0 +1,259 @@
+"""Carries out operations: each alone, on what storage has applied, so that nothing else is under way meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
+from chain.codec import MessageError, decode_message, encode_value
+from chain.genesis import Genesis
+from chain.keccak import EMPTY_HASH, keccak256
+from chain.messages.mempool import LeftOut
+from chain.messages.storage import (
+    ApplyBlock,
+    ApplyOperation,
+    ChangedAccounts,
+    NotThere,
+    ReadBlock,
+    ReadChangedAccounts,
+    ReadHeight,
+    ReadSnapshot,
+    Revert,
+    StoredBlock,
+    StoredHeight,
+    StoredSnapshot,
+    TakenSnapshot,
+)
+from chain.operations import (
+    MAX_MINED_BLOCKS,
+    BlockSettings,
+    DropTransactions,
+    Mine,
+    Operation,
+    OperationDone,
+    OperationRecord,
+    OrderedOperation,
+    RevertToBlock,
+    RevertToSnapshot,
+    SetAccount,
+    TakeSnapshot,
+    ordered,
+)
+from chain.proposals import BlockInputs, Proposal
+from chain.types import Address, Hash32, Height, Version, Wei
+from execution.assembly import ExecutedBlock, RanBlock
+from execution.block_settings import OperationFailed, Place, settings_after, settings_back, settings_to_keep
+from execution.processor import BlockProcessor
+from execution.reader import UnexpectedAnswer
+from execution.senders import SignedTransaction
+from execution.storage_requests import StorageRequests
+
+NOTHING = ordered(0, Mine(0)).hash()
+"""Stands for an operation that cannot be decoded."""
+
+
+class OutOfSequence(OperationFailed):
+    def __init__(self, sequence: int, expected: int) -> None:
+        super().__init__(f"operation {sequence} where operation {expected} is next: another one took its place")
+
+
+class OperationsSwitchedOff(OperationFailed):
+    def __init__(self) -> None:
+        super().__init__("this chain was made with --no-dev-api: nothing but transactions changes it")
+
+
+class BlockNotThere(OperationFailed):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"block {number} is not there")
+
+
+class TooManyBlocks(OperationFailed):
+    def __init__(self, blocks: int) -> None:
+        super().__init__(f"{blocks} blocks at once: at most {MAX_MINED_BLOCKS} are made by one operation")
+
+
+@dataclass(frozen=True, slots=True)
+class RanOperation:
+    """What an operation does, before it is applied. `changed` are accounts whose nonce or balance may be another."""
+
+    proposal: Proposal
+    done: OperationDone
+    settings: BlockSettings
+    position: int
+    blocks: tuple[RanBlock, ...] = ()
+    changes: tuple[AccountChange, ...] = ()
+    revert: Revert | None = None
+    taken: TakenSnapshot | None = None
+    changed: tuple[Address, ...] = ()
+    dropped: tuple[Hash32, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedOperation:
+    """An operation as execution leaves it: what storage applies, and what is told of it then."""
+
+    apply: ApplyOperation
+    blocks: tuple[ExecutedBlock, ...]
+    record: OperationRecord
+    position: int
+
+    @property
+    def height(self) -> Height:
+        return self.apply.height
+
+    @property
+    def blocks_to_apply(self) -> tuple[ApplyBlock, ...]:
+        return self.apply.blocks
+
+    @property
+    def replaces_state(self) -> bool:
+        return bool(self.apply.changes) or self.apply.revert is not None
+
+
+class Operations:
+    """One after the other, each once all blocks before it are applied."""
+
+    def __init__(self, genesis: Genesis, processor: BlockProcessor, storage: StorageRequests) -> None:
+        self._allowed = genesis.dev_api
+        self._processor = processor
+        self._storage = storage
+
+    async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanOperation:
+        """An operation that fails takes its turn and changes nothing else. Raises as BlockProcessor.run."""
+        inputs = self._processor.inputs_of_next(proposal)
+        await self._processor.parent_applied()
+        settings = self._processor.settings
+        operation_hash = NOTHING
+        try:
+            envelope, operation = _decoded(proposal)
+            operation_hash = envelope.hash()
+            if not self._allowed:
+                raise OperationsSwitchedOff
+            if envelope.sequence != settings.operations:
+                raise OutOfSequence(envelope.sequence, settings.operations)
+            settings = replace(settings, operations=settings.operations + 1)
+            ran = await self._carry_out(proposal, inputs, operation, operation_hash, settings, signed)
+        except (OperationFailed, MessageError) as error:
+            done = OperationDone(operation_hash, 0, str(error))
+            ran = RanOperation(proposal, done, settings, self._processor.position)
+        self._processor.begin_operation(ran.settings)
+        return ran
+
+    async def assemble(self, ran: RanOperation) -> ExecutedOperation:
+        """What storage applies, with the blocks that the operation makes."""
+        blocks = tuple([await self._processor.assemble(block) for block in ran.blocks])
+        record = OperationRecord(ran.done, ran.changed, ran.dropped, ran.revert is not None)
+        applied = ApplyOperation(
+            height=ran.proposal.height,
+            proposal=ran.proposal.id,
+            blocks=tuple([block.apply for block in blocks]),
+            changes=ran.changes,
+            revert=ran.revert,
+            taken=ran.taken,
+            settings=ran.settings,
+            record=encode_value(record),
+        )
+        return ExecutedOperation(applied, blocks, record, ran.position)
+
+    async def _carry_out(
+        self,
+        proposal: Proposal,
+        inputs: BlockInputs,
+        operation: Operation,
+        operation_hash: Hash32,
+        settings: BlockSettings,
+        signed: Sequence[SignedTransaction],
+    ) -> RanOperation:
+        """Raises OperationFailed."""
+        done = OperationDone(operation_hash, 0, "")
+        ran = RanOperation(proposal, done, settings, self._processor.position)
+        match operation:
+            case SetAccount():
+                change = await self._change_of(operation)
+                return replace(ran, changes=(change,), changed=(operation.address,))
+            case Mine():
+                return await self._mine(ran, inputs, operation, signed)
+            case DropTransactions(hashes):
+                return replace(ran, dropped=hashes)
+            case TakeSnapshot():
+                snapshot = settings.snapshots + 1
+                settings = replace(settings, snapshots=snapshot)
+                taken = TakenSnapshot(snapshot, settings_to_keep(settings, inputs))
+                return replace(ran, settings=settings, taken=taken, done=replace(done, value=snapshot))
+            case RevertToSnapshot(snapshot):
+                return await self._revert_to_snapshot(ran, inputs, snapshot)
+            case RevertToBlock():
+                return await self._revert_to_block(ran, operation)
+            case _:
+                return replace(ran, settings=settings_after(operation, settings, inputs, self._processor.parent))
+
+    async def _change_of(self, operation: SetAccount) -> AccountChange:
+        before = await self._processor.account(operation.address)
+        code_hash = before.code_hash if operation.code is None else keccak256(operation.code)
+        balance = before.balance if operation.balance is None else operation.balance
+        nonce = before.nonce if operation.nonce is None else operation.nonce
+        account = Account(nonce, Wei(balance + operation.added_balance), code_hash)
+        slots = dict(operation.slots)
+        if account.is_empty and any(slots.values()):
+            account = replace(account, code_hash=THERE_WITHOUT_CODE)
+        code = operation.code if code_hash != EMPTY_HASH else None
+        return AccountChange(operation.address, account, slots, code=code)
+
+    async def _mine(
+        self, ran: RanOperation, inputs: BlockInputs, mine: Mine, signed: Sequence[SignedTransaction]
+    ) -> RanOperation:
+        if not 0 < mine.blocks <= MAX_MINED_BLOCKS:
+            raise TooManyBlocks(mine.blocks)
+        self._processor.settings = ran.settings
+        blocks = []
+        for index in range(mine.blocks):
+            place = Place(index, mine.interval)
+            blocks.append(await self._processor.run_block(ran.proposal, inputs, signed if index == 0 else (), place))
+        changed = dict.fromkeys(state.address for block in blocks for state in block.states)
+        return replace(
+            ran,
+            settings=self._processor.settings,
+            position=self._processor.position,
+            blocks=tuple(blocks),
+            changed=tuple(changed),
+        )
+
+    async def _revert_to_snapshot(self, ran: RanOperation, inputs: BlockInputs, snapshot: int) -> RanOperation:
+        stored = await self._storage.request(ReadSnapshot(snapshot))
+        if isinstance(stored, NotThere):
+            return ran
+        if not isinstance(stored, StoredSnapshot):
+            raise UnexpectedAnswer("StoredSnapshot", stored)
+        back = await self._back(ran, Revert(stored.number, stored.version, snapshot))
+        settings = settings_back(stored.settings, ran.settings, inputs)
+        return replace(back, settings=settings, done=replace(ran.done, value=1))
+
+    async def _revert_to_block(self, ran: RanOperation, operation: RevertToBlock) -> RanOperation:
+        if operation.fresh:
+            first = await self._storage.request(ReadHeight(Height(0)))
+            if not isinstance(first, StoredHeight):
+                raise UnexpectedAnswer("StoredHeight", first)
+            fresh = BlockSettings(operations=ran.settings.operations, snapshots=ran.settings.snapshots)
+            return replace(await self._back(ran, Revert(first.number, first.version, 1)), settings=fresh)
+        block = await self._storage.request(ReadBlock(operation.number, None, with_receipts=False))
+        if not isinstance(block, StoredBlock):
+            raise BlockNotThere(operation.number)
+        return await self._back(ran, Revert(operation.number, block.version, 0))
+
+    async def _back(self, ran: RanOperation, revert: Revert) -> RanOperation:
+        changed = await self._storage.request(ReadChangedAccounts(Version(revert.version)))
+        if not isinstance(changed, ChangedAccounts):
+            raise UnexpectedAnswer("ChangedAccounts", changed)
+        return replace(ran, revert=revert, changed=changed.addresses)
+
+
+def dropped_by(record: OperationRecord) -> tuple[LeftOut, ...]:
+    return tuple([LeftOut(hash_, "dropped on request", retry=False) for hash_ in record.dropped])
+
+
+def _decoded(proposal: Proposal) -> tuple[OrderedOperation, Operation]:
+    """Raises MessageError."""
+    assert proposal.operation is not None
+    envelope = decode_message(proposal.operation)
+    if not isinstance(envelope, OrderedOperation):
+        raise MessageError(f"a {type(envelope).__name__} where an operation belongs")
+    return envelope, envelope.decoded()

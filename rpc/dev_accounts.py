@@ -1,0 +1,76 @@
+"""Developer methods about senders and what they have sent: impersonation, dropping transactions; and about the node."""
+
+from chain.operations import DropTransactions, Impersonate
+from chain.types import Address, Hash32
+from rpc.dev_method import dev_method
+from rpc.environments import pending_fork
+from rpc.fees import coming_base_fee
+from rpc.methods import Node
+from rpc.params import address, boolean, hash32
+from rpc.render import JsonObject, data_json
+
+
+@dev_method("hardhat_impersonateAccount", "anvil_impersonateAccount", takes=(address,))
+async def impersonate_account(node: Node, account: Address) -> bool:
+    await node.operator.execute(Impersonate(account, allowed=True))
+    return True
+
+
+@dev_method("hardhat_stopImpersonatingAccount", "anvil_stopImpersonatingAccount", takes=(address,))
+async def stop_impersonating_account(node: Node, account: Address) -> bool:
+    await node.operator.execute(Impersonate(account, allowed=False))
+    return True
+
+
+@dev_method("anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount", takes=(boolean,))
+async def auto_impersonate_account(node: Node, on: bool) -> None:
+    await node.operator.execute(Impersonate(None, allowed=on))
+
+
+@dev_method("hardhat_dropTransaction", takes=(hash32,))
+async def hardhat_drop_transaction(node: Node, transaction: Hash32) -> bool:
+    """Whether it waited."""
+    return await anvil_drop_transaction(node, transaction) is not None
+
+
+@dev_method("anvil_dropTransaction", takes=(hash32,))
+async def anvil_drop_transaction(node: Node, transaction: Hash32) -> str | None:
+    """Its hash if it waited."""
+    if transaction not in node.admission.pool:
+        return None
+    await node.operator.execute(DropTransactions((transaction,)))
+    return data_json(transaction)
+
+
+@dev_method("anvil_dropAllTransactions", "hardhat_dropAllTransactions")
+async def drop_all_transactions(node: Node) -> None:
+    waiting = tuple(transaction.hash for transaction in node.admission.pool)
+    if waiting:
+        await node.operator.execute(DropTransactions(waiting))
+
+
+@dev_method("anvil_removePoolTransactions", takes=(address,))
+async def remove_pool_transactions(node: Node, sender: Address) -> None:
+    waiting = tuple(transaction.hash for transaction in node.admission.pool if transaction.sender == sender)
+    if waiting:
+        await node.operator.execute(DropTransactions(waiting))
+
+
+@dev_method("anvil_nodeInfo")
+async def node_info(node: Node) -> JsonObject:
+    """In anvil's form."""
+    head = node.chain.head
+    return {
+        "currentBlockNumber": hex(head.header.number),
+        "currentBlockTimestamp": head.header.timestamp,
+        "currentBlockHash": data_json(head.hash),
+        "hardFork": pending_fork(head.header, node.genesis).label,
+        "transactionOrder": "fees",
+        "environment": {
+            "baseFee": hex(coming_base_fee(node)),
+            "chainId": node.genesis.chain_id,
+            "gasLimit": hex(head.header.gas_limit),
+            "gasPrice": hex(coming_base_fee(node)),
+        },
+        "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
+    }

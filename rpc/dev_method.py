@@ -1,0 +1,80 @@
+"""How developer methods are declared: under all names that tools know them by, and only where operations are allowed.
+
+Their numbers are taken in every form in which hardhat's, foundry's and other tools' clients send them.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from rpc.errors import MethodNotFound
+from rpc.methods import Argument, Handler, Node, method
+from rpc.params import HEX_DIGITS, UINT64_LIMIT, UINT256_LIMIT, InvalidValue, Parser
+
+H = TypeVar("H", bound=Handler)
+
+
+def dev_method(*names: str, takes: tuple[Parser[Any] | Argument, ...] = ()) -> Callable[[H], H]:
+    """Registers an async function of (node, *arguments) under these names."""
+
+    def register(handler: H) -> H:
+        for name in names:
+            method(name, *takes)(_guarded(handler, name))
+        return handler
+
+    return register
+
+
+def _guarded(handler: Handler, name: str) -> Handler:
+    @wraps(handler)
+    async def answer(node: Node, *arguments: Any) -> Any:
+        if not node.genesis.dev_api:
+            raise MethodNotFound(name)
+        return await handler(node, *arguments)
+
+    return answer
+
+
+def number(value: Any) -> int:
+    """A number below 2**256: JSON's own, or a string in hex (leading zeros allowed) or decimal."""
+    found = _number(value)
+    if found is None or not 0 <= found < UINT256_LIMIT:
+        raise InvalidValue(f"invalid number {value!r}: give a number, or a string in hex or decimal, below 2**256")
+    return found
+
+
+def small_number(value: Any) -> int:
+    """The same below 2**64."""
+    found = number(value)
+    if found >= UINT64_LIMIT:
+        raise InvalidValue(f"number {value!r} is not below 2**64")
+    return found
+
+
+def signed_number(value: Any) -> int:
+    """The same, also below zero."""
+    if isinstance(value, str) and value.startswith("-"):
+        return -small_number(value[1:])
+    if isinstance(value, int) and not isinstance(value, bool) and value < 0:
+        return -small_number(-value)
+    return small_number(value)
+
+
+def word(value: Any) -> int:
+    """A slot's value: 32 bytes in hex; fewer digits stand for a number."""
+    return number(value)
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str) or not value.isascii() or len(value) > 80:
+        return None
+    if value[:2] in ("0x", "0X"):
+        digits = value[2:]
+        return int(digits or "0", 16) if HEX_DIGITS.issuperset(digits) else None
+    return int(value) if value.isdigit() else None

@@ -1,0 +1,249 @@
+"""What test suites do with a devnet: change accounts, move time, take snapshots and go back to them; over RPC, on four
+validators, every block checked against serial execution.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.chain_process import chain, wait_until
+from tests.e2e.json_rpc import JsonRpc, RpcError
+from tests.e2e.running_node import Node, running_tandem
+
+NOBODY, OTHER = "0x" + "77" * 20, "0x" + "78" * 20
+ETHER = 10**18
+BLOCKHASH_OF_PARENT = "0x600143034060005260206000f3"
+"""Returns the hash of the block before: PUSH1 1 NUMBER SUB BLOCKHASH, MSTORE, RETURN."""
+LOG_NUMBER = "0x43600052600060206000a1"
+"""LOG1 with the topic 0 and the block's number."""
+
+
+def number(rpc: JsonRpc) -> int:
+    return int(rpc.call("eth_blockNumber"), 16)
+
+
+def latest(rpc: JsonRpc) -> Any:
+    return rpc.call("eth_getBlockByNumber", "latest", False)
+
+
+def timestamp(rpc: JsonRpc) -> int:
+    return int(latest(rpc)["timestamp"], 16)
+
+
+def send(rpc: JsonRpc, sender: str, **fields: object) -> str:
+    return str(rpc.call("eth_sendTransaction", {"from": sender, "to": OTHER, "value": "0x1", **fields}))
+
+
+def mined(rpc: JsonRpc, sender: str, **fields: object) -> Any:
+    sent = send(rpc, sender, **fields)
+    wait_until(lambda: rpc.call("eth_getTransactionReceipt", sent) is not None, "a receipt")
+    return rpc.call("eth_getTransactionReceipt", sent)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with running_tandem() as node:
+        yield node
+
+
+@pytest.fixture
+def fresh(rpc: JsonRpc) -> Iterator[JsonRpc]:
+    """A chain on which the test may do what it likes."""
+    snapshot = rpc.call("evm_snapshot")
+    yield rpc
+    assert rpc.call("evm_revert", snapshot) is True
+
+
+def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
+    before = number(fresh)
+    fresh.call("hardhat_setBalance", NOBODY, hex(5 * ETHER))
+    fresh.call("anvil_addBalance", NOBODY, hex(ETHER))
+    fresh.call("anvil_setNonce", NOBODY, 7)
+    fresh.call("anvil_setCode", NOBODY, BLOCKHASH_OF_PARENT)
+    fresh.call("hardhat_setStorageAt", NOBODY, "0x2", "0x" + "00" * 31 + "2a")
+    fresh.call("anvil_setStorageAt", OTHER, "0x2", "0x" + "00" * 31 + "2b")
+    assert int(fresh.call("eth_getBalance", NOBODY, "latest"), 16) == 6 * ETHER
+    assert fresh.call("eth_getTransactionCount", NOBODY, "latest") == "0x7"
+    assert fresh.call("eth_getCode", NOBODY, "latest") == BLOCKHASH_OF_PARENT
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 42
+    assert int(fresh.call("eth_getStorageAt", OTHER, "0x2", "latest"), 16) == 43
+    assert fresh.call("eth_getCode", OTHER, "latest") == "0x"
+    assert number(fresh) == before
+
+
+def test_a_fixture_is_loaded_again_and_again(fresh: JsonRpc, node: Node) -> None:
+    """Hardhat's loadFixture: go back to the snapshot, take it anew."""
+    sender, hashes = node.addresses[0], set()
+    start, nonce = number(fresh), fresh.call("eth_getTransactionCount", sender, "latest")
+    snapshot = fresh.call("evm_snapshot")
+    for _ in range(4):
+        receipt = mined(fresh, sender, nonce=nonce, gas="0x5208", gasPrice=hex(10**11))
+        hashes.add(receipt["transactionHash"])
+        fresh.call("hardhat_mine", "0x3")
+        assert number(fresh) == start + 4
+        assert fresh.call("evm_revert", snapshot) is True
+        assert number(fresh) == start
+        assert fresh.call("eth_getTransactionCount", sender, "latest") == nonce
+        assert fresh.call("eth_getTransactionReceipt", receipt["transactionHash"]) is None
+        assert fresh.call("eth_getBlockByHash", receipt["blockHash"], False) is None
+        assert fresh.call("eth_getBalance", OTHER, "latest") == "0x0"
+        assert fresh.call("evm_revert", snapshot) is False, "it is gone with its use"
+        snapshot = fresh.call("evm_snapshot")
+    assert len(hashes) == 1, "the same transaction can be sent again"
+
+
+def test_blockhash_and_logs_are_those_of_the_chain_there_is(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("anvil_setCode", NOBODY, LOG_NUMBER)
+    fresh.call("anvil_setCode", "0x" + "79" * 20, BLOCKHASH_OF_PARENT)
+    snapshot, everything = fresh.call("evm_snapshot"), fresh.call("eth_newFilter", {"address": NOBODY})
+    first = mined(fresh, node.addresses[0], to=NOBODY, gas="0x186a0")
+    assert [log["removed"] for log in fresh.call("eth_getFilterChanges", everything)] == [False]
+    fresh.call("evm_revert", snapshot)
+    assert fresh.call("eth_getLogs", {"fromBlock": "0x0", "address": NOBODY}) == []
+    fresh.call("evm_increaseTime", 60)
+    second = mined(fresh, node.addresses[1], to=NOBODY, gas="0x186a0")
+    assert (first["blockNumber"], first["blockHash"]) != (second["blockNumber"], second["blockHash"])
+    told = fresh.call("eth_getFilterChanges", everything)
+    assert [(log["removed"], log["blockHash"]) for log in told] == [
+        (True, first["blockHash"]),
+        (False, second["blockHash"]),
+    ]
+    fresh.call("evm_mine")
+    parent = fresh.call("eth_getBlockByNumber", second["blockNumber"], False)
+    call = {"to": "0x" + "79" * 20, "data": "0x"}
+    assert fresh.call("eth_call", call, "latest") == parent["hash"]
+
+
+def test_time_is_moved(fresh: JsonRpc) -> None:
+    before = timestamp(fresh)
+    moved = fresh.call("evm_increaseTime", 3600)
+    fresh.call("evm_mine")
+    assert 3600 <= timestamp(fresh) - before <= 3600 + 300
+    assert fresh.call("evm_increaseTime", 10) == moved + 10
+    fresh.call("evm_setNextBlockTimestamp", before + 10_000)
+    fresh.call("evm_mine")
+    assert timestamp(fresh) == before + 10_000
+    fresh.call("evm_mine")
+    assert before + 10_000 <= timestamp(fresh) <= before + 10_300, "the clock goes on from there"
+    with pytest.raises(RpcError, match="is lower than the previous block's timestamp"):
+        fresh.call("evm_setNextBlockTimestamp", before)
+    start = timestamp(fresh)
+    fresh.call("hardhat_mine", "0x4", "0x3c")
+    assert 180 <= timestamp(fresh) - start <= 180 + 300
+    fresh.call("anvil_setBlockTimestampInterval", 7)
+    start = timestamp(fresh)
+    fresh.call("anvil_mine", "0x2")
+    assert timestamp(fresh) == start + 14
+    assert fresh.call("anvil_removeBlockTimestampInterval") is True
+
+
+def test_without_automine_transactions_wait_for_a_block(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("evm_setAutomine", False)
+    before = number(fresh)
+    try:
+        sent = [send(fresh, address) for address in node.addresses[:3]]
+        dropped = send(fresh, node.addresses[3])
+        assert fresh.call("txpool_status")["pending"] == "0x4"
+        assert fresh.call("anvil_dropTransaction", dropped) == dropped
+        fresh.call("evm_mine")
+        assert number(fresh) == before + 1
+        assert set(latest(fresh)["transactions"]) == set(sent)
+        assert fresh.call("eth_getTransactionByHash", dropped) is None
+    finally:
+        fresh.call("evm_setAutomine", True)
+    assert fresh.call("hardhat_getAutomine") is True
+
+
+def test_blocks_have_what_was_set_for_them(fresh: JsonRpc) -> None:
+    fresh.call("hardhat_setCoinbase", NOBODY)
+    fresh.call("evm_setBlockGasLimit", hex(12_345_678))
+    fresh.call("hardhat_setNextBlockBaseFeePerGas", hex(3_000_000_000))
+    fresh.call("hardhat_setPrevRandao", "0x" + "ab" * 32)
+    fresh.call("evm_mine")
+    block = latest(fresh)
+    assert (block["miner"], int(block["gasLimit"], 16)) == (NOBODY, 12_345_678)
+    assert (int(block["baseFeePerGas"], 16), block["mixHash"]) == (3_000_000_000, "0x" + "ab" * 32)
+    fresh.call("evm_mine")
+    block = latest(fresh)
+    assert int(block["baseFeePerGas"], 16) < 3_000_000_000
+    assert block["mixHash"] != "0x" + "ab" * 32
+    assert block["miner"] == NOBODY
+
+
+def test_an_impersonated_contract_sends(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("anvil_setCode", NOBODY, LOG_NUMBER)
+    fresh.call("anvil_setBalance", NOBODY, hex(ETHER))
+    with pytest.raises(RpcError, match="unknown account"):
+        send(fresh, NOBODY)
+    fresh.call("hardhat_impersonateAccount", NOBODY)
+    receipt = mined(fresh, NOBODY, value="0x5")
+    assert (receipt["status"], receipt["from"]) == ("0x1", NOBODY)
+    assert fresh.call("eth_getBalance", OTHER, "latest") == "0x5"
+    assert fresh.call("eth_getTransactionByHash", receipt["transactionHash"])["from"] == NOBODY
+    raw = fresh.call("eth_getRawTransactionByHash", receipt["transactionHash"])
+    fresh.call("hardhat_stopImpersonatingAccount", NOBODY)
+    with pytest.raises(RpcError, match="unknown account"):
+        send(fresh, NOBODY)
+    with pytest.raises(RpcError, match="invalid sender"):
+        fresh.call("eth_sendRawTransaction", raw)
+
+
+def test_blocks_are_replaced_and_taken_back(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("anvil_mine", 5)
+    before, replaced = number(fresh), latest(fresh)
+    fresh.call("anvil_reorg", 2, [[{"from": node.addresses[0], "to": OTHER, "value": "0x9"}, 1]])
+    assert number(fresh) == before
+    assert latest(fresh)["hash"] != replaced["hash"]
+    assert len(latest(fresh)["transactions"]) == 1
+    fresh.call("anvil_rollback", 3)
+    assert number(fresh) == before - 3
+    with pytest.raises(RpcError, match="cannot be taken back"):
+        fresh.call("anvil_rollback", 100_000)
+
+
+def test_validators_agree_on_all_of_it(rpc: JsonRpc) -> None:
+    """Every height becomes verified, and no validator has refused anything."""
+
+    def verified() -> bool:
+        validators = rpc.call("tandem_status")["validators"]
+        return len({v["ledger"]["proposal"] for v in validators}) == 1 and all(
+            v["heights"]["verified"] == v["heights"]["committed"] for v in validators
+        )
+
+    wait_until(verified, "all verified")
+    assert [v["rejections"] for v in rpc.call("tandem_status")["validators"]] == [[]] * 4
+
+
+def test_killed_in_the_middle_of_operations_nothing_is_done_twice_or_by_half(tmp_path: Path) -> None:
+    options = ("--data-dir", str(tmp_path / "chain"))
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        rpc.call("anvil_setBalance", NOBODY, hex(ETHER))
+        snapshot = rpc.call("evm_snapshot")
+        rpc.call("hardhat_mine", "0x14")
+        for _ in range(10):
+            rpc.call("anvil_addBalance", NOBODY, hex(ETHER))
+        running.kill_everything()
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        assert int(rpc.call("eth_getBalance", NOBODY, "latest"), 16) == 11 * ETHER
+        assert number(rpc) == 20
+        rpc.call("anvil_addBalance", NOBODY, hex(ETHER))
+        assert int(rpc.call("eth_getBalance", NOBODY, "latest"), 16) == 12 * ETHER
+        assert rpc.call("evm_revert", snapshot) is True
+        assert number(rpc) == 0
+        assert int(rpc.call("eth_getBalance", NOBODY, "latest"), 16) == ETHER
+        running.kill_everything()
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        assert number(rpc) == 0
+        rpc.call("evm_mine")
+        assert number(rpc) == 1
+
+
+def test_a_chain_without_the_developer_methods_has_none() -> None:
+    options = ("--no-dev-api", "--validators", "1")
+    with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
+        for name in ("evm_mine", "evm_snapshot", "anvil_getAutomine"):
+            with pytest.raises(RpcError, match=f"{name} does not exist"):
+                rpc.call(name)
