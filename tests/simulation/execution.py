@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chain.codec import decode_message
 from chain.keccak import keccak256
-from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, Production, SenderState
+from chain.operations import OrderedOperation
 from chain.proposals import ExecutedBlock, Proposal
 from chain.types import Address, Gas, Hash32, Height, Wei
 from tests.consensus.builders import ETHER, GAS_LIMIT, GWEI
@@ -37,6 +39,7 @@ class Executor:
     nonces: dict[Address, int] = field(default_factory=dict)
     results: list[BlockResult] = field(default_factory=list)
     included: dict[Hash32, int] = field(default_factory=dict)
+    operations: list[Hash32] = field(default_factory=list)
 
     def run(self) -> None:
         proposal = self.around.block(Height(self.height + 1))
@@ -63,9 +66,19 @@ class Executor:
             self.included[tx.hash] = self.height
             included.append(tx.hash)
             touched.add(tx.sender)
+        self._operate(proposal)
         self.results.append(self._result(proposal, included, left_out, sorted(touched)))
         self.around.deliver_result(self.results[-1])
         self.run()
+
+    def _operate(self, proposal: Proposal) -> None:
+        """Takes an operation whose turn it is; another took the turn of any other."""
+        if proposal.operation is None:
+            return
+        operation = decode_message(proposal.operation)
+        assert isinstance(operation, OrderedOperation)
+        if operation.sequence == len(self.operations):
+            self.operations.append(operation.hash())
 
     def state(self, sender: Address) -> SenderState:
         return SenderState(sender, self.nonces.get(sender, 0), Wei(1000 * ETHER))
@@ -92,4 +105,5 @@ class Executor:
             included=tuple(included),
             left_out=tuple(left_out),
             senders=tuple(self.state(sender) for sender in touched),
+            production=Production(operations=len(self.operations)),
         )

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 
 from chain.messages.mempool import PooledTransaction
+from chain.operations import Mine, TakeSnapshot, ordered
 from consensus.registry import RULE_SETS
 from tests.consensus.builders import transfer
 from tests.simulation.disk import Disk
@@ -64,6 +65,25 @@ def test_lost_and_repeated_messages_delay_but_lose_nothing(rules: str) -> None:
     world.start()
     offered = offer_load(world, transactions=10, over_ms=2_000)
     world.run_until_quiet(limit_ms=600_000)
+    check_all_included(world, offered)
+    check_quiet_and_agreed(world)
+
+
+@every_rule_set
+@pytest.mark.parametrize("seed", range(4))
+def test_operations_are_executed_once_and_in_order_through_kills_and_losses(seed: int, rules: str) -> None:
+    world = World(seed, Chain(rules=rules), Rates(drop=0.05, duplicate=0.05, delay_us=10_000))
+    world.start()
+    offered = offer_load(world, transactions=10, over_ms=1_000)
+    operations = [ordered(n, TakeSnapshot() if n % 3 else Mine(1)) for n in range(12)]
+    world.operate(operations)
+    victim = world.nodes[seed % 4]
+    world.after(100_000, partial(world.kill, victim))
+    world.after(600_000, partial(world.restart, victim))
+    world.run_until_quiet(limit_ms=600_000)
+    assert world.executor.operations == [operation.hash() for operation in operations]
+    carried = [block for block in world.oracles.blocks.values() if block.operation is not None]
+    assert len(carried) == len(operations), "none is proposed again once it is executed"
     check_all_included(world, offered)
     check_quiet_and_agreed(world)
 

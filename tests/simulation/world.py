@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from chain.messages.mempool import Admit, BlockResult, PooledTransaction
+from chain.operations import AdmitOperations, OrderedOperation
 from chain.proposals import Proposal
 from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import MessageReceived, PeerConnected, PeerMessage
 from consensus.leaders import LeaderSchedule
 from consensus.registry import leader_schedule, rule_set
-from consensus.replica import AdmitReceived, BlockResultReceived, Environment, Replica
+from consensus.replica import AdmitReceived, BlockResultReceived, Environment, OperationsReceived, Replica
 from consensus.rules import RuleSet
 from consensus.settings import DEFAULT_SETTINGS, ConsensusSettings
 from consensus.signatures import Signer
@@ -67,6 +68,8 @@ class World:
         self.pooled: dict[Hash32, PooledTransaction] = {}
         self.changes_messages = rates.corrupt > 0
         self.branches: dict[Hash32, set[Hash32]] = {}
+        self.to_operate: list[OrderedOperation] = []
+        self._operated = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._sequence = 0
         self._last_in_order: dict[object, int] = {}
@@ -221,6 +224,9 @@ class World:
         return 100 + int(self.random.random() * self.network.rates.execution_us)
 
     def deliver_result(self, result: BlockResult) -> None:
+        if self.to_operate and result.production.operations > self._operated:
+            self._operated = result.production.operations
+            self._send_operation()
         for node in self.nodes:
             self._deliver(node, result)
 
@@ -238,12 +244,29 @@ class World:
         for node in self.nodes if to is None else [self.nodes[slot] for slot in to]:
             self.after_in_order(("rpc", node.slot), partial(self._offer, node, transactions))
 
+    def operate(self, operations: Sequence[OrderedOperation]) -> None:
+        """One after the other, each sent to everyone once the one before is executed, and again to who comes back."""
+        self.to_operate = list(operations)
+        self._send_operation()
+
+    def _send_operation(self) -> None:
+        if len(self.executor.operations) < len(self.to_operate):
+            for node in self.nodes:
+                self._send_operation_to(node)
+
+    def _send_operation_to(self, node: Node) -> None:
+        sent = self.to_operate[len(self.executor.operations) :][:1]
+        if sent:
+            received = OperationsReceived(AdmitOperations(tuple(sent)), 0)
+            self.after_in_order(("rpc", node.slot), lambda: node.take([received]))
+
     def _offer(self, node: Node, transactions: Sequence[PooledTransaction]) -> None:
         states = tuple(self.executor.state(sender) for sender in sorted({tx.sender for tx in transactions}))
         node.take([AdmitReceived(Admit(tuple(transactions), states, Height(self.executor.height)), 0)])
 
     def _resend(self, node: Node) -> None:
         """As rpc does for a validator that comes back."""
+        self._send_operation_to(node)
         waiting = [tx for tx in self.pooled.values() if tx.hash not in self.executor.included]
         if waiting:
             self.after_in_order(("rpc", node.slot), partial(self._offer, node, waiting))
