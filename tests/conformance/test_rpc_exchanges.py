@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chain.blocks import Block, decode_block
-from chain.headers import EMPTY_REQUESTS_HASH
 from chain.transactions import BLOB
 from chain.types import ZERO_HASH
 from rpc import namespaces
@@ -74,6 +73,5 @@ def test_a_block_built_of_a_blocks_transactions_leads_to_the_same_state(client: 
         assert hashlib.sha256(digests).digest() == header.requests_hash
 
 
-def test_some_of_these_blocks_have_requests_and_withdrawals() -> None:
-    assert any(block.header.requests_hash not in (None, EMPTY_REQUESTS_HASH) for block in WITHOUT_BLOBS)
+def test_some_of_these_blocks_have_withdrawals() -> None:
     assert any(block.withdrawals for block in WITHOUT_BLOBS)
