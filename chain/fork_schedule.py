@@ -1,8 +1,9 @@
 """When a chain changes its rules: by block number up to the merge, by time since."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from chain.forks import Fork
+from chain.forks import Fork, fork_named
 from chain.system_contracts import DEPOSIT_CONTRACT
 from chain.types import Address
 
@@ -37,3 +38,23 @@ class ForkSchedule:
 def only(fork: Fork) -> ForkSchedule:
     """The schedule of a chain that has one fork from its start."""
     return ForkSchedule(((0, fork),))
+
+
+def schedule_json(schedule: ForkSchedule) -> dict[str, Any]:
+    """The schedule as JSON, forks by their labels."""
+    return {
+        "byNumber": [[since, fork.label] for since, fork in schedule.by_number],
+        "byTime": [[since, fork.label] for since, fork in schedule.by_time],
+        "glaciers": [list(glacier) for glacier in schedule.glaciers],
+        "depositContract": "0x" + schedule.deposit_contract.hex(),
+    }
+
+
+def schedule_from_json(value: Any) -> ForkSchedule:
+    """What `schedule_json` made. Raises UnknownFork, and KeyError, TypeError and ValueError for anything else."""
+    by_number, by_time = (
+        tuple([(int(since), fork_named(label)) for since, label in value[name]]) for name in ("byNumber", "byTime")
+    )
+    glaciers = tuple([(int(since), int(blocks)) for since, blocks in value["glaciers"]])
+    deposits = Address(bytes.fromhex(value["depositContract"].removeprefix("0x")))
+    return ForkSchedule(by_number, by_time, glaciers, deposits)

@@ -20,6 +20,10 @@ class BadDataFolder(NodeError):
     """The data folder cannot be used: unreadable, in use, of another chain, newer or damaged."""
 
 
+class BadStateFile(NodeError):
+    """A state that cannot be read or written."""
+
+
 class BadTemporaryFolder(NodeError):
     """No folder for sockets and temporary data can be made where such folders are made."""
 

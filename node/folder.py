@@ -10,6 +10,7 @@ imported-N               imported blocks up to block N, which every executor's s
 contracts.json           contracts registered by tandem_registerContract
 fork.json                on a fork: the URL of the remote chain, and the block of it that this one goes on from
 executors.json           executors found wrong, whose storage is not used any more
+state                    the state that the chain began with, if that was loaded: every new storage takes it in
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.genesis_file import Start, start_from
+from node.loaded_state import source_checksum, take_in
 from node.remote.base import RemoteBase
 from node.remote.source import FILE as FORK_FILE
 from node.remote.source import ForkSource, read_source
@@ -37,7 +39,8 @@ from node.settings import Settings, stake_text
 FORMAT = 5
 KEY_BYTES = 32
 LOCK = "lock"
-_HALF_MADE = re.compile(r"genesis|fork.json|validator-\d+|.*\.partial")
+STATE = "state"
+_HALF_MADE = re.compile(r"genesis|fork.json|state|validator-\d+|.*\.partial")
 """What a folder holds whose making was cut off: `chain.json` is written last, databases come later."""
 BORN_WITH = (
     "chain_id",
@@ -66,6 +69,13 @@ class DataFolder:
     accounts: tuple[DevelopmentAccount, ...]
     durable: bool
     fork: ForkSource | None = None
+    not_loaded: str = ""
+    """In words, what of the state file that this new chain was made from was not taken."""
+
+    @property
+    def loaded_state(self) -> Path | None:
+        """The file with the state that the chain began with, if that was loaded."""
+        return None if self.genesis.state is None else self.path / STATE
 
     def balance_at_genesis(self, account: DevelopmentAccount) -> int:
         """In whole ETH."""
@@ -135,7 +145,8 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
         for index, key in enumerate(keys):
             (path / f"validator-{index}").mkdir(exist_ok=True)
             write_whole(path / f"validator-{index}" / "key", key)
-        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys], remote)
+        loaded = None if settings.load_state is None else take_in(settings.load_state, path / STATE, settings)
+        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys], remote, loaded)
         write_whole(path / "genesis", encode_value(genesis))
         if fork is not None:
             write_whole(path / FORK_FILE, fork.encode())
@@ -146,13 +157,14 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
             "mnemonic": settings.mnemonic,
             "accounts": settings.accounts,
             "balance": settings.balance,
+            "loaded": None if loaded is None else "0x" + loaded.source.hex(),
         }
         write_whole(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
     except OSError as error:
         raise BadDataFolder(
             f"cannot write to the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
         ) from error
-    return DataFolder(path, genesis, settings.mnemonic, accounts, durable, fork)
+    return DataFolder(path, genesis, settings.mnemonic, accounts, durable, fork, "" if loaded is None else loaded.left)
 
 
 def _remote_base(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> RemoteBase | None:
@@ -269,6 +281,12 @@ def _check_fit(path: Path, settings: Settings, genesis: Genesis, about: Mapping[
                 f"{path} holds a chain made with {option} {_shown(has)}, not {_shown(asked)}: "
                 f"leave {option} out, or give another --data-dir"
             )
+
+    if settings.load_state is not None and about.get("loaded") != "0x" + source_checksum(settings.load_state).hex():
+        raise BadDataFolder(
+            f"{path} holds a chain that did not begin with {settings.load_state}: leave that out to go on with the "
+            "chain, or give another --data-dir"
+        )
 
 
 def _shown(value: Any) -> str:

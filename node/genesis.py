@@ -15,6 +15,7 @@ from chain.types import Address, Gas, Hash32, Wei
 from node.accounts import DevelopmentAccount
 from node.errors import BadSetting
 from node.genesis_file import Start, start_from
+from node.loaded_state import LoadedState
 from node.remote.base import RemoteBase
 from node.settings import DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, MIN_GAS_LIMIT, Settings
 from storage.roots import state_root
@@ -28,14 +29,15 @@ def new_genesis(
     accounts: Sequence[DevelopmentAccount],
     validator_keys: Sequence[bytes],
     remote: RemoteBase | None = None,
+    loaded: LoadedState | None = None,
 ) -> Genesis:
     """The genesis of now: funded development accounts, the fork's system contracts, validators with their stakes; on a
     fork on top of the remote chain's block.
 
-    With a genesis file its rules, its first block and its accounts, and nothing else: hashes would differ.
-    Raises BadGenesisFile and BadSetting.
+    With a genesis file its rules, its first block and its accounts, and nothing else: hashes would differ. With a
+    loaded state that, and the block that it is of. Raises BadGenesisFile and BadSetting.
     """
-    start = _new_start(settings, accounts) if settings.genesis is None else _start_of_file(settings, settings.genesis)
+    start = _start(settings, accounts, loaded)
     if remote is not None:
         start = _forked(start, settings, remote)
     return Genesis(
@@ -43,6 +45,7 @@ def new_genesis(
         forks=start.forks,
         header=start.header,
         accounts=start.accounts,
+        state=start.state,
         validators=tuple(
             ValidatorIdentity(key, stake, _beneficiary(key))
             for key, stake in zip(validator_keys, settings.stakes, strict=True)
@@ -53,6 +56,14 @@ def new_genesis(
         forked=None if remote is None else _forked_with(settings, remote),
         dev_api=settings.dev_api,
     )
+
+
+def _start(settings: Settings, accounts: Sequence[DevelopmentAccount], loaded: LoadedState | None) -> Start:
+    if loaded is not None:
+        head = loaded.head
+        header = replace(head.header, state_root=head.root)  # another one where operations changed the state after it
+        return Start(head.chain_id, head.forks, header, (), loaded.checksum)
+    return _new_start(settings, accounts) if settings.genesis is None else _start_of_file(settings, settings.genesis)
 
 
 def _new_start(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> Start:

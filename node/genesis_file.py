@@ -61,12 +61,13 @@ class UnknownRules(ChainError):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a chain starts with, but for its validators."""
+    """What a chain starts with, but for its validators. `state` is as in chain.genesis."""
 
     chain_id: int
     forks: ForkSchedule
     header: Header
     accounts: tuple[AccountChange, ...]
+    state: Hash32 | None = None
 
 
 def start_from(path: Path) -> Start:

@@ -14,7 +14,7 @@ from execution.strategies import STRATEGIES
 from node.command_options import DEFAULTS, PATH, CommandGroup, Stake, config_option, for_running_chain, option
 from node.compare_command import compare_command
 from node.consensus_command import consensus
-from node.errors import NodeError
+from node.errors import BadSetting, NodeError
 from node.fault_commands import net, validator
 from node.repair_command import repair
 from node.replay_command import replay
@@ -30,6 +30,7 @@ from node.settings import (
     block_time_from,
     history_from,
 )
+from node.state_commands import dump_command
 from node.statetest_command import statetest
 from node.traffic.command import traffic
 
@@ -44,7 +45,7 @@ class _Group(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [
             *("up", "status", "traffic", "report", "compare", "consensus", "net", "validator"),
-            *("init", "import", "run", "repair", "replay", "statetest", "completion"),
+            *("init", "import", "dump", "load", "run", "repair", "replay", "statetest", "completion"),
         ]
 
 
@@ -129,6 +130,9 @@ _CHAIN_OPTIONS = [
         default=DEFAULTS.allow_origin,
         help="Site whose pages may use the node, such as http://localhost:3000; repeat it, or give * for all.",
     ),
+    option("--load-state", type=PATH, help="State file of tandem dump or anvil that a new chain begins with."),
+    option("--dump-state", type=PATH, help="File to write the state to when the chain ends."),
+    option("--state", type=PATH, help="Both: a state file to begin with if it is there, and to write at the end."),
     option(
         "--log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
@@ -154,6 +158,11 @@ def _settings(options: dict[str, Any]) -> Settings:
     values["stake"] = values["stake"] or ()
     if values["validators"] is None:
         values["validators"] = len(values["stake"]) or DEFAULTS.validators
+    state = values.pop("state")
+    if state is not None:
+        if values["load_state"] or values["dump_state"] or values["data_dir"]:
+            raise BadSetting("--state goes with none of --load-state, --dump-state and --data-dir: leave those out")
+        values["load_state"], values["dump_state"] = (state if state.exists() else None), state
     return Settings(**values).checked()
 
 
@@ -204,6 +213,19 @@ def import_(file: Path, **options: Any) -> None:
     import_chain(file, _settings(options))
 
 
+@cli.command("load", short_help="Make a chain's data folder from a state file.")
+@click.argument("file", type=PATH)
+@_chain_options
+def load_command(file: Path, **options: Any) -> None:
+    """Make a new data folder whose chain begins with the state in FILE, which tandem dump or anvil wrote.
+
+    Number and time go on from the file's block. The folder is checked against the file's state root.
+    """
+    from node.state_commands import load
+
+    load(file, _settings(options))
+
+
 @cli.command(short_help="Run one process of a chain, as in docker compose.")
 @click.argument("role", shell_complete=lambda *_: list(ROLES))
 @_chain_options
@@ -228,6 +250,7 @@ def status(url: str, as_json: bool) -> None:
     show_status(url, as_json)
 
 
+cli.add_command(dump_command)
 cli.add_command(consensus)
 cli.add_command(compare_command)
 cli.add_command(traffic)

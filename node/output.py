@@ -14,6 +14,7 @@ from chain.addresses import checksummed
 from chain.forks import Fork
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
+from node.accounts import DevelopmentAccount
 from node.folder import DataFolder
 from node.settings import DEFAULT_MNEMONIC, Settings, stake_text
 
@@ -105,6 +106,7 @@ def ready_facts(
         "http": f"http://{reachable(settings.host)}:{port}",
         "ws": f"ws://{reachable(settings.host)}:{port}",
         "chainId": folder.genesis.chain_id,
+        "notLoaded": folder.not_loaded,
         "dataDir": str(folder.path),
         "processes": dict(processes),
         "accounts": account_facts(folder),
@@ -126,13 +128,22 @@ def account_facts(folder: DataFolder) -> list[dict[str, str]]:
     ]
 
 
+def _balance(folder: DataFolder, account: DevelopmentAccount) -> str:
+    if folder.loaded_state is not None:
+        return "as in the loaded state"
+    return f"{folder.balance_at_genesis(account):,} ETH at genesis"
+
+
 def account_lines(folder: DataFolder) -> list[str]:
     """The development accounts, and what else a wallet asks for."""
     genesis = folder.genesis
-    lines = _development_accounts(folder) if any(map(folder.balance_at_genesis, folder.accounts)) else []
+    has_some = folder.loaded_state is not None or any(map(folder.balance_at_genesis, folder.accounts))
+    lines = _development_accounts(folder) if has_some else []
     lines += [f"Chain id    {genesis.chain_id}"]
     if folder.genesis.base.number:
         lines += [f"Begins      after block {genesis.base.number}, 0x{genesis.base.hash().hex()}"]
+    if folder.not_loaded:
+        lines += [f"Not taken   {folder.not_loaded} of the state file"]
     if genesis.next_fork(int(time.time())) < Fork.PARIS:
         lines += ["Read only   its rules are from before the merge, when miners made the blocks"]
     return [*lines, f"Hardfork    {genesis.forks.newest.label}", f"Gas limit   {genesis.gas_limit:,}"]
@@ -142,7 +153,7 @@ def _development_accounts(folder: DataFolder) -> list[str]:
     """A genesis file may give them nothing, and then there is nothing to show."""
     lines = ["Accounts", "========"]
     for i, account in enumerate(folder.accounts):
-        lines.append(f"({i}) {checksummed(account.address)} ({folder.balance_at_genesis(account):,} ETH at genesis)")
+        lines.append(f"({i}) {checksummed(account.address)} ({_balance(folder, account)})")
     lines += ["", "Private keys", "============"]
     lines += [f"({i}) 0x{account.private_key.hex()}" for i, account in enumerate(folder.accounts)]
     if folder.mnemonic == DEFAULT_MNEMONIC:

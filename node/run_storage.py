@@ -1,6 +1,7 @@
 """The storage process: the only one that opens the state's database."""
 
 from node.imported import copy_store, imported_store
+from node.loading import loading_of
 from node.output import Output
 from node.plan import Plan, Role
 from node.sockets import sockets_of
@@ -11,11 +12,12 @@ from storage.store import Store
 
 async def run_storage(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled. Raises CorruptStore when it meets something damaged."""
-    path, imported = plan.folder.storage(role.executor), imported_store(plan.folder.path, plan.folder.genesis)
+    folder = plan.folder
+    path, imported = folder.storage(role.executor), imported_store(folder.path, folder.genesis)
     if imported is not None and not path.exists():
         copy_store(imported, path)
-    history = plan.settings.history
-    store = Store.open(path, plan.folder.genesis, durable=plan.folder.durable, history=history)
+    history, loading = plan.settings.history, loading_of(folder, output)
+    store = Store.open(path, folder.genesis, durable=folder.durable, history=history, loading=loading)
     service = StorageService(store, _remote(plan))
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.storage(role.executor, bind=True), service)

@@ -33,6 +33,7 @@ class Settings:
     `history` is how many blocks' states are kept besides the newest one's, None for all.
     `stake` has one number for each validator, or none for a stake of 1 each. `genesis` is a genesis.json of geth.
     `artifacts` are folders that compilers write to. `allow_host` and `allow_origin` are as in rpc.access.
+    A new chain begins with the state in the file `load_state`; `dump_state` is written when the chain ends.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +66,8 @@ class Settings:
     artifacts: tuple[Path, ...] = ()
     allow_host: tuple[str, ...] = ()
     allow_origin: tuple[str, ...] = ("*",)
+    load_state: Path | None = None
+    dump_state: Path | None = None
     log_level: str = "warning"
     json: bool = False
     quiet: bool = False
@@ -105,6 +108,11 @@ class Settings:
             _check_stake(self.stake, self.validators)
         if self.pool != LOCAL_POOL and DASK_POOL.fullmatch(self.pool) is None:
             raise BadSetting(f"--pool {self.pool} is not known: give local, or dask://HOST:PORT of a Dask scheduler")
+        if self.load_state is not None:
+            for name in ("genesis", "fork_url", "gas_limit", "base_fee"):
+                if getattr(self, name) is not None:
+                    option = "--" + name.replace("_", "-")
+                    raise BadSetting(f"{option} does not go with a loaded state, which decides it: leave {option} out")
         return self
 
     def _check_fork(self) -> None:

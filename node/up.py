@@ -14,11 +14,13 @@ from node import folder as data
 from node.contracts_file import artifact_folders
 from node.dask_scheduler import check_scheduler
 from node.endpoints import LocalEndpoints
-from node.errors import BadSetting, PortInUse
+from node.errors import BadSetting, BadStateFile, PortInUse
+from node.folder import DataFolder
 from node.output import Output
 from node.plan import Plan
 from node.runtime_folder import runtime_folder
 from node.settings import Settings
+from node.state_dump import dump_folder, dumped_line
 from node.supervisor import ENDING_SIGNALS, Supervisor
 
 
@@ -48,7 +50,20 @@ def up(settings: Settings) -> int:
             faults_file=str(runtime / "faults"),
         )
         output = Output(json_lines=settings.json, quiet=settings.quiet)
-        return Supervisor(plan, output, ready_read, started_at).run()
+        status = Supervisor(plan, output, ready_read, started_at).run()
+        if settings.dump_state is not None:
+            dump_at_end(folder, settings.dump_state, output)
+        return status
+
+
+def dump_at_end(folder: DataFolder, file: Path, output: Output) -> None:
+    """Write the state of a chain that has ended. Ctrl-C stops that, and leaves the file as it was. Raises NodeError."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        dumped = dump_folder(folder, file)
+    except KeyboardInterrupt:
+        raise BadStateFile(f"stopped before the state was written to {file}") from None
+    output.event("dumped", dumped_line(dumped), {"file": str(file), "number": dumped.head.header.number})
 
 
 def _check_blocks_can_be_made(folder: data.DataFolder, settings: Settings) -> None:

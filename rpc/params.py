@@ -39,6 +39,7 @@ class InvalidValue(Exception):
 WANTED = {
     "bool": "give true or false",
     "common.Address": "an address is 0x and 40 hex digits",
+    "hexutil.Bytes": "bytes are 0x and an even number of hex digits",
     "common.Hash": "a hash is 0x and 64 hex digits",
     "block": "a block is a tag such as latest, a number in hex such as 0x1f, or a hash",
     "tandem.Contract": "give an object with what the compiler says: name, abi, storageLayout, deployedBytecode",

@@ -8,9 +8,10 @@ from pathlib import Path
 from chain.codec import decode_value, encode_value
 from chain.keccak import keccak256
 from chain.messages.storage import AccountPart, StatePage
+from chain.state_head import StateHead
 from storage.sorted_rows import Row, SortedRows
 from storage.state import SLOT_BYTES
-from storage.state_file import PART_BYTES, StateFileUnwritable, StateFileWriter, StateHead, StatePart
+from storage.state_file import PART_BYTES, StateFileUnwritable, StateFileWriter, StatePart
 
 HASH_BYTES = 32
 
@@ -27,7 +28,7 @@ class StateTotals:
 def write_state_file(path: Path, head: StateHead, headers: Iterable[bytes], pages: Iterable[StatePage]) -> StateTotals:
     """Write the file, with the encoded headers of the blocks before. Raises StateFileUnwritable, and what `pages` does.
 
-    However large the state is, this holds some 100 MB at a time, and the hash of each code.
+    However large the state is, this holds some 200 MB at a time, and the hash of each code.
     """
     writer = StateFileWriter(path, head)
     totals = StateTotals()

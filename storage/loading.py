@@ -52,7 +52,7 @@ class StateLoad:
         Raises DamagedStateFile, StateFileUnreadable, DiskFull and other StoreErrors.
         """
         file = StateFile(loading.file)
-        expected = genesis.header.state_root
+        expected = file.head.root
         if file.checksum != genesis.state:
             raise DamagedStateFile(file.path, "it is not the one that this chain was made from")
         self._keyvalue.write({LOADING_KEY: file.checksum})
@@ -66,7 +66,7 @@ class StateLoad:
             raise DamagedStateFile(file.path, str(error)) from error
         if root != expected:
             raise DamagedStateFile(
-                file.path, f"its accounts have the state root 0x{root.hex()}, its block has 0x{expected.hex()}"
+                file.path, f"its accounts have the state root 0x{root.hex()}, not 0x{expected.hex()}"
             )
         return root
 

@@ -380,7 +380,8 @@ class StorageService:
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         version = await self._reached(read.version)
         with self._store.pruning.reading(version):
-            return await in_slices(StatePageWalk(self._store.state, version, read.max_bytes).page(read.after))
+            walk = StatePageWalk(self._store.state, self._store.tries, version, read.max_bytes)
+            return await in_slices(walk.page(read.after))
 
     async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
         """The root that a version would have, without anything being written."""

@@ -1,7 +1,7 @@
 """State files: the whole state after one block, as `tandem dump` writes it and `tandem load` reads it.
 
     tandem state 1
-    {"chainId": 31337, "forks": …, "header": "0x…", "number": 12, …}
+    {"chainId": 31337, "forks": …, "number": 12, … "header": "0x…"}
     parts, each its length in 4 bytes and so many bytes of zlib; a part of length 0 ends them
     "end\\n" and the SHA-256 of everything before it
 
@@ -17,14 +17,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from chain.codec import decode_value, encode_value
 from chain.errors import ChainError, DecodeError
-from chain.fork_schedule import ForkSchedule
-from chain.forks import Fork, fork_named
-from chain.headers import Header, decode_header
 from chain.messages.storage import AccountPart
+from chain.state_head import StateHead, head_from_json, head_json
 from chain.types import Hash32
 from storage.keyvalue import StoreError
 
@@ -70,15 +68,6 @@ class StateFileUnwritable(StoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class StateHead:
-    """Which chain's state it is, and after which block."""
-
-    chain_id: int
-    forks: ForkSchedule
-    header: Header
-
-
-@dataclass(frozen=True, slots=True)
 class StatePart:
     """`headers` are encoded, of blocks before the one that the state is of, the newest last: what BLOCKHASH reads.
 
@@ -102,7 +91,7 @@ class StateFileWriter:
             self._file = os.fdopen(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
         except OSError as error:
             raise StateFileUnwritable(path, error.strerror or str(error)) from error
-        self._write(MAGIC + b"%d\n" % FORMAT + json.dumps(_about(head)).encode() + b"\n")
+        self._write(MAGIC + b"%d\n" % FORMAT + json.dumps(head_json(head)).encode() + b"\n")
 
     def add(self, part: StatePart) -> None:
         """Raises StateFileUnwritable."""
@@ -150,7 +139,7 @@ class StateFile:
         except OSError as error:
             raise StateFileUnreadable(path, error.strerror or str(error)) from error
         try:
-            self.head = _head(json.loads(about))
+            self.head = head_from_json(json.loads(about))
         except (ValueError, KeyError, TypeError, ChainError) as error:
             raise DamagedStateFile(path, f"its second line: {error}") from error
 
@@ -207,30 +196,3 @@ def _part(path: Path, packed: bytes) -> StatePart:
         return decode_value(StatePart, unpacking.decompress(packed, MAX_PART_BYTES))
     except (zlib.error, DecodeError) as error:
         raise DamagedStateFile(path, str(error)) from error
-
-
-def _about(head: StateHead) -> dict[str, Any]:
-    header = head.header
-    return {
-        "chainId": head.chain_id,
-        "forks": {
-            "byNumber": [[since, fork.label] for since, fork in head.forks.by_number],
-            "byTime": [[since, fork.label] for since, fork in head.forks.by_time],
-        },
-        "number": header.number,
-        "timestamp": header.timestamp,
-        "hash": "0x" + header.hash().hex(),
-        "stateRoot": "0x" + header.state_root.hex(),
-        "header": "0x" + header.encode().hex(),
-    }
-
-
-def _head(about: Any) -> StateHead:
-    """Raises ValueError, KeyError, TypeError and ChainError."""
-    forks = about["forks"]
-    schedule = ForkSchedule(_activations(forks["byNumber"]), _activations(forks["byTime"]))
-    return StateHead(int(about["chainId"]), schedule, decode_header(bytes.fromhex(about["header"][2:])))
-
-
-def _activations(rows: Any) -> tuple[tuple[int, Fork], ...]:
-    return tuple([(int(since), fork_named(label)) for since, label in rows])

@@ -3,12 +3,14 @@
 Whoever asks for the pages may take as long as it likes between them: a version never changes.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 from chain.accounts import WITHOUT_CODE, Account
 from chain.messages.storage import AccountPart, StatePage
 from chain.types import Address, Hash32, Version
 from storage.state import SLOT_BYTES, VersionedState
+from storage.steps import run
+from storage.tries import ACCOUNT_TRIE, Tries
 
 ADDRESS_BYTES = 20
 PAIR_BYTES = 2 * SLOT_BYTES
@@ -19,8 +21,9 @@ RECORDS_A_STEP = 32
 class StatePageWalk:
     """Fills one page of about `max_bytes`."""
 
-    def __init__(self, state: VersionedState, version: Version, max_bytes: int) -> None:
+    def __init__(self, state: VersionedState, tries: Tries, version: Version, max_bytes: int) -> None:
         self._state = state
+        self._root = tries.root(ACCOUNT_TRIE, version)
         self._version = version
         self._max_bytes = max_bytes
         self._accounts: list[AccountPart] = []
@@ -39,7 +42,7 @@ class StatePageWalk:
                 end = yield from self._add(address, account, None)
                 if end:
                     break
-        return StatePage(tuple(self._accounts), tuple(self._codes.values()), end)
+        return StatePage(self._root, tuple(self._accounts), tuple(self._codes.values()), end)
 
     def _add(self, address: Address, account: Account, after: int | None) -> Generator[None, None, bytes]:
         """An account, with as many of its slots behind one as fit. Where the page ends, if it is full."""
@@ -63,3 +66,12 @@ class StatePageWalk:
         if code_hash not in WITHOUT_CODE and code_hash not in self._codes:
             code = self._codes[code_hash] = self._state.code(code_hash)
             self._bytes += len(code)
+
+
+def all_pages(state: VersionedState, tries: Tries, version: Version, max_bytes: int) -> Iterator[StatePage]:
+    """Every page, one after the other."""
+    after = None
+    while after != b"":
+        page = run(StatePageWalk(state, tries, version, max_bytes).page(after or b""))
+        yield page
+        after = page.after

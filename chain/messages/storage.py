@@ -453,8 +453,12 @@ class AccountPart:
 @message(73)
 @dataclass(frozen=True, slots=True)
 class StatePage:
-    """`codes` are those of its accounts, each once. `after` is where the next page goes on, empty at the end."""
+    """`codes` are those of its accounts, each once. `after` is where the next page goes on, empty at the end.
 
+    `root` is that of the whole state. It is not the header's where operations have changed the state after the block.
+    """
+
+    root: Hash32
     accounts: tuple[AccountPart, ...]
     codes: tuple[bytes, ...]
     after: bytes

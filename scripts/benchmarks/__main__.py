@@ -1,4 +1,4 @@
-"""The command line: `scripts/bench rpc`, `consensus`, `faults`, `evm`, `execution` and `scaling`."""
+"""The command line: `scripts/bench rpc`, `consensus`, `faults`, `evm`, `execution`, `scaling` and `storage`."""
 
 import sys
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ from scripts.benchmarks.ordering import OrderingLoad, make_load, measure_orderin
 from scripts.benchmarks.report import Result, as_json, as_table
 from scripts.benchmarks.scaling import MEASURED_WORKERS, measure_scaling, scaling_as_json, scaling_as_table
 from scripts.benchmarks.stand_ins import TransactionRefused, ValidatorsDisagree
+from scripts.benchmarks.storage import SIZES, measure_storage, storage_as_json, storage_as_table
 from scripts.benchmarks.validators import OrderingChain, ValidatorEnded
 from scripts.benchmarks.workload import TransactionsLost
 
@@ -307,6 +308,29 @@ def scaling(evms: tuple[str, ...], only: tuple[str, ...], rounds: int, blocks: i
         except (ExecutorsDiffer, TransactionLeftOut, TimeoutError, OSError) as error:
             raise click.ClickException(f"{kind}: {error}") from error
     click.echo(scaling_as_json(curves) if wants_json else scaling_as_table(curves))
+
+
+@main.command()
+@click.option(
+    "--accounts",
+    "sizes",
+    multiple=True,
+    default=SIZES,
+    show_default=True,
+    type=click.IntRange(10_000, 10_000_000),
+    help="Of the state, which has as many slots. Repeatable. A million take some three minutes.",
+)
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Of which the median counts.")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
+def storage(sizes: tuple[int, ...], rounds: int, wants_json: bool) -> None:
+    """Measure the state on disk alone, in one process: reads, a block's commit, and how both grow with the state.
+
+    \b
+    Reads at the newest version are compared with plain gets of the same records from LevelDB, the update of a trie with
+    the `trie` package's. What transfers take on the disk is measured with blocks that were executed.
+    """
+    figures = measure_storage(tuple(dict.fromkeys(sizes)), rounds, lambda text: click.echo(text, err=True))
+    click.echo(storage_as_json(figures) if wants_json else storage_as_table(figures))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.messages.storage import StatePage
+from chain.state_head import StateHead
 from chain.types import Address, Height, Version, Wei
 from storage import dumping
 from storage.dumping import StateTotals, write_state_file
@@ -27,10 +28,8 @@ from storage.state_file import (
     StateFile,
     StateFileUnreadable,
     StateFileUnwritable,
-    StateHead,
 )
-from storage.state_pages import StatePageWalk
-from storage.steps import run
+from storage.state_pages import all_pages
 from storage.store import Store
 from tests.storage.oracle import oracle_root
 from tests.storage.world import RandomChain, block_of, genesis_of
@@ -39,14 +38,8 @@ PAGE_BYTES = 700
 """So that most accounts with slots are cut."""
 
 
-def pages_of(store: Store, version: Version, max_bytes: int = PAGE_BYTES) -> Iterator[StatePage]:
-    after = b""
-    while True:
-        page = run(StatePageWalk(store.state, version, max_bytes).page(after))
-        yield page
-        if not page.after:
-            return
-        after = page.after
+def pages_of(store: Store, version: Version) -> Iterator[StatePage]:
+    return all_pages(store.state, store.tries, version, PAGE_BYTES)
 
 
 def dump(store: Store, path: Path, number: int | None = None) -> StateTotals:
@@ -56,7 +49,7 @@ def dump(store: Store, path: Path, number: int | None = None) -> StateTotals:
     assert version is not None
     before = [store.blocks.header(earlier) for earlier in range(number)]
     headers = [header.header.encode() for header in before if header is not None]
-    head = StateHead(31337, only(Fork.PRAGUE), stored.header)
+    head = StateHead(31337, only(Fork.PRAGUE), stored.header, stored.header.state_root)
     return write_state_file(path, head, headers, pages_of(store, version))
 
 
@@ -176,8 +169,8 @@ def test_what_is_no_state_file_or_another_format_is_refused_in_one_line(tmp_path
 
 def test_a_file_whose_accounts_are_not_those_of_its_block_is_refused(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "state"
-    header = replace(store.head.header, state_root=keccak256(b"another"))
-    write_state_file(path, StateHead(1, only(Fork.PRAGUE), header), (), pages_of(store, store.head.version))
+    head = StateHead(1, only(Fork.PRAGUE), store.head.header, keccak256(b"another"))
+    write_state_file(path, head, (), pages_of(store, store.head.version))
     keyvalue = MemoryKeyValue()
     with pytest.raises(DamagedStateFile, match="its accounts have the state root 0x"):
         load(path, keyvalue)
@@ -227,8 +220,9 @@ def test_a_dump_that_cannot_be_written_leaves_nothing(store: Store, tmp_path: Pa
         raise StoreError("the chain ended")
 
     (tmp_path / "state").write_bytes(b"an older one")
+    head = StateHead(1, only(Fork.PRAGUE), store.head.header, store.head.header.state_root)
     with pytest.raises(StoreError, match="the chain ended"):
-        write_state_file(tmp_path / "state", StateHead(1, only(Fork.PRAGUE), store.head.header), (), broken())
+        write_state_file(tmp_path / "state", head, (), broken())
     assert (tmp_path / "state").read_bytes() == b"an older one"
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 

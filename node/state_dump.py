@@ -1,0 +1,104 @@
+"""Writes state files: of a chain that runs, over RPC, or of one that does not, from its data folder."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chain.codec import decode_message
+from chain.errors import ChainError
+from chain.messages.storage import StatePage
+from chain.state_head import EARLIER_HEADERS, StateHead, head_from_json
+from chain.types import BlockNumber
+from node.errors import BadSetting, BadStateFile, NodeError
+from node.executors import Executors
+from node.folder import DataFolder
+from node.running_chain import NoChain, ask
+from storage.dumping import StateTotals, write_state_file
+from storage.keyvalue import StoreError
+from storage.state_pages import all_pages
+from storage.store import Store
+from storage.tries import ACCOUNT_TRIE
+
+PAGE_BYTES = 1 << 20
+
+
+METHOD = "tandem_dumpState"
+PAGE_TIMEOUT_S = 60.0
+
+
+class StateChanged(NodeError):
+    def __init__(self) -> None:
+        super().__init__(
+            "an operation changed the state after the block while it was dumped: give the command again, "
+            "or give an older block with --block"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DumpedState:
+    head: StateHead
+    totals: StateTotals
+    file: Path
+
+
+def dump_folder(folder: DataFolder, file: Path, number: BlockNumber | None = None) -> DumpedState:
+    """Write the state after a block of a chain that does not run, its newest if none is given. Raises BadStateFile."""
+    if folder.fork is not None:
+        raise BadStateFile(f"{folder.path} holds a fork, most of whose state is on the remote chain only: not dumped")
+    try:
+        with closing(Store.open(folder.storage(Executors(folder.path).first()), folder.genesis)) as store:
+            return _dump_store(store, folder, file, number)
+    except StoreError as error:
+        raise BadStateFile(str(error)) from error
+
+
+def _dump_store(store: Store, folder: DataFolder, file: Path, number: BlockNumber | None) -> DumpedState:
+    newest = store.head.number
+    wanted = newest if number is None else number
+    stored, version = store.blocks.header(wanted), store.blocks.version(wanted)
+    if stored is None or version is None:
+        raise BadSetting(f"there is no block {wanted}: the newest one is {newest}")
+    root = store.tries.root(ACCOUNT_TRIE, version)
+    head = StateHead(folder.genesis.chain_id, folder.genesis.forks, stored.header, root)
+    before = map(store.blocks.header, range(max(0, wanted - EARLIER_HEADERS), wanted))
+    headers = [earlier.header.encode() for earlier in before if earlier is not None]
+    pages = all_pages(store.state, store.tries, version, PAGE_BYTES)
+    return DumpedState(head, write_state_file(file, head, headers, pages), file)
+
+
+def dump_running(url: str, block: str, file: Path) -> DumpedState:
+    """Write the state after a block of the chain that answers at an address. Raises NodeError."""
+    first = ask(url, METHOD, block, "0x", timeout_s=PAGE_TIMEOUT_S)
+    try:
+        head = head_from_json(first["head"])
+        headers = [bytes.fromhex(header[2:]) for header in first["headers"]]
+        return DumpedState(head, write_state_file(file, head, headers, _pages(url, head, first)), file)
+    except (ChainError, KeyError, TypeError, ValueError) as error:
+        raise NoChain(url, f"it answers {METHOD} otherwise than this version of Tandem: {error}") from error
+    except StoreError as error:
+        raise BadStateFile(str(error)) from error
+
+
+def _pages(url: str, head: StateHead, answer: Any) -> Iterator[StatePage]:
+    """The page of the first answer, and all that follow it; the block by its hash, since the newest one changes."""
+    block_hash = "0x" + head.header.hash().hex()
+    while True:
+        page = decode_message(bytes.fromhex(answer["page"][2:]))
+        if not isinstance(page, StatePage) or page.root != head.root:
+            raise StateChanged
+        yield page
+        if not page.after:
+            return
+        answer = ask(url, METHOD, block_hash, "0x" + page.after.hex(), timeout_s=PAGE_TIMEOUT_S)
+
+
+def dumped_line(dumped: DumpedState) -> str:
+    """What was written, in one line."""
+    header, totals = dumped.head.header, dumped.totals
+    return (
+        f"{dumped.file}: the state after block {header.number} of chain {dumped.head.chain_id}, "
+        f"{totals.accounts:,} accounts, {totals.slots:,} slots, {totals.codes:,} contracts' code, "
+        f"{dumped.file.stat().st_size:,} bytes"
+    )

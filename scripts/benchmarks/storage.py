@@ -1,0 +1,297 @@
+"""The state on disk alone, in one process: reads, a block's commit, and how both grow with the state."""
+
+import asyncio
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import plyvel
+from trie import HexaryTrie
+
+from chain.accounts import Account, AccountChange
+from chain.keccak import keccak256
+from chain.merkle import EMPTY_ROOT
+from chain.types import Address, BlockNumber, Hash32, Version, Wei
+from scripts.benchmarks.execution_blocks import World, ether_transfers
+from scripts.benchmarks.executors import Executor
+from storage.changes import StateChanges
+from storage.leveldb import BLOOM_BITS_PER_KEY, LevelDB
+from storage.state import VersionedState, account_name, encode_account
+from storage.steps import run
+from storage.store import Store
+from storage.tries import Tries
+
+SIZES = (10_000, 100_000, 1_000_000)
+MADE_A_BLOCK = 10_000
+ONE_IN = 100
+"""One account in so many is a contract, and has so many slots: there are as many slots as accounts."""
+CHANGED_ACCOUNTS, CHANGED_CONTRACTS, SLOTS_EACH = 2_000, 400, 10
+SAMPLE = 10_000
+"""Accounts read: fewer than the cache holds."""
+CACHE_BYTES = 16 << 20
+TRANSFERS, TRANSFER_BLOCKS = 1_000, 10
+SEED = 20261122
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class Commit:
+    """Where the time of one block's commit goes, in milliseconds."""
+
+    trie: float
+    encode: float
+    batch: float
+    rest: float
+
+    @property
+    def total(self) -> float:
+        return self.trie + self.encode + self.batch + self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of a state with so many accounts and as many slots; reads in microseconds each."""
+
+    accounts: int
+    made_s: float
+    disk_mb: float
+    read_us: float
+    plain_get_us: float
+    cached_read_us: float
+    old_read_us: float
+    commit: Commit
+    commit_total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrieFigures:
+    """2,000 changed keys in a trie of 10,000, in ms: ours on LevelDB, the `trie` package's in a dictionary."""
+
+    ours_ms: float
+    package_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFigures:
+    sizes: Sequence[Figures]
+    trie: TrieFigures
+    bytes_per_1000_transfers: int
+
+
+class TimedTries(Tries):
+    """Counts the seconds of its updates."""
+
+    seconds = 0.0
+
+    def update(self, *arguments: Any, **options: Any) -> Generator[None, None, Hash32]:
+        began = time.perf_counter()
+        after = yield from super().update(*arguments, **options)
+        self.seconds += time.perf_counter() - began
+        return after
+
+
+class State:
+    """One state on disk, changed block by block."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keyvalue = LevelDB(folder, durable=False)
+        self.state = VersionedState(self.keyvalue)
+        self.tries = TimedTries(self.keyvalue)
+        self.root = EMPTY_ROOT
+        self.version = Version(0)
+
+    def commit(self, changes: Sequence[AccountChange]) -> Commit:
+        """Work in, encode, write and adopt the changes of one block."""
+        self.version = Version(self.version + 1)
+        self.tries.seconds = 0.0
+        began = time.perf_counter()
+        work = StateChanges(self.state, self.tries, BlockNumber(self.version), self.version)
+        self.root = run(work.run(self.root, changes))
+        worked = time.perf_counter()
+        batch: dict[bytes, bytes | None] = {}
+        run(work.put_into(batch))
+        encoded = time.perf_counter()
+        self.keyvalue.write(batch)
+        written = time.perf_counter()
+        work.adopt()
+        adopted = time.perf_counter()
+        trie = self.tries.seconds
+        rest = worked - began - trie + adopted - written
+        return Commit(*(seconds * 1e3 for seconds in (trie, encoded - worked, written - encoded, rest)))
+
+
+def made_state(folder: Path, size: int) -> tuple[State, list[Address]]:
+    """A state of so many accounts, by the hash of their address, so that each region of the trie is built once."""
+    chosen = random.Random(SEED)
+    addresses = sorted((Address(chosen.randbytes(20)) for _ in range(size)), key=keccak256)
+    state = State(folder)
+    for at in range(0, size, MADE_A_BLOCK):
+        state.commit([_new_account(chosen, i, addresses[i]) for i in range(at, min(at + MADE_A_BLOCK, size))])
+    return state, addresses
+
+
+def _new_account(chosen: random.Random, index: int, address: Address) -> AccountChange:
+    slots = {number: chosen.getrandbits(60) + 1 for number in range(ONE_IN)} if index % ONE_IN == 0 else {}
+    return AccountChange(address, Account(1, Wei(chosen.getrandbits(70))), slots)
+
+
+def block_of(chosen: random.Random, addresses: Sequence[Address]) -> list[AccountChange]:
+    """2,000 changed accounts, 400 of them contracts in which 10 slots change."""
+    contracts = chosen.sample(range(0, len(addresses), ONE_IN), min(CHANGED_CONTRACTS, len(addresses) // ONE_IN))
+    slots_each = CHANGED_CONTRACTS * SLOTS_EACH // len(contracts)
+    plain = {i for i in chosen.sample(range(len(addresses)), CHANGED_ACCOUNTS) if i % ONE_IN}
+    indices = [*contracts, *islice(plain, CHANGED_ACCOUNTS - len(contracts))]
+    changes = []
+    for index in indices:
+        numbers = chosen.sample(range(ONE_IN), slots_each) if index % ONE_IN == 0 else []
+        slots = {number: chosen.getrandbits(60) + 1 for number in numbers}
+        changes.append(AccountChange(addresses[index], Account(2, Wei(chosen.getrandbits(70))), slots))
+    return changes
+
+
+def measure_storage(sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> StorageFigures:
+    figures = []
+    for size in sizes:
+        say(f"measuring a state of {size:,} accounts …")
+        with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+            figures.append(_figures(Path(folder), size, rounds))
+    say("measuring the trie package …")
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        trie = _trie_figures(Path(folder), rounds)
+    say("measuring the bytes of transfers …")
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        return StorageFigures(figures, trie, asyncio.run(_bytes_of_transfers(Path(folder))))
+
+
+def _figures(folder: Path, size: int, rounds: int) -> Figures:
+    began = time.perf_counter()
+    state, addresses = made_state(folder / "state", size)
+    made_s = time.perf_counter() - began
+    with closing(state.keyvalue):
+        disk_mb = state.keyvalue.approximate_bytes() / 1e6
+        plain = _plain(folder / "plain", state, addresses)
+        chosen = random.Random(SEED + 1)
+        old = state.version
+        commits = [state.commit(block_of(chosen, addresses)) for _ in range(rounds + 1)][1:]
+        reads = [_reads(state, plain, chosen.sample(addresses, SAMPLE), old) for _ in range(rounds)]
+        plain.close()
+    read, get, cached, older = (statistics.median(each) for each in zip(*reads, strict=True))
+    parts = zip(*((c.trie, c.encode, c.batch, c.rest) for c in commits), strict=True)
+    commit = Commit(*(statistics.median(part) for part in parts))
+    return Figures(size, made_s, disk_mb, read, get, cached, older, commit, commit.total)
+
+
+def _plain(folder: Path, state: State, addresses: Sequence[Address]) -> plyvel.DB:
+    """The accounts alone, by their addresses, in a database with the same settings."""
+    plain = plyvel.DB(
+        str(folder), create_if_missing=True, lru_cache_size=CACHE_BYTES, bloom_filter_bits=BLOOM_BITS_PER_KEY
+    )
+    for at in range(0, len(addresses), MADE_A_BLOCK):
+        with plain.write_batch() as batch:
+            for address in addresses[at : at + MADE_A_BLOCK]:
+                batch.put(account_name(address), encode_account(state.state.account(address, state.version)))
+    return plain
+
+
+def _reads(state: State, plain: plyvel.DB, sample: Sequence[Address], old: Version) -> tuple[float, ...]:
+    """Microseconds of a read at latest that is not cached, of a plain get, of a cached and of an older read."""
+    fresh, latest = VersionedState(state.keyvalue), state.version
+    names = [account_name(address) for address in sample]
+    first = _each_us(sample, lambda address: fresh.account(address, latest))
+    get = _each_us(names, plain.get)
+    again = _each_us(sample, lambda address: fresh.account(address, latest))
+    further = VersionedState(state.keyvalue)
+    further.latest = latest
+    return first, get, again, _each_us(sample, lambda address: further.account(address, old))
+
+
+def _each_us(keys: Sequence[K], read: Callable[[K], object]) -> float:
+    began = time.perf_counter()
+    for key in keys:
+        read(key)
+    return (time.perf_counter() - began) * 1e6 / len(keys)
+
+
+def _trie_figures(folder: Path, rounds: int) -> TrieFigures:
+    """The roots are compared, too."""
+    state, addresses = made_state(folder, SIZES[0])
+    theirs = HexaryTrie({})
+    with theirs.squash_changes() as building:
+        for address in addresses:
+            stored = state.state.account(address, state.version)
+            building[keccak256(address)] = stored.account.trie_value(stored.storage_root)
+    chosen = random.Random(SEED)
+    ours_ms, package_ms = [], []
+    for _ in range(rounds):
+        changes = [
+            AccountChange(a, Account(3, Wei(chosen.getrandbits(70))), {}) for a in chosen.sample(addresses, 2_000)
+        ]
+        keyed = [
+            (keccak256(c.address), c.account.trie_value(state.state.account(c.address, state.version).storage_root))
+            for c in changes
+        ]
+        ours_ms.append(state.commit(changes).trie)
+        began = time.perf_counter()
+        with theirs.squash_changes() as batch:
+            for key, value in keyed:
+                batch[key] = value
+        package_ms.append((time.perf_counter() - began) * 1e3)
+        assert theirs.root_hash == state.root, "the roots differ"
+    state.keyvalue.close()
+    return TrieFigures(statistics.median(ours_ms), statistics.median(package_ms))
+
+
+async def _bytes_of_transfers(folder: Path) -> int:
+    """What 1,000 executed plain transfers take on the disk: blocks, receipts, records, state, tries and indices."""
+    world = World()
+    source = ether_transfers(world, world.users)
+    executor = Executor(world.genesis(), "serial", "compiled")
+    blocks = [list(islice(source, TRANSFERS)) for _ in range(TRANSFER_BLOCKS)]
+    _, executed = await executor.run(blocks)
+    store = Store.open(folder, world.genesis(), durable=False)
+    with closing(store):
+        compacted = store.disk_bytes()
+        for block in executed:
+            store.apply(block.apply)
+        return (store.disk_bytes() - compacted) // TRANSFER_BLOCKS
+
+
+def storage_as_table(figures: StorageFigures) -> str:
+    def row(name: str, text: Callable[[Figures], str]) -> str:
+        return f"{name:<44}" + "".join(f"{text(each):>14}" for each in figures.sizes)
+
+    trie = figures.trie
+    lines = [
+        row("accounts, and as many slots", lambda f: f"{f.accounts:,}"),
+        row("made in, s", lambda f: f"{f.made_s:.1f}"),
+        row("on the disk, MB", lambda f: f"{f.disk_mb:.1f}"),
+        "",
+        row("read at latest, not cached, us", lambda f: f"{f.read_us:.2f}"),
+        row("plain plyvel get, us", lambda f: f"{f.plain_get_us:.2f}"),
+        row("  ratio", lambda f: f"{f.read_us / f.plain_get_us:.2f}"),
+        row("read at latest, cached, us", lambda f: f"{f.cached_read_us:.2f}"),
+        row("read at an older version, us", lambda f: f"{f.old_read_us:.2f}"),
+        "",
+        row("block of 2,000 accounts and 4,000 slots, ms", lambda f: f"{f.commit_total_ms:.1f}"),
+        row("  trie", lambda f: f"{f.commit.trie:.1f}"),
+        row("  encode", lambda f: f"{f.commit.encode:.1f}"),
+        row("  batch", lambda f: f"{f.commit.batch:.1f}"),
+        row("  rest: reads before, caches after", lambda f: f"{f.commit.rest:.1f}"),
+        "",
+        f"2,000 changed keys in a trie of 10,000, ms: ours {trie.ours_ms:.1f}, the trie package {trie.package_ms:.1f}, "
+        f"{trie.package_ms / trie.ours_ms:.1f} times as long",
+        f"1,000 plain transfers take {figures.bytes_per_1000_transfers:,} bytes on the disk",
+    ]
+    return "\n".join(lines)
+
+
+def storage_as_json(figures: StorageFigures) -> str:
+    return json.dumps(asdict(figures), indent=2)
