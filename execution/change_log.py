@@ -56,20 +56,20 @@ class ChangeLog:
 
     def since(self, position: int, merged: MergedState) -> NewValues:
         """The newest values of everything that changed after `position`."""
-        addresses: dict[Address, None] = {}
+        addresses: set[Address] = set()
         slots: dict[Slot, int] = {}
         cleared: dict[Address, int] = {}
         codes: dict[bytes, None] = {}
         for at in range(position - self._first, len(self._entries)):
             writes, beneficiary = self._entries[at]
-            for changed in (writes.nonces, writes.balances, writes.codes):
-                addresses.update(dict.fromkeys(changed))
+            addresses.update(writes.nonces, writes.balances, writes.codes, writes.touched)
             if beneficiary is not None:
-                addresses[beneficiary] = None
-            addresses.update(dict.fromkeys(writes.touched))
-            cleared.update(dict.fromkeys(writes.cleared, at))
+                addresses.add(beneficiary)
             slots.update(dict.fromkeys(writes.slots, at))
-            codes.update(dict.fromkeys(writes.codes.values()))
+            if writes.cleared:
+                cleared.update(dict.fromkeys(writes.cleared, at))
+            if writes.codes:
+                codes.update(dict.fromkeys(writes.codes.values()))
         return NewValues(
             {address: merged.account(address) for address in addresses},
             {key: merged.slot(*key) for key, at in slots.items() if at >= cleared.get(key[0], 0)},

@@ -94,21 +94,21 @@ class MergedState:
 
     def _are_current(self, reads: Reads) -> bool:
         """Whether all values read are still there. Most runs are validated by this alone, one by one at their turns."""
-        account = self.account
-        for address, nonce in reads.nonces.items():
-            if account(address).nonce != nonce:
-                return False
+        accounts, account_before = self._accounts, self._before.account
         for address, code_hash in reads.code_hashes.items():
-            if account(address).code_hash != code_hash:
+            if (accounts.get(address) or account_before(address)).code_hash != code_hash:
                 return False
-        for address, balance in reads.balances.items():
-            if account(address).balance != balance:
+        for address, nonce in reads.nonces.items():
+            if (accounts.get(address) or account_before(address)).nonce != nonce:
                 return False
         for address, minimum in reads.minimums.items():
-            if account(address).balance < minimum:
+            if (accounts.get(address) or account_before(address)).balance < minimum:
+                return False
+        for address, balance in reads.balances.items():
+            if self.account(address).balance != balance:
                 return False
         for address, empty in reads.empty.items():
-            if account(address).is_empty != empty:
+            if self.account(address).is_empty != empty:
                 return False
         slots, cleared, before = self._slots, self._cleared, self._before.slot
         for key, value in reads.slots.items():

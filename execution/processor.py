@@ -110,7 +110,9 @@ class BlockProcessor:
 
     def signed(self, proposal: Proposal) -> Sequence[SignedTransaction]:
         """The proposal's transactions with their senders. Depends on no block, so that it can be done ahead."""
-        return self._senders.all_signed(proposal.transactions)
+        signed = self._senders.all_signed(proposal.transactions)
+        self._reader.expect(_with_senders(signed))
+        return signed
 
     async def execute(self, proposal: Proposal) -> ExecutedBlock:
         """The block that the proposal makes, at once. Raises as `run`."""

@@ -68,6 +68,8 @@ class StateReader:
         self._touched = TouchedSlots()
         self._entries: dict[Hash32, list[Slot]] = {}
         """What was guessed of each transaction of the block that was prefetched."""
+        self._expected: dict[Hash32, list[Slot]] = {}
+        """Likewise of blocks to come."""
         self.base = base
         self.requests = 0
 
@@ -88,7 +90,7 @@ class StateReader:
         addresses: dict[Address, None] = {environment.beneficiary: None}
         slots: dict[Slot, None] = dict.fromkeys(self._system_slots(environment))
         recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
-        kinds: set[Kind] = set()
+        kinds: dict[Kind, int] = {}
         self._entries = {}
         for transaction, sender in transactions:
             addresses[sender] = None
@@ -104,18 +106,32 @@ class StateReader:
         await self._fetch_unknown([*addresses, *recipients], slots)
         await self._fetch_codes(recipients)
 
-    def guess(self, transaction: Transaction, sender: Address, kinds: set[Kind]) -> list[Slot]:
-        """The slots that the transaction probably reads, without those common to `kinds`, to which its own is added."""
+    def expect(self, transactions: Iterable[tuple[Transaction, Address]]) -> None:
+        """Guess ahead what these will read: each of them is prefetched later, when there is more to do at once."""
+        for transaction, sender in transactions:
+            kind = kind_of(transaction)
+            if kind is not None and transaction.data:
+                self._expected[transaction.hash] = self._touched.entries(kind, transaction, sender)
+
+    def guess(self, transaction: Transaction, sender: Address, kinds: dict[Kind, int]) -> list[Slot]:
+        """The slots that the transaction probably reads, without those that calls of these `kinds` have in common.
+
+        Its own is added to them, with the number of what is known of it (see TouchedSlots).
+        """
         kind = kind_of(transaction)
         if kind is None:
             return []
         entries = self._entries.get(transaction.hash)
         if entries is None:
-            entries = self._entries[transaction.hash] = self._touched.entries(kind, transaction, sender)
-        if kind in kinds:
+            entries = self._expected.pop(transaction.hash, None)
+            if entries is None:
+                entries = self._touched.entries(kind, transaction, sender)
+            self._entries[transaction.hash] = entries
+        edition, fixed = self._touched.fixed(kind)
+        if kinds.get(kind) == edition:
             return entries
-        kinds.add(kind)
-        return [*self._touched.fixed(kind), *entries]
+        kinds[kind] = edition
+        return [*fixed, *entries]
 
     def touched(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None:
         """Remember what a run of this transaction read, for transactions like it."""

@@ -42,6 +42,8 @@ class _Touched:
     shapes: dict[Shape, None] = field(default_factory=dict)
     seen: int = 0
     searched: int = 0
+    edition: int = 0
+    """Counts the changes of `fixed`."""
 
 
 class TouchedSlots:
@@ -50,10 +52,10 @@ class TouchedSlots:
     def __init__(self) -> None:
         self._kinds: OrderedDict[Kind, _Touched] = OrderedDict()
 
-    def fixed(self, kind: Kind) -> Iterable[Slot]:
-        """The slots that calls of this function read whoever calls it."""
+    def fixed(self, kind: Kind) -> tuple[int, Iterable[Slot]]:
+        """The slots that calls of this function read whoever calls it, and a number that changes when they do."""
         touched = self._kinds.get(kind)
-        return () if touched is None else touched.fixed
+        return (0, ()) if touched is None else (touched.edition, touched.fixed)
 
     def entries(self, kind: Kind, transaction: Transaction, sender: Address) -> list[Slot]:
         """The mapping entries that this very call probably reads."""
@@ -90,6 +92,8 @@ class TouchedSlots:
             found = find_shapes(words_of(transaction, sender), unexplained)
             touched.shapes.update(dict.fromkeys(found.values()))
             unexplained = [key for key in unexplained if key not in found]
+        if unexplained:
+            touched.edition += 1
         touched.fixed.update(dict.fromkeys(unexplained))
         while len(touched.fixed) > MAX_FIXED_SLOTS:
             touched.fixed.popitem(last=False)

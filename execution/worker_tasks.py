@@ -18,10 +18,13 @@ MAX_TOLD = 100_000
 
 @dataclass(slots=True)
 class _Told:
-    """Accounts and slots whose newest values a worker has, and the unmerged runs it was told by position."""
+    """Accounts and slots whose newest values a worker has, the functions whose common slots are among them, and the
+    unmerged runs it was told by position.
+    """
 
     accounts: set[Address] = field(default_factory=set)
     slots: set[Slot] = field(default_factory=set)
+    kinds: dict[Kind, int] = field(default_factory=dict)
     runs: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -107,7 +110,7 @@ class WorkerTasks:
 
     def _told_to(self, worker: str, reset: bool) -> _Told:
         told = self._told.get(worker)
-        if told is None or reset or len(told.accounts) + len(told.slots) > MAX_TOLD:
+        if told is None or reset or len(told.accounts) + len(told.slots) + len(told.kinds) > MAX_TOLD:
             told = self._told[worker] = _Told()
         return told
 
@@ -126,12 +129,11 @@ class WorkerTasks:
 
     def _add_probable_reads(self, new: NewValues, block: BlockRun, indices: Sequence[int], told: _Told) -> None:
         """The slots that such transactions read, likewise."""
-        kinds: set[Kind] = set()
         for index in indices:
             signed = block.turns[index].signed
             if signed.transaction is None or signed.sender is None or not signed.transaction.data:
                 continue
-            for key in self._reader.guess(signed.transaction, signed.sender, kinds):
+            for key in self._reader.guess(signed.transaction, signed.sender, told.kinds):
                 if key not in told.slots:
                     try:
                         new.slots[key] = block.merged.slot(*key)
