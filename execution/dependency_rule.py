@@ -28,6 +28,7 @@ class DependencyRule(ABC):
 
     name: str
     tells_unmerged = True
+    runs_here_too = False
 
     def __init__(self) -> None:
         self._learned = LearnedAccesses()

@@ -62,7 +62,8 @@ class Pool:
     """Workers by the name of their peer, told apart by a number where two processes have one name.
 
     With `wait_for_workers`, jobs wait for a worker to come (their callers have time limits); without it they fail at
-    once when none is there, so that execution runs the transactions itself.
+    once when none is there, so that execution runs the transactions itself. `cores` are those that the workers share
+    with this process; None if they are elsewhere.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Pool:
         max_in_flight: int = MAX_IN_FLIGHT,
         max_waiting: int = MAX_WAITING,
         losses_allowed: int = 1,
+        cores: int | None = None,
     ) -> None:
         self._core: PoolCore[PoolJob] = PoolCore(max_in_flight, secrets.randbits(48))
         self._peers: dict[str, Peer] = {}
@@ -80,6 +82,7 @@ class Pool:
         self._wait_for_workers = wait_for_workers
         self._max_waiting = max_waiting
         self._losses_allowed = losses_allowed
+        self._cores = cores
         self.lost_workers = 0
         self.on_worker: Callable[[str], None] = lambda name: None
         """Called when a worker comes (again) with nothing in its memory, and when it is lost."""
@@ -87,6 +90,11 @@ class Pool:
     @property
     def workers(self) -> tuple[str, ...]:
         return self._core.workers
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The workers that can run side by side with this process, each on a core of its own."""
+        return self.workers if self._cores is None else self.workers[: self._cores - 1]
 
     @property
     def waiting(self) -> int:

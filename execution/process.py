@@ -6,6 +6,7 @@ Executing and applying overlap (execution.pipeline): blocks run on top of a few 
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -96,7 +97,7 @@ class ExecutionProcess:
         self._on_block = on_block
         self._on_trouble = on_trouble
         self._outside_workers = outside_workers
-        self._pool = Pool()
+        self._pool = Pool(cores=len(os.sched_getaffinity(0)) if outside_workers is None else None)
         self._senders = Senders(genesis.chain_id, genesis.forks.newest)
         self._progress = NewestBlock()
         self._newest = NewestBlock()

@@ -42,12 +42,9 @@ class PlannedTask:
     indices: tuple[int, ...]
 
 
-def lanes_of(workers: int, cores: int) -> int:
-    """How many workers to use: the execution process, which runs transactions as well, has a core of its own."""
-    return min(workers, cores - 1)
-
-
-def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: float = 1.0) -> list[Sequence[Candidate]]:
+def for_workers(
+    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float = 1.0
+) -> list[Sequence[Candidate]]:
     """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
 
     None if that is not expected to be clearly faster than to run everything in the execution process. The longest
@@ -62,7 +59,7 @@ def for_workers(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: flo
         load_us = int((run_us + len(chain) * WORKER_US) * slowness)
         then_here_us = here_us - run_us + len(chain) * HERE_US
         then_longest_us = max(longest_us, load_us)
-        if max(then_here_us, (workers_us + load_us) / lanes, then_longest_us) < here_us:
+        if max(then_here_us, (workers_us + load_us) / workers, then_longest_us) < here_us:
             here_us, longest_us, workers_us = then_here_us, then_longest_us, workers_us + load_us
             sent.append(chain)
     return sent if here_us + BEGIN_US < WORTH_SHARE * alone_us else []

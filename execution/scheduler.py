@@ -88,6 +88,11 @@ class SchedulingRule(Protocol):
         """Whether workers are told each other's runs before these are merged."""
         ...
 
+    @property
+    def runs_here_too(self) -> bool:
+        """Whether execution runs transactions beside the workers, of which it then uses those that have a core too."""
+        ...
+
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> Scheduler: ...
 
     def learn(self, block: BlockRun) -> None:

@@ -50,7 +50,8 @@ class SpeculativeStrategy:
     async def run(self, block: BlockRun) -> None:
         candidates = self._candidates(block)
         if _are_worth_it(candidates) and self._has_workers():
-            scheduler = self.rule.scheduler(block, candidates, self._pool.workers)
+            workers = self._pool.lanes if self.rule.runs_here_too else self._pool.workers
+            scheduler = self.rule.scheduler(block, candidates, workers)
             tells = self.rule.tells_unmerged
             runs = SpeculativeRuns(block, self._pool, self._tasks, self._known, scheduler, tells=tells)
             if runs.start():

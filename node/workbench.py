@@ -62,7 +62,7 @@ class Workbench:
     """Runs cases; a strategy keeps what it learns from case to case. Implements chain.links.Service for the workers."""
 
     def __init__(self, engine_for: Callable[[Fork], Engine], storage: StorageRequests) -> None:
-        self.pool = Pool()
+        self.pool = Pool(cores=len(os.sched_getaffinity(0)))
         self.pids: dict[str, int] = {}
         """The forked processes by name: storage, worker-0, worker-1 and so on."""
         self._engine_for = engine_for

@@ -34,6 +34,7 @@ class BlockStm:
 
     name = "block-stm"
     tells_unmerged = True
+    runs_here_too = False
 
     def scheduler(
         self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]

@@ -6,7 +6,6 @@ well: it runs some of the chains itself, each transaction when its turn comes, a
 after the other leaves too little to run side by side.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 
 from chain.records import AccessKind
@@ -17,7 +16,7 @@ from execution.chain_scheduler import ChainScheduler
 from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Slot
 from execution.pace import Pace
-from execution.schedule import Candidate, chains_of, for_workers, lanes_of
+from execution.schedule import Candidate, chains_of, for_workers
 
 LOOK_AT_LEAST = 32
 """Of so many blocks at least one is looked through for calls that met without losing, since they ran one after the
@@ -31,6 +30,7 @@ class Optimistic:
 
     name = "optimistic"
     tells_unmerged = False
+    runs_here_too = True
 
     def __init__(self) -> None:
         self._contention = Contention()
@@ -38,7 +38,6 @@ class Optimistic:
         self._looks_in = self._pause = 1
         self._meets_at: dict[int, tuple[Key, ...]] = {}
         """Where the transactions of the newest block are expected to meet others, by their positions."""
-        self.cores = len(os.sched_getaffinity(0))
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
         meets_at = self._meets_at = {}
@@ -46,11 +45,11 @@ class Optimistic:
             keys = self._contention.keys(_call(block.turns[candidate.index]))
             if keys:
                 meets_at[candidate.index] = keys
-        lanes = workers[: lanes_of(len(workers), self.cores)]
-        sent = for_workers(chains_of(candidates, meets_at), len(lanes), self._pace.slowness) if lanes else ()
+        chains = chains_of(candidates, meets_at)
+        sent = for_workers(chains, len(workers), self._pace.slowness) if workers else ()
         indices = {candidate.index for chain in sent for candidate in chain}
         stays = [candidate.index for candidate in candidates if candidate.index not in indices]
-        return ChainScheduler(sent, lanes, waits_of(meets_at), stays)
+        return ChainScheduler(sent, workers, waits_of(meets_at), stays)
 
     def learn(self, block: BlockRun) -> None:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""

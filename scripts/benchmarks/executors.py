@@ -89,7 +89,7 @@ class Executor:
     def __init__(self, genesis: Genesis, strategy: str, evm: str) -> None:
         self.strategy = strategy
         self.storage = LeanStorage(genesis)
-        self.pool = Pool()
+        self.pool = Pool(cores=len(os.sched_getaffinity(0)))
         self.pids: list[int] = []
         self.has_workers = asyncio.Event()
         self._senders = Senders(genesis.chain_id, genesis.forks.newest)

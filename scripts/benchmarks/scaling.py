@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from execution.block_run import BlockRun
 from execution.outcome import Slot
 from execution.schedule import Candidate
+from execution.scheduler import SchedulingRule
 from execution.speculative_strategy import SpeculativeStrategy
 from execution.strategies import SERIAL
-from execution.strategies.optimistic import Optimistic
 from execution.transfers import may_be_plain
 from scripts.benchmarks.execution import SHARES, WORKER_REST, ExecutionLoad, Measured, Recording, measure_execution
 from scripts.benchmarks.execution_blocks import Workload
@@ -54,18 +54,14 @@ def _virtual_ratio(measured: Measured, load: ExecutionLoad, workers: int) -> flo
     serial_us = sum(measured.shares[SERIAL][share] for share in SHARES) * load.blocks * measured.workload.size
     execution = VirtualExecution(workers, _costs(measured, recording))
     for run in recording.runs:
-        rule = _rule_with_cores(recording, workers + 1)
-        execution.run(_recorded(run), rule.scheduler(run, _candidates(run), execution.workers))
+        execution.run(_recorded(run), _rule(recording).scheduler(run, _candidates(run), execution.workers))
     execution.assemble()
     return serial_us / execution.now
 
 
-def _rule_with_cores(recording: Recording, cores: int) -> Optimistic:
+def _rule(recording: Recording) -> SchedulingRule:
     assert isinstance(recording.strategy, SpeculativeStrategy)
-    rule = recording.strategy.rule
-    assert isinstance(rule, Optimistic)
-    rule.cores = cores
-    return rule
+    return recording.strategy.rule
 
 
 def _costs(measured: Measured, recording: Recording) -> Costs:
@@ -73,7 +69,7 @@ def _costs(measured: Measured, recording: Recording) -> Costs:
     shares = measured.shares[OPTIMISTIC]
     run = recording.runs[0]
     sent = sum(any(ran.worker for ran in turn.runs) for turn in run.turns)
-    tasks = len(list(_rule_with_cores(recording, 2).scheduler(run, _candidates(run), ("a", "b")).start()))
+    tasks = len(list(_rule(recording).scheduler(run, _candidates(run), ("a", "b")).start()))
     turn = sum(shares[share] for share in ("unpack", "validate", "merge", "other"))
     return Costs(
         prepare=shares["decode"] + shares["dispatch"],

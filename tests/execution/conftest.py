@@ -7,12 +7,11 @@ import pytest
 from execution.schedule import Candidate
 
 
-def all_chains(chains: Sequence[Sequence[Candidate]], lanes: int, slowness: float) -> Sequence[Sequence[Candidate]]:
+def all_chains(chains: Sequence[Sequence[Candidate]], workers: int, slowness: float) -> Sequence[Sequence[Candidate]]:
     return chains
 
 
 @pytest.fixture(autouse=True)
 def workers_take_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little is gained by it, and however few cores there are: the blocks of tests are small."""
+    """However little is gained by it: the blocks of tests are small."""
     monkeypatch.setattr("execution.strategies.optimistic.for_workers", all_chains)
-    monkeypatch.setattr("execution.strategies.optimistic.lanes_of", lambda workers, cores: workers)

@@ -255,3 +255,12 @@ async def test_a_worker_that_takes_a_task_and_never_answers_counts_as_lost_until
     late = stopped.pushed[0]
     pool.finished(stopped, late.call_id, late)
     assert list(pool.workers) == ["w0"]
+
+
+@pytest.mark.parametrize(("cores", "lanes"), [(None, 3), (1, 0), (2, 1), (3, 2), (16, 3)])
+async def test_execution_has_a_core_of_its_own_unless_workers_are_elsewhere(cores: int | None, lanes: int) -> None:
+    pool = Pool(cores=cores)
+    for number in range(3):
+        pool.follow(Worker(f"w{number}"))
+    assert pool.lanes == pool.workers[:lanes]
+    assert len(pool.workers) == 3

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chain.types import Address
 from execution.chain_scheduler import MOST_TASK_US, ChainScheduler
 from execution.contention import Key
-from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, chains_of, for_workers, lanes_of
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, chains_of, for_workers
 from execution.scheduler import Command, Send
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
@@ -119,42 +119,38 @@ def total_us(chains: Sequence[Sequence[Candidate]]) -> int:
 
 def test_workers_and_execution_share_what_is_independent() -> None:
     chains = chains_of(candidates(*range(40), us=1_000), {})
-    assert 18 <= len(for_workers(chains, lanes=1)) <= 22
-    assert 26 <= len(for_workers(chains, lanes=2)) <= 30
-    assert len(for_workers(chains, lanes=16)) >= 36
+    assert 18 <= len(for_workers(chains, workers=1)) <= 22
+    assert 26 <= len(for_workers(chains, workers=2)) <= 30
+    assert len(for_workers(chains, workers=16)) >= 36
 
 
 def test_of_like_runs_those_sent_are_spread_over_the_block() -> None:
-    sent = [chain[0].index for chain in for_workers(chains_of(candidates(*range(40), us=1_000), {}), lanes=1)]
+    sent = [chain[0].index for chain in for_workers(chains_of(candidates(*range(40), us=1_000), {}), workers=1)]
     assert all(3 <= sum(start <= index < start + 10 for index in sent) <= 7 for start in (0, 10, 20, 30))
 
 
 def test_long_runs_are_sent_and_short_ones_stay() -> None:
     mixed = [Candidate(n, S[n], 2_000 if n % 4 == 0 else 50) for n in range(40)]
-    sent = {chain[0].index for chain in for_workers(chains_of(mixed, {}), lanes=1)}
+    sent = {chain[0].index for chain in for_workers(chains_of(mixed, {}), workers=1)}
     assert sent
     assert all(index % 4 == 0 for index in sent)
 
 
 def test_a_long_chain_is_one_of_the_halves() -> None:
     chains = chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(0, 40, 2), (HERE,)))
-    assert 18_000 <= total_us(for_workers(chains, lanes=1)) <= 22_000
+    assert 18_000 <= total_us(for_workers(chains, workers=1)) <= 22_000
 
 
 def test_a_block_that_is_one_chain_stays() -> None:
-    assert for_workers(chains_of(candidates(*[0] * 40, us=1_000), {}), lanes=2) == []
-    assert for_workers(chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,))), lanes=8) == []
+    assert for_workers(chains_of(candidates(*[0] * 40, us=1_000), {}), workers=2) == []
+    assert for_workers(chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,))), workers=8) == []
 
 
 def test_runs_shorter_than_the_work_around_them_stay() -> None:
-    assert for_workers(chains_of(candidates(*range(40), us=20), {}), lanes=16) == []
+    assert for_workers(chains_of(candidates(*range(40), us=20), {}), workers=16) == []
 
 
 def test_slow_workers_get_less() -> None:
     chains = chains_of(candidates(*range(40), us=1_000), {})
-    lengths = [len(for_workers(chains, lanes=1, slowness=slowness)) for slowness in (0.5, 1, 2)]
+    lengths = [len(for_workers(chains, workers=1, slowness=slowness)) for slowness in (0.5, 1, 2)]
     assert lengths == sorted(set(lengths), reverse=True)
-
-
-def test_execution_has_a_core_of_its_own() -> None:
-    assert [lanes_of(workers, cores) for workers, cores in ((2, 1), (2, 2), (2, 3), (2, 16))] == [0, 1, 2, 2]
