@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+from chain.receipts import Receipt
 from execution import assembly, processor, roots, speculative_runs
 from execution.ahead_runs import AheadRuns
 from execution.block_run import BlockRun, Strategy
@@ -32,6 +33,7 @@ WARM_UP_STREAMS = 3
 
 PLACES: Sequence[Place] = (
     (Senders, "all_signed", "decode"),
+    (StateReader, "expect", "dispatch"),
     (StateReader, "guess", "dispatch"),
     (SpeculativeStrategy, "_candidates", "dispatch"),
     (speculative_runs.SpeculativeRuns, "start", "dispatch"),
@@ -51,6 +53,7 @@ PLACES: Sequence[Place] = (
     (MergedState, "commit", "merge"),
     (processor, "record_of", "assemble"),
     (assembly, "_included", "assemble"),
+    (Receipt, "encode", "assemble"),
     (assembly, "bloom_of", "assemble"),
     (assembly, "encode_record", "assemble"),
     (roots, "roots_of", "assemble"),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from execution.block_run import BlockRun
 from execution.outcome import Slot
 from execution.schedule import Candidate
-from execution.scheduler import SchedulingRule
+from execution.scheduler import Scheduler, SchedulingRule, Send
 from execution.speculative_strategy import SpeculativeStrategy
 from execution.strategies import SERIAL
 from execution.transfers import may_be_plain
@@ -69,7 +69,7 @@ def _costs(measured: Measured, recording: Recording) -> Costs:
     shares = measured.shares[OPTIMISTIC]
     run = recording.runs[0]
     sent = sum(any(ran.worker for ran in turn.runs) for turn in run.turns)
-    tasks = len(list(_rule(recording).scheduler(run, _candidates(run), ("a", "b")).start()))
+    tasks = _count_tasks(_rule(recording).scheduler(run, _candidates(run), ("a",)))
     turn = sum(shares[share] for share in ("unpack", "validate", "merge", "other"))
     return Costs(
         prepare=shares["decode"] + shares["dispatch"],
@@ -78,6 +78,15 @@ def _costs(measured: Measured, recording: Recording) -> Costs:
         worker=shares[WORKER_REST] * len(run.turns) / max(sent, 1),
         task=shares["encode"] * len(run.turns) / max(tasks, 1),
     )
+
+
+def _count_tasks(scheduler: Scheduler) -> int:
+    waiting = [command.task for command in scheduler.start() if isinstance(command, Send)]
+    count = 0
+    while waiting:
+        count += 1
+        waiting += [command.task for command in scheduler.ran(waiting.pop(0), ()) if isinstance(command, Send)]
+    return count
 
 
 def _candidates(run: BlockRun) -> list[Candidate]:

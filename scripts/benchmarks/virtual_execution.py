@@ -1,10 +1,12 @@
 """Recorded blocks through the real scheduler and the real pool on a virtual clock, with any number of workers.
 
-Runs take what was recorded, the work around them what was measured, and every process has a core of its own. A run
-loses if an earlier transaction that it depends on was not to be seen: not merged when its task was sent, nor run before
-it on the same worker. A loser runs again in the execution process when its turn comes.
+Runs take what was recorded, the work around them what was measured, and every process has a core of its own. What the
+scheduler does not send is run by execution, ahead of its turn where it would only wait for an answer. A run loses if an
+earlier transaction that it depends on was not to be seen: not merged when its task was sent, nor run before it on the
+same worker. A loser runs again in the execution process when its turn comes.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -90,6 +92,8 @@ class _VirtualBlock:
         self._answered: set[int] = set()
         self._saw: dict[int, tuple[str, int, frozenset[int]]] = {}
         self._own: dict[str, frozenset[int]] = dict.fromkeys(execution.workers, frozenset())
+        self._stays = deque(scheduler.stays)
+        self._ahead: set[int] = set()
         self.lost: set[int] = set()
 
     def start(self) -> None:
@@ -99,8 +103,11 @@ class _VirtualBlock:
         execution = self._execution
         for index, transaction in enumerate(self._block):
             while self._answers and (self._answers[0][0] <= execution.now or self._awaits(index)):
-                self._hear()
-            if index not in self._answered:
+                if self._answers[0][0] <= execution.now or not self._run_ahead(index):
+                    self._hear()
+            if index in self._ahead:
+                pass
+            elif index not in self._answered:
                 execution.now += transaction.run_us
             elif self._loses(index):
                 self.lost.add(index)
@@ -108,6 +115,17 @@ class _VirtualBlock:
             execution.now += execution.costs.turn
             self._merged = index + 1
             self._obey(self._scheduler.took_turn(index, transaction.outcome))
+
+    def _run_ahead(self, after: int) -> bool:
+        """The next transaction that stays. None is left: False."""
+        while self._stays and self._stays[0] <= after:
+            self._stays.popleft()
+        if not self._stays:
+            return False
+        index = self._stays.popleft()
+        self._ahead.add(index)
+        self._execution.now += self._block[index].run_us
+        return True
 
     def _awaits(self, index: int) -> bool:
         return index in self._sent and index not in self._answered
