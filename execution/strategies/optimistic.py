@@ -63,7 +63,9 @@ class Optimistic:
         self._meets_at = {}
 
     def _look(self, turns: Sequence[Turn]) -> None:
-        """Each call meets the last one before it that wrote what it reads, or had read when it lost."""
+        """Each call meets the last ones before it that wrote what it reads, at the first key it reads of each; or who
+        wrote what it had read when it lost.
+        """
         slot_writers: dict[Slot, int] = {}
         balance_writers: dict[Address, int] = {}
         for index, turn in enumerate(turns):
@@ -71,13 +73,16 @@ class Optimistic:
             if outcome is None or transaction is None:
                 continue
             if transaction.data:
-                met = {slot_writers[key]: key for key in outcome.reads.slots if key in slot_writers}
-                for address in outcome.reads.balances:
-                    if address in balance_writers:
-                        met.setdefault(balance_writers[address], (address, WHOLE_ACCOUNT))
+                met: dict[int, Key] = {}
                 for stale in [stale for ran in turn.runs for stale in ran.stale[:1]]:
                     slot = stale.slot if stale.kind == AccessKind.SLOT else WHOLE_ACCOUNT
                     met.setdefault(stale.writer, (stale.address, slot))
+                for key in outcome.reads.slots:
+                    if key in slot_writers:
+                        met.setdefault(slot_writers[key], key)
+                for address in outcome.reads.balances:
+                    if address in balance_writers:
+                        met.setdefault(balance_writers[address], (address, WHOLE_ACCOUNT))
                 self._met(turns, index, met)
             slot_writers.update(dict.fromkeys(outcome.writes.slots, index))
             balance_writers.update(dict.fromkeys(outcome.writes.balances, index))
