@@ -9,9 +9,11 @@ from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Address, BlockNumber, Hash32, Version, Wei
+from storage.blocks import Blocks
 from storage.changes import StateChanges
 from storage.forked_state import ForkedState, NotRead
 from storage.memory import MemoryKeyValue
+from storage.pruning import Pruning
 from storage.remote import RemoteAccount, RemoteUnavailable
 from storage.remote_reads import RemoteReads
 from storage.steps import run
@@ -233,3 +235,24 @@ async def test_random_changes_read_as_a_plain_model_has_them(seed: int) -> None:
             version = randomness.randint(1, fork.version)
             slot = randomness.choice(addresses), randomness.randrange(6)
             assert await fork.slot(*slot, version) == models[version - 1].get(slot, 0)
+
+
+async def test_pruning_keeps_the_records_that_hide_what_the_remote_has(
+    fork: Fork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fork.account(A)
+    await fork.slot(A, 1)
+    await fork.apply(AccountChange(A, Account(2, Wei(5), keccak256(CODE)), {1: 0, 2: 0, 3: 33}))
+    await fork.apply(AccountChange(B, EMPTY_ACCOUNT, {}))
+    await fork.apply(AccountChange(A, Account(3, Wei(4), keccak256(CODE)), {3: 34}))
+    monkeypatch.setattr(Pruning, "_target", lambda pruning: fork.version)
+    pruning = Pruning(fork.keyvalue, Blocks(fork.keyvalue), 0, forked=True)
+    while (batch := run(pruning.next_batch())) is not None:
+        fork.keyvalue.write(batch)
+    fork.state.forget(fork.version)
+    asked = len(fork.remote.asked)
+    assert await fork.account(A) == Account(3, Wei(4), keccak256(CODE))
+    assert await fork.account(B) == EMPTY_ACCOUNT
+    assert [await fork.slot(A, number) for number in (1, 2, 3)] == [0, 0, 34]
+    assert len(fork.remote.asked) == asked
+    assert pruning.deleted > 5
