@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from chain.messages.storage import FoundLog, ReadLogs
-from chain.receipts import Log
-from chain.types import Address, BlockNumber, Hash32
+from chain.receipts import Log, Receipt
+from chain.transactions import LEGACY
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from storage.errors import BlockOutOfRange, TooManyLogs
+from storage.logs import LogIndex
 from storage.memory import MemoryKeyValue
 from storage.steps import run
 from storage.store import Store
@@ -100,11 +102,12 @@ def test_a_search_among_blocks_that_are_not_kept_is_refused(first: int, last: in
 
 
 class CountedReads(MemoryKeyValue):
-    """Counts seeks: walks begun and single reads."""
+    """Counts seeks, which are walks begun and single reads, and the pairs walked along."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seeks = 0
+        self.walked = 0
 
     def first_from(self, key: bytes) -> tuple[bytes, bytes] | None:
         self.seeks += 1
@@ -116,7 +119,12 @@ class CountedReads(MemoryKeyValue):
 
     def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
         self.seeks += 1
-        return super().pairs(start, stop)
+        return self._walk(super().pairs(start, stop))
+
+    def _walk(self, pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+        for pair in pairs:
+            self.walked += 1
+            yield pair
 
 
 def test_a_search_seeks_what_it_finds_and_nothing_for_the_blocks_in_between() -> None:
@@ -139,3 +147,16 @@ def test_a_search_seeks_what_it_finds_and_nothing_for_the_blocks_in_between() ->
         keyvalue.seeks = 0
         assert len(run(store.logs(_query(1, 100, addresses, topics)))) == found
         assert keyvalue.seeks <= most
+
+
+def test_where_one_criterion_is_rare_the_postings_of_a_frequent_one_are_leapt_over() -> None:
+    keyvalue = CountedReads()
+    index, batch = LogIndex(keyvalue), dict[bytes, bytes | None]()
+    for number in range(1, 1001):
+        topics = (UNKNOWN,) if number % 250 == 0 else ()
+        receipt = Receipt(LEGACY, True, Gas(1), Gas(1), (Log(NOBODY, topics, b""),), Wei(1))
+        index.put(BlockNumber(number), [receipt], batch)
+    keyvalue.write(batch)
+    candidates = [candidate for candidate in index.candidates(1, 1000, (NOBODY,), ((UNKNOWN,),)) if candidate]
+    assert candidates == [(250, [0]), (500, [0]), (750, [0]), (1000, [0])]
+    assert keyvalue.walked < 100
