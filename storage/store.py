@@ -56,6 +56,7 @@ class Store:
         self.snapshots = Snapshots(keyvalue)
         self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self.snapshots.versions)
         self._head: Head
+        self._ways_back = 0
 
     @classmethod
     def open(
@@ -242,6 +243,7 @@ class Store:
             layer.adopt()
         if prepared.reverts:
             self.blocks.forget()
+            self._ways_back += 1
         self._head = prepared.head
         self.blocks.newest, self.blocks.newest_height = self.head.number, self.head.height
         return self.head
@@ -282,14 +284,19 @@ class Store:
         self._load_head()
 
     def logs(self, query: ReadLogs) -> Generator[None, None, list[FoundLog]]:
-        """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange, TooManyLogs."""
-        newest = self.head.number
+        """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange, TooManyLogs.
+
+        If blocks are removed meanwhile it begins again.
+        """
+        newest, ways_back = self.head.number, self._ways_back
         if not OLDEST_BLOCK <= query.first <= min(query.last, newest):
             raise BlockOutOfRange(query.first, query.last, OLDEST_BLOCK, newest)
         found: list[FoundLog] = []
         last = min(query.last, newest)
         for candidate in self.blocks.logs.candidates(query.first, last, query.addresses, query.topics):
             yield
+            if self._ways_back != ways_back:
+                return (yield from self.logs(query))
             if candidate is not None:
                 for log in self._matching_logs(query, *candidate):
                     found.append(log)

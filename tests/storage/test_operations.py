@@ -217,3 +217,18 @@ def test_a_block_that_is_not_there_cannot_be_gone_back_to() -> None:
         world.store.apply(operation_of(world.store, Hash32(b"o" * 32), revert=Revert(BlockNumber(7), Version(1), 1)))
     world.store.apply(block_of(world.chain.genesis, 2))
     assert world.store.head.number == 2
+
+
+def test_a_search_for_logs_during_which_blocks_are_removed_finds_what_is_there_after() -> None:
+    world = World(4)
+    world.block()
+    world.snapshot()
+    for _ in range(8):
+        world.block()
+    query = ReadLogs(BlockNumber(1), BlockNumber(9), (), (), 10_000)
+    search = world.store.logs(query)
+    for _ in range(4):
+        next(search)
+    world.revert(1)
+    world.block()
+    assert run(search) == run(world.store.logs(query))
