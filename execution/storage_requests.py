@@ -8,13 +8,11 @@ from typing import Protocol
 
 from chain.links import Link, RequestFailed
 from chain.messages import Message
-from chain.messages.storage import ApplyBlock
 
 log = logging.getLogger("tandem.execution")
 
-DISK_FULL = "DiskFull"
 PASSING = {
-    DISK_FULL: "the disk is full, the chain waits for room",
+    "DiskFull": "the disk is full, the chain waits for room",
     "StorageClosed": "storage is going down, the chain waits for it",
     "TooManyWaiting": "storage is overloaded, the chain waits",
     "RemoteUnavailable": "the remote chain does not answer, the chain waits for it",
@@ -24,6 +22,8 @@ PASSING = {
     "OtherRemote": "the remote chain is another one, the chain waits for the right one",
 }
 """Refusals that time heals, by their error class, and what people are told."""
+OWN_HICCUPS = frozenset(("StorageClosed", "TooManyWaiting"))
+"""Of these, the ones that pass without anybody's doing: they are only logged."""
 PAUSE_S = 1.0
 
 
@@ -41,49 +41,77 @@ class StorageRequests(Protocol):
     async def request(self, message: Message) -> Message: ...
 
 
+class _Stalls:
+    """Who waits for what is told once, however many requests wait for it."""
+
+    def __init__(self, trouble: Callable[[str], None]) -> None:
+        self._trouble = trouble
+        self._reasons: dict[object, str] = {}
+
+    @property
+    def reason(self) -> str:
+        """What is waited for; nothing if nothing is."""
+        return next(iter(self._reasons.values()), "")
+
+    def refused(self, request: object, error: RequestFailed) -> None:
+        """Raises the error if it will not pass."""
+        if error.error not in PASSING:
+            raise error
+        if error.error in OWN_HICCUPS:
+            log.warning("%s: %s", PASSING[error.error], error)
+            return
+        if error.text not in self._reasons.values():
+            self._trouble(error.text)
+        self._reasons[request] = error.text
+
+    def over(self, request: object) -> None:
+        self._reasons.pop(request, None)
+
+
 class PatientReads:
     """A worker's connection to storage whose passing refusals are waited out, holding the worker."""
 
-    def __init__(self, storage: BlockingReads, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, storage: BlockingReads, trouble: Callable[[str], None], pause_s: float = PAUSE_S) -> None:
         self._storage = storage
         self._pause_s = pause_s
+        self._stalls = _Stalls(trouble)
 
     def request(self, message: Message) -> Message:
         """The answer. Raises RequestFailed for a refusal that will not pass."""
-        while True:
-            try:
-                return self._storage.request(message)
-            except RequestFailed as error:
-                if error.error not in PASSING:
-                    raise
-                time.sleep(self._pause_s)
+        request = object()
+        try:
+            while True:
+                try:
+                    return self._storage.request(message)
+                except RequestFailed as error:
+                    self._stalls.refused(request, error)
+                    time.sleep(self._pause_s)
+        finally:
+            self._stalls.over(request)
 
 
 class PatientStorage:
-    """A link to storage whose passing refusals are waited out.
-
-    `stalled` says that its disk is full for as long as that lasts, else nothing. `trouble` hears of it once.
-    """
+    """A link to storage whose passing refusals are waited out. `trouble` hears of each reason once."""
 
     def __init__(self, storage: Link, trouble: Callable[[str], None], pause_s: float = PAUSE_S) -> None:
         self._storage = storage
-        self._trouble = trouble
         self._pause_s = pause_s
-        self.stalled = ""
+        self._stalls = _Stalls(trouble)
+
+    @property
+    def stalled(self) -> str:
+        """What somebody has to mend before the chain goes on; nothing if it goes."""
+        return self._stalls.reason
 
     async def request(self, message: Message) -> Message:
         """The answer. Raises RequestFailed for a refusal that will not pass."""
-        while True:
-            try:
-                answer = await self._storage.request(message)
-                if isinstance(message, ApplyBlock):
-                    self.stalled = ""
-                return answer
-            except RequestFailed as error:
-                if error.error not in PASSING:
-                    raise
-                log.warning("%s: %s", PASSING[error.error], error)
-                if error.error == DISK_FULL and not self.stalled:
-                    self.stalled = error.text
-                    self._trouble(error.text)
-                await asyncio.sleep(self._pause_s)
+        request = object()
+        try:
+            while True:
+                try:
+                    return await self._storage.request(message)
+                except RequestFailed as error:
+                    self._stalls.refused(request, error)
+                    await asyncio.sleep(self._pause_s)
+        finally:
+            self._stalls.over(request)

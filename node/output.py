@@ -108,10 +108,18 @@ def ready_facts(
         "chainId": folder.genesis.chain_id,
         "notLoaded": folder.not_loaded,
         "dataDir": str(folder.path),
+        **_forked_facts(folder),
         "processes": dict(processes),
         "accounts": account_facts(folder),
         "seconds": round(seconds, 3),
     }
+
+
+def _forked_facts(folder: DataFolder) -> dict[str, Any]:
+    if folder.fork is None:
+        return {}
+    point = folder.fork.point
+    return {"forkedFrom": {"url": folder.fork.shown, "block": point.number, "hash": "0x" + point.hash.hex()}}
 
 
 def reachable(host: str) -> str:
@@ -165,6 +173,8 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     """What people see when the chain is ready."""
     lines = ["", "Tandem: consensus orders blocks, execution follows in parallel", ""]
     lines += account_lines(folder)
+    if folder.fork is not None:
+        lines += [f"Forked      {folder.fork.shown} at block {folder.fork.point.number:,}"]
     lines += [f"Consensus   {_consensus(folder)}"]
     kept = "kept" if folder.durable else "temporary, removed at the end"
     lines += [f"Data        {folder.path} ({kept})"]

@@ -91,6 +91,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             plan.settings.executors,
             _contracts(plan),
             AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),
+            "" if plan.folder.fork is None else plan.folder.fork.shown,
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

@@ -22,7 +22,8 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
         reads = _reads(plan, role, role.executor, sockets)
         execution = sockets.link(plan.endpoints.execution(role.executor))
         DEFAULT_LIMITS.limit_memory()
-        await WorkerProcess(execution, PatientReads(reads), _engines(plan)).run()
+        patient = PatientReads(reads, functools.partial(output.trouble, process=role.name))
+        await WorkerProcess(execution, patient, _engines(plan)).run()
 
 
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:

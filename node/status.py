@@ -29,6 +29,7 @@ def rendered(status: dict[str, Any]) -> str:
         lines.append(
             "stalled     no room left on the disk of the data folder: free some, and the chain goes on by itself"
         )
+    lines += forked_lines(status.get("forkedFrom"), storage)
     if execution is None:
         lines.append("execution   does not answer")
     else:
@@ -62,6 +63,15 @@ def _hit_rate(cache: dict[str, Any]) -> str:
     """How much of what was read was in the cache; nothing can be said before the first read."""
     reads = cache["hits"] + cache["misses"]
     return f"{cache['name']} {100 * cache['hits'] / reads:.1f} %" if reads else f"{cache['name']} -"
+
+
+def forked_lines(forked: dict[str, Any] | None, storage: dict[str, Any] | None) -> list[str]:
+    """Where a fork goes on from, and how often that was asked in storage's life."""
+    if forked is None:
+        return []
+    counters = {} if storage is None else storage["counters"]
+    asked = f"{counters.get('remote_calls', 0)} calls in {counters.get('remote_requests', 0)} requests"
+    return [f"forked      {forked['url']} at block {forked['block']}, asked {asked}"]
 
 
 def rejection_lines(validators: list[dict[str, Any]]) -> list[str]:

@@ -22,6 +22,8 @@ GAS_CAP = Gas(50_000_000)
 """The most gas a call gets, whatever it asks for (geth's --rpc.gascap), unless a block has more."""
 TIME_LIMIT_MS = 5_000
 """geth's --rpc.evmtimeout."""
+FORK_TIME_LIMIT_MS = 30_000
+"""On a fork a call may wait for the remote chain at each slot that was never read."""
 REVERTED = "execution reverted"
 OUT_OF_GAS = "out of gas"
 
@@ -131,11 +133,12 @@ async def _run(
     state: StateOverrides,
     estimate: bool,
 ) -> CallOutcome:
-    request = RunCall(next(_call_ids), version, environment, message, estimate, TIME_LIMIT_MS, state)
+    limit_ms = TIME_LIMIT_MS if node.remote is None else FORK_TIME_LIMIT_MS
+    request = RunCall(next(_call_ids), version, environment, message, estimate, limit_ms, state)
     try:
         return await node.callers.call(request)
     except TimeoutError:
-        raise ServerError(f"execution aborted (timeout = {TIME_LIMIT_MS // 1000}s)") from None
+        raise ServerError(f"execution aborted (timeout = {limit_ms // 1000}s)") from None
 
 
 def failure(outcome: CallOutcome) -> ExecutionReverted | ServerError:

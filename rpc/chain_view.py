@@ -74,7 +74,7 @@ class ChainView:
         self._agreed, self._verified = Vouching(stakes, self._hash_of), Vouching(stakes, self._hash_of)
         self._head: StoredBlock | None = None
         self._heights: BoundedCache[Height, _Place] = BoundedCache(CACHED_HEIGHTS)
-        self._safe = self._finalized = BlockNumber(0)
+        self._safe = self._finalized = genesis.base.number
         self.height = Height(0)
         self.settings = INITIAL_SETTINGS
         self._recent = RecentBlocks()

@@ -79,7 +79,11 @@ class Dispatcher:
         method = METHODS.get(name)
         if method is None:
             raise MethodNotFound(name)
-        arguments = method.parse(arguments_of(params))
+        given = arguments_of(params)
+        arguments = method.parse(given)
+        if self._node.remote is not None:
+            for theirs in await self._node.remote.answered(self._node, name, arguments, given):
+                return theirs
         if not method.takes_connection:
             return await method.handler(self._node, *arguments)
         if connection is None:

@@ -14,6 +14,7 @@ from rpc.environments import fork_of, pending_fork
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockTag, block_number, decimal_or_hex, floats
+from rpc.remote import RemoteBlocks
 from rpc.render import JsonObject
 
 SUGGESTED_TIP = Wei(1_000_000_000)
@@ -70,9 +71,39 @@ async def fee_history(
     if count == 0:
         return {"oldestBlock": "0x0", "gasUsedRatio": None}
     first = BlockNumber(last - count + 1)
+    if node.remote is not None and first <= node.remote.last:
+        return await _history_across(node, node.remote, first, last, percentiles)
+    return await _own_history(node, first, last, percentiles)
+
+
+async def _own_history(
+    node: Node, first: BlockNumber, last: BlockNumber, percentiles: list[float] | None
+) -> JsonObject:
     answer = _history(node, await node.chain.headers(first, last))
     if percentiles:
         answer["reward"] = [await _rewards(node, number, percentiles) for number in range(first, last + 1)]
+    return answer
+
+
+async def _history_across(
+    node: Node, remote: RemoteBlocks, first: BlockNumber, last: BlockNumber, percentiles: list[float] | None
+) -> JsonObject:
+    """What the remote says of its blocks below a fork, and what is known of ours after them.
+
+    The two next fees after the remote's last block are those of our first one. A member that the remote does not have
+    is left out.
+    """
+    until = min(last, remote.last)
+    theirs = await remote.ask("eth_feeHistory", [hex(until - first + 1), hex(until), percentiles or []])
+    if last == until:
+        return dict(theirs)
+    ours = await _own_history(node, BlockNumber(until + 1), last, percentiles)
+    answer: JsonObject = {"oldestBlock": theirs["oldestBlock"]}
+    for member in ("baseFeePerGas", "gasUsedRatio", "baseFeePerBlobGas", "blobGasUsedRatio", "reward"):
+        before = theirs.get(member)
+        if before is not None and member in ours:
+            kept = before[:-1] if member in ("baseFeePerGas", "baseFeePerBlobGas") else before
+            answer[member] = [*kept, *ours[member]]
     return answer
 
 

@@ -19,7 +19,7 @@ from rpc.chain_view import ChainView
 from rpc.errors import LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
-from rpc.logs import MAX_LOGS, find_logs, logs_in
+from rpc.logs import MAX_LOGS, logs_in, matching_logs
 from rpc.methods import Json, Node, method, optional
 from rpc.news import HeadChange, PendingSource
 from rpc.params import boolean, text
@@ -252,4 +252,4 @@ async def get_filter_logs(node: Node, filter_id: str) -> list[JsonObject]:
     found = node.filters.get(filter_id)
     if not isinstance(found, LogsFilter):
         raise FilterNotFound
-    return [log_json(log) for log in await find_logs(node, found.wanted)]
+    return await matching_logs(node, found.wanted)

@@ -1,5 +1,7 @@
 """eth_getLogs."""
 
+from dataclasses import replace
+
 from chain.links import RequestFailed
 from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
 from chain.types import BlockNumber
@@ -7,18 +9,54 @@ from rpc.errors import InvalidParams, LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.methods import Node, method
 from rpc.params import BlockTag
-from rpc.render import JsonObject, found_logs, log_json, place_in
+from rpc.remote import RemoteBlocks
+from rpc.render import JsonObject, data_json, found_logs, log_json, place_in
 
 MAX_LOGS = 20_000
 
 
 @method("eth_getLogs", log_filter)
 async def get_logs(node: Node, wanted: LogFilter) -> list[JsonObject]:
-    return [log_json(found) for found in await find_logs(node, wanted)]
+    return await matching_logs(node, wanted)
+
+
+async def matching_logs(node: Node, wanted: LogFilter) -> list[JsonObject]:
+    """The logs that match as JSON, in the order of the chain; on a fork those of the remote's blocks before ours.
+
+    Raises RpcError for ranges that make no sense.
+    """
+    remote = node.remote
+    if remote is None:
+        return [log_json(found) for found in await find_logs(node, wanted)]
+    if wanted.block_hash is not None:
+        ours = await node.chain.block(wanted.block_hash)
+        if ours is None or ours.header.number <= remote.last:
+            return await _remote_logs(remote, wanted, {"blockHash": data_json(wanted.block_hash)})
+        return [log_json(found) for found in await find_logs(node, wanted)]
+    first, last = _range(node, wanted)
+    theirs: list[JsonObject] = []
+    if first <= remote.last:
+        places = {"fromBlock": hex(first), "toBlock": hex(min(last, remote.last))}
+        theirs = await _remote_logs(remote, wanted, places)
+        first = BlockNumber(remote.last + 1)
+    found = await find_logs(node, replace(wanted, first=first, last=last)) if first <= last else []
+    if len(theirs) + len(found) > MAX_LOGS:
+        raise LimitExceeded(f"query returned more than {MAX_LOGS} results")
+    return [*theirs, *map(log_json, found)]
+
+
+async def _remote_logs(remote: RemoteBlocks, wanted: LogFilter, places: JsonObject) -> list[JsonObject]:
+    """Raises ServerError for the hash of a block that is not below the fork."""
+    if wanted.block_hash is not None and await remote.number_of(wanted.block_hash) is None:
+        raise ServerError("unknown block")
+    topics = [[data_json(topic) for topic in some] or None for some in wanted.topics]
+    criteria = {"address": [data_json(address) for address in wanted.addresses], "topics": topics}
+    found = await remote.ask("eth_getLogs", [places | {name: some for name, some in criteria.items() if some}])
+    return list(found)
 
 
 async def find_logs(node: Node, wanted: LogFilter) -> list[FoundLog]:
-    """The logs that match, in the order of the chain. Raises RpcError for ranges that make no sense."""
+    """The logs of this chain's own blocks that match, in order. Raises RpcError for ranges that make no sense."""
     if wanted.block_hash is not None:
         block = await node.chain.block(wanted.block_hash, with_receipts=True)
         if block is None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.operator import Operator
+    from rpc.remote import RemoteBlocks
     from rpc.request_counts import RequestCounts
     from rpc.subscriptions import Subscriptions
     from rpc.traces import Traces
@@ -114,6 +115,8 @@ class Node:
     requests: "RequestCounts"
     trace_turns: "Turns"
     operator: "Operator"
+    remote: "RemoteBlocks | None"
+    """The blocks below a fork."""
 
 
 @dataclass(frozen=True, slots=True)

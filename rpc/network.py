@@ -79,11 +79,21 @@ async def hardhat_metadata(node: Node) -> dict[str, Any]:
 
     `instanceId` is the genesis, which differs for every chain made, since the validators' keys do.
     """
-    head = node.chain.head
+    head, genesis = node.chain.head, node.genesis
+    forked: dict[str, Any] = {}
+    if genesis.forked is not None:
+        forked = {
+            "forkedNetwork": {
+                "chainId": genesis.forked.chain_id,
+                "forkBlockNumber": genesis.header.number,
+                "forkBlockHash": data_json(genesis.header.hash()),
+            }
+        }
     return {
         "clientVersion": client_version(),
-        "chainId": node.genesis.chain_id,
-        "instanceId": data_json(node.genesis.id()),
+        "chainId": genesis.chain_id,
+        "instanceId": data_json(genesis.id()),
         "latestBlockNumber": node.chain.number,
         "latestBlockHash": data_json(head.hash),
+        **forked,
     }

@@ -29,6 +29,7 @@ from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.operator import Operator
+from rpc.remote import RemoteBlocks
 from rpc.request_counts import RequestCounts
 from rpc.server import Server
 from rpc.subscriptions import Subscriptions
@@ -65,6 +66,7 @@ class RpcProcess:
         executors: int = 1,
         contracts: Registry | None = None,
         access: AccessRules | None = None,
+        remote_url: str = "",
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -77,6 +79,7 @@ class RpcProcess:
         self._executors = executors
         self._contracts = contracts or Registry()
         self._access = access or AccessRules()
+        self._remote_url = remote_url
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -107,6 +110,8 @@ class RpcProcess:
         for index, link in self._validators.items():
             link.follow(self._joining(index), self._validator_news(index))
         await self.node.admission.mempool_known()
+        if self.node.remote is not None:
+            self._tasks.start(self.node.remote.warm_up())
         if self._contracts.has_folders:
             self._tasks.start(self._contracts.open())
 
@@ -159,6 +164,7 @@ class RpcProcess:
             traces=Traces(self._genesis, self._readers, naming, trace_turns),
             hotspot_turns=Turns(MAX_WAITING),
             requests=RequestCounts(),
+            remote=self._remote_blocks(),
             trace_turns=trace_turns,
             operator=Operator(chain, self._validators, self._tasks),
         )
@@ -166,6 +172,12 @@ class RpcProcess:
     def _lacks_room(self) -> bool:
         """Whether a process of the chain could not write for want of room, and waits for some."""
         return any(process["state"] == NO_ROOM for process in self._processes.listed() or ())
+
+    def _remote_blocks(self) -> RemoteBlocks | None:
+        """Those below a fork; None for a chain that begins by itself."""
+        if self._genesis.forked is None:
+            return None
+        return RemoteBlocks(self._storage, self._genesis.header.number, self._remote_url)
 
     async def _block_executed(self, news: Message) -> None:
         assert isinstance(news, BlockNews)

@@ -40,6 +40,7 @@ async def status(node: Node) -> JsonObject:
         "rules": node.genesis.rules,
         "leaders": node.genesis.leaders,
         "fork": pending_fork(node.chain.head.header, node.genesis).label,
+        "forkedFrom": forked_from(node),
         "head": {"number": node.chain.number, "hash": data_json(node.chain.head.hash)},
         "heights": await heights(node),
         "processes": node.processes.listed(),
@@ -50,6 +51,14 @@ async def status(node: Node) -> JsonObject:
         "storage": storage,
         "pool": {"pending": pending, "queued": queued, "bytes": node.admission.pool.raw_bytes},
     }
+
+
+def forked_from(node: Node) -> JsonObject | None:
+    """The remote chain that a fork goes on from; storage's counters tell how often it was asked."""
+    forked, remote = node.genesis.forked, node.remote
+    if forked is None or remote is None:
+        return None
+    return {"url": remote.url, "chainId": forked.chain_id, "block": remote.last}
 
 
 async def _executors(watch: ExecutorWatch, chain: ChainView) -> JsonObject:
