@@ -11,19 +11,15 @@ from chain.messages import Message
 
 log = logging.getLogger("tandem.execution")
 
-PASSING = {
-    "DiskFull": "the disk is full, the chain waits for room",
+HICCUPS = {
     "StorageClosed": "storage is going down, the chain waits for it",
     "TooManyWaiting": "storage is overloaded, the chain waits",
-    "RemoteUnavailable": "the remote chain does not answer, the chain waits for it",
-    "RemoteForbids": "the remote chain lets nobody in, the chain waits for it",
-    "RemoteLacksState": "the remote chain lacks the state, the chain waits for it",
-    "RemoteNonsense": "the remote chain makes no sense, the chain waits for it",
-    "OtherRemote": "the remote chain is another one, the chain waits for the right one",
 }
-"""Refusals that time heals, by their error class, and what people are told."""
-OWN_HICCUPS = frozenset(("StorageClosed", "TooManyWaiting"))
-"""Of these, the ones that pass without anybody's doing: they are only logged."""
+"""Refusals that pass by themselves, by their error class, and what is logged."""
+PASSING = frozenset(
+    ("DiskFull", "RemoteUnavailable", "RemoteForbids", "RemoteLacksState", "RemoteNonsense", "OtherRemote", *HICCUPS)
+)
+"""These, and what passes when somebody makes room, or mends the remote chain of a fork."""
 PAUSE_S = 1.0
 
 
@@ -57,8 +53,8 @@ class _Stalls:
         """Raises the error if it will not pass."""
         if error.error not in PASSING:
             raise error
-        if error.error in OWN_HICCUPS:
-            log.warning("%s: %s", PASSING[error.error], error)
+        if error.error in HICCUPS:
+            log.warning("%s: %s", HICCUPS[error.error], error)
             return
         if error.text not in self._reasons.values():
             self._trouble(error.text)

@@ -88,6 +88,11 @@ class NoProofOnFork(StoreError):
         )
 
 
+class NoWholeState(StoreError):
+    def __init__(self) -> None:
+        super().__init__("the whole state of a fork is not here: what was never read is the remote chain's to tell")
+
+
 class TooManyWaiting(StoreError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} requests wait for storage already: try again later")

@@ -59,6 +59,7 @@ from storage.errors import (
     BlockOutOfRange,
     NoFork,
     NoProofOnFork,
+    NoWholeState,
     StorageClosed,
     TooManyBlocks,
     TooManyWaiting,
@@ -378,6 +379,9 @@ class StorageService:
             return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
 
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
+        """Raises NoWholeState."""
+        if self._store.state.forked:
+            raise NoWholeState
         version = await self._reached(read.version)
         with self._store.pruning.reading(version):
             walk = StatePageWalk(self._store.state, self._store.tries, version, read.max_bytes)
