@@ -318,15 +318,24 @@ async def test_blocks_are_executed_while_storage_still_applies_an_earlier_one_bu
         await w.reach(10)
 
 
-async def test_a_full_disk_pauses_the_chain_with_a_warning(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("error", ["DiskFull", "RemoteUnavailable", "RemoteLacksState"])
+async def test_what_somebody_can_mend_pauses_the_chain_and_is_told_once(error: str) -> None:
     async with world() as w:
         w.process._storage._pause_s = 0.001
-        w.storage.refusals = [RequestFailed("DiskFull", "no room")] * 3
+        w.storage.refusals = [RequestFailed(error, "no room")] * 3
         w.commit(transfer(0))
         await w.reach(1)
-    assert caplog.text.count("the disk is full, the chain waits for room") == 3
+        assert w.troubles == ["no room"]
+
+
+async def test_what_passes_by_itself_pauses_the_chain_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    async with world() as w:
+        w.process._storage._pause_s = 0.001
+        w.storage.refusals = [RequestFailed("StorageClosed", "closed")] * 3
+        w.commit(transfer(0))
+        await w.reach(1)
+        assert w.troubles == []
+    assert caplog.text.count("storage is going down, the chain waits for it") == 3
 
 
 async def test_another_refusal_of_storage_stops_the_process() -> None:

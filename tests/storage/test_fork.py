@@ -115,7 +115,7 @@ async def test_a_store_of_a_fork_is_right_whatever_was_read_changed_zeroed_or_re
     await asker.ask(ReadState(None, (A, Address(b"\x01" * 20)), ((A, 1), (A, 9)), ()))
     await asker.ask(block(1, AccountChange(A, Account(2, Wei(9), keccak256(CODE)), {1: 0, 5: 55}), TRANSFER))
     await asker.ask(block(2, AccountChange(A, EMPTY_ACCOUNT, {}, clears_storage=True)))
-    for _ in Audit(Store.open(keyvalue, fork_genesis()), keyvalue).run():
+    for _ in Audit(Store.open(keyvalue, fork_genesis()), keyvalue, BlockNumber(N)).run():
         pass
 
 
