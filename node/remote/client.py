@@ -164,7 +164,7 @@ class JsonRpcClient:
     async def _exchange(self, body: bytes, timeout_s: float, size: int) -> Any:
         try:
             async with asyncio.timeout(timeout_s):
-                async with self._opened().post(self._url, data=body) as response:
+                async with self._opened().post(self._url, data=body, allow_redirects=False) as response:
                     content = await self._content(response)
         except TimeoutError:
             raise _Passing(f"does not answer within {timeout_s:.1f} s") from None
@@ -204,7 +204,7 @@ class JsonRpcClient:
             raise _Passing(said, _retry_after_s(response))
         if status in FORBIDDEN_STATUSES:
             raise RemoteForbids(self.shown, said)
-        if size > 1:
+        if size > 1 and status >= 400:
             raise _BatchRefused
         raise RemoteNonsense(self.shown, f"with HTTP status {status}")
 

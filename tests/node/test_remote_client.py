@@ -170,6 +170,13 @@ async def test_an_answer_that_makes_no_sense_is_an_error(client: JsonRpcClient, 
             await client.call([Call("get", [index]) for index in range(count)], 0.2)
 
 
+async def test_the_way_to_another_server_is_not_followed(client: JsonRpcClient, remote: FakeRemote) -> None:
+    remote.always = status(302, Location="http://127.0.0.1:1/")
+    with pytest.raises(RemoteNonsense, match="HTTP status 302"):
+        await _squares(client, 3)
+    assert len(remote.bodies) == 1
+
+
 async def test_an_endless_answer_is_cut_off(
     client: JsonRpcClient, remote: FakeRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
