@@ -73,7 +73,8 @@ class StateChanges:
         self.accounts: dict[bytes, tuple[Version, StoredAccount]] = {}
         self.slots: dict[bytes, tuple[Version, int]] = {}
         self.codes: dict[bytes, bytes] = {}
-        self.cleared: list[bytes] = []
+        self.cleared: dict[bytes, bytes] = {}
+        """On a fork: whose storage is cleared, and whose is what the remote has again."""
         self.nodes: dict[bytes, bytes] = {}
         self._state = state
         self._tries = tries
@@ -134,7 +135,7 @@ class StateChanges:
 
     def _clear_slots(self, change: AccountChange, before: StoredAccount) -> Generator[None, None, None]:
         if self._state.forked:
-            self.cleared.append(cleared_name(change.address))
+            self.cleared[cleared_name(change.address)] = CLEARED_HERE
         elif before.storage_root == EMPTY_ROOT:
             return
         slots, trie = slots_name(change.address), storage_trie(change.address)
@@ -167,7 +168,7 @@ class StateChanges:
             ((name, encode_account(stored)) for name, (_, stored) in self.accounts.items()),
             ((name, encode_slot(value)) for name, (_, value) in self.slots.items()),
             self.nodes.items(),
-            ((name, CLEARED_HERE) for name in self.cleared),
+            self.cleared.items(),
         )
         filled: list[bytes] = []
         emptied: list[bytes] = []
@@ -183,5 +184,7 @@ class StateChanges:
 
     def adopt(self) -> None:
         """The records are written."""
+        if not all(self.cleared.values()):  # what was hidden and is not any more may be cached as nothing
+            self._state.forget(self.version)
         self._state.adopt(self.version, self.accounts, self.slots)
         self._tries.adopt(self.nodes)

@@ -51,19 +51,20 @@ class ForkedState(VersionedState):
         written, record = super()._newest(name, version)
         if written > GENESIS_VERSION or version == NEVER:
             return written, record
-        # A value of the base may have been read after its account's storage was cleared: it holds for older versions.
-        cleared = self._cleared_at(name, version) if name.startswith(SLOTS) else NEVER
-        if cleared > written:
-            return cleared, b""
+        # A value of the base may have been read after its account's storage was cleared: it holds for older versions,
+        # and again for those after the clearing was undone.
+        since, cleared = self._clearing(name, version) if name.startswith(SLOTS) else (NEVER, False)
+        if cleared and since > written:
+            return since, b""
         if written == NEVER:
             raise NotRead(name)
-        return written, record
+        return max(written, since), record
 
-    def _cleared_at(self, name: bytes, version: Version) -> Version:
-        """When the storage of the slot's account was cleared, as `version` has it; NEVER if it was not."""
+    def _clearing(self, name: bytes, version: Version) -> tuple[Version, bool]:
+        """When the storage of the slot's account was last cleared or that undone, as `version` has it, and which."""
         self.seeks += 1
         found = newest(self._read_here, CLEARED + name[len(SLOTS) : ADDRESS_END], suffix(version))
-        return version_of(found[0]) if found is not None and found[1] else NEVER
+        return (NEVER, False) if found is None else (version_of(found[0]), bool(found[1]))
 
     def unread(
         self, accounts: Iterable[Address], slots: Iterable[Slot], version: Version

@@ -17,7 +17,7 @@ from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.blocks import OPERATIONS, Blocks, HeightRow, StoredHeader, number_key
 from storage.changes import PendingState, StateChanges
 from storage.errors import InvalidBlock
-from storage.reverts import Snapshots, changes_back
+from storage.reverts import Snapshots, changes_back, uncleared
 from storage.state import VersionedState, account_name
 from storage.tries import Tries
 
@@ -110,12 +110,13 @@ class HeightWork:
         applied = BlockApplied(height, proposal, self._version, block_hash, header, result, tuple(self._hashes))
         return Prepared(self.batch, tuple(self._layers), Head(applied, self._root, settings), self._reverts)
 
-    def _change(self, changes: Sequence[AccountChange]) -> Generator[None, None, None]:
+    def _change(self, changes: Sequence[AccountChange], uncleared: Sequence[bytes] = ()) -> Generator[None, None, None]:
         """The next version of the state."""
         self._version = Version(self._version + 1)
         number = self._newest.header.number
         layer = StateChanges(self._state, self._tries, number, self._version, pending=self._pending)
         self._root = yield from layer.run(self._root, changes)
+        layer.cleared.update(dict.fromkeys(uncleared, b""))
         yield from layer.put_into(self.batch)
         self._pending.take(layer)
         self._layers.append(layer)
@@ -140,7 +141,7 @@ class HeightWork:
         self._snapshots.delete_later(revert, self.batch)
         changes = yield from changes_back(self._snapshots.journal, self._state, revert.version, self._version)
         self._newest = there
-        yield from self._change(changes)
+        yield from self._change(changes, uncleared(self._snapshots.journal, self._state, revert.version, self._version))
         self._blocks.put_version(revert.number, self._version, self.batch)
         self._reverts = True
 

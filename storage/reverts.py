@@ -11,7 +11,7 @@ from chain.messages.storage import Revert, StoredSnapshot
 from chain.types import Address, Version
 from storage.journal import Journal
 from storage.keyvalue import KeyValue
-from storage.state import ACCOUNTS, SLOTS, VersionedState
+from storage.state import ACCOUNTS, CLEARED, SLOTS, VersionedState
 
 SNAPSHOTS = b"z"
 ID_BYTES = 8
@@ -84,6 +84,13 @@ def changes_back(
         if count % NAMES_A_STEP == 0:
             yield
     return changes
+
+
+def uncleared(journal: Journal, state: VersionedState, to: Version, newest: Version) -> list[bytes]:
+    """On a fork, the names of accounts that versions to+1..newest cleared: their slots are the remote's again."""
+    entries = journal.entries(Version(to + 1), newest)
+    names = {name for _, written in entries for name in written.filled if name.startswith(CLEARED)}
+    return sorted(name for name in names if not state.is_cleared(Address(name[1:]), to))
 
 
 def _names(journal: Journal, after: Version, newest: Version) -> Iterator[bytes]:

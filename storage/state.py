@@ -177,6 +177,12 @@ class VersionedState:
         found = newest(self._store, name, suffix(version))
         return (NEVER, b"") if found is None else (version_of(found[0]), found[1])
 
+    def is_cleared(self, address: Address, version: Version) -> bool:
+        """On a fork, whether the storage that the remote chain has for the account is hidden at `version`."""
+        self.seeks += 1
+        found = newest(self._store, cleared_name(address), suffix(version))
+        return found is not None and bool(found[1])
+
     def stored_slots(self, address: Address, version: Version) -> Iterator[int]:
         """The numbers of all slots that are not zero at `version`."""
         prefix = SLOTS + address

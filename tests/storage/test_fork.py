@@ -10,6 +10,7 @@ from chain.genesis import Forked, Genesis
 from chain.keccak import keccak256
 from chain.messages.storage import (
     ApplyBlock,
+    ApplyOperation,
     AskRemote,
     BlockHashes,
     ReadHashes,
@@ -17,8 +18,10 @@ from chain.messages.storage import (
     ReadState,
     ReadStatePage,
     RemoteAnswer,
+    Revert,
     StateValues,
 )
+from chain.operations import BlockSettings
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Version, Wei
 from storage.audit import Audit
 from storage.errors import NoFork, NoProofOnFork, NoWholeState
@@ -163,3 +166,19 @@ async def test_a_disk_without_room_loses_nothing_that_the_remote_said(remote: Fa
     keyvalue.full = False
     assert (await asker.ask(ReadState(None, (A,), (), ()))).accounts[0].balance == 10
     assert (await asker.ask(block(1, TRANSFER))).header.number == N + 1
+
+
+async def test_going_back_before_a_clearing_shows_the_remote_s_slots_again(
+    asker: Asker, remote: FakeRemoteChain
+) -> None:
+    assert (await asker.ask(ReadState(None, (), ((A, 2),), ()))).slots == (0,)
+    await asker.ask(block(1, AccountChange(A, Account(2, Wei(9), keccak256(CODE)), {5: 55})))
+    await asker.ask(block(2, AccountChange(A, EMPTY_ACCOUNT, {}, clears_storage=True)))
+    assert (await asker.ask(ReadState(None, (A,), ((A, 1), (A, 5)), ()))).slots == (0, 0)
+    back = Revert(BlockNumber(N + 1), Version(2), 0)
+    nothing = ApplyOperation(Height(3), Hash32(b"\x77" * 32), (), (), back, None, BlockSettings(), b"back")
+    applied = await asker.ask(nothing)
+    assert (applied.header.number, applied.version) == (N + 1, 4)
+    values = await asker.ask(ReadState(None, (A,), ((A, 1), (A, 2), (A, 5), (A, 6)), ()))
+    assert (values.accounts[0].balance, values.slots) == (9, (11, 0, 55, 0))
+    assert (await asker.ask(ReadState(Version(3), (), ((A, 1),), ()))).slots == (0,)
