@@ -204,6 +204,27 @@ def test_the_status_tells_where_it_was_forked(forked: Forked) -> None:
     assert about["forkBlockHash"] == Web3.to_hex(remote.w3.eth.get_block(remote.forked)["hash"])
 
 
+def test_an_operator_changes_what_was_the_remote_s_and_goes_back(forked: Forked) -> None:
+    token, supply = forked.token.address, "0x" + "00" * 31 + "02"
+    untouched = Web3.to_checksum_address("0x" + "6b" * 20)
+    before = forked.token.functions.totalSupply().call()
+    with contextlib.closing(forked.process.rpc()) as rpc:
+        snapshot = rpc.call("evm_snapshot")
+        rpc.call("hardhat_setStorageAt", token, supply, f"0x{10**6:064x}")
+        rpc.call("hardhat_setBalance", untouched, "0x5")
+        rpc.call("hardhat_setCode", STRANGER, "0x60005ff3")
+        assert forked.token.functions.totalSupply().call() == 10**6
+        assert forked.w3.eth.get_balance(untouched) == 5
+        mined(forked.w3, forked.token.functions.mint(untouched, 1).transact({"from": forked.remote.owner}))
+        assert forked.token.functions.totalSupply().call() == 10**6 + 1
+        assert rpc.call("evm_revert", snapshot) is True
+    assert forked.token.functions.totalSupply().call() == before
+    assert forked.w3.eth.get_balance(untouched) == 0
+    assert forked.w3.eth.get_code(STRANGER) == b""
+    mined(forked.w3, forked.token.functions.mint(untouched, 3).transact({"from": forked.remote.owner}))
+    assert forked.token.functions.totalSupply().call() == before + 3
+
+
 # Without the remote
 
 
