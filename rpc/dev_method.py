@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from rpc.errors import MethodNotFound
+from chain.forks import Fork
+from rpc.environments import pending_fork
+from rpc.errors import MethodNotFound, ServerError
 from rpc.methods import Argument, Handler, Node, method
 from rpc.params import HEX_DIGITS, UINT64_LIMIT, UINT256_LIMIT, InvalidValue, Parser
 
@@ -30,6 +32,9 @@ def _guarded(handler: Handler, name: str) -> Handler:
     async def answer(node: Node, *arguments: Any) -> Any:
         if not node.genesis.dev_api:
             raise MethodNotFound(name)
+        fork = pending_fork(node.chain.head.header, node.genesis)
+        if fork < Fork.PARIS:
+            raise ServerError(f"this chain can only be read: its rules ({fork.label}) are from before the merge")
         return await handler(node, *arguments)
 
     return answer

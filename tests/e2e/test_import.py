@@ -175,6 +175,8 @@ def test_a_chain_without_a_merge_can_be_read_and_takes_no_transaction(tmp_path: 
         assert rpc.call("eth_getBlockByNumber", "latest", False)["number"] == "0x1e"
         with pytest.raises(RpcError, match=r"takes no transactions: its rules \(london\) are from before"):
             rpc.call("eth_sendRawTransaction", TRANSACTIONS[-1])
+        with pytest.raises(RpcError, match="this chain can only be read"):
+            rpc.call("evm_mine")
         compared = tandem("compare", "--url", running.url, "--block", "2", "--repeats", "1")
         assert compared.returncode == 0, compared.stdout + compared.stderr
 
