@@ -20,6 +20,7 @@ from consensus.store_check import check_store
 from node.errors import BadDataFolder, NodeError
 from node.executors import Executors
 from node.folder import DataFolder
+from node.imported import imported_store
 from storage.audit import Audit
 from storage.keyvalue import CorruptStore, StoreError
 from storage.leveldb import LevelDB
@@ -46,6 +47,10 @@ class Finding:
     saved: str | None
 
     @property
+    def is_imported(self) -> bool:
+        return self.name.startswith("imported")
+
+    @property
     def is_validator(self) -> bool:
         return self.name.startswith("validator")
 
@@ -54,8 +59,9 @@ def findings(folder: DataFolder) -> Iterator[Finding]:
     """One for each database there is. Raises BadDataFolder for what is no damage: another chain's, another format's."""
     copies = folder.path / COPIES
     shutil.rmtree(copies, ignore_errors=True)
-    for executor in _executors(folder):
-        path = folder.storage(executor)
+    imported = imported_store(folder.path, folder.genesis)
+    stores = [folder.storage(executor) for executor in _executors(folder)]
+    for path in stores if imported is None else [imported, *stores]:
         yield _find(path.name, path, copies, lambda database: _blocks(database, folder))
     for index in range(len(folder.genesis.validators)):
         path = folder.validator_store(ValidatorIndex(index))

@@ -28,7 +28,7 @@ def repair(data_dir: Path | None, check: bool, yes: bool) -> None:
     """
     if data_dir is None:
         raise BadSetting("give the folder of the chain with --data-dir")
-    if not (data_dir / "chain.json").exists():
+    if _is_no_chain(data_dir):
         raise BadDataFolder(f"{data_dir} holds no chain: give the folder of one as --data-dir")
     with data.lock(data_dir):
         folder = data.open_folder(data_dir)
@@ -46,6 +46,14 @@ def repair(data_dir: Path | None, check: bool, yes: bool) -> None:
         sys.exit(1)
 
 
+def _is_no_chain(path: Path) -> bool:
+    """False also where it cannot be seen: whoever opens the folder says why."""
+    try:
+        return not (path / "chain.json").exists()
+    except OSError:
+        return False
+
+
 def _look(folder: DataFolder) -> list[Finding]:
     found = []
     for finding in findings(folder):
@@ -57,7 +65,12 @@ def _look(folder: DataFolder) -> list[Finding]:
 
 
 def _mend(folder: DataFolder, found: list[Finding], damaged: list[Finding], yes: bool) -> None:
-    """Raises CannotRepair when no validator has the chain any more, and NodeError unless the user agrees."""
+    """Raises CannotRepair when nothing has the chain any more, and NodeError unless the user agrees."""
+    if any(finding.is_imported for finding in damaged):
+        raise CannotRepair(
+            f"the imported blocks in {folder.path} are damaged: put a backup of the folder in its place, or import "
+            "them again into an empty one"
+        )
     validators = [finding for finding in found if finding.is_validator]
     if validators and all(finding.saved is None for finding in validators):
         raise CannotRepair(

@@ -81,6 +81,20 @@ def test_the_chain_goes_on_after_the_newest_imported_block_also_after_a_restart(
     assert [header.parent_hash for header in ours[1:]] == [header.hash() for header in ours[:-1]]
     parent, made = (decode_block(bytes.fromhex(encoded[2:])) for encoded in whole[:2])
     check_block(made, [parent], forks)
+    looked = tandem("repair", "--check", "--data-dir", str(tmp_path))
+    assert looked.returncode == 0, looked.stdout
+    assert "imported-54  right: blocks up to 54" in looked.stdout
+
+
+def test_damaged_imported_blocks_must_be_imported_again(tmp_path: Path) -> None:
+    imported(tmp_path)
+    log = max((tmp_path / "imported-54").glob("*.log"))
+    data = log.read_bytes()
+    log.write_bytes(data[:-9] + bytes((data[-9] ^ 1,)) + data[-8:])
+    run = tandem("repair", "--yes", "--data-dir", str(tmp_path))
+    assert run.returncode == 1
+    assert f"{log}: the record at byte" in run.stdout
+    assert "import them again into an empty one" in run.stderr
 
 
 def test_init_tells_the_hash_of_block_0_as_other_clients_have_it(tmp_path: Path) -> None:

@@ -115,3 +115,12 @@ def test_init_says_it_too(tmp_path: Path, forbid: Forbid) -> None:
         f"tandem: cannot write to the data folder {tmp_path}: Permission denied; "
         "mend that, or give another --data-dir\n"
     )
+
+
+def test_repair_says_it_too(used_chain: Path, forbid: Forbid) -> None:
+    forbid(used_chain, UNREADABLE)
+    run = tandem("repair", "--check", "--data-dir", str(used_chain), through=ORDINARY)
+    assert run.returncode == 1
+    assert run.stderr == (
+        f"tandem: cannot use the data folder {used_chain}: Permission denied; mend that, or give another --data-dir\n"
+    )
