@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import plyvel
 
-from storage.keyvalue import CorruptStore, FolderUnreadable
+from storage.keyvalue import CorruptStore, FolderUnreadable, StoreError
 from storage.leveldb import LevelDB
 from storage.leveldb_check import check_before_opening, damaged_files, damaged_tables, log_files
 from storage.leveldb_log import read_log
@@ -48,6 +48,10 @@ def examine(folder: Path, copy: Path, look: Callable[[LevelDB], T]) -> Examined[
             database.close()
     except CorruptStore as error:
         return Examined(_named(damage or [error], copy, folder), None)
+    except StoreError:
+        if not damage:
+            raise
+        return Examined(_named(damage, copy, folder), None)  # what its last changes said is gone
 
 
 def salvage(folder: Path) -> None:
