@@ -42,7 +42,7 @@ class Stake(click.ParamType[tuple[int, ...]]):
 
 def option(name: str, **attributes: Any) -> Callable[[F], F]:
     """An option that TANDEM_NAME and tandem.toml can set too."""
-    environment = "TANDEM_" + name.removeprefix("--").replace("-", "_").upper()
+    environment = "TANDEM_" + name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
     return click.option(name, envvar=environment, show_default=attributes.pop("show_default", True), **attributes)
 
 

@@ -99,6 +99,7 @@ def test_every_option_is_in_it_but_those_that_it_decides_itself() -> None:
     decided = {"port", "host", "data_dir"}  # the container's own address and folder
     decided |= {"validators", "executors", "workers"}  # how many services there are, and `--scale worker=N`
     decided |= {"json", "quiet"}  # how a terminal looks
+    decided |= {"load_state", "dump_state", "state"}  # files of the host too: tandem dump reaches a running chain
     decided |= {"artifacts", "genesis"}  # a file or folder of the host, which no container sees
     decided |= {"pool"}  # the image has no Dask: the workers are the service's
     options = {option.name for option in up.params if option.envvar}
