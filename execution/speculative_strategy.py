@@ -49,7 +49,7 @@ class SpeculativeStrategy:
 
     async def run(self, block: BlockRun) -> None:
         candidates = self._candidates(block)
-        if _are_worth_it(candidates) and self._has_workers():
+        if self._plans(candidates) and self._has_workers():
             workers = self._pool.lanes if self.rule.runs_here_too else self._pool.workers
             scheduler = self.rule.scheduler(block, candidates, workers)
             tells = self.rule.tells_unmerged
@@ -66,6 +66,10 @@ class SpeculativeStrategy:
         block.turns_us = block.elapsed_us()
         self.rule.learn(block)
         self._remember_times(block)
+
+    def _plans(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether there may be something to send. A rule that also runs here decides itself, and knows who waits."""
+        return len(candidates) > 1 and (self.rule.runs_here_too or _are_worth_it(candidates))
 
     async def _take_turns(self, block: BlockRun, runs: SpeculativeRuns) -> None:
         """Tasks are sent while others have the loop: what is merged by then must be known as merged."""
@@ -137,7 +141,7 @@ def _has_lost(turn: Turn) -> bool:
 
 
 def _are_worth_it(candidates: Sequence[Candidate]) -> bool:
-    return len(candidates) > 1 and sum(candidate.expected_us for candidate in candidates) >= DISPATCH_WORTH_US
+    return sum(candidate.expected_us for candidate in candidates) >= DISPATCH_WORTH_US
 
 
 def _has_code(block: BlockRun, address: Address | None) -> bool:

@@ -17,10 +17,13 @@ from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Slot
 from execution.pace import Pace
 from execution.schedule import Candidate, chains_of, for_workers
+from execution.touched import SELECTOR_SIZE, Kind
 
 LOOK_AT_LEAST = 32
 """Of so many blocks at least one is looked through for calls that met without losing, since they ran one after the
 other; more of them as long as there is something to learn."""
+NEW_FOR_BLOCKS, MAX_FAMILIAR = 3, 512
+"""Of a function that was not called before, so many blocks are looked through in any case."""
 
 ACCOUNT, SLOT = AccessKind.ACCOUNT, AccessKind.SLOT
 
@@ -36,6 +39,8 @@ class Optimistic:
         self._contention = Contention()
         self._pace = Pace()
         self._looks_in = self._pause = 1
+        self._familiar: dict[Kind, int] = {}
+        """In how many blocks that were looked through a function was called."""
         self._meets_at: dict[int, tuple[Key, ...]] = {}
         """Where the transactions of the newest block are expected to meet others, by their positions."""
 
@@ -55,7 +60,12 @@ class Optimistic:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""
         self._pace.learn(block)
         self._looks_in -= 1
-        if self._looks_in <= 0 or block.conflicts:
+        kinds = _kinds(block.turns)
+        is_new = any(self._familiar.get(kind, 0) < NEW_FOR_BLOCKS for kind in kinds)
+        if self._looks_in <= 0 or block.conflicts or is_new:
+            if len(self._familiar) > MAX_FAMILIAR:
+                self._familiar = {}
+            self._familiar.update((kind, self._familiar.get(kind, 0) + 1) for kind in kinds)
             self._look(block.turns)
             learnt = self._contention.end_looked()
             self._looks_in = self._pause = 1 if learnt else min(2 * self._pause, LOOK_AT_LEAST)
@@ -124,3 +134,9 @@ def _call(turn: Turn) -> Call:
     assert transaction is not None
     assert sender is not None
     return Call(transaction, sender)
+
+
+def _kinds(turns: Sequence[Turn]) -> set[Kind]:
+    """The functions that these call."""
+    transactions = [turn.signed.transaction for turn in turns]
+    return {(t.to, t.data[:SELECTOR_SIZE]) for t in transactions if t is not None and t.data and t.to is not None}

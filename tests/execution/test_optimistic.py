@@ -19,6 +19,7 @@ from execution.contention import WHOLE_ACCOUNT
 from execution.outcome import Outcome, StateView
 from execution.pool import JobTimeout, Pool, PoolJob
 from execution.reader import created_address
+from execution.schedule import for_workers
 from execution.serial_check import SerialMismatch
 from execution.strategies.optimistic import waits_of
 from tests.contracts import artifact
@@ -153,7 +154,8 @@ async def test_a_transfer_to_a_contract_deployed_in_the_same_block_runs_its_code
     await chain.stop()
 
 
-async def test_a_small_block_runs_here_at_once(tmp_path: Path) -> None:
+async def test_a_small_block_runs_here_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.strategies.optimistic.for_workers", for_workers)
     chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
     await chain.run(token_transfers(2))
     assert [worker.tasks for worker in chain.workers] == [[], []]
