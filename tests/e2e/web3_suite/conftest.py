@@ -15,7 +15,7 @@ from tests.e2e.web3_suite.scene import CHAIN_ID, Scene, set_scene
 
 @pytest.fixture(scope="package")
 def node() -> Iterator[Node]:
-    with running_tandem("--chain-id", str(CHAIN_ID)) as node:
+    with running_tandem("--chain-id", str(CHAIN_ID), "--block-time", "250ms") as node:
         yield node
 
 
