@@ -19,47 +19,47 @@ def contract(w3: Web3, scene: Scene, name: str) -> Contract:
     return w3.eth.contract(scene.addresses[name], abi=CONTRACTS[name]["abi"])
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def math_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "math")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def math_contract_address(scene: Scene) -> ChecksumAddress:
     return scene.addresses["math"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def math_contract_deploy_txn_hash(scene: Scene) -> HexStr:
     return scene.math_deployment
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def emitter_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "emitter")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def emitter_contract_address(scene: Scene) -> ChecksumAddress:
     return scene.addresses["emitter"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def revert_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "revert")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def storage_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "storage")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def panic_errors_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "panic_errors")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def offchain_lookup_contract(w3: Web3, scene: Scene) -> Contract:
     return contract(w3, scene, "offchain_lookup")
 
