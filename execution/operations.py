@@ -7,6 +7,7 @@ from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
 from chain.codec import MessageError, decode_message, encode_value
 from chain.genesis import Genesis
 from chain.keccak import EMPTY_HASH, keccak256
+from chain.links import RequestFailed
 from chain.messages.mempool import LeftOut
 from chain.messages.storage import (
     ApplyBlock,
@@ -64,6 +65,10 @@ class OperationsSwitchedOff(OperationFailed):
 class BlockNotThere(OperationFailed):
     def __init__(self, number: int) -> None:
         super().__init__(f"block {number} is not there")
+
+
+class StateNotKept(OperationFailed):
+    """Storage has pruned the state to go back to; the message is storage's."""
 
 
 class TooManyBlocks(OperationFailed):
@@ -240,7 +245,13 @@ class Operations:
         return await self._back(ran, Revert(operation.number, block.version, 0))
 
     async def _back(self, ran: RanOperation, revert: Revert) -> RanOperation:
-        changed = await self._storage.request(ReadChangedAccounts(Version(revert.version)))
+        """Raises StateNotKept."""
+        try:
+            changed = await self._storage.request(ReadChangedAccounts(Version(revert.version)))
+        except RequestFailed as refusal:
+            if refusal.error != "StatePruned":
+                raise
+            raise StateNotKept(refusal.text) from refusal
         if not isinstance(changed, ChangedAccounts):
             raise UnexpectedAnswer("ChangedAccounts", changed)
         return replace(ran, revert=revert, changed=changed.addresses)

@@ -344,8 +344,10 @@ class StorageService:
         return StoredSettings(self._store.settings)
 
     async def _read_changed_accounts(self, read: ReadChangedAccounts) -> ChangedAccounts:
+        """Raises StatePruned. Who asks is about to go back to that version, so it is kept for a while."""
         journal, newest = self._store.snapshots.journal, self._store.head.version
-        return ChangedAccounts(tuple(dict.fromkeys(changed_accounts(journal, read.version, newest))))
+        with self._store.pruning.reading(read.version):
+            return ChangedAccounts(tuple(dict.fromkeys(changed_accounts(journal, read.version, newest))))
 
     async def _read_block(self, read: ReadBlock) -> Message:
         number = read.number

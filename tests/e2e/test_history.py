@@ -36,7 +36,12 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
         ):
             with pytest.raises(RpcError, match=words):
                 rpc.call(method, *params, hex(old))
+        for method, *params in (("anvil_rollback", head - old), ("hardhat_reset",)):
+            with pytest.raises(RpcError, match=f"the states of blocks before {oldest} are pruned"):
+                rpc.call(method, *params)
         assert len(rpc.call("eth_getBlockByNumber", "0x1", True)["transactions"]) == 1
         command = [sys.executable, "-m", "node", "status", "--url", node.http_url]
         shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         assert f"states from block {oldest} on" in shown
+        rpc.call("anvil_rollback", head - oldest)
+        assert int(rpc.call("eth_getBalance", STRANGER, "latest"), 16) == oldest
