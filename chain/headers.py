@@ -10,6 +10,8 @@ from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
 
 EMPTY_OMMERS_HASH = keccak256(rlp.encode([]))
 EMPTY_BLOOM = bytes(256)
+MAX_TIMESTAMP = 2**64 - 1
+"""The last second that a header can have."""
 EMPTY_REQUESTS_HASH = Hash32(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"))
 """The SHA-256 of nothing: a block without execution requests (EIP-7685)."""
 

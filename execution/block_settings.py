@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from chain.fees import next_base_fee, next_excess_blob_gas
 from chain.fork_schedule import ForkSchedule
-from chain.headers import Header
+from chain.headers import MAX_TIMESTAMP, Header
 from chain.keccak import keccak256
 from chain.messages.execution import BlockEnvironment
 from chain.operations import (
@@ -35,6 +35,11 @@ class OperationFailed(ExecutionError):
 class TimestampTooLow(OperationFailed):
     def __init__(self, timestamp: int, parent: int) -> None:
         super().__init__(f"Timestamp {timestamp} is lower than the previous block's timestamp {parent}")
+
+
+class ClockOutOfRange(OperationFailed):
+    def __init__(self, seconds: int, clock: int) -> None:
+        super().__init__(f"{seconds} seconds lead to {clock}: a block's time is from 0 to {MAX_TIMESTAMP}")
 
 
 class TooManyImpersonated(OperationFailed):
@@ -104,7 +109,10 @@ def settings_after(
     """Raises OperationFailed."""
     match operation:
         case ShiftTime(seconds):
-            return replace(settings, time_offset=settings.time_offset + seconds)
+            shifted = replace(settings, time_offset=settings.time_offset + seconds)
+            if not 0 <= clock(inputs, shifted) <= MAX_TIMESTAMP:
+                raise ClockOutOfRange(seconds, clock(inputs, shifted))
+            return shifted
         case SetTime(timestamp):
             _check_time(timestamp, parent)
             return replace(settings, time_offset=timestamp - inputs.timestamp_ms // 1000, next_timestamp=None)
@@ -155,6 +163,11 @@ def settings_to_keep(settings: BlockSettings, inputs: BlockInputs) -> BlockSetti
 
 
 def _timestamp(parent: Header, inputs: BlockInputs, settings: BlockSettings, place: Place) -> int:
+    """At most what a header holds: there the chain's time stands still."""
+    return min(_time_set(parent, inputs, settings, place), MAX_TIMESTAMP)
+
+
+def _time_set(parent: Header, inputs: BlockInputs, settings: BlockSettings, place: Place) -> int:
     if place.index and place.interval is not None:
         return parent.timestamp + place.interval
     if settings.next_timestamp is not None:

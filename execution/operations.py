@@ -40,6 +40,7 @@ from chain.operations import (
     ordered,
 )
 from chain.proposals import BlockInputs, Proposal
+from chain.transactions import UINT256_LIMIT
 from chain.types import Address, Hash32, Height, Version, Wei
 from execution.assembly import ExecutedBlock, RanBlock
 from execution.block_settings import OperationFailed, Place, settings_after, settings_back, settings_to_keep
@@ -65,6 +66,11 @@ class OperationsSwitchedOff(OperationFailed):
 class BlockNotThere(OperationFailed):
     def __init__(self, number: int) -> None:
         super().__init__(f"block {number} is not there")
+
+
+class BalanceTooHigh(OperationFailed):
+    def __init__(self, balance: int) -> None:
+        super().__init__(f"a balance of {balance} wei: it must stay below 2**256")
 
 
 class StateNotKept(OperationFailed):
@@ -196,7 +202,10 @@ class Operations:
         code_hash = before.code_hash if operation.code is None else keccak256(operation.code)
         balance = before.balance if operation.balance is None else operation.balance
         nonce = before.nonce if operation.nonce is None else operation.nonce
-        account = Account(nonce, Wei(balance + operation.added_balance), code_hash)
+        balance = Wei(balance + operation.added_balance)
+        if balance >= UINT256_LIMIT:
+            raise BalanceTooHigh(balance)
+        account = Account(nonce, balance, code_hash)
         slots = dict(operation.slots)
         if account.is_empty and any(slots.values()):
             account = replace(account, code_hash=THERE_WITHOUT_CODE)

@@ -5,7 +5,7 @@ import time
 from chain.fees import next_base_fee, next_excess_blob_gas
 from chain.forks import Fork
 from chain.genesis import Genesis
-from chain.headers import Header
+from chain.headers import MAX_TIMESTAMP, Header
 from chain.messages.execution import BlockEnvironment
 from chain.operations import BlockSettings
 from chain.types import BlockNumber, Gas, Wei
@@ -31,7 +31,7 @@ def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings,
 
     Its leader and randomness are not known yet; those of the head stand in.
     """
-    number, timestamp = BlockNumber(head.number + 1), _coming_timestamp(head, settings, now)
+    number, timestamp = BlockNumber(head.number + 1), min(_coming_timestamp(head, settings, now), MAX_TIMESTAMP)
     fork = genesis.forks.at(number, timestamp)
     return BlockEnvironment(
         chain_id=genesis.chain_id,

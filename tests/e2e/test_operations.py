@@ -74,6 +74,28 @@ def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
     assert number(fresh) == before
 
 
+def test_a_balance_that_would_not_fit_is_refused(fresh: JsonRpc) -> None:
+    fresh.call("anvil_setBalance", NOBODY, hex(2**256 - 1))
+    with pytest.raises(RpcError, match=r"must stay below 2\*\*256"):
+        fresh.call("anvil_addBalance", NOBODY, 1)
+    assert int(fresh.call("eth_getBalance", NOBODY, "latest"), 16) == 2**256 - 1
+
+
+@pytest.mark.parametrize("method", ["anvil_setBlockTimestampInterval", "evm_setNextBlockTimestamp"])
+def test_time_stands_still_at_the_last_second_of_a_header(fresh: JsonRpc, method: str) -> None:
+    fresh.call(method, 2**64 - 1)
+    fresh.call("eth_call", {"to": NOBODY}, "pending")
+    fresh.call("anvil_mine", 3)
+    assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == 2**64 - 1
+
+
+def test_the_clock_cannot_be_moved_to_where_no_block_can_be(fresh: JsonRpc) -> None:
+    for seconds in (2**64 - 1, -(2**40)):
+        with pytest.raises(RpcError, match="a block's time is from 0 to 18446744073709551615"):
+            fresh.call("evm_increaseTime", seconds)
+    assert fresh.call("evm_mine") == "0x0"
+
+
 def test_a_fixture_is_loaded_again_and_again(fresh: JsonRpc, node: Node) -> None:
     """Hardhat's loadFixture: go back to the snapshot, take it anew."""
     sender, hashes = node.addresses[0], set()
