@@ -32,7 +32,7 @@ async def trace_transaction(node: Node, transaction_hash: Hash32, options: Trace
     if stored is None:
         raise ServerError("transaction not found")
     block = await node.chain.existing_block(stored.block_hash)
-    (trace,) = await _in_turn(node, request_for(node, block, stored.index + 1, stored.index, options))
+    (trace,) = await in_turn(node, request_for(node, block, stored.index + 1, stored.index, options))
     return orjson.Fragment(trace)
 
 
@@ -86,7 +86,7 @@ async def trace_call(
     environment = options.block.applied(environment_of(block.header, node.genesis))
     call = TracedCall(call_message(node, wanted, environment), environment, options.state)
     request = request_for(node, block, options.transaction_index, 0, options, call)
-    (trace,) = await _in_turn(node, request)
+    (trace,) = await in_turn(node, request)
     return orjson.Fragment(trace)
 
 
@@ -102,7 +102,7 @@ async def _block(node: Node, reference: BlockReference) -> StoredBlock:
 async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -> orjson.Fragment:
     if block.header.number == 0:
         raise ServerError("genesis is not traceable")
-    traces = await _in_turn(node, request_for(node, block, len(block.transactions), 0, options))
+    traces = await in_turn(node, request_for(node, block, len(block.transactions), 0, options))
     parts = [
         b'{"txHash":"0x%s","result":%s}' % (transaction_hash.hex().encode(), trace)
         for transaction_hash, trace in zip(block.hashes, traces, strict=True)
@@ -142,7 +142,7 @@ def request_for(
     )
 
 
-async def _in_turn(node: Node, request: TraceRuns) -> Sequence[bytes]:
+async def in_turn(node: Node, request: TraceRuns) -> Sequence[bytes]:
     """The JSON of each run, after the traces that were asked for before. Raises ServerError and LimitExceeded."""
     async with node.trace_turns.one():
         return await run_traces(node, request)

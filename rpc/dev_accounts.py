@@ -2,8 +2,9 @@
 
 from chain.operations import DropTransactions, Impersonate
 from chain.types import Address, Hash32
-from rpc.dev_method import dev_method
+from rpc.dev_method import dev_method, number
 from rpc.environments import pending_fork
+from rpc.errors import InvalidParams
 from rpc.fees import coming_base_fee
 from rpc.methods import Node
 from rpc.params import address, boolean, hash32
@@ -74,3 +75,26 @@ async def node_info(node: Node) -> JsonObject:
         },
         "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
     }
+
+
+@dev_method("anvil_getGenesisTime")
+async def genesis_time(node: Node) -> int:
+    return node.genesis.header.timestamp
+
+
+@dev_method("hardhat_setLoggingEnabled", "anvil_setLoggingEnabled", takes=(boolean,))
+async def set_logging_enabled(node: Node, on: bool) -> bool:
+    """Taken and without effect: what is logged is for who started the chain to say, and test suites only want quiet."""
+    return True
+
+
+@dev_method("hardhat_setMinGasPrice", "anvil_setMinGasPrice", takes=(number,))
+async def set_min_gas_price(node: Node, price: int) -> bool:
+    raise InvalidParams("setMinGasPrice is not supported when EIP-1559 is active")
+
+
+@dev_method("anvil_setChainId", takes=(number,))
+async def set_chain_id(node: Node, chain_id: int) -> None:
+    """The chain's id is part of what its validators agree on from genesis."""
+    if chain_id != node.genesis.chain_id:
+        raise InvalidParams(f"the chain's id is {node.genesis.chain_id} for good: start it with tandem up --chain-id")

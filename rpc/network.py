@@ -34,6 +34,17 @@ async def net_version(node: Node) -> str:
     return str(node.genesis.chain_id)
 
 
+@method("eth_networkId")
+async def network_id(node: Node) -> str:
+    return await net_version(node)
+
+
+@method("eth_protocolVersion")
+async def protocol_version(node: Node) -> str:
+    """Of eth/68, which clients spoke last when they still told."""
+    return "0x44"
+
+
 @method("net_listening")
 async def net_listening(node: Node) -> bool:
     return True
@@ -71,6 +82,12 @@ async def hashrate(node: Node) -> str:
 async def rpc_modules(node: Node) -> dict[str, str]:
     """The namespaces that there are, each with geth's version number of it."""
     return dict.fromkeys(sorted({method_name.split("_")[0] for method_name in METHODS}), "1.0")
+
+
+@method("anvil_metadata")
+async def anvil_metadata(node: Node) -> dict[str, Any]:
+    """What hardhat_metadata tells, and where it began if it is a fork."""
+    return {"forkedNetwork": None, "snapshots": {}, "clientSemver": VERSION, **await hardhat_metadata(node)}
 
 
 @method("hardhat_metadata")

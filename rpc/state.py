@@ -77,3 +77,22 @@ async def get_storage_at(node: Node, account: Address, key: str, block: BlockRef
     except InvalidValue as problem:
         raise InvalidParams(problem.text) from None
     return word_json(await node.chain.state.slot(await node.chain.version(block), account, slot))
+
+
+@method("eth_getAccount", address, at_block)
+async def get_account(node: Node, account: Address, block: BlockReference) -> dict[str, str]:
+    """The account as the state's trie has it."""
+    proof = await node.chain.proof(account, (), block)
+    return {
+        "nonce": hex(proof.account.nonce),
+        "balance": hex(proof.account.balance),
+        "storageRoot": data_json(proof.storage_root),
+        "codeHash": data_json(proof.account.code_hash),
+    }
+
+
+@method("eth_getAccountInfo", address, at_block)
+async def get_account_info(node: Node, account: Address, block: BlockReference) -> dict[str, str]:
+    found = await node.chain.account(account, block)
+    code = await get_code(node, account, block)
+    return {"balance": hex(found.balance), "nonce": hex(found.nonce), "code": code}

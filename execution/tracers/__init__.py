@@ -9,6 +9,7 @@ from execution.evm.stepping import Entered, Left, Step
 from execution.outcome import Outcome, StateView
 from execution.tracers.access_list_tracer import AccessListTracer
 from execution.tracers.call_tracer import CallTracer, FourByteTracer
+from execution.tracers.flat_call_tracer import FlatCallTracer
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
 from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, UnknownTracer
@@ -74,6 +75,7 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
     STRUCT_LOGGER: StructLogger,
     ACCESS_LIST: AccessListTracer,
     "callTracer": CallTracer,
+    "flatCallTracer": FlatCallTracer,
     "prestateTracer": PrestateTracer,
     "4byteTracer": FourByteTracer,
     "noopTracer": NoopTracer,

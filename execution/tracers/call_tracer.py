@@ -16,6 +16,7 @@ from execution.tracers.tracer import Options, Run, Tracer
 Frame = dict[str, Any]
 SELECTOR_BYTES = 4
 CREATIONS = (CallKind.CREATE, CallKind.CREATE2)
+SELFDESTRUCT = CallKind.SELFDESTRUCT.name
 FRAME_BYTES = 400
 """What a call takes in JSON besides its data."""
 

@@ -1,0 +1,180 @@
+"""trace_*: what transactions called, in the form that Parity had for it and Erigon, Reth and anvil have now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chain.messages.storage import StoredBlock
+from chain.types import Address, BlockNumber, Hash32
+from rpc.debug_traces import in_turn, request_for
+from rpc.errors import InvalidParams, LimitExceeded, ServerError
+from rpc.methods import Node, method
+from rpc.params import (
+    BlockReference,
+    BlockTag,
+    address,
+    block_number,
+    block_reference,
+    hash32,
+    index,
+    mapping,
+    member,
+    sequence,
+    texts,
+)
+from rpc.render import JsonObject, data_json
+from rpc.trace_options import TraceOptions
+
+FLAT = TraceOptions(tracer="flatCallTracer", options=orjson.dumps({"convertParityErrors": True, "executionGas": True}))
+MAX_BLOCKS = 256
+"""Of one trace_filter: each is run again."""
+FILTER = "TraceFilter"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFilter:
+    """Traces of these blocks that are from and to one of these addresses, any if none is given."""
+
+    first: BlockTag | BlockNumber
+    last: BlockTag | BlockNumber
+    senders: frozenset[str]
+    receivers: frozenset[str]
+    after: int
+    count: int | None
+
+    def matches(self, trace: JsonObject) -> bool:
+        action, result = trace["action"], trace.get("result") or {}
+        sender = action.get("from", action.get("address"))
+        receiver = action.get("to", action.get("refundAddress", result.get("address")))
+        return (not self.senders or sender in self.senders) and (not self.receivers or receiver in self.receivers)
+
+
+def trace_filter(value: Any) -> TraceFilter:
+    given = mapping(value, FILTER)
+
+    def among(name: str) -> frozenset[str]:
+        return frozenset(data_json(found) for found in member(given, FILTER, name, _addresses) or ())
+
+    return TraceFilter(
+        first=BlockTag.LATEST if (first := member(given, FILTER, "fromBlock", block_number)) is None else first,
+        last=BlockTag.LATEST if (last := member(given, FILTER, "toBlock", block_number)) is None else last,
+        senders=among("fromAddress"),
+        receivers=among("toAddress"),
+        after=member(given, FILTER, "after", _count) or 0,
+        count=member(given, FILTER, "count", _count),
+    )
+
+
+def _addresses(value: Any) -> list[Address]:
+    return [address(one) for one in sequence(value, "[]common.Address")]
+
+
+def _count(value: Any) -> int:
+    return index(hex(value) if isinstance(value, int) and value >= 0 else value)
+
+
+def _path(value: Any) -> list[int]:
+    return [_count(step) for step in sequence(value, "[]hexutil.Uint64")]
+
+
+async def traces_of(node: Node, transaction_hash: Hash32) -> list[JsonObject]:
+    """The transaction's calls, outermost first; none if there is no such transaction."""
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is None:
+        return []
+    block = await node.chain.existing_block(stored.block_hash)
+    (flat,) = await in_turn(node, request_for(node, block, stored.index + 1, stored.index, FLAT))
+    return _placed(flat, block, stored.index)
+
+
+async def traces_in(node: Node, block: StoredBlock | None) -> list[JsonObject]:
+    """The calls of all transactions of a block."""
+    if block is None or not block.transactions:
+        return []
+    traces = await in_turn(node, request_for(node, block, len(block.transactions), 0, FLAT))
+    return [call for position, flat in enumerate(traces) for call in _placed(flat, block, position)]
+
+
+def _placed(flat: bytes, block: StoredBlock, position: int) -> list[JsonObject]:
+    place = {
+        "blockHash": data_json(block.hash),
+        "blockNumber": block.header.number,
+        "transactionHash": data_json(block.hashes[position]),
+        "transactionPosition": position,
+    }
+    return [call | place for call in orjson.loads(flat)]
+
+
+@method("trace_transaction", hash32)
+async def trace_transaction(node: Node, transaction_hash: Hash32) -> list[JsonObject]:
+    return await traces_of(node, transaction_hash)
+
+
+@method("trace_block", block_reference)
+async def trace_block(node: Node, reference: BlockReference) -> list[JsonObject]:
+    return await traces_in(node, await node.chain.block(reference))
+
+
+@method("trace_get", hash32, _path)
+async def trace_get(node: Node, transaction_hash: Hash32, path: list[int]) -> JsonObject | None:
+    """The call at that place in the tree, or null."""
+    found = await traces_of(node, transaction_hash)
+    return next((call for call in found if call["traceAddress"] == path), None)
+
+
+@method("trace_filter", trace_filter)
+async def filter_traces(node: Node, wanted: TraceFilter) -> list[JsonObject]:
+    first, last = node.chain.resolve(wanted.first), min(node.chain.resolve(wanted.last), node.chain.number)
+    if first > node.chain.resolve(wanted.last):
+        raise InvalidParams(f"invalid block range: {first} is after {last}")
+    if last - first >= MAX_BLOCKS:
+        raise LimitExceeded(f"the range has more than {MAX_BLOCKS} blocks")
+    found: list[JsonObject] = []
+    end = None if wanted.count is None else wanted.after + wanted.count
+    for number in range(first, last + 1):
+        calls = await traces_in(node, await node.chain.block(BlockNumber(number)))
+        found += [call for call in calls if wanted.matches(call)]
+        if end is not None and len(found) >= end:
+            break
+    return found[wanted.after : end]
+
+
+@method("trace_replayTransaction", hash32, texts)
+async def replay_transaction(node: Node, transaction_hash: Hash32, kinds: list[str]) -> JsonObject:
+    _check_kinds(kinds)
+    calls = await traces_of(node, transaction_hash)
+    if not calls:
+        raise ServerError("transaction not found")
+    return _replayed(calls)
+
+
+@method("trace_replayBlockTransactions", block_reference, texts)
+async def replay_block(node: Node, reference: BlockReference, kinds: list[str]) -> list[JsonObject]:
+    _check_kinds(kinds)
+    calls = await traces_in(node, await node.chain.block(reference))
+    by_transaction: dict[str, list[JsonObject]] = {}
+    for call in calls:
+        by_transaction.setdefault(call["transactionHash"], []).append(call)
+    return [_replayed(of_one) for of_one in by_transaction.values()]
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    """Raises InvalidParams for what is not made: of state changes prestateTracer tells, of steps the struct logger."""
+    for kind in kinds:
+        if kind != "trace":
+            raise InvalidParams(f"{kind!r} is not made: ask for 'trace', or debug_traceTransaction for the rest")
+
+
+def _replayed(calls: list[JsonObject]) -> JsonObject:
+    """The form of a replay, whose calls do not say again where they were."""
+    outermost = calls[0].get("result") or {}
+    members = ("action", "error", "result", "subtraces", "traceAddress", "type")
+    return {
+        "output": outermost.get("output", outermost.get("code", "0x")),
+        "stateDiff": None,
+        "trace": [{name: call[name] for name in members if name in call} for call in calls],
+        "transactionHash": calls[0]["transactionHash"],
+        "vmTrace": None,
+    }

@@ -1,0 +1,117 @@
+"""trace_*, and what Otterscan asks, over a chain whose readers answer with given traces."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from rpc.render import data_json
+from tests.rpc.client import Client
+from tests.rpc.fake_chain import ALICE, BOB, FakeChain, transfer
+
+CALL = {
+    "action": {"from": data_json(ALICE), "to": data_json(BOB), "callType": "call", "value": "0x1"},
+    "result": {"gasUsed": "0x0", "output": "0x2a"},
+    "subtraces": 1,
+    "traceAddress": [],
+    "type": "call",
+}
+INNER = CALL | {"subtraces": 0, "traceAddress": [0], "action": CALL["action"] | {"from": data_json(BOB)}}  # type: ignore[operator]
+NOWHERE = data_json(bytes(32))
+
+
+@pytest.fixture
+def chain() -> FakeChain:
+    chain = FakeChain()
+    chain.append(transfer(0), transfer(1))
+    chain.append()
+    chain.callers.run_trace = orjson.dumps([CALL, INNER])
+    return chain
+
+
+def placed(chain: FakeChain, nonce: int) -> list[dict[str, Any]]:
+    place = {
+        "blockHash": data_json(chain.blocks[1].hash),
+        "blockNumber": 1,
+        "transactionHash": data_json(transfer(nonce).hash),
+        "transactionPosition": nonce,
+    }
+    return [CALL | place, INNER | place]
+
+
+async def test_the_calls_of_a_transaction_say_where_they_were(client: Client, chain: FakeChain) -> None:
+    traced = data_json(transfer(1).hash)
+    assert await client.result("trace_transaction", traced) == placed(chain, 1)
+    assert await client.result("trace_get", traced, ["0x0"]) == placed(chain, 1)[1]
+    assert await client.result("trace_get", traced, [0, 1]) is None
+    assert await client.result("trace_transaction", NOWHERE) == []
+    assert chain.callers.runs[0].tracer == "flatCallTracer"
+
+
+async def test_a_block_has_the_calls_of_all_its_transactions(client: Client, chain: FakeChain) -> None:
+    assert await client.result("trace_block", "0x1") == placed(chain, 0) + placed(chain, 1)
+    for without in ("0x0", "latest", "0x99"):
+        assert await client.result("trace_block", without) == []
+
+
+async def test_calls_are_filtered_by_block_by_address_and_by_count(client: Client, chain: FakeChain) -> None:
+    everywhere = {"fromBlock": "0x0", "toBlock": "latest"}
+    of_bob = everywhere | {"fromAddress": [data_json(BOB)]}
+    assert await client.result("trace_filter", of_bob) == [placed(chain, 0)[1], placed(chain, 1)[1]]
+    assert await client.result("trace_filter", of_bob | {"after": 1, "count": 5}) == [placed(chain, 1)[1]]
+    assert await client.result("trace_filter", everywhere | {"toAddress": [data_json(ALICE)]}) == []
+    code, _ = await client.error("trace_filter", {"fromBlock": "0x2", "toBlock": "0x1"})
+    assert code == -32602
+
+
+async def test_a_replay_has_the_calls_without_their_place(client: Client, chain: FakeChain) -> None:
+    expected = {
+        "output": "0x2a",
+        "stateDiff": None,
+        "trace": [CALL, INNER],
+        "transactionHash": data_json(transfer(0).hash),
+        "vmTrace": None,
+    }
+    assert await client.result("trace_replayTransaction", expected["transactionHash"], ["trace"]) == expected
+    assert (await client.result("trace_replayBlockTransactions", "0x1", ["trace"]))[0] == expected
+    assert (await client.error("trace_replayBlockTransactions", "0x1", ["vmTrace"]))[0] == -32602
+    assert await client.error("trace_replayTransaction", NOWHERE, []) == (-32000, "transaction not found")
+
+
+async def test_a_transaction_is_found_by_its_sender_and_nonce(client: Client, chain: FakeChain) -> None:
+    found = await client.result("eth_getTransactionBySenderAndNonce", data_json(ALICE), "0x1")
+    assert found == await client.result("eth_getTransactionByHash", data_json(transfer(1).hash))
+    hashed = await client.result("ots_getTransactionBySenderAndNonce", data_json(ALICE), 0)
+    assert hashed == data_json(transfer(0).hash)
+    assert await client.result("eth_getTransactionBySenderAndNonce", data_json(ALICE), "0x2") is None
+
+
+async def test_otterscan_is_told_of_blocks_contracts_and_inner_operations(client: Client, chain: FakeChain) -> None:
+    details = await client.result("ots_getBlockDetails", "0x1")
+    assert details["block"]["transactionCount"] == 2
+    assert details == await client.result("ots_getBlockDetailsByHash", data_json(chain.blocks[1].hash))
+    assert await client.error("ots_getBlockDetails", "0x99") == (-32001, "Resource not found")
+    assert await client.result("ots_getApiLevel") == 8
+    assert await client.result("ots_hasCode", data_json(ALICE)) is False
+    (inner,) = await client.result("ots_getInternalOperations", data_json(transfer(0).hash))
+    assert inner == {"type": 0, "from": data_json(BOB), "to": data_json(BOB), "value": "0x1"}
+    assert await client.result("ots_getContractCreator", data_json(ALICE)) is None
+
+
+async def test_an_account_is_shown_as_the_trie_has_it_and_with_its_code(client: Client, chain: FakeChain) -> None:
+    shown = await client.result("eth_getAccount", data_json(ALICE), "latest")
+    proof = await client.result("eth_getProof", data_json(ALICE), [], "latest")
+    assert (shown["nonce"], shown["balance"]) == ("0x2", proof["balance"])
+    info = await client.result("eth_getAccountInfo", data_json(ALICE), "latest")
+    assert info == {"balance": proof["balance"], "nonce": "0x2", "code": "0x"}
+
+
+async def test_what_test_suites_set_in_passing_is_taken_or_refused_with_a_reason(client: Client) -> None:
+    assert await client.result("hardhat_setLoggingEnabled", False) is True
+    assert (await client.error("anvil_setMinGasPrice", "0x1"))[0] == -32602
+    chain_id = await client.result("eth_chainId")
+    assert await client.result("anvil_setChainId", chain_id) is None
+    assert (await client.error("anvil_setChainId", 5))[0] == -32602
+    assert int(await client.result("eth_networkId")) == int(chain_id, 16)
+    assert (await client.result("anvil_metadata"))["chainId"] == int(chain_id, 16)
+    assert isinstance(await client.result("anvil_getGenesisTime"), int)
