@@ -85,7 +85,7 @@ async def traces_of(node: Node, transaction_hash: Hash32) -> list[JsonObject]:
     if stored is None:
         return []
     block = await node.chain.existing_block(stored.block_hash)
-    (flat,) = await in_turn(node, request_for(node, block, stored.index + 1, stored.index, FLAT))
+    (flat,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, FLAT))
     return _placed(flat, block, stored.index)
 
 
@@ -93,7 +93,7 @@ async def traces_in(node: Node, block: StoredBlock | None) -> list[JsonObject]:
     """The calls of all transactions of a block."""
     if block is None or not block.transactions:
         return []
-    traces = await in_turn(node, request_for(node, block, len(block.transactions), 0, FLAT))
+    traces = await in_turn(node, await request_for(node, block, len(block.transactions), 0, FLAT))
     return [call for position, flat in enumerate(traces) for call in _placed(flat, block, position)]
 
 

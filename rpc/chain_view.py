@@ -225,6 +225,13 @@ class ChainView:
         self._versions.put(number, version)
         return version
 
+    async def version_before(self, block: StoredBlock) -> Version:
+        """The version that a block after genesis ran on: its parent's, with what operations changed after the parent.
+
+        Raises HeaderNotFound.
+        """
+        return await self.version(block.header.parent_hash)
+
     async def account(self, address: Address, reference: BlockReference) -> Account:
         """The account after a block. Raises HeaderNotFound."""
         return await self.state.account(await self.version(reference), address)

@@ -15,7 +15,7 @@ from chain.errors import DecodeError
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import TracedCall, TraceFailed, TraceRuns
 from chain.transactions import decode_transaction
-from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
+from chain.types import ZERO_HASH, BlockNumber, Hash32
 from rpc.calls import call_message
 from rpc.environments import environment_of
 from rpc.errors import ServerError
@@ -32,7 +32,7 @@ async def trace_transaction(node: Node, transaction_hash: Hash32, options: Trace
     if stored is None:
         raise ServerError("transaction not found")
     block = await node.chain.existing_block(stored.block_hash)
-    (trace,) = await in_turn(node, request_for(node, block, stored.index + 1, stored.index, options))
+    (trace,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, options))
     return orjson.Fragment(trace)
 
 
@@ -61,7 +61,7 @@ async def trace_block(node: Node, encoded: bytes, options: TraceOptions) -> orjs
     block = StoredBlock(
         header=given.header,
         hash=given.header.hash(),
-        version=Version(parent.version + 1),
+        version=parent.version,
         hashes=tuple(transaction.hash for transaction in transactions),
         transactions=given.transactions,
         senders=senders,
@@ -85,7 +85,7 @@ async def trace_call(
     block = await _block(node, reference)
     environment = options.block.applied(environment_of(block.header, node.genesis))
     call = TracedCall(call_message(node, wanted, environment), environment, options.state)
-    request = request_for(node, block, options.transaction_index, 0, options, call)
+    request = await request_for(node, block, options.transaction_index, 0, options, call)
     (trace,) = await in_turn(node, request)
     return orjson.Fragment(trace)
 
@@ -102,7 +102,7 @@ async def _block(node: Node, reference: BlockReference) -> StoredBlock:
 async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -> orjson.Fragment:
     if block.header.number == 0:
         raise ServerError("genesis is not traceable")
-    traces = await in_turn(node, request_for(node, block, len(block.transactions), 0, options))
+    traces = await in_turn(node, await request_for(node, block, len(block.transactions), 0, options))
     parts = [
         b'{"txHash":"0x%s","result":%s}' % (transaction_hash.hex().encode(), trace)
         for transaction_hash, trace in zip(block.hashes, traces, strict=True)
@@ -110,7 +110,7 @@ async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
 
-def request_for(
+async def request_for(
     node: Node,
     block: StoredBlock,
     transactions: int | None,
@@ -127,7 +127,7 @@ def request_for(
     count = transactions or 0
     return TraceRuns(
         trace_id=0,
-        base=block.version if transactions is None else Version(block.version - 1),
+        base=block.version if transactions is None else await node.chain.version_before(block),
         environment=environment_of(block.header, node.genesis),
         begins_block=transactions is not None,
         parent_hash=block.header.parent_hash,

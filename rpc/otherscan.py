@@ -49,7 +49,7 @@ async def _call_tree(node: Node, transaction_hash: Hash32) -> JsonObject | None:
     if stored is None:
         return None
     block = await node.chain.existing_block(stored.block_hash)
-    (tree,) = await in_turn(node, request_for(node, block, stored.index + 1, stored.index, CALLS))
+    (tree,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, CALLS))
     found: JsonObject = orjson.loads(tree)
     return found
 

@@ -4,7 +4,7 @@ One block is traced at a time, so that most of the readers' time stays with call
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -46,10 +46,18 @@ class Learner(Protocol):
 
 
 class Traces:
-    """The newest traces by their blocks' hashes."""
+    """The newest traces by their blocks' hashes. `version_before` tells the version that a block ran on."""
 
-    def __init__(self, genesis: Genesis, tracers: Tracers, learner: Learner, turns: Turns) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        version_before: Callable[[StoredBlock], Awaitable[Version]],
+        tracers: Tracers,
+        learner: Learner,
+        turns: Turns,
+    ) -> None:
         self._genesis = genesis
+        self._version_before = version_before
         self._tracers = tracers
         self._learner = learner
         self._kept: BoundedCache[Hash32, BlockTrace] = BoundedCache(KEPT_KEYS, _weight)
@@ -82,7 +90,8 @@ class Traces:
             raise NoTrace("block 0 is genesis: nothing was executed in it")
         async with self._turns.one():
             try:
-                trace = await self._tracers.trace(request_for(block, self._genesis))
+                base = await self._version_before(block)
+                trace = await self._tracers.trace(request_for(block, base, self._genesis))
             except TimeoutError:
                 raise NoTrace(f"block {number} could not be run again within {TIME_LIMIT_MS // 1000} s") from None
         if isinstance(trace, TraceFailed):
@@ -104,8 +113,8 @@ def _weight(trace: BlockTrace) -> int:
     return max(KEPT_KEYS // KEPT_TRACES, keys)
 
 
-def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
-    """What to ask a reader. A block is one batch of changes, so the version before its own is the state it ran on.
+def request_for(block: StoredBlock, base: Version, genesis: Genesis) -> TraceBlock:
+    """What to ask a reader, of a block that ran on the state of version `base`.
 
     Before Byzantium receipts hold a state root each, which running the transactions alone does not tell.
     """
@@ -113,7 +122,7 @@ def request_for(block: StoredBlock, genesis: Genesis) -> TraceBlock:
     receipts_root = header.receipts_root if environment.fork >= Fork.BYZANTIUM else None
     return TraceBlock(
         trace_id=0,
-        base=Version(block.version - 1),
+        base=base,
         environment=environment,
         parent_hash=header.parent_hash,
         parent_beacon_root=header.parent_beacon_root or ZERO_HASH,
