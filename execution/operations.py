@@ -40,6 +40,7 @@ from chain.operations import (
     ordered,
 )
 from chain.proposals import BlockInputs, Proposal
+from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS, SystemContract
 from chain.transactions import UINT256_LIMIT
 from chain.types import Address, Hash32, Height, Version, Wei
 from execution.assembly import ExecutedBlock, RanBlock
@@ -51,6 +52,8 @@ from execution.storage_requests import StorageRequests
 
 NOTHING = ordered(0, Mine(0)).hash()
 """Stands for an operation that cannot be decoded."""
+REQUEST_CONTRACTS = (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS)
+"""A block in which a call of these fails is invalid (EIP-7002, EIP-7251)."""
 
 
 class OutOfSequence(OperationFailed):
@@ -71,6 +74,11 @@ class BlockNotThere(OperationFailed):
 class BalanceTooHigh(OperationFailed):
     def __init__(self, balance: int) -> None:
         super().__init__(f"a balance of {balance} wei: it must stay below 2**256")
+
+
+class CodeNeeded(OperationFailed):
+    def __init__(self, contract: SystemContract) -> None:
+        super().__init__(f"the code of {contract.name} cannot be another: every block calls it, and must succeed")
 
 
 class StateNotKept(OperationFailed):
@@ -200,6 +208,9 @@ class Operations:
     async def _change_of(self, operation: SetAccount) -> AccountChange:
         before = await self._processor.account(operation.address)
         code_hash = before.code_hash if operation.code is None else keccak256(operation.code)
+        for contract in REQUEST_CONTRACTS:
+            if operation.address == contract.address and code_hash != before.code_hash:
+                raise CodeNeeded(contract)
         balance = before.balance if operation.balance is None else operation.balance
         nonce = before.nonce if operation.nonce is None else operation.nonce
         balance = Wei(balance + operation.added_balance)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS, SystemContract
 from tests.e2e.chain_process import chain, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.running_node import Node, running_tandem
@@ -79,6 +80,32 @@ def test_a_balance_that_would_not_fit_is_refused(fresh: JsonRpc) -> None:
     with pytest.raises(RpcError, match=r"must stay below 2\*\*256"):
         fresh.call("anvil_addBalance", NOBODY, 1)
     assert int(fresh.call("eth_getBalance", NOBODY, "latest"), 16) == 2**256 - 1
+
+
+def test_the_newest_block_is_traced_on_what_it_ran_on_also_after_operations_and_ways_back(fresh: JsonRpc) -> None:
+    alice, bob = fresh.call("eth_accounts")[:2]
+    fresh.call("anvil_addBalance", bob, 1)
+    sent = mined(fresh, alice, to=bob, value=hex(ETHER))["transactionHash"]
+    traced = [sent, {"tracer": "prestateTracer"}]
+    expected = fresh.call("debug_traceTransaction", *traced)
+    fresh.call("anvil_addBalance", bob, ETHER)
+    assert fresh.call("debug_traceTransaction", *traced) == expected
+    snapshot = fresh.call("evm_snapshot")
+    mined(fresh, alice, to=bob, value=hex(ETHER))
+    assert fresh.call("evm_revert", snapshot) is True
+    assert fresh.call("debug_traceTransaction", *traced) == expected
+    assert fresh.call("tandem_getBlockAccessList", "latest")
+
+
+@pytest.mark.parametrize("contract", [WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS], ids=lambda contract: contract.name)
+def test_contracts_without_which_there_is_no_block_keep_their_code(fresh: JsonRpc, contract: SystemContract) -> None:
+    address = "0x" + contract.address.hex()
+    code = fresh.call("eth_getCode", address, "latest")
+    for other in ("0x", "0xfe"):
+        with pytest.raises(RpcError, match="every block calls it"):
+            fresh.call("anvil_setCode", address, other)
+    fresh.call("anvil_setCode", address, code)
+    assert fresh.call("evm_mine") == "0x0"
 
 
 @pytest.mark.parametrize("method", ["anvil_setBlockTimestampInterval", "evm_setNextBlockTimestamp"])
