@@ -127,15 +127,17 @@ class Mempool:
         for state in senders:
             self._learn_state(state, height, changes)
         for transaction in transactions:
-            refusal = self._admit_one(transaction, changes)
+            refusal = self._admit_one(transaction, height, changes)
             if refusal is not None:
                 changes.refused.append((transaction.hash, refusal))
         return self._with_senders(changes, {entry.transaction.sender for entry in changes.stored})
 
-    def _admit_one(self, transaction: PooledTransaction, changes: MempoolChanges) -> str | None:
-        if transaction.hash in self._entries or transaction.hash in self._included:
+    def _admit_one(self, transaction: PooledTransaction, height: Height, changes: MempoolChanges) -> str | None:
+        if transaction.hash in self._entries:
             return None
         queue = self._queue(transaction.sender)
+        if transaction.hash in self._included and not self._was_taken_back(transaction, queue, height):
+            return None
         if transaction.nonce < queue.nonce:
             return _nonce_too_low(transaction, queue.nonce)
         replaced = queue.entries.get(transaction.nonce)
@@ -160,6 +162,10 @@ class Mempool:
             queue.extend_run()
             self._tally(queue)
         return None
+
+    def _was_taken_back(self, transaction: PooledTransaction, queue: SenderQueue, height: Height) -> bool:
+        """Whether a block that included it is gone, by what rpc has seen of a height that is no result here yet."""
+        return height > self._result and queue.nonce <= transaction.nonce
 
     def _make_room(self, newcomer: PooledTransaction, changes: MempoolChanges) -> str | None:
         """Evicts the transactions that pay least, if the newcomer pays more; else the refusal, in geth's words."""

@@ -1,5 +1,7 @@
 """The mempool's rules, with really signed transactions."""
 
+from dataclasses import replace
+
 import pytest
 
 from chain.genesis import Genesis
@@ -177,6 +179,14 @@ def test_the_same_transaction_again_changes_nothing_even_after_its_block() -> No
     mempool.apply_result(result(1, included=(transfer(0, 0),), senders=(state(0, nonce=1),)))
     assert admit(mempool, transfer(0, 0)).refused == []
     assert len(mempool) == 0
+
+
+def test_a_transaction_whose_block_was_taken_back_comes_again_also_before_this_validator_hears_of_it() -> None:
+    mempool = pool()
+    mempool.apply_result(result(1, included=(transfer(0, 0),), senders=(state(0, nonce=1),)))
+    admit(mempool, transfer(0, 0), height=2)  # rpc has seen the way back, which is height 2
+    mempool.apply_result(replace(result(2, senders=(state(0, nonce=0),)), reverted=True))
+    assert packed(mempool) == raws(transfer(0, 0))
 
 
 def test_a_used_nonce_is_refused() -> None:
