@@ -89,7 +89,8 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 def test_a_conflict_on_a_real_chain_is_shown_under_whatever_name_the_contract_has(scenario: Scenario) -> None:
-    with chain() as running, contextlib.closing(running.rpc()) as rpc:
+    """By block-stm, which sends even such a block to the workers."""
+    with chain("--strategy", "block-stm") as running, contextlib.closing(running.rpc()) as rpc:
         number = block_of_conflicts(rpc, MARKUP)
         execution = rpc.call("tandem_getBlockExecution", hex(number))
         seen = scenario("shows_a_block", running.url, str(number))
