@@ -25,6 +25,7 @@ from chain.operations import (
 )
 from chain.proposals import BlockInputs
 from chain.types import Address, BlockNumber, Hash32
+from execution.block_rules import MAX_GAS_LIMIT, MIN_GAS_LIMIT
 from execution.errors import ExecutionError
 
 
@@ -40,6 +41,11 @@ class TimestampTooLow(OperationFailed):
 class ClockOutOfRange(OperationFailed):
     def __init__(self, seconds: int, clock: int) -> None:
         super().__init__(f"{seconds} seconds lead to {clock}: a block's time is from 0 to {MAX_TIMESTAMP}")
+
+
+class GasLimitOutOfRange(OperationFailed):
+    def __init__(self, gas_limit: int) -> None:
+        super().__init__(f"a block's gas limit is from {MIN_GAS_LIMIT} to {MAX_GAS_LIMIT}, not {gas_limit}")
 
 
 class TooManyImpersonated(OperationFailed):
@@ -128,6 +134,8 @@ def settings_after(
         case SetBeneficiary(beneficiary):
             return replace(settings, beneficiary=beneficiary)
         case SetGasLimit(gas_limit):
+            if not MIN_GAS_LIMIT <= gas_limit <= MAX_GAS_LIMIT:
+                raise GasLimitOutOfRange(gas_limit)
             return replace(settings, gas_limit=gas_limit)
         case SetProduction(automine, interval_ms):
             automine = settings.automine if automine is None else automine

@@ -38,6 +38,8 @@ def interface_from(abi: Any) -> Interface:
         if not isinstance(entry, dict):
             raise BadInterface(f"{entry!r:.80} is no entry of an ABI")
         kind = entry.get("type", "function")
+        if not isinstance(kind, str):
+            raise BadInterface(f"{kind!r:.80} is no type of an ABI's entry")
         if kind in found:
             signature = _signature(entry)
             found[kind][selector_of(signature)] = signature

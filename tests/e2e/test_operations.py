@@ -75,6 +75,15 @@ def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
     assert number(fresh) == before
 
 
+@pytest.mark.parametrize("gas_limit", ["0x0", "0x1387", "0x8000000000000000"])
+def test_a_gas_limit_that_no_block_may_have_is_refused(fresh: JsonRpc, gas_limit: str) -> None:
+    before = fresh.call("eth_getBlockByNumber", "latest", False)["gasLimit"]
+    with pytest.raises(RpcError, match="a block's gas limit is from 5000 to 9223372036854775807, not"):
+        fresh.call("evm_setBlockGasLimit", gas_limit)
+    fresh.call("evm_mine")
+    assert fresh.call("eth_getBlockByNumber", "latest", False)["gasLimit"] == before
+
+
 def test_a_balance_that_would_not_fit_is_refused(fresh: JsonRpc) -> None:
     fresh.call("anvil_setBalance", NOBODY, hex(2**256 - 1))
     with pytest.raises(RpcError, match=r"must stay below 2\*\*256"):
