@@ -40,9 +40,10 @@ async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
     """Fill in, sign and send a transaction of an unlocked account."""
     sender = wanted.sender or ZERO_ADDRESS
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
-    lock = node.wallet.impersonating if impersonates else node.wallet.sending(sender)
-    unsigned = await filled(node, wanted)
-    async with lock:  # until it is in the pool, so that the next one takes the next nonce
+    senders = node.wallet.impersonating if impersonates else node.wallet.sending(sender)
+    with senders.place() as place:  # in the order of the requests, however long each takes to be filled in
+        unsigned = await filled(node, wanted)
+        await place.turn()  # until it is in the pool, so that the next one takes the next nonce
         if wanted.nonce is None:
             unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
         signed = unsigned.impersonated_by(sender) if impersonates else node.wallet.sign_transaction(sender, unsigned)

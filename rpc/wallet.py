@@ -4,7 +4,6 @@ Everybody who reaches the port can use them. They are a devnet's, their keys are
 place for anything of value.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from chain.signing import address_of_private_key, sign
 from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from rpc.errors import InvalidParams, ServerError
+from rpc.ordered_turns import OrderedTurns
 
 
 class UnknownAccount(ServerError):
@@ -37,18 +37,18 @@ class Wallet:
 
     def __init__(self, private_keys: Sequence[bytes]) -> None:
         self._keys = {address_of_private_key(key): key for key in private_keys}
-        self._locks = {address: asyncio.Lock() for address in self._keys}
-        self.impersonating = asyncio.Lock()
+        self._turns = {address: OrderedTurns() for address in self._keys}
+        self.impersonating = OrderedTurns()
         """As `sending`, for all accounts that are impersonated."""
 
     @property
     def accounts(self) -> tuple[Address, ...]:
         return tuple(self._keys)
 
-    def sending(self, account: Address) -> asyncio.Lock:
-        """Held from taking the account's next nonce to pooling the transaction that has it. Raises UnknownAccount."""
+    def sending(self, account: Address) -> OrderedTurns:
+        """The turns to take the account's next nonce and pool the transaction that has it. Raises UnknownAccount."""
         self._key(account)
-        return self._locks[account]
+        return self._turns[account]
 
     def sign_transaction(self, account: Address, transaction: Transaction) -> Transaction:
         """Raises UnknownAccount."""
