@@ -305,3 +305,18 @@ def test_a_chain_without_the_developer_methods_has_none() -> None:
         for name in ("evm_mine", "evm_snapshot", "anvil_getAutomine"):
             with pytest.raises(RpcError, match=f"{name} does not exist"):
                 rpc.call(name)
+
+
+def test_tokens_are_given_out_by_writing_the_slot_that_their_contract_answers_from(fresh: JsonRpc) -> None:
+    """The contract reads slot 1, then answers what is in the slot of its first argument's number."""
+    answer_argument_slot = "0x6001545060043554600052602060" + "00f3"
+    fresh.call("anvil_setCode", NOBODY, answer_argument_slot)
+    padded = "0" * 24 + OTHER[2:]
+    fresh.call("anvil_dealERC20", OTHER, NOBODY, hex(77))
+    balance = fresh.call("eth_call", {"to": NOBODY, "data": "0x70a08231" + padded}, "latest")
+    assert int(balance, 16) == 77
+    fresh.call("anvil_setERC20Allowance", OTHER, NOBODY, NOBODY, 78)
+    allowance = fresh.call("eth_call", {"to": NOBODY, "data": "0xdd62ed3e" + padded + "0" * 64}, "latest")
+    assert int(allowance, 16) == 78
+    with pytest.raises(RpcError, match="no slot of"):
+        fresh.call("anvil_dealERC20", OTHER, OTHER, 1)
