@@ -88,6 +88,8 @@ class Core:
         self._waited_in: Round | None = None
         self._interval_runs_for: Hash32 | None = None
         self._interval_passed_for: Hash32 | None = None
+        self._interval_ends_ms = 0
+        """When its timer fires: an operation may have shortened the interval since."""
         self._proposed = max((p.height for p in recovered.uncommitted), default=recovered.root.height)
 
     def handle(self, event: Event, now_ms: int) -> list[Command]:
@@ -310,8 +312,9 @@ class Core:
         due_in_ms = self._due_in_ms()
         if not due_in_ms:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)
-        elif not self._outbox.is_running(Timer.BLOCK_INTERVAL):
+        elif not self._outbox.is_running(Timer.BLOCK_INTERVAL) or self._now_ms + due_in_ms < self._interval_ends_ms:
             self._outbox.start_timer(Timer.BLOCK_INTERVAL, due_in_ms)
+            self._interval_ends_ms = self._now_ms + due_in_ms
             self._interval_runs_for = self._state.safety.highest.proposal  # the tip
 
     def _due_in_ms(self) -> int | None:

@@ -37,6 +37,7 @@ class FakePayload:
     def __init__(self) -> None:
         self.waiting: tuple[bytes, ...] = ()
         self.full = False
+        self.interval: int | None = None
         self.followed: list[Hash32] = []
 
     def follow(self, blocks: Sequence[Proposal]) -> None:
@@ -46,7 +47,7 @@ class FakePayload:
         return Pending(packable=bool(self.waiting), full=self.full)
 
     def interval_ms(self, started_with: int | None) -> int | None:
-        return started_with
+        return started_with if self.interval is None else self.interval
 
     def pack(self) -> Packed:
         return Packed(self.waiting, None)

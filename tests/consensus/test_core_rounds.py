@@ -324,6 +324,14 @@ def test_an_interval_that_a_timer_measured_for_the_block_before_is_measured_anew
     assert SetTimer(Timer.BLOCK_INTERVAL, 2, 300) in commands
 
 
+def test_an_interval_that_an_operation_shortened_counts_at_once() -> None:
+    world = LoneCore(me=1, settings=ConsensusSettings(block_interval_ms=3_600_000))
+    world.handle(PayloadChanged())
+    world.payload.interval = 400
+    assert world.handle(PayloadChanged()) == [SetTimer(Timer.BLOCK_INTERVAL, 2, 400)]
+    assert world.handle(PayloadChanged()) == []
+
+
 def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -> None:
     world = LoneCore(me=0)
     world.payload.waiting = (b"a transaction",)
