@@ -60,10 +60,10 @@ class ChainFile:
         except OSError as error:
             raise BadChainFile(f"{self._path} cannot be read ({error.strerror}): give a file of blocks") from None
 
-    def _unpacked(self) -> IO[bytes]:
+    def _unpacked(self) -> IO[bytes] | gzip.GzipFile:
         packed = self._raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         self._raw.seek(0)
-        return gzip.GzipFile(fileobj=self._raw, mode="rb") if packed else self._raw  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=self._raw, mode="rb") if packed else self._raw
 
     def _next(self, count: int) -> bytes | None:
         head = self._blocks.read(1)

@@ -1,5 +1,6 @@
 """What every tracer is: told of one run, it gives the JSON that geth's tracer of this name gives."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Run:
     first_log: int
 
 
-class Tracer(Listener):
+class Tracer(Listener, ABC):
     """One run's trace. `began`, then what a Listener is told, then `ended` and `result`."""
 
     def __init__(self) -> None:
@@ -66,6 +67,6 @@ class Tracer(Listener):
     def ended(self, outcome: Outcome, after: StateView) -> None:
         """`after` is the state that the run leaves."""
 
+    @abstractmethod
     def result(self) -> bytes:
         """JSON."""
-        raise NotImplementedError

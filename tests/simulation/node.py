@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from chain.messages.mempool import Admitted
@@ -138,7 +139,7 @@ class Node:
             self.checked_depth += 1
             id = store.id_at_depth(self.checked_depth)
             assert id is not None
-            if self.world.oracles.committed(self.checked_depth, id, lambda at=id: store.proposal(at)):  # type: ignore[misc]
+            if self.world.oracles.committed(self.checked_depth, id, partial(store.proposal, id)):
                 self.world.counts["proposals committed"] += 1
                 self.world.blocks_committed()
         self.world.oracles.remembers(self.index, safety_of(self.replica.core))

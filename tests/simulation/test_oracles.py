@@ -1,5 +1,7 @@
 """Each oracle, shown what it must not let pass."""
 
+from functools import partial
+
 import pytest
 
 from chain.keccak import keccak256
@@ -34,9 +36,13 @@ def chain(*executed: ExecutedBlock) -> list[Proposal]:
 NOTHING = ExecutedBlock(Height(0), Hash32(bytes(32)))
 
 
+def _same(proposal: Proposal) -> Proposal:
+    return proposal
+
+
 def commit(seen: Oracles, *proposals: Proposal) -> None:
     for depth, proposal in enumerate(proposals, start=1):
-        seen.committed(depth, proposal.id, lambda one=proposal: one)  # type: ignore[misc]
+        seen.committed(depth, proposal.id, partial(_same, proposal))
 
 
 def test_two_votes_in_a_round() -> None:
