@@ -22,7 +22,9 @@ REMEMBERED = 256
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """`hosts` are names besides the private ones, `origins` those of the pages that are let in; "*" is all."""
+    """`hosts` are names besides the private ones, `origins` those of the pages that are let in; "*" is all, and the
+    default, because wallets and dapps of any site use a devnet.
+    """
 
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = (ANY,)

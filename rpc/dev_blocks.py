@@ -67,6 +67,8 @@ async def mine(node: Node, blocks: int, interval: int | None) -> None:
 @dev_method("evm_mine", takes=(optional(mine_options, (1, None)),))
 async def evm_mine(node: Node, options: tuple[int, int | None]) -> str:
     blocks, timestamp = options
+    if blocks > MAX_BLOCKS:  # before the time is set, which else some later block would have
+        raise TooManyBlocks(blocks)
     if timestamp is not None:
         await node.operator.execute(SetNextTimestamp(timestamp))
     await mine(node, blocks, None)

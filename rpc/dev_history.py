@@ -69,10 +69,11 @@ async def reorg(node: Node, depth: int, placed: list[tuple[bytes | TransactionAr
     """Put as many other blocks in the place of the newest ones, with these transactions in them."""
     if any(place >= depth for _, place in placed):
         raise InvalidParams(f"a transaction's block is not one of the {depth} new ones, which count from 0")
-    number, automine = _before(node, depth), node.chain.settings.automine
+    automine = node.chain.settings.automine
     if automine:
         await node.operator.execute(SetProduction(automine=False))
     try:
+        number = _before(node, depth)  # no block of automine comes between this and the way back
         await node.operator.execute(RevertToBlock(number))
         for place in range(depth):
             for transaction in (transaction for transaction, wanted in placed if wanted == place):

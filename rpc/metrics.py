@@ -82,6 +82,9 @@ class ChainCollector(Collector):
         yield GaugeMetricFamily("tandem_storage_disk_bytes", "What the database takes.", value=storage["diskBytes"])
         yield GaugeMetricFamily("tandem_storage_version", "Newest version of the state.", value=storage["version"])
         yield GaugeMetricFamily("tandem_storage_oldest_block", "Oldest block kept.", value=storage["oldest"])
+        yield GaugeMetricFamily(
+            "tandem_storage_oldest_state", "Oldest block whose state is kept.", value=storage["oldestState"]
+        )
         yield from _counters("tandem_storage", storage["counters"])
 
     def _validators(self) -> Iterator[Metric]:

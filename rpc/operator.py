@@ -29,7 +29,8 @@ class OperationRefused(ServerError):
 class OperationNotExecuted(ServerError):
     def __init__(self) -> None:
         super().__init__(
-            f"not executed within {EXECUTE_TIMEOUT_S:g} s: validators with more than two thirds of the stake must run"
+            f"not executed within {EXECUTE_TIMEOUT_S:g} s, and may still be: validators with more than two thirds of "
+            "the stake must run"
         )
 
 
