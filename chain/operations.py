@@ -30,7 +30,8 @@ class BlockSettings:
 
     `time_offset` is added to the leader's clock. `next_...` are for the next block only. `interval_ms` makes blocks at
     that interval, 0 none, None as the validators were started. `impersonated` send without a signature; what those who
-    are `released` sent before still counts. `operations` have been executed so far, `snapshots` taken.
+    are `released` sent before still counts. `operations` have been executed so far, `snapshots` taken. To blocks before
+    `oldest` no way leads back: some executor may have pruned their states before a way back made the chain shorter.
     """
 
     time_offset: int = 0
@@ -47,6 +48,7 @@ class BlockSettings:
     released: tuple[Address, ...] = ()
     operations: int = 0
     snapshots: int = 0
+    oldest: BlockNumber = BlockNumber(0)
 
     def impersonates(self, sender: Address) -> bool:
         """Whether this account may send without a signature now."""
@@ -176,18 +178,27 @@ class TakeSnapshot:
 @message(154)
 @dataclass(frozen=True, slots=True)
 class RevertToSnapshot:
-    """Take the chain back to a snapshot, which is deleted with all taken after it. Value: 1, or 0 if there is none."""
+    """Take the chain back to a snapshot, which is deleted with all taken after it. Value: 1, or 0 if there is none.
+
+    Of `history` blocks before the newest the states are kept, None: of all.
+    """
 
     snapshot: int
+    history: int | None = None
 
 
 @message(155)
 @dataclass(frozen=True, slots=True)
 class RevertToBlock:
-    """Take the chain back to a block. With `fresh` all that operations have set is forgotten too."""
+    """Take the chain back to a block, to the first one if `fresh`: all that operations have set is forgotten then too.
+
+    Of `history` blocks before the newest the states are kept, None: of all. It is said here so that all executors go
+    back or none: when they prune is theirs alone, and an executor that comes later may keep more or less.
+    """
 
     number: BlockNumber
     fresh: bool = False
+    history: int | None = None
 
 
 StateOperation: TypeAlias = SetAccount

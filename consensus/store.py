@@ -22,7 +22,7 @@ from consensus.recovered import Recovered, new_chain
 from consensus.sender_queue import Entry
 from consensus.tree import Node, child_node
 
-FORMAT = 2
+FORMAT = 3
 KEPT_RESULTS = 64
 KEPT_EVICTIONS = 4096
 """Transactions given up whose reason is kept, so that it can be told after everything was restarted."""

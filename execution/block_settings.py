@@ -43,6 +43,14 @@ class ClockOutOfRange(OperationFailed):
         super().__init__(f"{seconds} seconds lead to {clock}: a block's time is from 0 to {MAX_TIMESTAMP}")
 
 
+class TooFarBack(OperationFailed):
+    def __init__(self, number: int, oldest: int) -> None:
+        super().__init__(
+            f"the chain cannot go back to block {number}: the states of blocks before {oldest} are pruned or about to "
+            "be. Take an evm_snapshot before going on, which keeps its state, or keep more with --history"
+        )
+
+
 class GasLimitOutOfRange(OperationFailed):
     def __init__(self, gas_limit: int) -> None:
         super().__init__(f"a block's gas limit is from {MIN_GAS_LIMIT} to {MAX_GAS_LIMIT}, not {gas_limit}")
@@ -163,6 +171,11 @@ def settings_back(taken: BlockSettings, settings: BlockSettings, inputs: BlockIn
         beneficiary=taken.beneficiary,
         gas_limit=taken.gas_limit,
     )
+
+
+def oldest_kept(settings: BlockSettings, newest: BlockNumber, history: int | None) -> BlockNumber:
+    """The oldest block whose state every executor still has, however soon it prunes."""
+    return settings.oldest if history is None else max(settings.oldest, BlockNumber(newest - history))
 
 
 def settings_to_keep(settings: BlockSettings, inputs: BlockInputs) -> BlockSettings:

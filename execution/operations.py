@@ -42,9 +42,17 @@ from chain.operations import (
 from chain.proposals import BlockInputs, Proposal
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS, SystemContract
 from chain.transactions import UINT256_LIMIT
-from chain.types import Address, Hash32, Height, Version, Wei
+from chain.types import Address, BlockNumber, Hash32, Height, Version, Wei
 from execution.assembly import ExecutedBlock, RanBlock
-from execution.block_settings import OperationFailed, Place, settings_after, settings_back, settings_to_keep
+from execution.block_settings import (
+    OperationFailed,
+    Place,
+    TooFarBack,
+    oldest_kept,
+    settings_after,
+    settings_back,
+    settings_to_keep,
+)
 from execution.processor import BlockProcessor
 from execution.reader import UnexpectedAnswer
 from execution.senders import SignedTransaction
@@ -198,8 +206,8 @@ class Operations:
                 settings = replace(settings, snapshots=snapshot)
                 taken = TakenSnapshot(snapshot, settings_to_keep(settings, inputs))
                 return replace(ran, settings=settings, taken=taken, done=replace(done, value=snapshot))
-            case RevertToSnapshot(snapshot):
-                return await self._revert_to_snapshot(ran, inputs, snapshot)
+            case RevertToSnapshot():
+                return await self._revert_to_snapshot(ran, inputs, operation)
             case RevertToBlock():
                 return await self._revert_to_block(ran, operation)
             case _:
@@ -242,30 +250,49 @@ class Operations:
             changed=tuple(changed),
         )
 
-    async def _revert_to_snapshot(self, ran: RanOperation, inputs: BlockInputs, snapshot: int) -> RanOperation:
-        stored = await self._storage.request(ReadSnapshot(snapshot))
+    async def _revert_to_snapshot(
+        self, ran: RanOperation, inputs: BlockInputs, operation: RevertToSnapshot
+    ) -> RanOperation:
+        """A snapshot's state is kept for as long as it is there."""
+        stored = await self._storage.request(ReadSnapshot(operation.snapshot))
         if isinstance(stored, NotThere):
             return ran
         if not isinstance(stored, StoredSnapshot):
             raise UnexpectedAnswer("StoredSnapshot", stored)
-        back = await self._back(ran, Revert(stored.number, stored.version, snapshot))
         settings = settings_back(stored.settings, ran.settings, inputs)
-        return replace(back, settings=settings, done=replace(ran.done, value=1))
+        ran = replace(ran, settings=settings, done=replace(ran.done, value=1))
+        return await self._back(ran, Revert(stored.number, stored.version, operation.snapshot), operation.history)
 
     async def _revert_to_block(self, ran: RanOperation, operation: RevertToBlock) -> RanOperation:
+        """Raises TooFarBack."""
         if operation.fresh:
-            first = await self._storage.request(ReadHeight(Height(0)))
-            if not isinstance(first, StoredHeight):
-                raise UnexpectedAnswer("StoredHeight", first)
-            fresh = BlockSettings(operations=ran.settings.operations, snapshots=ran.settings.snapshots)
-            return replace(await self._back(ran, Revert(first.number, first.version, 1)), settings=fresh)
-        block = await self._storage.request(ReadBlock(operation.number, None, with_receipts=False))
-        if not isinstance(block, StoredBlock):
-            raise BlockNotThere(operation.number)
-        return await self._back(ran, Revert(operation.number, block.version, 0))
+            revert = await self._way_to_the_first_block()
+        else:
+            revert = await self._way_to(operation.number)
+        oldest = oldest_kept(ran.settings, self._processor.parent.number, operation.history)
+        if revert.number < oldest:
+            raise TooFarBack(revert.number, oldest)
+        if operation.fresh:
+            kept = ran.settings
+            fresh = BlockSettings(operations=kept.operations, snapshots=kept.snapshots, oldest=kept.oldest)
+            ran = replace(ran, settings=fresh)
+        return await self._back(ran, revert, operation.history)
 
-    async def _back(self, ran: RanOperation, revert: Revert) -> RanOperation:
-        """Raises StateNotKept."""
+    async def _way_to_the_first_block(self) -> Revert:
+        first = await self._storage.request(ReadHeight(Height(0)))
+        if not isinstance(first, StoredHeight):
+            raise UnexpectedAnswer("StoredHeight", first)
+        return Revert(first.number, first.version, 1)
+
+    async def _way_to(self, number: BlockNumber) -> Revert:
+        """Raises BlockNotThere."""
+        block = await self._storage.request(ReadBlock(number, None, with_receipts=False))
+        if not isinstance(block, StoredBlock):
+            raise BlockNotThere(number)
+        return Revert(number, block.version, 0)
+
+    async def _back(self, ran: RanOperation, revert: Revert, history: int | None) -> RanOperation:
+        """Raises StateNotKept, where a start with a smaller `history` has pruned what this one would keep."""
         try:
             changed = await self._storage.request(ReadChangedAccounts(Version(revert.version)))
         except RequestFailed as refusal:
@@ -274,7 +301,9 @@ class Operations:
             raise StateNotKept(refusal.text) from refusal
         if not isinstance(changed, ChangedAccounts):
             raise UnexpectedAnswer("ChangedAccounts", changed)
-        return replace(ran, revert=revert, changed=changed.addresses)
+        oldest = min(oldest_kept(ran.settings, self._processor.parent.number, history), revert.number)
+        settings = replace(ran.settings, oldest=oldest)
+        return replace(ran, settings=settings, revert=revert, changed=changed.addresses)
 
 
 def dropped_by(record: OperationRecord) -> tuple[LeftOut, ...]:

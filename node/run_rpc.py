@@ -92,6 +92,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             _contracts(plan),
             AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),
             "" if plan.folder.fork is None else plan.folder.fork.shown,
+            plan.settings.history,
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

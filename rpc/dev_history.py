@@ -55,13 +55,13 @@ async def snapshot(node: Node) -> str:
 @dev_method("evm_revert", "anvil_revert", takes=(snapshot_id,))
 async def revert(node: Node, wanted: int) -> bool:
     """Whether there was such a snapshot. It is gone now, and so are those taken after it."""
-    return bool(await node.operator.execute(RevertToSnapshot(wanted)))
+    return bool(await node.operator.execute(RevertToSnapshot(wanted, node.history)))
 
 
 @dev_method("anvil_rollback", takes=(optional(small_number, 1),))
 async def rollback(node: Node, depth: int) -> None:
     """Take back so many blocks."""
-    await node.operator.execute(RevertToBlock(_before(node, depth)))
+    await node.operator.execute(RevertToBlock(_before(node, depth), history=node.history))
 
 
 @dev_method("anvil_reorg", takes=(small_number, optional(placed_transactions, [])))
@@ -74,7 +74,7 @@ async def reorg(node: Node, depth: int, placed: list[tuple[bytes | TransactionAr
         await node.operator.execute(SetProduction(automine=False))
     try:
         number = _before(node, depth)  # no block of automine comes between this and the way back
-        await node.operator.execute(RevertToBlock(number))
+        await node.operator.execute(RevertToBlock(number, history=node.history))
         for place in range(depth):
             for transaction in (transaction for transaction, wanted in placed if wanted == place):
                 await _send(node, transaction)
@@ -87,7 +87,7 @@ async def reorg(node: Node, depth: int, placed: list[tuple[bytes | TransactionAr
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
 async def reset(node: Node, _: None) -> bool:
     """The chain as it began, and nothing set."""
-    await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True))
+    await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
     return True
 
 

@@ -117,6 +117,8 @@ class Node:
     operator: "Operator"
     remote: "RemoteBlocks | None"
     """The blocks below a fork."""
+    history: int | None
+    """Of so many blocks before the newest the states are kept, None: of all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class RpcProcess:
         contracts: Registry | None = None,
         access: AccessRules | None = None,
         remote_url: str = "",
+        history: int | None = None,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -80,6 +81,7 @@ class RpcProcess:
         self._contracts = contracts or Registry()
         self._access = access or AccessRules()
         self._remote_url = remote_url
+        self._history = history
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -165,6 +167,7 @@ class RpcProcess:
             hotspot_turns=Turns(MAX_WAITING),
             requests=RequestCounts(),
             remote=self._remote_blocks(),
+            history=self._history,
             trace_turns=trace_turns,
             operator=Operator(chain, self._validators, self._tasks),
         )

@@ -16,7 +16,7 @@ STRANGER = Web3.to_checksum_address("0x" + "ab" * 20)
 
 
 def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_and_all_else_is_answered() -> None:
-    with running_tandem("--history", str(KEPT)) as node, closing(JsonRpc(node.http_url)) as rpc:
+    with running_tandem("--history", str(KEPT), "--executors", "2") as node, closing(JsonRpc(node.http_url)) as rpc:
         account = Account.from_key(node.private_keys[0])
         for nonce in range(BLOCKS):
             transfer = {"to": STRANGER, "value": 1, "nonce": nonce, "gas": 21_000, "gasPrice": 10**10, "chainId": 31337}
@@ -36,12 +36,14 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
         ):
             with pytest.raises(RpcError, match=words):
                 rpc.call(method, *params, hex(old))
-        for method, *params in (("anvil_rollback", head - old), ("hardhat_reset",)):
-            with pytest.raises(RpcError, match=f"the states of blocks before {oldest} are pruned"):
-                rpc.call(method, *params)
+        beyond = f"the states of blocks before {head - KEPT} are pruned or about to be"
+        with pytest.raises(RpcError, match=beyond):
+            rpc.call("anvil_rollback", KEPT + 1)
+        with pytest.raises(RpcError, match=beyond):
+            rpc.call("hardhat_reset")
         assert len(rpc.call("eth_getBlockByNumber", "0x1", True)["transactions"]) == 1
         command = [sys.executable, "-m", "node", "status", "--url", node.http_url]
         shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         assert f"states from block {oldest} on" in shown
-        rpc.call("anvil_rollback", head - oldest)
-        assert int(rpc.call("eth_getBalance", STRANGER, "latest"), 16) == oldest
+        rpc.call("anvil_rollback", KEPT)
+        assert int(rpc.call("eth_getBalance", STRANGER, "latest"), 16) == head - KEPT
