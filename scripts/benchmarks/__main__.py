@@ -1,5 +1,6 @@
 """The command line: `scripts/bench rpc`, `consensus`, `faults`, `evm`, `execution`, `scaling` and `storage`."""
 
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,16 +22,19 @@ from scripts.benchmarks.execution import (
 )
 from scripts.benchmarks.execution_blocks import WORKLOADS
 from scripts.benchmarks.faults import costs_as_json, costs_as_table, measure_faults
+from scripts.benchmarks.figures import over_rounds
 from scripts.benchmarks.http_client import HttpError, RpcError
 from scripts.benchmarks.measurements import GROUPS, Load, measure
 from scripts.benchmarks.node_process import TANDEM, NodeDidNotStart, Target, running
 from scripts.benchmarks.ordering import OrderingLoad, make_load, measure_ordering
+from scripts.benchmarks.peers import PEERS, NodeIsMissing, peers
 from scripts.benchmarks.report import Result, as_json, as_table
 from scripts.benchmarks.scaling import MEASURED_WORKERS, measure_scaling, scaling_as_json, scaling_as_table
 from scripts.benchmarks.stand_ins import TransactionRefused, ValidatorsDisagree
 from scripts.benchmarks.storage import SIZES, measure_storage, storage_as_json, storage_as_table
 from scripts.benchmarks.validators import OrderingChain, ValidatorEnded
 from scripts.benchmarks.workload import TransactionsLost
+from tests.e2e.npm_packages import CommandFailed
 
 FAILURES = (NodeDidNotStart, TransactionsLost, HttpError, RpcError, OSError)
 ORDERING_FAILURES = (TransactionsLost, TransactionRefused, ValidatorsDisagree, ValidatorEnded, OSError)
@@ -51,32 +55,56 @@ def _comparison(context: click.Context, option: click.Parameter, values: Sequenc
     return targets
 
 
+def _peers(context: click.Context, option: click.Parameter, values: Sequence[str]) -> list[str]:
+    names = [name for value in values for name in value.split(",")]
+    if unknown := [name for name in names if name not in PEERS]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(PEERS)}; other nodes by --compare")
+    return names
+
+
 @main.command()
 @click.option("--url", help="HTTP address of a running node. Without it a Tandem chain is started for the run.")
 @click.option("--start", metavar="COMMAND", help="Start this node instead; {port} stands for a free port.")
+@click.option(
+    "--beside",
+    metavar=",".join(PEERS),
+    multiple=True,
+    callback=_peers,
+    help="Install these from npm, measure them as well and print ratios.",
+)
 @click.option(
     "--compare",
     "others",
     metavar="NAME=URL|COMMAND",
     multiple=True,
     callback=_comparison,
-    help="Measure another node as well and print ratios; a command is started like --start. Repeatable.",
+    help="Measure another node as well; a command is started like --start. Repeatable.",
 )
 @click.option("--only", multiple=True, type=click.Choice(GROUPS), help="Measure only this. Repeatable.")
-@click.option("--transactions", default=1000, show_default=True, type=click.IntRange(20), help="For each throughput.")
-@click.option("--senders", default=20, show_default=True, type=click.IntRange(1, 500), help="Accounts that send.")
-@click.option("--connections", default=16, show_default=True, type=click.IntRange(1, 500), help="Open at once.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="The nodes take turns in each.")
+@click.option("--transactions", default=960, show_default=True, type=click.IntRange(20), help="For each throughput.")
+@click.option("--senders", default=64, show_default=True, type=click.IntRange(1, 500), help="Accounts that send.")
+@click.option(
+    "--connections",
+    default=[1, 16, 64],
+    show_default=True,
+    multiple=True,
+    type=click.IntRange(1, 500),
+    help="Open at once, each busy. Repeatable: a figure for each.",
+)
 @click.option("--samples", default=100, show_default=True, type=click.IntRange(10), help="For the latency.")
-@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(0.1), help="For each query rate.")
+@click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.1), help="For each kind of read.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
 def rpc(
     url: str | None,
     start: str | None,
+    beside: list[str],
     others: list[Target],
     only: tuple[str, ...],
+    rounds: int,
     transactions: int,
     senders: int,
-    connections: int,
+    connections: tuple[int, ...],
     samples: int,
     seconds: float,
     wants_json: bool,
@@ -86,40 +114,63 @@ def rpc(
     \b
     start to first answer   from the command to an answer (only a node started here)
     send → receipt          one transfer at a time, asking for its receipt without pause
-    transactions per second from the first one sent to the last one's receipt, signed beforehand:
-                            plain transfers, ERC-20 transfers, one counter that all write,
-                            and 100 rounds of keccak
-    queries per second      eth_call of balanceOf, eth_blockNumber
+    raw transactions        answered a second, sent one by one or in batches, signed beforehand
+    ... mined               from the first one sent to the last one's receipt: plain transfers,
+                            ERC-20 transfers, one counter that all write, 100 rounds of keccak
+    reads                   answered a second: eth_blockNumber, eth_getBalance, eth_call of balanceOf,
+                            eth_getLogs that finds ten events in ten blocks
+    ... / ... ms            how long one request took, p50 and p99
+    (...x)                  how many times better the first node is
 
-    The node must have the ten accounts of the mnemonic "test test … junk" with ether.
+    Nodes are started one after the other, never two at once, in each of the rounds; shown is the median. Each must have
+    the ten accounts of the mnemonic "test test … junk" with ether; each gets the same contracts and senders.
 
     \b
     scripts/bench rpc
+    scripts/bench rpc --beside anvil,hardhat
     scripts/bench rpc --url http://127.0.0.1:8545
-    scripts/bench rpc --compare 'anvil=anvil --port {port}' --compare other=http://127.0.0.1:9545
+    scripts/bench rpc --compare 'anvil-1s=anvil --block-time 1 --port {port}' --compare other=http://127.0.0.1:9545
     """
     if url is not None and start is not None:
         raise click.UsageError("--url and --start exclude each other")
-    load = Load(max(transactions, senders), senders, min(connections, senders), samples, seconds)
+    load = Load(max(transactions, senders), senders, tuple(sorted(set(connections))), samples, seconds)
     where = url or start
     first = Target("tandem", TANDEM) if where is None else Target("node", where)
-    results, failed = [], False
-    for target in [first, *others]:
-        try:
-            results.append(uvloop.run(_measured(target, load, only)))
-        except FAILURES as error:
-            # The figures of the others are worth showing all the same.
-            click.echo(f"Error: {target.name}: {error}", err=True)
-            failed = True
+    try:
+        with peers(beside) as installed:
+            results, failed = _by_turns([first, *installed, *others], rounds, load, only)
+    except (NodeIsMissing, CommandFailed) as error:
+        raise click.ClickException(str(error)) from error
     if results:
         click.echo(as_json(results, load) if wants_json else as_table(results))
     if failed:
         raise SystemExit(1)
 
 
-async def _measured(target: Target, load: Load, only: tuple[str, ...]) -> Result:
+def _by_turns(targets: list[Target], rounds: int, load: Load, only: tuple[str, ...]) -> tuple[list[Result], bool]:
+    """What was measured, and whether any node failed: it gets no further turn."""
+    taken: dict[str, list[Result]] = {target.name: [] for target in targets}
+    failed: set[str] = set()
+    for number, target in itertools.product(range(1, rounds + 1), targets):
+        if target.name in failed:
+            continue
+        try:
+            taken[target.name].append(uvloop.run(_measured(target, load, only, f"round {number} of {rounds}")))
+        except FAILURES as error:
+            # The figures of the others are worth showing all the same.
+            click.echo(f"Error: {target.name}: {error}", err=True)
+            failed.add(target.name)
+    merged = [
+        Result(results[0].subject, over_rounds([one.figures for one in results]))
+        for results in taken.values()
+        if results
+    ]
+    return merged, bool(failed)
+
+
+async def _measured(target: Target, load: Load, only: tuple[str, ...], turn: str) -> Result:
     async with running(target) as node:
-        click.echo(f"measuring {node.name} ({node.version}) …", file=sys.stderr)
+        click.echo(f"{turn}: measuring {node.name} ({node.version}) …", file=sys.stderr)
         return Result(node, await measure(node, load, lambda group: not only or group in only))
 
 

@@ -24,7 +24,7 @@ from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.engine import Engine
 from execution.evm.call_instructions import contract_address
 from node.conformance.memory_state import MemoryState
-from scripts.benchmarks.measurements import Figure
+from scripts.benchmarks.figures import Figure
 from tests.contracts import artifact
 
 EVMS = ("compiled", "interpreter", "py-evm")

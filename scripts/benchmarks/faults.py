@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scripts.benchmarks.figures import percentile
 from scripts.benchmarks.http_client import RpcClient
-from scripts.benchmarks.measurements import percentile
 from scripts.benchmarks.node_process import TANDEM, Target, running
 from scripts.benchmarks.workload import TransactionsLost
 

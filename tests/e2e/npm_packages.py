@@ -48,7 +48,10 @@ class NpmPackages:
 
 
 def install(folder: Path = HERE, environment: Mapping[str, str] | None = None) -> None:
-    """Install what the folder's lock file names unless it is there already; skips the test where there is no Node."""
+    """Install what the folder's lock file names unless it is there already; skips the test where there is no Node.
+
+    Raises `CommandFailed` with what npm said.
+    """
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)} on the PATH")
@@ -61,4 +64,5 @@ def install(folder: Path = HERE, environment: Mapping[str, str] | None = None) -
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
     )
-    assert done.returncode == 0, done.stderr
+    if done.returncode != 0:
+        raise CommandFailed(f"npm install in {folder}: {done.stderr}")

@@ -1,13 +1,16 @@
 """The benchmark itself, with little load: that it measures everything and says so."""
 
+import itertools
 import json
 import subprocess
 
 import pytest
 
+from tests.e2e.npm_packages import NpmPackages
 from tests.e2e.running_node import PROJECT, Node
 
-LITTLE_LOAD = ["--transactions", "40", "--senders", "4", "--samples", "10", "--seconds", "0.2"]
+LITTLE_LOAD = ["--rounds", "1", "--transactions", "40", "--senders", "4", "--samples", "10", "--seconds", "0.1"]
+LITTLE_LOAD += ["--connections", "1", "--connections", "3"]
 
 
 def _bench(*arguments: str, kind: str = "rpc") -> str:
@@ -18,27 +21,34 @@ def _bench(*arguments: str, kind: str = "rpc") -> str:
 def test_the_benchmark_measures_every_figure(node: Node) -> None:
     [measured] = json.loads(_bench("--url", node.http_url, "--json", *LITTLE_LOAD))["measured"]
     figures = {figure["name"]: figure["value"] for figure in measured["figures"]}
+    where = ("1 connection", "3 connections")
+    sent = [[f"raw transactions, {count}", f"plain transfers mined, {count}"] for count in where]
+    calls = ("ERC-20 transfers", "one hot counter", "100-round keccak loop")
+    reads = ("eth_blockNumber", "eth_getBalance", "eth_call", "eth_getLogs of 10")
     assert list(figures) == [
-        "send → receipt, p50",
-        "send → receipt, p90",
-        "send → receipt, p99",
-        "plain transfers",
-        "raw transactions accepted",
-        "ERC-20 transfers",
-        "one hot counter",
-        "100-round keccak loop",
-        "eth_call",
-        "eth_blockNumber",
+        *(f"send → receipt, p{rank}" for rank in (50, 90, 99)),
+        *itertools.chain.from_iterable(sent),
+        *(f"raw, batches of 10, {count}" for count in where),
+        *(f"{call} mined, 3 connections" for call in calls),
+        "client, CPU of a request that sends",
+        *(f"{read}, {count}" for read in reads for count in where),
+        "client, CPU of a read",
     ]
     assert all(value > 0 for value in figures.values())
     assert not any("failed" in figure["note"] for figure in measured["figures"])
 
 
-def test_a_comparison_shows_both_nodes_and_a_ratio(node: Node) -> None:
-    table = _bench("--url", node.http_url, "--compare", f"same={node.http_url}", "--only", "queries", *LITTLE_LOAD)
-    [line] = [line for line in table.splitlines() if line.startswith("eth_call ")]
-    assert line.count("calls/s") == 2
-    assert "x)" in line
+def test_a_comparison_takes_turns_and_shows_both_nodes_with_a_ratio(node: Node) -> None:
+    twice = ["--only", "reads", *LITTLE_LOAD, "--rounds", "2"]
+    table = _bench("--url", node.http_url, "--compare", f"same={node.http_url}", *twice)
+    [line] = [line for line in table.splitlines() if line.startswith("eth_call, 1 connection ")]
+    assert line.count("/s, ") == 2
+    assert line.endswith("x)")
+
+
+def test_anvil_is_installed_and_measured_beside_the_chain(node: Node, npm_packages: NpmPackages) -> None:
+    table = _bench("--url", node.http_url, "--beside", "anvil", "--only", "start", *LITTLE_LOAD)
+    assert "anvil: anvil/v" in table
 
 
 @pytest.mark.parametrize("arguments", [["--url", "http://127.0.0.1:1"], ["--start", "false {port}"]])
@@ -119,3 +129,9 @@ def test_the_curve_over_more_workers_has_every_point() -> None:
     assert list(curve["measured"]) == ["1", "2"]
     assert list(curve["virtual"]) == ["1", "2", "4", "8", "16"]
     assert all(ratio > 0 for ratio in (*curve["measured"].values(), *curve["virtual"].values()))
+
+
+def test_a_node_that_npm_does_not_have_is_refused_with_those_that_it_has() -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        _bench("--beside", "anvil,geth")
+    assert "'geth' is none of anvil, hardhat; other nodes by --compare" in caught.value.stderr
