@@ -1,6 +1,7 @@
 """Transactions that come with blobs: checked as geth's blob pool does, and admitted without them.
 
-The chain keeps no blobs, since nobody here samples them; what is left of them are their hashes.
+The chain keeps no blobs, since nobody here samples them; what is left of them are their hashes, and for a while the
+blobs themselves in the memory of this process (`kept_blobs`).
 """
 
 from itertools import count
@@ -54,6 +55,7 @@ async def without_blobs(node: Node, raw: bytes) -> bytes:
         raise ServerError(f"the blobs could not be checked within {TIME_LIMIT_MS // 1000} s") from None
     if not checked.proven:
         raise UnprovenBlobs
+    node.blobs.keep(transaction, sidecar)
     return envelope
 
 

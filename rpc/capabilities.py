@@ -10,8 +10,8 @@ RESOURCES = ("state", "tx", "logs", "receipts", "blocks", "stateproofs")
 
 @method("eth_coinbase")
 async def coinbase(node: Node) -> str:
-    """Whom the newest block paid: leaders take turns."""
-    return data_json(node.chain.head.header.beneficiary)
+    """Who was set to be paid by all blocks; else whom the newest block paid, for leaders take turns."""
+    return data_json(node.chain.settings.beneficiary or node.chain.head.header.beneficiary)
 
 
 @method("eth_capabilities")

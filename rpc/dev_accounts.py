@@ -19,8 +19,10 @@ async def impersonate_account(node: Node, account: Address) -> bool:
 
 @dev_method("hardhat_stopImpersonatingAccount", "anvil_stopImpersonatingAccount", takes=(address,))
 async def stop_impersonating_account(node: Node, account: Address) -> bool:
+    """Whether it was impersonated."""
+    there_was = account in node.chain.settings.impersonated
     await node.operator.execute(Impersonate(account, allowed=False))
-    return True
+    return there_was
 
 
 @dev_method("anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount", takes=(boolean,))

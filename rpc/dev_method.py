@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+import orjson
+
 from chain.forks import Fork
 from rpc.environments import pending_fork
 from rpc.errors import MethodNotFound, ServerError
@@ -14,6 +16,8 @@ from rpc.methods import Argument, Handler, Node, method
 from rpc.params import HEX_DIGITS, UINT64_LIMIT, UINT256_LIMIT, InvalidValue, Parser
 
 H = TypeVar("H", bound=Handler)
+MAX_SHOWN = 80
+"""Characters of a wrong value in what is said of it."""
 
 
 def dev_method(*names: str, takes: tuple[Parser[Any] | Argument, ...] = ()) -> Callable[[H], H]:
@@ -44,7 +48,7 @@ def number(value: Any) -> int:
     """A number below 2**256: JSON's own, or a string in hex (leading zeros allowed) or decimal."""
     found = _number(value)
     if found is None or not 0 <= found < UINT256_LIMIT:
-        raise InvalidValue(f"invalid number {value!r}: give a number, or a string in hex or decimal, below 2**256")
+        raise InvalidValue(f"invalid number {shown(value)}: give a number, or a string in hex or decimal, below 2**256")
     return found
 
 
@@ -52,7 +56,7 @@ def small_number(value: Any) -> int:
     """The same below 2**64."""
     found = number(value)
     if found >= UINT64_LIMIT:
-        raise InvalidValue(f"number {value!r} is not below 2**64")
+        raise InvalidValue(f"number {shown(value)} is not below 2**64")
     return found
 
 
@@ -66,8 +70,17 @@ def signed_number(value: Any) -> int:
 
 
 def word(value: Any) -> int:
-    """A slot's value: 32 bytes in hex; fewer digits stand for a number."""
+    """A slot's value: 32 bytes in hex, since fewer might be meant from the left or from the right."""
+    if not isinstance(value, str) or len(value) != 66 or _number(value) is None:
+        raise InvalidValue(f"a storage value is 0x and 64 hex digits, not {shown(value)}")
     return number(value)
+
+
+def shown(value: Any) -> str:
+    """What was given, cut where it is long; of lists and objects only that it was one."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    return orjson.dumps(value).decode()[:MAX_SHOWN]
 
 
 def _number(value: Any) -> int | None:

@@ -61,7 +61,13 @@ async def set_code(node: Node, account: Address, code: bytes) -> bool:
     return True
 
 
-@dev_method("anvil_setStorageAt", "hardhat_setStorageAt", "evm_setAccountStorageAt", takes=(address, number, word))
+@dev_method("anvil_setStorageAt", "hardhat_setStorageAt", takes=(address, number, word))
 async def set_storage_at(node: Node, account: Address, slot: int, value: int) -> bool:
     await node.operator.execute(SetAccount(account, slots=((slot, value),)))
     return True
+
+
+@dev_method("evm_setAccountStorageAt", takes=(address, number, number))
+async def set_account_storage_at(node: Node, account: Address, slot: int, value: int) -> bool:
+    """As ganache has it: fewer than 32 bytes stand for a number."""
+    return await set_storage_at(node, account, slot, value)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rpc.consensus import ConsensusObserver
     from rpc.executor_watch import ExecutorWatch
     from rpc.filters import Filters
+    from rpc.kept_blobs import KeptBlobs
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.operator import Operator
@@ -115,6 +116,7 @@ class Node:
     requests: "RequestCounts"
     trace_turns: "Turns"
     operator: "Operator"
+    blobs: "KeptBlobs"
     remote: "RemoteBlocks | None"
     """The blocks below a fork."""
     history: int | None

@@ -13,7 +13,8 @@ from rpc.call_traces import traces_in, traces_of
 from rpc.debug_traces import in_turn, request_for
 from rpc.errors import ResourceNotFound
 from rpc.methods import Node, method, optional
-from rpc.params import BlockReference, BlockTag, address, block_number, block_reference, hash32, index
+from rpc.otherscan_pages import whole_number
+from rpc.params import BlockReference, BlockTag, address, block_number, block_reference, hash32
 from rpc.render import JsonObject, block_json, data_json
 from rpc.trace_options import TraceOptions
 from rpc.transactions import get_transaction_by_hash
@@ -24,9 +25,9 @@ OPERATIONS = {"call": 0, "suicide": 1, "create": 2, "create2": 3}
 """Of ots_getInternalOperations."""
 
 
-def nonce(value: Any) -> int:
-    """As a quantity, or as JSON's own number."""
-    return index(hex(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value)
+def tag_or_number(value: Any) -> NumberOrTag:
+    """As everywhere, or JSON's own number."""
+    return BlockNumber(whole_number(value)) if isinstance(value, int) else block_number(value)
 
 
 @method("ots_getApiLevel")
@@ -34,7 +35,7 @@ async def api_level(node: Node) -> int:
     return API_LEVEL
 
 
-@method("erigon_getHeaderByNumber", block_number)
+@method("erigon_getHeaderByNumber", tag_or_number)
 async def erigon_header(node: Node, number: NumberOrTag) -> JsonObject | None:
     return await get_header_by_number(node, number)
 
@@ -94,7 +95,7 @@ async def transaction_error(node: Node, transaction_hash: Hash32) -> str:
     return str(top.get("output", "0x")) if top is not None and "error" in top else "0x"
 
 
-@method("ots_getBlockDetails", block_number)
+@method("ots_getBlockDetails", tag_or_number)
 async def block_details(node: Node, number: NumberOrTag) -> JsonObject:
     return _details(await node.chain.block(number, with_receipts=True))
 
@@ -141,14 +142,14 @@ async def _hash_by_nonce(node: Node, sender: Address, wanted: int) -> Hash32 | N
     return next((h for h, of, raw in sent if of == sender and decode_transaction(raw).nonce == wanted), None)
 
 
-@method("eth_getTransactionBySenderAndNonce", address, nonce)
+@method("eth_getTransactionBySenderAndNonce", address, whole_number)
 async def get_transaction_by_sender_and_nonce(node: Node, sender: Address, wanted: int) -> JsonObject | None:
     """Found by bisection of the blocks; null for a nonce that no transaction had."""
     found = await _hash_by_nonce(node, sender, wanted)
     return None if found is None else await get_transaction_by_hash(node, found)
 
 
-@method("ots_getTransactionBySenderAndNonce", address, nonce)
+@method("ots_getTransactionBySenderAndNonce", address, whole_number)
 async def ots_transaction_by_sender_and_nonce(node: Node, sender: Address, wanted: int) -> str | None:
     found = await _hash_by_nonce(node, sender, wanted)
     return None if found is None else data_json(found)

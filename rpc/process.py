@@ -23,6 +23,7 @@ from rpc.consensus import ConsensusObserver
 from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
 from rpc.hotspot_methods import MAX_WAITING
+from rpc.kept_blobs import KeptBlobs
 from rpc.methods import Callers, Node, Processes
 from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
@@ -170,6 +171,7 @@ class RpcProcess:
             history=self._history,
             trace_turns=trace_turns,
             operator=Operator(chain, self._validators, self._tasks),
+            blobs=KeptBlobs(),
         )
 
     def _lacks_room(self) -> bool:

@@ -79,7 +79,9 @@ async def fill_transaction(node: Node, wanted: TransactionArguments) -> JsonObje
 
 @method("eth_accounts")
 async def accounts(node: Node) -> list[str | None]:
-    return [address_json(account) for account in node.wallet.accounts]
+    """Those that eth_sendTransaction sends for: ethers gives signers of no others."""
+    own, impersonated = node.wallet.accounts, node.chain.settings.impersonated
+    return [address_json(account) for account in dict.fromkeys((*own, *impersonated))]
 
 
 @method("eth_requestAccounts")

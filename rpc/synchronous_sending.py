@@ -1,4 +1,4 @@
-"""eth_sendRawTransactionSync (EIP-7966): send a transaction and answer with its receipt."""
+"""eth_sendRawTransactionSync (EIP-7966), eth_sendTransactionSync: send a transaction and answer with its receipt."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ from chain.types import Hash32
 from rpc.blobs import without_blobs
 from rpc.errors import RpcError, TransactionRejected
 from rpc.methods import Node, method, optional
-from rpc.params import UINT64_LIMIT, WrongType, data
+from rpc.params import UINT64_LIMIT, WrongType, data, hash32
 from rpc.render import JsonObject, data_json
+from rpc.sending import send_transaction
+from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.transactions import get_transaction_receipt
 
 DEFAULT_WAIT_MS = 20_000
@@ -38,8 +40,22 @@ def milliseconds(value: Any) -> int:
 @method("eth_sendRawTransactionSync", data, optional(milliseconds))
 async def send_raw_transaction_sync(node: Node, raw: bytes, wait_ms: int | None) -> JsonObject:
     """The receipt. Raises TransactionRejected, and NotExecutedInTime if the transaction waits longer than that."""
-    limit_ms = min(wait_ms, MAX_WAIT_MS) if wait_ms else DEFAULT_WAIT_MS
     transaction_hash = await node.admission.submit(await without_blobs(node, raw))
+    return await _receipt(node, transaction_hash, _limit_ms(wait_ms))
+
+
+@method("eth_sendTransactionSync", transaction_arguments, optional(milliseconds))
+async def send_transaction_sync(node: Node, wanted: TransactionArguments, wait_ms: int | None) -> JsonObject:
+    """The same of a transaction that is filled in and signed here."""
+    sent = await send_transaction(node, wanted)
+    return await _receipt(node, hash32(sent), _limit_ms(wait_ms))
+
+
+def _limit_ms(wait_ms: int | None) -> int:
+    return min(wait_ms, MAX_WAIT_MS) if wait_ms else DEFAULT_WAIT_MS
+
+
+async def _receipt(node: Node, transaction_hash: Hash32, limit_ms: int) -> JsonObject:
     await node.admission.while_pooled(transaction_hash, limit_ms / 1000)
     if transaction_hash in node.admission.pool:
         raise NotExecutedInTime(transaction_hash, limit_ms)

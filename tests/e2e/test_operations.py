@@ -73,6 +73,11 @@ def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
     assert int(fresh.call("eth_getStorageAt", OTHER, "0x2", "latest"), 16) == 43
     assert fresh.call("eth_getCode", OTHER, "latest") == "0x"
     assert number(fresh) == before
+    for value in ("0x5", "0x" + "00" * 33, 5):
+        with pytest.raises(RpcError, match="a storage value is 0x and 64 hex digits"):
+            fresh.call("hardhat_setStorageAt", NOBODY, "0x2", value)
+    fresh.call("evm_setAccountStorageAt", NOBODY, "0x2", "0xbaddad42")
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 0xBADDAD42
 
 
 @pytest.mark.parametrize("gas_limit", ["0x0", "0x1387", "0x8000000000000000"])
@@ -224,6 +229,7 @@ def test_blocks_have_what_was_set_for_them(fresh: JsonRpc) -> None:
     block = latest(fresh)
     assert (block["miner"], int(block["gasLimit"], 16)) == (NOBODY, 12_345_678)
     assert (int(block["baseFeePerGas"], 16), block["mixHash"]) == (3_000_000_000, "0x" + "ab" * 32)
+    assert fresh.call("eth_coinbase") == NOBODY
     fresh.call("evm_mine")
     block = latest(fresh)
     assert int(block["baseFeePerGas"], 16) < 3_000_000_000
@@ -237,16 +243,34 @@ def test_an_impersonated_contract_sends(fresh: JsonRpc, node: Node) -> None:
     with pytest.raises(RpcError, match="unknown account"):
         send(fresh, NOBODY)
     fresh.call("hardhat_impersonateAccount", NOBODY)
+    assert fresh.call("eth_accounts")[10:] == [NOBODY], "ethers gives signers of these only"
     receipt = mined(fresh, NOBODY, value="0x5")
     assert (receipt["status"], receipt["from"]) == ("0x1", NOBODY)
     assert fresh.call("eth_getBalance", OTHER, "latest") == "0x5"
     assert fresh.call("eth_getTransactionByHash", receipt["transactionHash"])["from"] == NOBODY
     raw = fresh.call("eth_getRawTransactionByHash", receipt["transactionHash"])
-    fresh.call("hardhat_stopImpersonatingAccount", NOBODY)
+    assert fresh.call("hardhat_stopImpersonatingAccount", NOBODY) is True
+    assert fresh.call("hardhat_stopImpersonatingAccount", NOBODY) is False
     with pytest.raises(RpcError, match="unknown account"):
         send(fresh, NOBODY)
     with pytest.raises(RpcError, match="invalid sender"):
         fresh.call("eth_sendRawTransaction", raw)
+
+
+def test_anybody_sends_one_transaction_without_a_signature(fresh: JsonRpc) -> None:
+    fresh.call("anvil_setBalance", NOBODY, hex(ETHER))
+    sent = fresh.call("eth_sendUnsignedTransaction", {"from": NOBODY, "to": OTHER, "value": "0x5", "gas": "0x5208"})
+    wait_until(lambda: fresh.call("eth_getTransactionReceipt", sent) is not None, "a receipt")
+    assert fresh.call("eth_getBalance", OTHER, "latest") == "0x5"
+    with pytest.raises(RpcError, match="unknown account"):
+        send(fresh, NOBODY)
+
+
+def test_a_transaction_of_an_unlocked_account_is_answered_with_its_receipt(fresh: JsonRpc, node: Node) -> None:
+    receipt = fresh.call("eth_sendTransactionSync", {"from": node.addresses[0], "to": OTHER, "value": "0x7"})
+    assert (receipt["status"], receipt["to"], receipt["blockNumber"]) == ("0x1", OTHER, hex(number(fresh)))
+    found = fresh.call("ots_searchTransactionsBefore", OTHER, 0, 5)
+    assert [transaction["hash"] for transaction in found["txs"]] == [receipt["transactionHash"]]
 
 
 def test_blocks_are_replaced_and_taken_back(fresh: JsonRpc, node: Node) -> None:

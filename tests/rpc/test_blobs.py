@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from chain import rlp
-from chain.blobs import BLOB_BYTES, CELLS_PER_BLOB, split, versioned_hash
+from chain.blobs import BLOB_BYTES, CELLS_PER_BLOB, Sidecar, split, versioned_hash
 from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.transactions import BLOB, Transaction, decode_transaction
 from chain.types import Gas, Hash32, Wei
 from rpc.blobs import MAX_BYTES
+from rpc.kept_blobs import MAX_BYTES as KEPT_BYTES
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from tests.rpc.client import Client
@@ -59,6 +60,20 @@ async def test_a_blob_transaction_is_admitted_without_its_blobs(
     assert shown["blobVersionedHashes"] == [data_json(versioned_hash(COMMITMENT))]
     assert (shown["type"], shown["maxFeePerBlobGas"]) == ("0x3", hex(GWEI))
     assert await client.result("eth_getRawTransactionByHash", data_json(ONE.hash)) == data_json(ONE.raw)
+
+
+async def test_blobs_are_kept_until_newer_ones_need_their_room(client: Client, process: RpcProcess) -> None:
+    wanted = data_json(versioned_hash(COMMITMENT))
+    assert await client.result("anvil_getBlobByHash", wanted) is None
+    await client.result("eth_sendRawTransaction", with_blobs(ONE, *SIDECAR))
+    assert await client.result("anvil_getBlobByHash", wanted) == data_json(ZEROS)
+    assert await client.result("anvil_getBlobsByTransactionHash", data_json(ONE.hash)) == [data_json(ZEROS)]
+    assert await client.result("anvil_getBlobsByTransactionHash", data_json(bytes(32))) is None
+    sidecar = Sidecar(0, (ZEROS,), (COMMITMENT,), (PROOF,))
+    for number in range(KEPT_BYTES // BLOB_BYTES):
+        process.node.blobs.keep(signed(Hash32(number.to_bytes(32, "big"))), sidecar)
+    assert await client.result("anvil_getBlobByHash", wanted) is None
+    assert await client.result("anvil_getBlobsByTransactionHash", data_json(ONE.hash)) is None
 
 
 def test_both_forms_are_taken_apart() -> None:
