@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from chain.accounts import AccountChange
+from chain.console_log import ConsoleLogs
 from chain.headers import Header
 from chain.keccak import EMPTY_HASH
 from chain.messages.mempool import LeftOut, SenderState
@@ -31,7 +32,7 @@ RootsOf: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes]], Awaitable[Root
 class ExecutedBlock:
     """A block as execution leaves it: what storage applies, and what validators and rpc are told once it did.
 
-    `position` is that of the change log after the block.
+    `console` is what transactions that are in it logged, by hash; `position` is that of the change log after the block.
     """
 
     apply: ApplyBlock
@@ -39,6 +40,7 @@ class ExecutedBlock:
     left_out: tuple[LeftOut, ...]
     senders: tuple[SenderState, ...]
     record: BlockRecord
+    console: tuple[tuple[Hash32, ConsoleLogs], ...]
     position: int
 
     @property
@@ -102,7 +104,9 @@ async def assemble(ran: RanBlock, roots_of: RootsOf) -> ExecutedBlock:
         record=encode_record(ran.record),
         settings=ran.settings,
     )
-    return ExecutedBlock(applied, tuple(included), left_out_of(run), ran.states, ran.record, ran.position)
+    return ExecutedBlock(
+        applied, tuple(included), left_out_of(run), ran.states, ran.record, console_of(run), ran.position
+    )
 
 
 def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
@@ -111,6 +115,17 @@ def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:
         LeftOut(turn.signed.hash, str(turn.left_out), turn.left_out.retry)
         for turn in run.turns
         if turn.left_out is not None
+    )
+
+
+def console_of(run: BlockRun) -> tuple[tuple[Hash32, ConsoleLogs], ...]:
+    """What the transactions that are in the block logged, each by the run that counted."""
+    return tuple(
+        [
+            (turn.signed.hash, turn.outcome.console)
+            for turn in run.turns
+            if turn.outcome is not None and turn.outcome.console.messages
+        ]
     )
 
 

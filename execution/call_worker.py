@@ -78,7 +78,7 @@ class CallRunner:
             return CallOutcome(
                 task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)
             )
-        return CallOutcome(task.call_id, result.output, result.error, result.gas_used)
+        return CallOutcome(task.call_id, result.output, result.error, result.gas_used, result.console)
 
     def _known_at(self, version: Version) -> KnownState:
         known = self._known.get(version)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockEnvironment
@@ -23,11 +24,13 @@ class CallResult:
     """What a call gave. `error` is empty on success, else geth's words; `output` is the return or revert data.
 
     `gas_used` is what was used; for an estimate, the least gas limit that succeeds.
+    `console` is what it logged; an estimate tells only that of a call that fails, which nobody will send.
     """
 
     output: bytes
     error: str
     gas_used: Gas
+    console: ConsoleLogs = NO_CONSOLE_LOGS
 
 
 def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
@@ -89,7 +92,8 @@ def call(
         result = _run(computation, call, call.gas, environment, view, deadline)
     except CannotInclude as refusal:
         return CallResult(b"", f"err: {refusal} (supplied gas {call.gas})", Gas(0))
-    return CallResult(result.frame.output, words(result.frame.error), result.gas_used)
+    frame = result.frame
+    return CallResult(frame.output, words(frame.error), result.gas_used, frame.state.console)
 
 
 def estimate(
@@ -169,10 +173,10 @@ class _Estimation:
         if result is None:
             return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0))
         if result.frame.error is not None:
-            error = words(result.frame.error)
+            error, console = words(result.frame.error), result.frame.state.console
             if error == OUT_OF_GAS:
-                return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0))
-            return CallResult(result.frame.output, error, Gas(0))
+                return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0), console)
+            return CallResult(result.frame.output, error, Gas(0), console)
         return CallResult(b"", "", self._bisect(result, high))
 
     def _bisect(self, result: Result, high: int) -> Gas:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chain.accounts import Account
+from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.receipts import Log
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
@@ -71,6 +72,7 @@ class Outcome:
     """One run of a transaction that can be included. `fee` goes to the beneficiary after validation, in wei.
 
     `error` names the failure of a transaction that did not succeed; `output` is the return or revert data.
+    `console` is what it logged for its developer, which nothing depends on.
     """
 
     succeeded: bool
@@ -83,3 +85,4 @@ class Outcome:
     contract: Address | None
     reads: Reads
     writes: Writes
+    console: ConsoleLogs = NO_CONSOLE_LOGS

@@ -21,7 +21,7 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
 from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
-from chain.messages.storage import ApplyBlock, BlockApplied, ReadHead, ReadSettings, StoredSettings
+from chain.messages.storage import BlockApplied, ReadHead, ReadSettings, StoredSettings
 from chain.messages.tasks import FollowTasks, RootsComputed, TransactionsRun
 from chain.operations import BlockSettings
 from chain.types import Hash32, ValidatorIndex
@@ -85,7 +85,7 @@ class ExecutionProcess:
         validators: Sequence[Link],
         engine_for: Callable[[Fork], TransactionEngine],
         options: ExecutionOptions,
-        on_block: Callable[[BlockNews, ApplyBlock], None],
+        on_block: Callable[[BlockNews, ExecutedBlock], None],
         on_trouble: Callable[[str], None],
         outside_workers: OutsideWorkers | None = None,
     ) -> None:
@@ -233,7 +233,7 @@ class ExecutionProcess:
             self._newest.moved()
             for block, block_hash in zip(blocks, applied.hashes, strict=True):
                 self._count(block)
-                self._on_block(_news_of(block, block_hash, announcement), block.apply)
+                self._on_block(_news_of(block, block_hash, announcement), block)
 
     async def _applied(self, executed: ExecutedBlock | ExecutedOperation) -> BlockApplied:
         applied = await self._storage.request(executed.apply)

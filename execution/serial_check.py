@@ -71,7 +71,7 @@ def _facts(turn: Turn, other: Turn) -> list[tuple[str, Any, Any]]:
     mine, theirs = turn.outcome, other.outcome
     if mine is None or theirs is None:
         return [*facts, ("included", mine is None, theirs is None)]
-    names = ("succeeded", "gas_used", "gas_price", "fee", "logs", "error", "contract")
+    names = ("succeeded", "gas_used", "gas_price", "fee", "logs", "error", "contract", "console")
     return facts + [(name, getattr(mine, name), getattr(theirs, name)) for name in names]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chain.accounts import Account
 from chain.codec import MessageError, pack, unpack
+from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.receipts import Log
 from chain.types import Address, Gas, Wei
 from execution.change_log import NewValues
@@ -41,6 +42,8 @@ def pack_outcome(outcome: Outcome) -> bytes:
             *_written(reads.slots, writes.slots),
             writes.cleared,
             writes.touched,
+            outcome.console.messages,
+            outcome.console.omitted,
         ]
     )
 
@@ -74,6 +77,8 @@ def _outcome(
     slots: list[Any],
     cleared: list[Address],
     touched: list[Address],
+    console: list[bytes],
+    omitted: int,
 ) -> Outcome:
     number = int.from_bytes
     slots_read = _slots(slots_read_flat)
@@ -102,6 +107,7 @@ def _outcome(
             cleared=tuple(cleared),
             touched=tuple(touched),
         ),
+        console=ConsoleLogs(tuple(console), omitted) if console else NO_CONSOLE_LOGS,
     )
 
 

@@ -108,6 +108,11 @@ _CHAIN_OPTIONS = [
         default=DEFAULTS.dev_api,
         help="evm_*, anvil_* and hardhat_* methods that change the chain.",
     ),
+    option(
+        "--console-log/--no-console-log",
+        default=DEFAULTS.console_log,
+        help="Print what contracts log by console.log.",
+    ),
     option("--check-serial", is_flag=True, help="Run every block serially too, and stop on a difference."),
     option(
         "--artifacts",

@@ -11,10 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from chain.addresses import checksummed
+from chain.console_log import ConsoleLogs
 from chain.forks import Fork
+from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockNews
 from chain.messages.storage import ApplyBlock
+from execution.assembly import ExecutedBlock
 from node.accounts import DevelopmentAccount
+from node.console_lines import block_console_facts, block_console_lines, call_console_facts, call_console_text
 from node.folder import DataFolder
 from node.settings import DEFAULT_MNEMONIC, Settings, stake_text
 
@@ -22,11 +26,15 @@ MAX_TRANSACTION_LINES = 5
 
 
 class Output:
-    """Prints for people, or for programs with `--json`. With `--quiet` only what is wrong."""
+    """Prints for people, or for programs with `--json`. With `--quiet` only what is wrong.
 
-    def __init__(self, *, json_lines: bool, quiet: bool) -> None:
+    With `console_log` also what contracts log.
+    """
+
+    def __init__(self, *, json_lines: bool, quiet: bool, console_log: bool = True) -> None:
         self._json = json_lines
         self._quiet = quiet
+        self._console_log = console_log
 
     def event(self, name: str, text: str, facts: Mapping[str, Any]) -> None:
         """Something that happened, unless quiet."""
@@ -42,8 +50,11 @@ class Output:
         else:
             self._line(sys.stderr, f"tandem: {text}")
 
-    def block(self, news: BlockNews, block: ApplyBlock) -> None:
-        """One line for an executed block, and one for each contract created or transaction failed, up to a few."""
+    def block(self, news: BlockNews, executed: ExecutedBlock) -> None:
+        """One line for an executed block, and one for each contract created or transaction failed, up to a few; and
+        what its transactions logged."""
+        block = executed.apply
+        console = executed.console if self._console_log else ()
         failed = sum(not receipt.succeeded for receipt in block.receipts)
         facts = {
             "number": news.number,
@@ -57,7 +68,17 @@ class Output:
             "strategy": news.strategy,
             "executionUs": news.execution_us,
         }
-        self.event("block", "\n".join([_block_line(news, failed), *_transaction_lines(news, block)]), facts)
+        lines = [_block_line(news, failed), *_transaction_lines(news, block)]
+        if not self._json:
+            lines += block_console_lines(console)
+        self.event("block", "\n".join(lines), facts)
+        for logged in block_console_facts(news.number, console) if self._json else ():
+            self.event("console", "", logged)
+
+    def call_logged(self, method: str, call: CallMessage, logs: ConsoleLogs) -> None:
+        """What a call logged that no transaction stands for."""
+        if self._console_log:
+            self.event("console", call_console_text(method, call, logs), call_console_facts(method, call, logs))
 
     @staticmethod
     def _line(stream: Any, text: str) -> None:

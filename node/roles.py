@@ -39,7 +39,7 @@ log = logging.getLogger("tandem.node")
 def run_role(plan: Plan, name: str) -> int:
     """Be that process until it ends; the exit status. What is wrong is said in one line, a traceback only in debug."""
     role = role_named(name)
-    output = Output(json_lines=plan.settings.json, quiet=plan.settings.quiet)
+    output = Output(json_lines=plan.settings.json, quiet=plan.settings.quiet, console_log=plan.settings.console_log)
     begin_log(role.name, plan.settings.log_level, plan.settings.json)
     if role.kind in (Kind.EXECUTION, Kind.WORKER, Kind.READER):
         gc.set_threshold(*RARE_COLLECTIONS)

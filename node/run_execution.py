@@ -5,7 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from chain.messages.execution import BlockNews
-from chain.messages.storage import ApplyBlock
+from execution.assembly import ExecutedBlock
 from execution.engine import INTERPRETER, Engine
 from execution.process import ExecutionOptions, ExecutionProcess, OutsideWorkers
 from node.output import Output
@@ -49,7 +49,7 @@ def _outside_workers(settings: Settings, on_trouble: Callable[[str], None]) -> O
     return lambda pool, storage: DaskWorkers(scheduler, pool, storage, settings.evm, on_trouble).run()
 
 
-def _show_block(plan: Plan, role: Role, output: Output, news: BlockNews, block: ApplyBlock) -> None:
+def _show_block(plan: Plan, role: Role, output: Output, news: BlockNews, block: ExecutedBlock) -> None:
     """Of several executors the one that rpc reads shows its blocks: theirs are the same, or it is right."""
     if plan.settings.executors == 1 or plan.executors.first() == role.executor:
         output.block(news, block)

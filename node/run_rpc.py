@@ -88,6 +88,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             [account.private_key for account in plan.folder.accounts],
             FaultsFile(plan.faults_file),
             chain_processes(plan),
+            output,
             plan.settings.executors,
             _contracts(plan),
             AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),

@@ -60,6 +60,7 @@ class Settings:
     max_lag: int = 3
     history: int | None = None
     dev_api: bool = True
+    console_log: bool = True
     check_serial: bool = False
     fork_url: str | None = None
     fork_block: int | None = None

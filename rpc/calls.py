@@ -43,13 +43,21 @@ overriding = (
 async def call(
     node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
 ) -> str:
-    version, environment = await stage(node, block)
-    environment = changes.applied(environment)
-    message = call_message(node, wanted, environment)
-    outcome = await _run(node, version, environment, message, state, estimate=False)
+    message, outcome = await run_call(node, wanted, block, state, changes)
+    _show_logs(node, "eth_call", message, outcome)
     if outcome.error:
         raise failure(outcome)
     return data_json(outcome.output)
+
+
+async def run_call(
+    node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
+) -> tuple[CallMessage, CallOutcome]:
+    """The call as it is run, and what came of it. Raises RpcError where it cannot begin."""
+    version, environment = await stage(node, block)
+    environment = changes.applied(environment)
+    message = call_message(node, wanted, environment)
+    return message, await _run(node, version, environment, message, state, estimate=False)
 
 
 @method("eth_estimateGas", *overriding)
@@ -74,6 +82,7 @@ async def estimate_gas(
     message = call_message(node, wanted, environment)
     allowance = await _affordable_gas(node, version, message, state)
     outcome = await _run(node, version, environment, _with_gas(message, allowance), state, estimate=True)
+    _show_logs(node, "eth_estimateGas", message, outcome)
     if outcome.error == OUT_OF_GAS:
         raise ServerError(f"gas required exceeds allowance ({allowance})")
     if outcome.error:
@@ -139,6 +148,11 @@ async def _run(
         return await node.callers.call(request)
     except TimeoutError:
         raise ServerError(f"execution aborted (timeout = {limit_ms // 1000}s)") from None
+
+
+def _show_logs(node: Node, name: str, message: CallMessage, outcome: CallOutcome) -> None:
+    if outcome.console.messages:
+        node.console.call_logged(name, message, outcome.console)
 
 
 def failure(outcome: CallOutcome) -> ExecutionReverted | ServerError:

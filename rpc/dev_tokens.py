@@ -7,13 +7,13 @@ from chain.messages.calls import AccountOverride
 from chain.operations import SetAccount
 from chain.types import Address
 from rpc.access_lists import create_access_list
-from rpc.calls import call
+from rpc.calls import run_call
 from rpc.dev_method import dev_method, number
-from rpc.errors import ExecutionReverted, ServerError
+from rpc.errors import ServerError
 from rpc.methods import Node
 from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import BlockTag, address
-from rpc.render import JsonObject, data_json, word_json
+from rpc.render import JsonObject, data_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
 MAX_CANDIDATES = 64
@@ -66,6 +66,7 @@ async def _answers(node: Node, asked: TransactionArguments, holder: Address, slo
     """Whether the call gives the value that the slot is pretended to hold."""
     pretended = AccountOverride(holder, slots={slot: value})
     try:
-        return await call(node, asked, BlockTag.LATEST, (pretended,), NO_BLOCK_OVERRIDES) == word_json(value)
-    except (ExecutionReverted, ServerError):
+        _, outcome = await run_call(node, asked, BlockTag.LATEST, (pretended,), NO_BLOCK_OVERRIDES)
+    except ServerError:
         return False
+    return not outcome.error and outcome.output == value.to_bytes(32, "big")

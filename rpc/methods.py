@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from chain.console_log import ConsoleLogs
 from chain.genesis import Genesis
 from chain.links import Link
 from chain.messages.blobs import BlobsChecked, CheckBlobs
-from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
@@ -68,6 +69,12 @@ class Callers(Protocol):
         ...
 
 
+class Console(Protocol):
+    """Shows what contracts log where no transaction does it."""
+
+    def call_logged(self, method: str, call: CallMessage, logs: ConsoleLogs) -> None: ...
+
+
 class Processes(Protocol):
     """The chain's processes, as whoever runs them knows them."""
 
@@ -105,6 +112,7 @@ class Node:
     consensus: "ConsensusObserver"
     network: "NetworkControl"
     callers: Callers
+    console: Console
     storage: Link
     execution: Link
     validators: Mapping[ValidatorIndex, Link]

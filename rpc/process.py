@@ -24,7 +24,7 @@ from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
 from rpc.hotspot_methods import MAX_WAITING
 from rpc.kept_blobs import KeptBlobs
-from rpc.methods import Callers, Node, Processes
+from rpc.methods import Callers, Console, Node, Processes
 from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
@@ -64,6 +64,7 @@ class RpcProcess:
         private_keys: Sequence[bytes],
         faults: FaultsStore,
         processes: Processes,
+        console: Console,
         executors: int = 1,
         contracts: Registry | None = None,
         access: AccessRules | None = None,
@@ -78,6 +79,7 @@ class RpcProcess:
         self._private_keys = private_keys
         self._faults = faults
         self._processes = processes
+        self._console = console
         self._executors = executors
         self._contracts = contracts or Registry()
         self._access = access or AccessRules()
@@ -158,6 +160,7 @@ class RpcProcess:
             filters=Filters(chain, admission),
             network=NetworkControl(self._validators, self._faults),
             callers=self._readers,
+            console=self._console,
             storage=self._storage,
             execution=self._execution,
             validators=self._validators,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from chain.codec import message
+from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import AccessListEntry, Authorization
 from chain.types import Address, Gas, Hash32, Version, Wei
@@ -65,9 +66,11 @@ class RunCall:
 class CallOutcome:
     """`error` is empty on success, "execution reverted" with the revert data in `output`, or geth's words for another
     failure ("out of gas", "invalid opcode: ...", "insufficient funds ..."). `gas` is what was used, or the estimate.
+    `console` is what a call logged, and an estimate that fails.
     """
 
     call_id: int
     output: bytes
     error: str
     gas: Gas
+    console: ConsoleLogs = NO_CONSOLE_LOGS

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
 from eth.vm.forks.prague.computation import PragueComputation as PragueRules
 
+from chain.console_log import CONSOLE_ADDRESS
 from chain.types import Address, Hash32
 from execution.evm import call_instructions, instruction_sets, precompiles
 from execution.evm.account_db import AccountDB
@@ -142,6 +143,8 @@ class Computation(PragueRules):
                     precompile(self)
             elif message.code:
                 self.go_through(self.programs.program(message.code))
+            elif message.code_address == CONSOLE_ADDRESS:
+                self.state.log_to_console(message.data)
         except VMError as error:
             self._fail(error)
 

@@ -103,6 +103,7 @@ class Executor:
             contract=frame.address if transaction.to is None else None,
             reads=self.db.reads,
             writes=self.db.writes(),
+            console=self.state.console,
         )
 
     def run(self, transaction: Transaction, sender: Address) -> Result:

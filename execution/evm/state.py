@@ -1,5 +1,6 @@
 """What a computation sees of its block and of the accounts: py-evm's State, reduced to what its bytecode asks for."""
 
+from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs, ConsoleRecorder
 from chain.fees import blob_base_fee
 from chain.messages.execution import BlockEnvironment
 from chain.types import Address, BlockNumber, Hash32, Wei
@@ -35,6 +36,7 @@ class State:
         self, db: AccountDB, view: StateView, environment: BlockEnvironment, deadline: float | None = None
     ) -> None:
         self.db = db
+        self._console: ConsoleRecorder | None = None
         self.deadline = deadline
         self._view = view
         self._environment = environment
@@ -51,6 +53,17 @@ class State:
         self.account_is_empty = db.account_is_empty
         self.is_address_warm = db.is_address_warm
         self.mark_address_warm = db.mark_address_warm
+
+    def log_to_console(self, data: bytes) -> None:
+        """A call of console.log's address."""
+        if self._console is None:
+            self._console = ConsoleRecorder()
+        self._console.add(data)
+
+    @property
+    def console(self) -> ConsoleLogs:
+        """What was logged."""
+        return NO_CONSOLE_LOGS if self._console is None else self._console.logs()
 
     @property
     def difficulty(self) -> int:

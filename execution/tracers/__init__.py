@@ -9,6 +9,7 @@ from execution.evm.stepping import Entered, Left, Step
 from execution.outcome import Outcome, StateView
 from execution.tracers.access_list_tracer import AccessListTracer
 from execution.tracers.call_tracer import CallTracer, FourByteTracer
+from execution.tracers.console_tracer import ConsoleTracer
 from execution.tracers.flat_call_tracer import FlatCallTracer
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
@@ -18,6 +19,8 @@ STRUCT_LOGGER = ""
 """geth's default tracer has no name."""
 ACCESS_LIST = "accessList"
 """Not one of geth's: eth_createAccessList asks for it."""
+CONSOLE_LOG = "consoleLog"
+"""Nor this one."""
 
 
 class NoopTracer(Tracer):
@@ -74,6 +77,7 @@ class MuxTracer(Tracer):
 TRACERS: dict[str, Callable[[Options], Tracer]] = {
     STRUCT_LOGGER: StructLogger,
     ACCESS_LIST: AccessListTracer,
+    CONSOLE_LOG: ConsoleTracer,
     "callTracer": CallTracer,
     "flatCallTracer": FlatCallTracer,
     "prestateTracer": PrestateTracer,

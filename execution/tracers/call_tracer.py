@@ -1,10 +1,14 @@
-"""geth's callTracer: the tree of calls (eth/tracers/native/call.go), and 4byteTracer, the selectors they call."""
+"""geth's callTracer: the tree of calls (eth/tracers/native/call.go), and 4byteTracer, the selectors they call.
+
+A call of console.log's address has one member more than geth's: `consoleLog`, what it says.
+"""
 
 import json
 from typing import Any
 
 import orjson
 
+from chain.console_log import CONSOLE_ADDRESS, console_text
 from chain.receipts import Log
 from chain.revert_reasons import revert_reason
 from chain.types import Address
@@ -55,6 +59,9 @@ class CallTracer(Tracer):
         }
         if entered.value is not None:
             frame["value"] = hex(entered.value)
+        if entered.to == CONSOLE_ADDRESS and entered.data:
+            frame["consoleLog"] = said = console_text(entered.data)
+            self.grow(len(said))
         self._open.append(frame | {"type": entered.kind.name})
 
     def leave(self, left: Left) -> None:

@@ -13,11 +13,11 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, ReadExecutionStatus
 from chain.messages.link import Done
 from chain.messages.mempool import BlockResult, CatchingUp, Committed, FollowCommits, ResultsTaken, SenderHints
-from chain.messages.storage import ApplyBlock
 from chain.messages.tasks import FollowTasks
 from chain.proposals import Proposal, encode_proposal
 from chain.transactions import Transaction
 from chain.types import Hash32, Height, Wei
+from execution.assembly import ExecutedBlock
 from execution.history import KEPT_BLOCKS
 from execution.intake import WINDOW, ProposalsForked
 from execution.process import ExecutionOptions, ExecutionProcess
@@ -158,8 +158,8 @@ class World:
         for validator in self.validators:
             await validator.stop()
 
-    def _on_block(self, news: BlockNews, block: ApplyBlock) -> None:
-        assert block.header.number == news.number
+    def _on_block(self, news: BlockNews, block: ExecutedBlock) -> None:
+        assert block.apply.header.number == news.number
         self.blocks.append(news)
 
 

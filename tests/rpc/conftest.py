@@ -32,6 +32,7 @@ async def open_process(
         KEYS,
         chain.faults,
         chain.processes,
+        chain.console,
         executors,
         access=access,
     )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chain.accounts import Account
+from chain.console_log import ConsoleLogs
 from chain.fees import next_base_fee
 from chain.fork_schedule import only
 from chain.forks import Fork
@@ -18,7 +19,7 @@ from chain.links import RequestFailed
 from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.blobs import BlobsChecked, CheckBlobs
-from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionStatus
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import Equivocate, ProcessAction, SetNetworkFaults
@@ -183,6 +184,7 @@ class FakeChain:
         self.records: dict[int, BlockRecord] = {}
         self.faults = MemoryFaults()
         self.processes = FakeProcesses()
+        self.console = FakeConsole()
 
     @property
     def head(self) -> StoredBlock:
@@ -439,6 +441,16 @@ class MemoryFaults:
         if self.full:
             raise OSError(28, "No space left on device")
         self.held = faults
+
+
+class FakeConsole:
+    """Keeps what calls logged."""
+
+    def __init__(self) -> None:
+        self.logged: list[tuple[str, CallMessage, ConsoleLogs]] = []
+
+    def call_logged(self, method: str, call: CallMessage, logs: ConsoleLogs) -> None:
+        self.logged.append((method, call, logs))
 
 
 class FakeProcesses:

@@ -74,6 +74,7 @@ async def test_transactions_that_come_and_go_are_named(chain: FakeChain, caplog:
         KEYS,
         chain.faults,
         chain.processes,
+        chain.console,
     )
     await process.open()
     executed, evicted = transfer(0), transfer(0, key=KEYS[1])
