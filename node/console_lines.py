@@ -4,7 +4,8 @@ The texts are a stranger's: on a terminal nothing of them moves its cursor or ch
 """
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from chain.addresses import checksummed
@@ -12,11 +13,12 @@ from chain.console_log import ConsoleLogs, console_text
 from chain.messages.calls import CallMessage
 from chain.types import BlockNumber, Hash32
 
-TransactionLogs = Iterable[tuple[Hash32, ConsoleLogs]]
+TransactionLogs = Sequence[tuple[Hash32, ConsoleLogs]]
 
 MAX_BLOCK_TEXT = 128 * 1024
 """Characters that are shown of one block's transactions, or of a call."""
 INDENT = " " * 10
+LINE_OVERHEAD = len(INDENT) + 3
 COLOURS = re.compile(r"\x1b\[[0-9;]{0,32}m")
 """forge-std's StdStyle writes them around words, which read as well without."""
 
@@ -27,13 +29,17 @@ class _Room:
     def __init__(self) -> None:
         self._left = MAX_BLOCK_TEXT
 
+    @property
+    def is_full(self) -> bool:
+        return self._left < 0
+
     def texts(self, logs: ConsoleLogs) -> tuple[list[str], int]:
         """Those that there is room for, and how many are left out."""
         shown: list[str] = []
         for message in logs.messages:
             text = console_text(message)
-            self._left -= len(text) + 1
-            if self._left < 0:
+            self._left -= len(text) + LINE_OVERHEAD * (1 + text.count("\n"))
+            if self.is_full:
                 break
             shown.append(text)
         return shown, len(logs.messages) - len(shown) + logs.omitted
@@ -43,7 +49,9 @@ def block_console_lines(console: TransactionLogs) -> list[str]:
     """Of each transaction its hash, and under it what it logged."""
     room = _Room()
     lines: list[str] = []
-    for transaction, logs in console:
+    for at, (transaction, logs) in enumerate(console):
+        if room.is_full:
+            return [*lines, f"{INDENT}and {len(console) - at:,} more transactions logged something"]
         lines += [f"{INDENT}0x{transaction.hex()} console.log:", *_indented(room, logs)]
     return lines
 
@@ -61,7 +69,8 @@ def block_console_facts(number: BlockNumber, console: TransactionLogs) -> list[d
 def call_console_text(method: str, call: CallMessage, logs: ConsoleLogs) -> str:
     """What a call that is no transaction logged."""
     called = "a creation" if call.to is None else checksummed(call.to)
-    return "\n".join([f"{INDENT}{method} of {called} console.log:", *_indented(_Room(), logs)])
+    head = f"{time.strftime('%H:%M:%S')}  {method} of {called} console.log:"
+    return "\n".join([head, *_indented(_Room(), logs)])
 
 
 def call_console_facts(method: str, call: CallMessage, logs: ConsoleLogs) -> dict[str, Any]:
@@ -74,7 +83,7 @@ def _indented(room: _Room, logs: ConsoleLogs) -> list[str]:
     texts, omitted = room.texts(logs)
     lines = [f"{INDENT}  {_harmless(line)}".rstrip() for text in texts for line in text.split("\n")]
     if omitted:
-        lines.append(f"{INDENT}  and {omitted:,} more that are not shown")
+        lines.append(f"{INDENT}  and {omitted:,} more, not shown")
     return lines
 
 

@@ -1,6 +1,6 @@
 """The contracts the tests deploy: what solc made of `src/`, committed so that a test needs no compiler.
 
-`npm ci && node build.mjs` in this folder makes the artefacts again.
+`npm ci && node build.mjs` in this folder makes the artefacts again; it needs the packages of tests/e2e/hardhat too.
 """
 
 import functools

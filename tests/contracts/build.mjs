@@ -1,4 +1,5 @@
-// Compiles src/*.sol and writes artifacts/<Contract>.json. Run after `npm ci`: node build.mjs [--check]
+// Compiles src/*.sol and writes artifacts/<Contract>.json. Run after `npm ci` here and in ../e2e/hardhat, whose
+// console.sol is imported: node build.mjs [--check]
 // `--check` writes nothing and exits 1 when a committed artefact differs from what the sources give.
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -22,7 +23,8 @@ function compile(names) {
     },
   };
   const readImport = (path) => {
-    const file = [join(here, "src", path), join(here, "node_modules", path)].find(existsSync);
+    const folders = ["src", "node_modules", "../e2e/hardhat/node_modules"];
+    const file = folders.map((folder) => join(here, folder, path)).find(existsSync);
     return file ? { contents: readFileSync(file, "utf8") } : { error: `not found: ${path}` };
   };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }));
