@@ -21,8 +21,8 @@ class Pace:
 
     def learn(self, block: BlockRun) -> None:
         """The block is done. If nothing was sent, that may have been wrong by now."""
-        if block.answered_us:
-            alone_us = block.turns_us - block.answered_us
+        if block.workers_end_us:
+            alone_us = block.turns_us - block.workers_end_us
             error = (block.idle_us - alone_us) / block.turns_us
             change = min(max(error / 2, -MOST_CHANGE), MOST_CHANGE)
         else:

@@ -27,6 +27,8 @@ class Pipeline:
         self._operations = operations
         self._on_ran = on_ran
         self.newest = newest
+        self._to_run = 0
+        """Blocks that are decoded, or are being, and have not run."""
         self._decoded: asyncio.Queue[tuple[Proposal, Sequence[SignedTransaction]]] = asyncio.Queue(MAX_WAITING_BLOCKS)
         self._ran: asyncio.Queue[RanBlock | RanOperation] = asyncio.Queue(MAX_WAITING_BLOCKS)
         self.proposals: asyncio.Queue[bytes] = asyncio.Queue()
@@ -44,14 +46,18 @@ class Pipeline:
 
     async def _decode(self) -> None:
         while True:
-            proposal = decode_proposal(await self.proposals.get())
+            encoded = await self.proposals.get()
+            self._to_run += 1
+            proposal = decode_proposal(encoded)
             await self._decoded.put((proposal, self._processor.signed(proposal)))
+            await asyncio.sleep(0)  # a block runs before the next is decoded, if it can
 
     async def _run(self) -> None:
         while True:
             proposal, signed = await self._decoded.get()
             operates = proposal.operation is not None
             ran = await (self._operations.run(proposal, signed) if operates else self._processor.run(proposal, signed))
+            self._to_run -= 1
             self.newest = proposal.height
             self._on_ran()
             await self._ran.put(ran)
@@ -64,4 +70,4 @@ class Pipeline:
             if isinstance(ran, RanOperation):
                 await self.blocks.put(await self._operations.assemble(ran))
             else:
-                await self.blocks.put(await self._processor.assemble(ran))
+                await self.blocks.put(await self._processor.assemble(ran, meanwhile=self._to_run > 0))

@@ -32,7 +32,7 @@ from execution.pool import Pool
 from execution.pre_state import WatchedState
 from execution.reader import StateReader
 from execution.record import Execution, record_of
-from execution.roots import RootWorkers
+from execution.roots import RootWorkers, roots_here
 from execution.senders import Senders, SignedTransaction
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
@@ -118,9 +118,9 @@ class BlockProcessor:
         """The block that the proposal makes, at once. Raises as `run`."""
         return await self.assemble(await self.run(proposal, self.signed(proposal)))
 
-    async def assemble(self, ran: RanBlock) -> ExecutedBlock:
-        """The block that was run."""
-        return await assemble(ran, self._roots.roots_of)
+    async def assemble(self, ran: RanBlock, *, meanwhile: bool = False) -> ExecutedBlock:
+        """The block that was run; `meanwhile` another one runs."""
+        return await assemble(ran, self._roots.roots_of if meanwhile else roots_here)
 
     async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
         """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""

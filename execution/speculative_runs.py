@@ -212,10 +212,10 @@ class SpeculativeRuns:
             return
         self._known.learn_accounts(answer.read_accounts)
         self._known.learn_slots(((address, slot), value) for address, slot, value in answer.read_slots)
-        self._block.answered_us = self._block.elapsed_us()
         awaited = self._end(job, task)
         began_us = self._taken_up_us(job.worker, job.started_us)
-        self._free_us[job.worker] = began_us + max((attempt.end_us for attempt in answer.attempts), default=0)
+        ended_us = self._free_us[job.worker] = began_us + max((a.end_us for a in answer.attempts), default=0)
+        self._block.workers_end_us = max(self._block.workers_end_us, ended_us)
         runs = [SpeculativeRun(attempt, job.worker, began_us) for attempt in answer.attempts]
         for run in runs:
             if run.index in awaited:

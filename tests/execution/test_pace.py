@@ -11,11 +11,11 @@ from tests.execution.test_record import NoStorage
 from tests.execution.world import CHAIN_ID, ENGINE, genesis, genesis_header, inputs_at
 
 
-def block(turns_us: int, answered_us: int, idle_us: int) -> BlockRun:
+def block(turns_us: int, workers_end_us: int, idle_us: int) -> BlockRun:
     of = genesis([])
     environment = environment_of(CHAIN_ID, of.forks, genesis_header(of), inputs_at(1))
     run = BlockRun(environment, (), MergedState(KnownState()), ENGINE, NoStorage())
-    run.turns_us, run.answered_us, run.idle_us = turns_us, answered_us, idle_us
+    run.turns_us, run.workers_end_us, run.idle_us = turns_us, workers_end_us, idle_us
     return run
 
 

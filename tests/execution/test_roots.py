@@ -1,5 +1,6 @@
 """Roots of blocks, computed by a worker while execution does something else."""
 
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from chain.merkle import ordered_root
 from chain.messages.tasks import ComputeRoots
 from execution.pool import JobTimeout, Pool
+from execution.processor import BlockProcessor
 from execution.roots import WORTH_SENDING, Roots, RootWorkers, compute_roots, roots_of
 from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_optimistic import token_transfers
@@ -23,9 +25,9 @@ def test_a_worker_answers_with_what_execution_would_compute() -> None:
     assert roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
 
 
-@pytest.mark.parametrize("strategy", ["optimistic", "serial"])
-async def test_the_last_worker_computes_the_roots_of_a_long_block_unless_all_is_serial(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+@pytest.mark.parametrize(("strategy", "meanwhile"), [("optimistic", True), ("optimistic", False), ("serial", True)])
+async def test_the_last_worker_computes_the_roots_of_a_long_block_if_execution_runs_another_with_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, meanwhile: bool
 ) -> None:
     asked: list[str] = []
 
@@ -34,10 +36,11 @@ async def test_the_last_worker_computes_the_roots_of_a_long_block_unless_all_is_
         return compute_roots(task)
 
     monkeypatch.setattr("tests.execution.world.compute_roots", compute)
+    monkeypatch.setattr(BlockProcessor, "assemble", partialmethod(BlockProcessor.assemble, meanwhile=meanwhile))
     chain = Chain(world_genesis(), strategy, 2, tmp_path)
     blocks = [await chain.run([*token_transfers(24, n), *token_transfers(24, n + 1)]) for n in (0, 2)]
     long = [await chain.run([tx for m in range(3) for tx in token_transfers(24, n + m)]) for n in (4, 7)]
-    assert asked == (["a worker"] * 2 if strategy == "optimistic" else [])
+    assert asked == (["a worker"] * 2 if strategy == "optimistic" and meanwhile else [])
     for block in (*blocks, *long):
         header = block.apply.header
         assert header.transactions_root == ordered_root(block.apply.transactions)
