@@ -21,7 +21,8 @@ from chain.types import Address, BlockNumber, Hash32, Version
 from storage.blocks import PLACES, HeightRow, place_key
 from storage.errors import UnknownCode
 from storage.journal import Journal, Written
-from storage.keyvalue import CorruptStore, KeyValue
+from storage.keyvalue import CorruptStore, KeyValue, end_of_prefix
+from storage.latest import LATEST, latest
 from storage.nodes import (
     EMPTY,
     FIRST_BRANCH,
@@ -36,10 +37,11 @@ from storage.nodes import (
 from storage.state import ABSENT, ACCOUNTS, SLOT_BYTES, SLOTS, VersionedState
 from storage.store import Store
 from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
-from storage.versions import filled_names, suffix
+from storage.versions import GENESIS_VERSION, SUFFIX_BYTES, filled_names, suffix, version_of
 
 ADDRESS_BYTES = 20
 BLOCKS_A_STEP = 64
+NAMES_A_STEP = 10_000
 
 
 class Audit:
@@ -61,7 +63,7 @@ class Audit:
         """Raises CorruptStore at the first thing that is wrong."""
         at = "its first block"
         try:
-            for at in chain(self._blocks(), self._heights(), self._states()):
+            for at in chain(self._blocks(), self._heights(), self._states(), self._newest_values()):
                 yield at
         except (MessageError, UnknownCode, ValueError, IndexError) as error:
             raise _wrong(f"a record after {at}", f"it cannot be read: {error}") from error
@@ -146,6 +148,26 @@ class Audit:
                 yield f"version {version}"
         if expected != last + 1:
             raise _wrong(f"version {expected}", "the list of what it wrote is missing")
+
+    def _newest_values(self) -> Iterator[str]:
+        """Whether what a plain get of each account and slot finds is its newest record, and nothing else is there."""
+        names = 0
+        for kind in (ACCOUNTS, SLOTS):
+            before = b""
+            for key, record in self._keyvalue.pairs(kind, end_of_prefix(kind)):
+                name = key[:-SUFFIX_BYTES]
+                if name == before:
+                    continue
+                before = name
+                found, version = latest(self._keyvalue, name), version_of(key)
+                read_from_remote = found is None and version == GENESIS_VERSION and self._store.state.forked
+                if found != (version, record) and not read_from_remote:
+                    raise _wrong(f"version {version}", f"the newest value of {name.hex()} is another's")
+                names += not read_from_remote
+                if names % NAMES_A_STEP == 0:
+                    yield f"record {name.hex()}"
+        if names != sum(1 for _ in self._keyvalue.with_prefix(LATEST)):
+            raise _wrong("the newest values", "some are of records that are not there")
 
 
 class StateAudit:

@@ -4,7 +4,7 @@ A generator again, yielding between accounts: the changes are found on top of th
 and as cache entries to adopt once they are written.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 
 from chain import rlp
@@ -14,6 +14,7 @@ from chain.merkle import EMPTY_ROOT
 from chain.types import Address, BlockNumber, Hash32, Version
 from storage.errors import InvalidBlock
 from storage.journal import Written, encode_written, journal_key
+from storage.latest import latest_key, latest_prefix
 from storage.state import (
     ABSENT,
     CLEARED_HERE,
@@ -163,16 +164,16 @@ class StateChanges:
 
     def put_into(self, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
         """Add the records that make these changes durable."""
-        at = suffix(self.version)
-        records = chain(
-            ((name, encode_account(stored)) for name, (_, stored) in self.accounts.items()),
-            ((name, encode_slot(value)) for name, (_, value) in self.slots.items()),
-            self.nodes.items(),
-            self.cleared.items(),
-        )
+        at, prefix = suffix(self.version), latest_prefix(self.version)
         filled: list[bytes] = []
         emptied: list[bytes] = []
-        for count, (name, record) in enumerate(records):
+        for count, (name, record) in enumerate(self._values()):
+            batch[name + at] = record
+            batch[latest_key(name)] = prefix + record
+            (filled if record else emptied).append(name)
+            if count % RECORDS_A_STEP == 0:
+                yield
+        for count, (name, record) in enumerate(chain(self.nodes.items(), self.cleared.items())):
             batch[name + at] = record
             (filled if record else emptied).append(name)
             if count % RECORDS_A_STEP == 0:
@@ -181,6 +182,13 @@ class StateChanges:
             batch[journal_key(self.version)] = encode_written(Written(filled, emptied))
         for code_hash, code in self.codes.items():
             batch[CODES + code_hash] = code
+
+    def _values(self) -> Iterator[tuple[bytes, bytes]]:
+        """The accounts and slots as records, by name."""
+        for name, (_, stored) in self.accounts.items():
+            yield name, encode_account(stored)
+        for name, (_, value) in self.slots.items():
+            yield name, encode_slot(value)
 
     def adopt(self) -> None:
         """The records are written."""

@@ -60,6 +60,9 @@ class ForkedState(VersionedState):
             raise NotRead(name)
         return max(written, since), record
 
+    def _without_latest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
+        return self._sought(name, version)  # the remote's values, read at any time, have no newest record
+
     def _clearing(self, name: bytes, version: Version) -> tuple[Version, bool]:
         """When the storage of the slot's account was last cleared or that undone, as `version` has it, and which."""
         self.seeks += 1

@@ -32,6 +32,8 @@ from storage.keyvalue import (
 from storage.leveldb_check import check_before_opening, damaged_tables
 
 BLOOM_BITS_PER_KEY = 10
+CACHE_BYTES = 64 << 20
+"""Of unpacked blocks of tables, as they are read; a small chain fills little of it."""
 RECOVERY_MARGIN_BYTES = 1 << 20
 
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
@@ -47,7 +49,7 @@ class LevelDB:
     """
 
     def __init__(
-        self, folder: Path, durable: bool = True, write_buffer_bytes: int = 4 << 20, cache_bytes: int = 16 << 20
+        self, folder: Path, durable: bool = True, write_buffer_bytes: int = 4 << 20, cache_bytes: int = CACHE_BYTES
     ) -> None:
         self.folder = folder
         self.durable = durable

@@ -417,6 +417,7 @@ class StorageService:
         counters = {
             **self._counters,
             "state_hits": store.state.hits,
+            "state_gets": store.state.gets,
             "state_seeks": store.state.seeks,
             "trie_hits": store.tries.hits,
             "trie_seeks": store.tries.seeks,

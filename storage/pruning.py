@@ -20,6 +20,7 @@ from storage.errors import StatePruned
 from storage.holds import Holds
 from storage.journal import Journal, Written, journal_key
 from storage.keyvalue import Batch, CorruptStore, KeyValue
+from storage.latest import latest, latest_key
 from storage.state import ACCOUNTS, SLOTS
 from storage.versions import GENESIS_VERSION, newest, suffix
 
@@ -119,8 +120,7 @@ class Pruning:
                 batch[superseded[0]] = None
             if count % NAMES_A_STEP == 0:
                 yield
-        at = suffix(version)
-        batch.update(dict.fromkeys([name + at for name in emptied if not self._hides(name)]))
+        batch.update(dict.fromkeys(chain.from_iterable(self._empty_records(name, version) for name in emptied)))
         self.deleted += len(batch)
         self._rest = version, Written(written.filled[NAMES_A_BATCH:], written.emptied[NAMES_A_BATCH:])
         if not any(self._rest[1]):
@@ -128,6 +128,16 @@ class Pruning:
             batch[journal_key(version)] = None
         batch[FLOOR_KEY] = number_key(self.floor)
         return batch
+
+    def _empty_records(self, name: bytes, version: Version) -> Iterator[bytes]:
+        """The keys of what says that a name has nothing since `version`, the floor: nothing says so, too."""
+        if self._hides(name):
+            return
+        yield name + suffix(version)
+        if name.startswith((ACCOUNTS, SLOTS)):
+            written_last = latest(self._store, name)
+            if written_last is not None and written_last[0] == version:
+                yield latest_key(name)
 
     def _hides(self, name: bytes) -> bool:
         """Whether an empty record hides what the chain had that this one was forked from."""

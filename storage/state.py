@@ -1,7 +1,8 @@
 """Accounts, slots and codes at every version.
 
-A read at a version is one seek. The cache keeps latest values together with the version each was written at: such a
-value is right for every version from then on, also for the slightly older ones that speculative execution reads.
+A value that has not changed since the version asked for is one get, an older one a seek more. The cache keeps latest
+values together with the version each was written at: such a value is right for every version from then on, also for the
+slightly older ones that speculative execution reads.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from chain.types import Address, Hash32, Version, Wei
 from storage.cache import RecentlyUsed
 from storage.errors import UnknownCode
 from storage.keyvalue import KeyValue
+from storage.latest import latest
 from storage.versions import filled, filled_names, newest, suffix, version_of
 
 ACCOUNTS = b"a"
@@ -121,6 +123,7 @@ class VersionedState:
         self._accounts: RecentlyUsed[bytes, tuple[Version, StoredAccount]] = RecentlyUsed(CACHED_ACCOUNTS)
         self._slots: RecentlyUsed[bytes, tuple[Version, int]] = RecentlyUsed(CACHED_SLOTS)
         self._codes: RecentlyUsed[bytes, bytes] = RecentlyUsed(CACHED_CODE_BYTES, len)
+        self.gets = 0
         self.seeks = 0
 
     @property
@@ -165,7 +168,7 @@ class VersionedState:
             self._codes.hits += 1
             return code
         self._codes.misses += 1
-        self.seeks += 1
+        self.gets += 1
         code = self._store.get(CODES + code_hash)
         if code is None:
             raise UnknownCode(code_hash)
@@ -173,6 +176,16 @@ class VersionedState:
         return code
 
     def _newest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
+        self.gets += 1
+        written_last = latest(self._store, name)
+        if written_last is None:
+            return self._without_latest(name, version)
+        return written_last if written_last[0] <= version else self._sought(name, version)
+
+    def _without_latest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
+        return NEVER, b""
+
+    def _sought(self, name: bytes, version: Version) -> tuple[Version, bytes]:
         self.seeks += 1
         found = newest(self._store, name, suffix(version))
         return (NEVER, b"") if found is None else (version_of(found[0]), found[1])

@@ -2,13 +2,15 @@
 
 import pytest
 
-from chain.types import BlockNumber
+from chain.types import BlockNumber, Version
 from storage.audit import Audit
 from storage.keyvalue import CorruptStore
+from storage.latest import latest_key, latest_prefix
 from storage.memory import MemoryKeyValue
-from storage.state import CODES
+from storage.state import CODES, account_name
 from storage.store import Store
-from tests.storage.world import RandomChain
+from storage.versions import version_of
+from tests.storage.world import HISTORY, NOBODY, RandomChain
 
 
 def _audit(keyvalue: MemoryKeyValue, chain: RandomChain) -> None:
@@ -57,9 +59,26 @@ def test_code_that_an_account_has_may_not_be_missing(seed: int) -> None:
 
 def test_a_record_of_another_value_does_not_pass(seed: int) -> None:
     chain, keyvalue = _chain(seed, 6)
-    for name in (b"a", b"s", b"t", b"u", b"h", b"x", b"p", b"l", b"v", b"n", b"j"):
+    for name in (b"a", b"s", b"La", b"Ls", b"t", b"u", b"h", b"x", b"p", b"l", b"v", b"n", b"j"):
         key, value = next(iter(keyvalue.with_prefix(name)))
         keyvalue.write({key: value[:-1] + bytes((value[-1] ^ 1,)) if value else b"\x01"})
         with pytest.raises(CorruptStore):
             _audit(keyvalue, chain)
         keyvalue.write({key: value})
+
+
+def test_a_newest_value_of_nothing_does_not_pass(seed: int) -> None:
+    chain, keyvalue = _chain(seed, 6)
+    keyvalue.write({latest_key(account_name(NOBODY)): latest_prefix(Version(3))})
+    with pytest.raises(CorruptStore, match="the newest values"):
+        _audit(keyvalue, chain)
+
+
+def test_a_newest_value_that_is_older_than_its_record_does_not_pass(seed: int) -> None:
+    chain, keyvalue = _chain(seed, 6)
+    (key, newest), (older_key, older) = list(keyvalue.with_prefix(account_name(HISTORY)))[:2]
+    assert version_of(older_key) < version_of(key)
+    assert older != newest
+    keyvalue.write({latest_key(account_name(HISTORY)): latest_prefix(version_of(older_key)) + older})
+    with pytest.raises(CorruptStore):
+        _audit(keyvalue, chain)

@@ -147,6 +147,13 @@ async def test_changes_here_stand_above_the_remote_and_older_versions_keep_its_v
     assert (await fork.account(A, version=1)).balance == 10
 
 
+async def test_a_value_of_the_remote_that_is_read_late_does_not_hide_what_was_written_here(fork: Fork) -> None:
+    await fork.apply(AccountChange(A, Account(2, Wei(5), keccak256(CODE)), {1: 21}))
+    assert await fork.slot(A, 1, version=1) == 11
+    fork.state.forget(fork.version)
+    assert await fork.slot(A, 1) == 21
+
+
 @pytest.mark.parametrize(
     "clearing",
     [

@@ -3,6 +3,8 @@
 import pytest
 
 import storage.pruning
+from chain.types import BlockNumber
+from storage.audit import Audit
 from storage.steps import run
 from storage.store import Store
 from tests.storage.test_operations import STEPS, World, check
@@ -31,5 +33,8 @@ def test_random_heights_with_pruning_in_between_leave_every_kept_version_right(
         assert pruning.oldest <= world.store.head.number
         world.states = {version: model for version, model in world.states.items() if version >= pruning.floor}
     check(world, world.store)
-    check(world, Store.open(world.keyvalue, world.chain.genesis, history=2))
+    reopened = Store.open(world.keyvalue, world.chain.genesis, history=2)
+    check(world, reopened)
+    for _ in Audit(reopened, world.keyvalue, BlockNumber(0)).run():
+        pass
     assert pruned > 0

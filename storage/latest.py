@@ -1,0 +1,28 @@
+"""The newest value of each account and slot under its name alone, with the version it was written at.
+
+The versioned records say all of it, but finding the newest one takes a seek, which LevelDB answers by looking into
+every level. A get is led past levels without the key by their Bloom filters, and the newest values lie side by side.
+So this is a second copy, written in the same batch. Without one a name was never written, or its value is gone and
+pruned: on a fork, never written here.
+"""
+
+from chain.types import Version
+from storage.keyvalue import KeyValue
+
+LATEST = b"L"
+VERSION_BYTES = 8
+
+
+def latest_key(name: bytes) -> bytes:
+    return LATEST + name
+
+
+def latest_prefix(version: Version) -> bytes:
+    """What stands before the record that was written at this version."""
+    return version.to_bytes(VERSION_BYTES, "big")
+
+
+def latest(store: KeyValue, name: bytes) -> tuple[Version, bytes] | None:
+    """When a name was written last, and what: nothing where it was emptied."""
+    data = store.get(LATEST + name)
+    return None if data is None else (Version(int.from_bytes(data[:VERSION_BYTES], "big")), data[VERSION_BYTES:])
