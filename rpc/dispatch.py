@@ -64,8 +64,8 @@ class Dispatcher:
             return _error_answer(None, InvalidRequest())
         request_id = message.get("id")
         name = message.get("method")
-        if isinstance(request_id, dict | list) or message.get("jsonrpc") != "2.0" or not name or type(name) is not str:
-            return _error_answer(None if isinstance(request_id, dict | list) else request_id, InvalidRequest())
+        if not _is_id(request_id) or message.get("jsonrpc") != "2.0" or not name or type(name) is not str:
+            return _error_answer(request_id if _is_id(request_id) else None, InvalidRequest())
         wants_answer = "id" in message
         try:
             result = await self._run(name, message.get("params"), connection)
@@ -137,8 +137,13 @@ def _as_rpc_error(method: str, error: Exception) -> RpcError:
 
 
 def _first_id(messages: list[Any]) -> Any:
-    ids = (m["id"] for m in messages if isinstance(m, dict) and "id" in m and not isinstance(m["id"], dict | list))
+    ids = (m["id"] for m in messages if isinstance(m, dict) and "id" in m and _is_id(m["id"]))
     return next(ids, None)
+
+
+def _is_id(value: Any) -> bool:
+    """Whether JSON-RPC lets it be an id: a string, a number or null."""
+    return not isinstance(value, dict | list | bool)
 
 
 def _within_limit(messages: list[Any], answers: list[bytes | None]) -> list[bytes]:

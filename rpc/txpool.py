@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from itertools import islice
 
+from chain.addresses import checksummed
 from chain.messages.mempool import PooledTransaction
 from chain.transactions import Transaction, decode_transaction
 from chain.types import Address
 from rpc.methods import Json, Node, method
 from rpc.params import address
 from rpc.pool import Place
-from rpc.render import JsonObject, address_json, transaction_json
+from rpc.render import JsonObject, transaction_json
 
 MAX_LISTED = 10_000
 """Transactions that one answer shows."""
@@ -22,12 +23,12 @@ def pending_transactions(node: Node) -> list[PooledTransaction]:
 
 
 def _listed(node: Node, show: Callable[[PooledTransaction, Transaction], Json]) -> dict[str, dict[str, JsonObject]]:
-    """Pending and queued transactions, by sender and nonce."""
+    """Pending and queued transactions, by sender, written as geth writes it here, and nonce."""
     pool = node.admission.pool
     answer: dict[str, dict[str, JsonObject]] = {"pending": {}, "queued": {}}
     for pooled in tuple(pool)[:MAX_LISTED]:
         group = answer["pending" if pool.place(pooled.hash) is Place.PENDING else "queued"]
-        of_sender = group.setdefault("0x" + pooled.sender.hex(), {})
+        of_sender = group.setdefault(checksummed(pooled.sender), {})
         of_sender[str(pooled.nonce)] = show(pooled, decode_transaction(pooled.raw))
     return answer
 
@@ -37,7 +38,7 @@ def _whole(pooled: PooledTransaction, transaction: Transaction) -> JsonObject:
 
 
 def _line(_: PooledTransaction, transaction: Transaction) -> str:
-    to = "contract creation" if transaction.to is None else address_json(transaction.to)
+    to = "contract creation" if transaction.to is None else checksummed(transaction.to)
     return f"{to}: {transaction.value} wei + {transaction.gas} gas × {transaction.max_fee} wei"
 
 
@@ -62,7 +63,7 @@ async def content(node: Node) -> JsonObject:
 
 @method("txpool_contentFrom", address)
 async def content_from(node: Node, sender: Address) -> JsonObject:
-    wanted = "0x" + sender.hex()
+    wanted = checksummed(sender)
     return {stage: senders.get(wanted, {}) for stage, senders in _listed(node, _whole).items()}
 
 

@@ -15,7 +15,8 @@ OP_SLOAD, OP_SSTORE = 0x54, 0x55
 
 
 class StructLogger(Tracer):
-    """With geth's options: disableStack, disableStorage, enableMemory, enableReturnData and limit (bytes of output)."""
+    """With geth's options: disableStack, disableStorage, enableMemory, enableReturnData, and limit: how many steps are
+    shown. That is the specification's meaning of it; geth counts bytes."""
 
     wants_steps = True
 
@@ -27,17 +28,15 @@ class StructLogger(Tracer):
         self.wants_stack = self._shows_stack or self._shows_storage
         self._shows_return_data = bool(options.get("enableReturnData"))
         self._limit = int(options.get("limit") or 0)
-        self._size = 0
         self._logs: list[str] = []
         self._storage: dict[Address, dict[str, str]] = {}
         self._ending: dict[str, Any] = {}
 
     def step(self, step: Step) -> None:
-        if self._limit and self._size > self._limit:
+        if self._limit and len(self._logs) >= self._limit:
             return
         encoded = self._encoded(step)
         self.grow(len(encoded))
-        self._size += len(encoded)
         self._logs.append(encoded)
 
     def _encoded(self, step: Step) -> str:

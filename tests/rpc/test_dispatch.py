@@ -27,6 +27,7 @@ def error(answer: Any) -> tuple[Any, int, str]:
         (b'{"id":7,"method":"eth_chainId"}', (7, -32600, "invalid request")),
         (b'{"jsonrpc":"1.0","id":7,"method":"eth_chainId"}', (7, -32600, "invalid request")),
         (b'{"jsonrpc":"2.0","id":{},"method":"eth_chainId"}', (None, -32600, "invalid request")),
+        (b'{"jsonrpc":"2.0","id":true,"method":"eth_chainId"}', (None, -32600, "invalid request")),
         (b'{"jsonrpc":"2.0","id":7,"method":5}', (7, -32600, "invalid request")),
         (
             b'{"jsonrpc":"2.0","id":"x","method":"eth_nothing"}',

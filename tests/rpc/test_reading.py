@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chain.addresses import checksummed
 from chain.messages.mempool import Rejection
 from chain.receipts import Log
 from chain.types import Hash32
@@ -90,8 +91,13 @@ async def test_the_pending_block_holds_the_pool_on_top_of_the_head(
     assert await client.result("eth_getBlockTransactionCountByNumber", "pending") == "0x1"
     assert await client.result("txpool_status") == {"pending": "0x1", "queued": "0x1"}
     content = await client.result("txpool_content")
-    assert list(content["pending"][data_json(ALICE)]) == ["3"]
-    assert list(content["queued"][data_json(ALICE)]) == ["5"]
+    assert list(content["pending"][checksummed(ALICE)]) == ["3"]
+    assert list(content["queued"][checksummed(ALICE)]) == ["5"]
+    assert await client.result("txpool_contentFrom", data_json(ALICE)) == {
+        stage: senders[checksummed(ALICE)] for stage, senders in content.items()
+    }
+    inspected = await client.result("txpool_inspect")
+    assert inspected["pending"][checksummed(ALICE)]["3"].startswith(f"{checksummed(BOB)}: ")
 
 
 async def test_a_receipt_counts_gas_and_logs_within_its_block(client: Client, chain: FakeChain) -> None:
