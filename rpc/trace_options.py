@@ -45,23 +45,16 @@ def trace_options(value: Any) -> TraceOptions:
     flags: dict[str, Any] = {name: member(given, STRUCT, name, boolean) for name in FLAGS}
     flags["limit"] = member(given, STRUCT, "limit", _count)
     tracer_config = given.get("tracerConfig")
-    own = {name: flag for name, flag in flags.items() if flag is not None} if tracer is None else tracer_config
+    own = tracer_config if tracer else {name: flag for name, flag in flags.items() if flag is not None}
     timeout = member(given, STRUCT, "timeout", text)
     return TraceOptions(
-        tracer=_named(tracer),
+        tracer=tracer or "",
         options=orjson.dumps(own or {}),
         limit_ms=DEFAULT_LIMIT_MS if timeout is None else min(_milliseconds(timeout), MAX_LIMIT_MS),
         state=member(given, STRUCT, "stateOverrides", state_overrides) or (),
         block=member(given, STRUCT, "blockOverrides", block_overrides) or NO_BLOCK_OVERRIDES,
         transaction_index=member(given, STRUCT, "txIndex", index),
     )
-
-
-def _named(tracer: str | None) -> str:
-    """A name that is given and empty is JavaScript that gives no object, says geth."""
-    if tracer == "":
-        raise ServerError("trace object must expose a function result()")
-    return tracer or ""
 
 
 def _count(value: Any) -> int:

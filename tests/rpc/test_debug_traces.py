@@ -40,7 +40,7 @@ async def test_a_transaction_is_traced_behind_those_before_it(client: Client, ch
 
 async def test_a_block_is_traced_whole_by_number_and_by_hash(client: Client, chain: FakeChain) -> None:
     expected = [{"txHash": data_json(transfer(n).hash), "result": {}} for n in range(3)]
-    assert await client.result("debug_traceBlockByNumber", "0x1", {"disableStack": True}) == expected
+    assert await client.result("debug_traceBlockByNumber", "0x1", {"disableStack": True, "tracer": ""}) == expected
     assert await client.result("debug_traceBlockByHash", data_json(chain.head.hash)) == expected
     first, second = chain.callers.runs
     assert (first.first_traced, len(first.transactions)) == (0, 3)
