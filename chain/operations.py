@@ -61,6 +61,9 @@ class BlockSettings:
 
 INITIAL_SETTINGS = BlockSettings()
 
+AS_STARTED = -1
+"""The interval that validators were started with."""
+
 
 @message(140)
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,9 @@ class SetGasLimit:
 @message(150)
 @dataclass(frozen=True, slots=True)
 class SetProduction:
-    """Make blocks at once when there are transactions (`automine`), at an interval (0: never). None: as before."""
+    """Make blocks at once when there are transactions (`automine`), at an interval (0: never; AS_STARTED: as validators
+    were started). None: as before.
+    """
 
     automine: bool | None = None
     interval_ms: int | None = None

@@ -8,6 +8,7 @@ from chain.headers import MAX_TIMESTAMP, Header
 from chain.keccak import keccak256
 from chain.messages.execution import BlockEnvironment
 from chain.operations import (
+    AS_STARTED,
     INITIAL_SETTINGS,
     MAX_IMPERSONATED,
     BlockSettings,
@@ -146,11 +147,11 @@ def settings_after(
                 raise GasLimitOutOfRange(gas_limit)
             return replace(settings, gas_limit=gas_limit)
         case SetProduction(automine, interval_ms):
-            automine = settings.automine if automine is None else automine
+            interval = settings.interval_ms if interval_ms is None else interval_ms
             return replace(
                 settings,
-                automine=automine,
-                interval_ms=settings.interval_ms if interval_ms is None else interval_ms,
+                automine=settings.automine if automine is None else automine,
+                interval_ms=None if interval == AS_STARTED else interval,
             )
         case Impersonate(address, allowed):
             return _impersonating(settings, address, allowed)

@@ -15,6 +15,7 @@ from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference
+from rpc.pending_state import overrides_at
 from rpc.render import JsonObject, data_json
 from rpc.trace_options import TraceOptions
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -36,6 +37,7 @@ async def create_access_list(
     """The list, the gas that the transaction uses with it, and why it failed if it does."""
     block = await node.chain.existing_block(reference)
     _, environment = await stage(node, reference)
+    state = await overrides_at(node, reference, state)
     call = TracedCall(call_message(node, wanted, environment), environment, state)
     for _ in range(MAX_RUNS):
         try:

@@ -10,14 +10,13 @@ from typing import Any
 from chain.blocks import Withdrawal
 from chain.errors import DecodeError
 from chain.headers import EMPTY_REQUESTS_HASH, Header
-from chain.messages.calls import CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.messages.simulation import (
     BlockToSimulate,
     RunSimulation,
     SimulatedBlock,
-    SimulatedCall,
     SimulationFailed,
+    signed_call,
 )
 from chain.transactions import Transaction, decode_transaction
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
@@ -133,28 +132,13 @@ def _to_build(
         base_fee=Wei(0),
         excess_blob_gas=Gas(0),
     )
-    calls = tuple(_call(transaction, sender) for transaction, sender in signed)
+    calls = tuple(signed_call(transaction, sender) for transaction, sender in signed)
     return BlockToSimulate(environment, None, wanted.beacon_root, wanted.withdrawals, (), calls, extra_data)
 
 
 def _gas_limit(parent: Gas) -> Gas:
     step = parent // GAS_LIMIT_BOUND_DIVISOR - 1
     return Gas(min(parent + step, GAS_CEILING) if parent < GAS_CEILING else max(parent - step, GAS_CEILING))
-
-
-def _call(transaction: Transaction, sender: Address) -> SimulatedCall:
-    message = CallMessage(
-        sender=sender,
-        to=transaction.to,
-        gas=transaction.gas,
-        max_fee=transaction.max_fee,
-        max_priority_fee=transaction.max_priority_fee,
-        value=transaction.value,
-        data=transaction.data,
-        access_list=transaction.access_list,
-        authorizations=transaction.authorizations,
-    )
-    return SimulatedCall(transaction.type, message, transaction.gas, transaction.nonce, transaction.raw)
 
 
 def _envelope(made: SimulatedBlock, wanted: Attributes, transactions: Sequence[Transaction]) -> JsonObject:

@@ -1,17 +1,15 @@
 """eth_blockNumber, eth_getBlock*, eth_getUncle*: blocks whole or counted."""
 
-import time
 from dataclasses import replace
-from itertools import accumulate, takewhile
 
 from chain.blocks import Block
-from chain.messages.mempool import PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Hash32
-from rpc.environments import fork_of, pending_environment
+from rpc.environments import fork_of
 from rpc.methods import Json, Node, method
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, boolean, hash32, index
+from rpc.pending_block import environment_to_come, transactions_to_come
 from rpc.render import (
     JsonObject,
     block_json,
@@ -20,7 +18,6 @@ from rpc.render import (
     header_json,
     transaction_json,
 )
-from rpc.txpool import pending_transactions
 
 NumberOrTag = BlockTag | BlockNumber
 
@@ -59,8 +56,8 @@ async def get_header_by_hash(node: Node, block_hash: Hash32) -> JsonObject | Non
 def pending_block_json(node: Node, full: bool) -> JsonObject:
     """The block that the pool would fill on the head: what is not known before its execution is null or empty."""
     head = node.chain.head
-    environment = pending_environment(head.header, node.genesis, node.chain.settings, int(time.time()))
-    pooled = _fitting(pending_transactions(node), environment.gas_limit)
+    environment = environment_to_come(node)
+    pooled = transactions_to_come(node, environment)
     header = replace(environment.header(), parent_hash=head.hash, state_root=head.header.state_root)
     answer = header_json(header, head.hash) | {"hash": None, "nonce": None, "size": "0x0", "uncles": []}
     if header.withdrawals_root is not None:
@@ -69,12 +66,6 @@ def pending_block_json(node: Node, full: bool) -> JsonObject:
         transaction_json(decode_transaction(p.raw), p.sender, None) if full else data_json(p.hash) for p in pooled
     ]
     return answer
-
-
-def _fitting(pooled: list[PooledTransaction], gas_limit: int) -> list[PooledTransaction]:
-    """The first of them whose gas limits fit into one block."""
-    totals = accumulate(transaction.gas for transaction in pooled)
-    return pooled[: sum(1 for _ in takewhile(lambda total: total <= gas_limit, totals))]
 
 
 @method("eth_getBlockReceipts", block_reference)
@@ -95,8 +86,7 @@ async def get_transaction_count_by_hash(node: Node, block_hash: Hash32) -> str |
 @method("eth_getBlockTransactionCountByNumber", block_number)
 async def get_transaction_count_by_number(node: Node, number: NumberOrTag) -> str | None:
     if number == BlockTag.PENDING:
-        gas_limit = node.chain.head.header.gas_limit
-        return hex(len(_fitting(pending_transactions(node), gas_limit)))
+        return hex(len(transactions_to_come(node, environment_to_come(node))))
     return _count(await node.chain.block(number))
 
 

@@ -1,6 +1,5 @@
 """eth_call and eth_estimateGas: described here, run by reader workers."""
 
-import time
 from dataclasses import replace
 from itertools import count
 from typing import TypeAlias
@@ -10,11 +9,13 @@ from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunC
 from chain.messages.execution import BlockEnvironment
 from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
-from rpc.environments import environment_of, pending_environment
+from rpc.environments import environment_of
 from rpc.errors import ExecutionReverted, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference
+from rpc.pending_block import environment_to_come
+from rpc.pending_state import overrides_at
 from rpc.render import data_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
@@ -55,6 +56,7 @@ async def run_call(
 ) -> tuple[CallMessage, CallOutcome]:
     """The call as it is run, and what came of it. Raises RpcError where it cannot begin."""
     version, environment = await stage(node, block)
+    state = await overrides_at(node, block, state)
     environment = changes.applied(environment)
     message = call_message(node, wanted, environment)
     return message, await _run(node, version, environment, message, state, estimate=False)
@@ -76,6 +78,7 @@ async def estimate_gas(
 ) -> Gas:
     """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
     version, environment = await stage(node, block)
+    state = await overrides_at(node, block, state)
     environment = changes.applied(environment)
     if wanted.gas is not None and wanted.gas < TX_GAS:
         wanted = replace(wanted, gas=None)  # nothing can run with so little: geth takes it for not given
@@ -94,7 +97,7 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
     """The state and the environment a call at that block sees. Raises HeaderNotFound."""
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
-        return block.version, pending_environment(block.header, node.genesis, node.chain.settings, int(time.time()))
+        return block.version, environment_to_come(node)
     return block.version, environment_of(block.header, node.genesis)
 
 

@@ -1,20 +1,31 @@
 """Developer methods that take the chain back: snapshots, rollback, reorganisation, reset."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from chain.operations import Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
-from chain.types import BlockNumber
+from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
+from chain.types import ZERO_ADDRESS, BlockNumber
 from rpc.dev_method import dev_method, small_number
-from rpc.errors import InvalidParams
+from rpc.errors import InvalidParams, RpcError, ServerError
 from rpc.methods import Node, optional
 from rpc.params import InvalidValue, data
 from rpc.sending import send_transaction
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+from rpc.wallet import UnknownAccount
+
+Placeable: TypeAlias = bytes | TransactionArguments
 
 
 class TooDeep(InvalidParams):
     def __init__(self, depth: int, number: int) -> None:
         super().__init__(f"{depth} blocks cannot be taken back: the chain is at block {number}")
+
+
+class TransactionsMissing(ServerError):
+    """The blocks are made all the same: the chain is as long as it was."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"the blocks were replaced, without what could not be sent: {'; '.join(missing)}")
 
 
 class NoFork(InvalidParams):
@@ -34,11 +45,11 @@ def reset_options(value: Any) -> None:
         raise NoFork
 
 
-def placed_transactions(value: Any) -> list[tuple[bytes | TransactionArguments, int]]:
+def placed_transactions(value: Any) -> list[tuple[Placeable, int]]:
     """anvil_reorg's pairs: a raw transaction or what eth_sendTransaction takes, and in which of the new blocks."""
     if not isinstance(value, list):
         raise InvalidValue("give a list of pairs, each a transaction and the index of its block")
-    found: list[tuple[bytes | TransactionArguments, int]] = []
+    found: list[tuple[Placeable, int]] = []
     for pair in value:
         if not isinstance(pair, list) or len(pair) != 2:
             raise InvalidValue("give a list of pairs, each a transaction and the index of its block")
@@ -65,23 +76,22 @@ async def rollback(node: Node, depth: int) -> None:
 
 
 @dev_method("anvil_reorg", takes=(small_number, optional(placed_transactions, [])))
-async def reorg(node: Node, depth: int, placed: list[tuple[bytes | TransactionArguments, int]]) -> None:
+async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> None:
     """Put as many other blocks in the place of the newest ones, with these transactions in them."""
     if any(place >= depth for _, place in placed):
         raise InvalidParams(f"a transaction's block is not one of the {depth} new ones, which count from 0")
-    automine = node.chain.settings.automine
-    if automine:
-        await node.operator.execute(SetProduction(automine=False))
+    _check_senders(node, [transaction for transaction, _ in placed])
+    settings = node.chain.settings
+    await node.operator.execute(SetProduction(automine=False, interval_ms=0))
     try:
-        number = _before(node, depth)  # no block of automine comes between this and the way back
+        number = _before(node, depth)  # no other block comes between this and the way back
         await node.operator.execute(RevertToBlock(number, history=node.history))
-        for place in range(depth):
-            for transaction in (transaction for transaction, wanted in placed if wanted == place):
-                await _send(node, transaction)
-            await node.operator.execute(Mine(1))
+        missing = [words for place in range(depth) for words in await _put(node, placed, place)]
     finally:
-        if automine:
-            await node.operator.execute(SetProduction(automine=True))
+        interval_ms = AS_STARTED if settings.interval_ms is None else settings.interval_ms
+        await node.operator.execute(SetProduction(settings.automine, interval_ms))
+    if missing:
+        raise TransactionsMissing(missing)
 
 
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
@@ -91,13 +101,35 @@ async def reset(node: Node, _: None) -> bool:
     return True
 
 
+def _check_senders(node: Node, transactions: Sequence[Placeable]) -> None:
+    """Raises UnknownAccount for one that nobody could sign."""
+    for transaction in transactions:
+        if isinstance(transaction, TransactionArguments):
+            sender = transaction.sender or ZERO_ADDRESS
+            if not node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts:
+                raise UnknownAccount
+
+
+async def _put(node: Node, placed: Sequence[tuple[Placeable, int]], place: int) -> list[str]:
+    """Make one of the new blocks. What was said of its transactions that could not be sent."""
+    missing = []
+    for index, (transaction, wanted) in enumerate(placed):
+        if wanted == place:
+            try:
+                await _send(node, transaction)
+            except RpcError as error:
+                missing.append(f"transaction {index}: {error.message}")
+    await node.operator.execute(Mine(1))
+    return missing
+
+
 def _before(node: Node, depth: int) -> BlockNumber:
     if depth > node.chain.number:
         raise TooDeep(depth, node.chain.number)
     return BlockNumber(node.chain.number - depth)
 
 
-async def _send(node: Node, transaction: bytes | TransactionArguments) -> None:
+async def _send(node: Node, transaction: Placeable) -> None:
     if isinstance(transaction, bytes):
         await node.admission.submit(transaction)
     else:

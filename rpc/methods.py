@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.operator import Operator
+    from rpc.pending_state import PendingState
     from rpc.remote import RemoteBlocks
     from rpc.request_counts import RequestCounts
     from rpc.subscriptions import Subscriptions
@@ -125,6 +126,7 @@ class Node:
     trace_turns: "Turns"
     operator: "Operator"
     blobs: "KeptBlobs"
+    pending: "PendingState"
     remote: "RemoteBlocks | None"
     """The blocks below a fork."""
     history: int | None

@@ -30,6 +30,7 @@ from rpc.naming.registry import Registry
 from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.operator import Operator
+from rpc.pending_state import PendingState
 from rpc.remote import RemoteBlocks
 from rpc.request_counts import RequestCounts
 from rpc.server import Server
@@ -175,6 +176,7 @@ class RpcProcess:
             trace_turns=trace_turns,
             operator=Operator(chain, self._validators, self._tasks),
             blobs=KeptBlobs(),
+            pending=PendingState(),
         )
 
     def _lacks_room(self) -> bool:

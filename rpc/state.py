@@ -18,6 +18,7 @@ from rpc.params import (
     storage_key,
     text,
 )
+from rpc.pending_state import account_at, code_at, slot_at
 from rpc.render import data_json, word_json
 
 MAX_STORAGE_VALUES = 1024
@@ -27,7 +28,7 @@ at_block = optional(block_reference, BlockTag.LATEST)
 
 @method("eth_getBalance", address, at_block)
 async def get_balance(node: Node, account: Address, block: BlockReference) -> str:
-    return hex((await node.chain.account(account, block)).balance)
+    return hex((await account_at(node, account, block)).balance)
 
 
 @method("eth_getTransactionCount", address, at_block)
@@ -40,7 +41,7 @@ async def get_transaction_count(node: Node, account: Address, block: BlockRefere
 
 @method("eth_getCode", address, at_block)
 async def get_code(node: Node, account: Address, block: BlockReference) -> str:
-    return data_json(await node.chain.state.code(await node.chain.version(block), account))
+    return data_json(await code_at(node, account, block))
 
 
 def _slots_by_account(value: Any) -> dict[Address, list[int]]:
@@ -61,9 +62,8 @@ async def get_storage_values(
         raise ClientLimitExceeded(f"too many slots (max {MAX_STORAGE_VALUES})")
     if not count:
         raise InvalidParams("empty request")
-    version, state = await node.chain.version(block), node.chain.state
     keys = [(account, slot) for account, slots in wanted.items() for slot in slots]
-    values = await asyncio.gather(*(state.slot(version, account, slot) for account, slot in keys))
+    values = await asyncio.gather(*(slot_at(node, account, slot, block) for account, slot in keys))
     answer: dict[str, list[str]] = {data_json(account): [] for account in wanted}
     for (account, _), value in zip(keys, values, strict=True):
         answer[data_json(account)].append(word_json(value))
@@ -76,7 +76,7 @@ async def get_storage_at(node: Node, account: Address, key: str, block: BlockRef
         slot = storage_key(key).number
     except InvalidValue as problem:
         raise InvalidParams(problem.text) from None
-    return word_json(await node.chain.state.slot(await node.chain.version(block), account, slot))
+    return word_json(await slot_at(node, account, slot, block))
 
 
 @method("eth_getAccount", address, at_block)
@@ -93,6 +93,6 @@ async def get_account(node: Node, account: Address, block: BlockReference) -> di
 
 @method("eth_getAccountInfo", address, at_block)
 async def get_account_info(node: Node, account: Address, block: BlockReference) -> dict[str, str]:
-    found = await node.chain.account(account, block)
+    found = await account_at(node, account, block)
     code = await get_code(node, account, block)
     return {"balance": hex(found.balance), "nonce": hex(found.nonce), "code": code}

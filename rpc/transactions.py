@@ -7,6 +7,7 @@ from chain.types import BlockNumber, Gas, Hash32, Wei
 from rpc.environments import fork_of
 from rpc.methods import Node, method
 from rpc.params import BlockReference, BlockTag, block_number, hash32, index
+from rpc.pending_block import environment_to_come, transactions_to_come
 from rpc.render import JsonObject, Place, data_json, place_in, receipt_json, transaction_json
 
 
@@ -72,6 +73,9 @@ async def get_transaction_by_block_hash(node: Node, block: Hash32, position: int
 async def get_transaction_by_block_number(
     node: Node, block: BlockTag | BlockNumber, position: int
 ) -> JsonObject | None:
+    if block == BlockTag.PENDING:
+        coming = transactions_to_come(node, environment_to_come(node))[position : position + 1]
+        return next((transaction_json(decode_transaction(each.raw), each.sender, None) for each in coming), None)
     return await _transaction_in(node, block, position)
 
 

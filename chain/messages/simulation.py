@@ -10,7 +10,7 @@ from chain.messages.calls import AccountOverride, CallMessage
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import Transaction, TransactionType, decode_transaction, unsigned
-from chain.types import Gas, Hash32, Version, Wei
+from chain.types import Address, Gas, Hash32, Version, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,22 @@ class SimulatedCall:
         )
 
 
+def signed_call(transaction: Transaction, sender: Address) -> SimulatedCall:
+    """A transaction as it is in a block."""
+    message = CallMessage(
+        sender=sender,
+        to=transaction.to,
+        gas=transaction.gas,
+        max_fee=transaction.max_fee,
+        max_priority_fee=transaction.max_priority_fee,
+        value=transaction.value,
+        data=transaction.data,
+        access_list=transaction.access_list,
+        authorizations=transaction.authorizations,
+    )
+    return SimulatedCall(transaction.type, message, transaction.gas, transaction.nonce, transaction.raw)
+
+
 @dataclass(frozen=True, slots=True)
 class BlockToSimulate:
     """`base_fee` None is what follows from the parent, or nothing if the simulation does not validate.
@@ -73,7 +89,8 @@ class RunSimulation:
     """rpc → reader: make these blocks on the state at `version`, after the block of `base`.
 
     Answer: Simulated, SimulationFailed. `validates` has the checks of transactions made, but for signatures and who may
-    send; `traces_transfers` tells of value that moves as if it were a log. All together may use `gas_cap`.
+    send; `traces_transfers` tells of value that moves as if it were a log. All together may use `gas_cap`. With
+    `tells_changes` the answer says how they change the state, and their headers have no roots of it.
     """
 
     call_id: int
@@ -84,6 +101,7 @@ class RunSimulation:
     validates: bool
     gas_cap: Gas
     time_limit_ms: int
+    tells_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +132,7 @@ class SimulatedBlock:
 class Simulated:
     call_id: int
     blocks: tuple[SimulatedBlock, ...]
+    changes: tuple[AccountChange, ...] = ()
 
 
 @message(117)

@@ -210,10 +210,13 @@ def test_without_automine_transactions_wait_for_a_block(fresh: JsonRpc, node: No
         sent = [send(fresh, address) for address in node.addresses[:3]]
         dropped = send(fresh, node.addresses[3])
         assert fresh.call("txpool_status")["pending"] == "0x4"
+        assert fresh.call("eth_getBalance", OTHER, "pending") == "0x4"
+        assert fresh.call("eth_getBalance", OTHER, "latest") == "0x0"
         assert fresh.call("anvil_dropTransaction", dropped) == dropped
         fresh.call("evm_mine")
         assert number(fresh) == before + 1
         assert set(latest(fresh)["transactions"]) == set(sent)
+        assert fresh.call("eth_getBalance", OTHER, "pending") == "0x3"
         assert fresh.call("eth_getTransactionByHash", dropped) is None
     finally:
         fresh.call("evm_setAutomine", True)
@@ -280,6 +283,14 @@ def test_blocks_are_replaced_and_taken_back(fresh: JsonRpc, node: Node) -> None:
     assert number(fresh) == before
     assert latest(fresh)["hash"] != replaced["hash"]
     assert len(latest(fresh)["transactions"]) == 1
+    length, nonce = number(fresh), fresh.call("eth_getTransactionCount", node.addresses[1], "latest")
+    sent = [{"from": node.addresses[1], "to": OTHER, "nonce": nonce, "gas": "0x5208"}] * 2
+    with pytest.raises(RpcError, match="without what could not be sent: transaction 1: "):
+        fresh.call("anvil_reorg", 2, [[sent[0], 0], [sent[1], 1]])
+    assert (number(fresh), latest(fresh)["transactions"]) == (length, []), "the chain is as long as it was"
+    with pytest.raises(RpcError, match="unknown account"):
+        fresh.call("anvil_reorg", 1, [[{"from": NOBODY, "to": OTHER}, 0]])
+    assert fresh.call("anvil_getAutomine") is True
     fresh.call("anvil_rollback", 3)
     assert number(fresh) == before - 3
     with pytest.raises(RpcError, match="cannot be taken back"):

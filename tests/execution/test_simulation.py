@@ -95,6 +95,13 @@ def test_a_call_that_a_block_cannot_have_is_refused_with_geths_code(
     assert words in answer.reason
 
 
+def test_changes_are_told_where_they_are_asked_for() -> None:
+    paid = block(call(WHO, value=Wei(7)), call(WHO, value=Wei(5)))
+    assert made(paid).changes == ()
+    told = {change.address: change.account for change in made(paid, tells_changes=True).changes}
+    assert (told[WHO].balance, told[ADDRESSES[0]].nonce) == (12, 2)
+
+
 def test_a_call_that_cannot_be_is_left_out_of_a_block_that_allows_it() -> None:
     calls = (call(nonce=9, max_fee=Wei(10**12)), call(nonce=0, max_fee=Wei(10**12)))
     (one,) = made(replace(block(*calls), leaves_out=True), validates=True).blocks

@@ -1,0 +1,150 @@
+"""The state that `pending` names: that of the newest block, and what the pool's transactions make of it.
+
+A reader runs the block that they would fill, once for all requests until it would be another one. What it changes is
+laid over the state that storage keeps: for reads here, for calls as state overrides beneath their own.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from chain.accounts import Account, AccountChange
+from chain.messages.calls import AccountOverride
+from chain.messages.execution import BlockEnvironment
+from chain.messages.mempool import PooledTransaction
+from chain.messages.simulation import BlockToSimulate, RunSimulation, SimulationFailed, signed_call
+from chain.transactions import decode_transaction
+from chain.types import ZERO_HASH, Address, Gas, Hash32
+from rpc.errors import ServerError
+from rpc.methods import Node
+from rpc.params import BlockReference, BlockTag
+from rpc.pending_block import environment_to_come, transactions_to_come
+
+Changes: TypeAlias = dict[Address, AccountChange]
+
+TIME_LIMIT_MS = 10_000
+"""A block of the pool; on a fork it may wait for the remote chain."""
+GAS_CAP = Gas(2**63 - 1)
+"""A block has its own limit."""
+LAST_PRECOMPILE = 0x1FF
+"""Precompiles are below: an override of one would take its code away, and of their accounts nobody asks."""
+
+
+@dataclass(slots=True)
+class PendingState:
+    """The block that was run last, by what it follows from."""
+
+    _key: tuple[Hash32, int, BlockEnvironment, tuple[Hash32, ...]] | None = None
+    _run: "asyncio.Task[Changes] | None" = field(default=None)
+
+    async def changes(self, node: Node) -> Changes:
+        """What the pool's transactions change. Raises ServerError."""
+        environment = environment_to_come(node)
+        pooled = transactions_to_come(node, environment)
+        if not pooled:
+            return {}
+        head = node.chain.head
+        key = (head.hash, head.version, environment, tuple(transaction.hash for transaction in pooled))
+        if self._run is None or key != self._key or (self._run.done() and self._run.exception() is not None):
+            self._key, self._run = key, asyncio.create_task(_changes_of(node, environment, pooled))
+        return await asyncio.shield(self._run)
+
+
+async def _changes_of(node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> Changes:
+    calls = tuple(signed_call(decode_transaction(each.raw), each.sender) for each in pooled)
+    block = BlockToSimulate(
+        environment, environment.base_fee, ZERO_HASH, withdrawals=(), overrides=(), calls=calls, leaves_out=True
+    )
+    request = RunSimulation(
+        call_id=0,
+        version=node.chain.head.version,
+        base=node.chain.head.header,
+        blocks=(block,),
+        traces_transfers=False,
+        validates=True,
+        gas_cap=GAS_CAP,
+        time_limit_ms=TIME_LIMIT_MS,
+        tells_changes=True,
+    )
+    try:
+        answer = await node.callers.simulate(request)
+    except TimeoutError:
+        raise ServerError(f"the pending block could not be run within {TIME_LIMIT_MS // 1000} s") from None
+    if isinstance(answer, SimulationFailed):
+        raise ServerError(f"the pending block could not be run: {answer.reason}")
+    return {change.address: change for change in answer.changes}
+
+
+async def account_at(node: Node, address: Address, reference: BlockReference) -> Account:
+    """Raises HeaderNotFound."""
+    if reference == BlockTag.PENDING:
+        change = (await node.pending.changes(node)).get(address)
+        if change is not None:
+            return change.account
+    return await node.chain.account(address, reference)
+
+
+async def code_at(node: Node, address: Address, reference: BlockReference) -> bytes:
+    """Raises HeaderNotFound."""
+    if reference == BlockTag.PENDING:
+        change = (await node.pending.changes(node)).get(address)
+        if change is not None and (change.code is not None or change.account.is_empty):
+            return change.code or b""
+    return await node.chain.state.code(await node.chain.version(reference), address)
+
+
+async def slot_at(node: Node, address: Address, number: int, reference: BlockReference) -> int:
+    """Raises HeaderNotFound."""
+    if reference == BlockTag.PENDING:
+        change = (await node.pending.changes(node)).get(address)
+        if change is not None and (number in change.slots or change.clears_storage):
+            return change.slots.get(number, 0)
+    return await node.chain.state.slot(await node.chain.version(reference), address, number)
+
+
+async def overrides_at(
+    node: Node, reference: BlockReference, given: tuple[AccountOverride, ...]
+) -> tuple[AccountOverride, ...]:
+    """What a call at that block is to pretend, so that it sees pending state too."""
+    if reference != BlockTag.PENDING:
+        return given
+    return laid_over(await node.pending.changes(node), given)
+
+
+def laid_over(changes: Changes, given: Sequence[AccountOverride]) -> tuple[AccountOverride, ...]:
+    """The changes as overrides, with those that are given on top."""
+    targets = {override.precompile_moves_to for override in given}
+    merged = {
+        address: _override(change)
+        for address, change in changes.items()
+        if int.from_bytes(address, "big") > LAST_PRECOMPILE and address not in targets
+    }
+    for override in given:
+        beneath = merged.get(override.address)
+        merged[override.address] = override if beneath is None else _merged(beneath, override)
+    return tuple(merged.values())
+
+
+def _override(change: AccountChange) -> AccountOverride:
+    account = change.account
+    return AccountOverride(
+        address=change.address,
+        nonce=account.nonce,
+        balance=account.balance,
+        code=b"" if account.is_empty and change.code is None else change.code,
+        slots=change.slots,
+        replaces_storage=change.clears_storage,
+    )
+
+
+def _merged(beneath: AccountOverride, above: AccountOverride) -> AccountOverride:
+    return AccountOverride(
+        address=above.address,
+        nonce=beneath.nonce if above.nonce is None else above.nonce,
+        balance=beneath.balance if above.balance is None else above.balance,
+        code=beneath.code if above.code is None else above.code,
+        slots=above.slots if above.replaces_storage else beneath.slots | above.slots,
+        replaces_storage=above.replaces_storage or beneath.replaces_storage,
+        precompile_moves_to=above.precompile_moves_to,
+    )
