@@ -78,6 +78,16 @@ class SetAccount:
     slots: tuple[tuple[int, int], ...] = ()
 
 
+@message(159)
+@dataclass(frozen=True, slots=True)
+class LoadAccounts:
+    """Give accounts these values, as anvil loads a state: the greater nonce stays, the one there is or the one given,
+    and so do slots that are not named.
+    """
+
+    accounts: tuple[SetAccount, ...]
+
+
 @message(141)
 @dataclass(frozen=True, slots=True)
 class Mine:
@@ -206,7 +216,7 @@ class RevertToBlock:
     history: int | None = None
 
 
-StateOperation: TypeAlias = SetAccount
+StateOperation: TypeAlias = SetAccount | LoadAccounts
 SettingsOperation: TypeAlias = (
     ShiftTime
     | SetTime
@@ -223,6 +233,7 @@ RevertOperation: TypeAlias = RevertToSnapshot | RevertToBlock
 Operation: TypeAlias = StateOperation | SettingsOperation | RevertOperation | Mine | DropTransactions | TakeSnapshot
 OPERATIONS = (
     SetAccount,
+    LoadAccounts,
     Mine,
     ShiftTime,
     SetTime,

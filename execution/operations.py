@@ -28,6 +28,7 @@ from chain.operations import (
     MAX_MINED_BLOCKS,
     BlockSettings,
     DropTransactions,
+    LoadAccounts,
     Mine,
     Operation,
     OperationDone,
@@ -197,6 +198,9 @@ class Operations:
             case SetAccount():
                 change = await self._change_of(operation)
                 return replace(ran, changes=(change,), changed=(operation.address,))
+            case LoadAccounts(accounts):
+                changes = await self._loaded(accounts)
+                return replace(ran, changes=changes, changed=tuple([change.address for change in changes]))
             case Mine():
                 return await self._mine(ran, inputs, operation, signed)
             case DropTransactions(hashes):
@@ -212,6 +216,14 @@ class Operations:
                 return await self._revert_to_block(ran, operation)
             case _:
                 return replace(ran, settings=settings_after(operation, settings, inputs, self._processor.parent))
+
+    async def _loaded(self, accounts: Sequence[SetAccount]) -> tuple[AccountChange, ...]:
+        await self._processor.know_accounts([account.address for account in accounts])
+        changes = []
+        for account in accounts:
+            before = await self._processor.account(account.address)
+            changes.append(await self._change_of(replace(account, nonce=max(before.nonce, account.nonce or 0))))
+        return tuple(changes)
 
     async def _change_of(self, operation: SetAccount) -> AccountChange:
         before = await self._processor.account(operation.address)

@@ -207,6 +207,11 @@ class BlockProcessor:
         """The account's newest value."""
         return await self._with_values(lambda: self._known.account(address))
 
+    async def know_accounts(self, addresses: Iterable[Address]) -> None:
+        """Ask storage once for all that are not known."""
+        unknown = [address for address in addresses if not self._known.knows_account(address)]
+        await self.fetch(MissingKeys(accounts=tuple(unknown)))
+
     async def fetch(self, keys: MissingKeys) -> None:
         await self._reader.fetch(keys)
 

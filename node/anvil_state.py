@@ -1,33 +1,28 @@
 """Reads the states that anvil writes: `anvil --dump-state FILE`, and what anvil_dumpState answers.
 
-Both hold the same JSON, the latter gzipped and in hex. Older versions name the block's members otherwise, and write
-numbers as numbers or as hex: foundry, crates/anvil/src/eth/backend/db.rs.
+Older versions name the block's members otherwise.
 """
 
-import gzip
-import json
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chain.accounts import Account, AccountChange
+from chain.accounts import AccountChange
+from chain.anvil_state import NoAnvilState, accounts_in, address_in, number_in, unpacked
 from chain.fork_schedule import only
 from chain.forks import fork_named
 from chain.genesis import first_header
 from chain.headers import Header
-from chain.keccak import EMPTY_HASH, keccak256
 from chain.messages.storage import AccountPart, StatePage
 from chain.state_head import StateHead
 from chain.system_contracts import system_accounts
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import BlockNumber, Gas, Hash32, Wei
 from node.errors import BadStateFile
 from node.settings import DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, Settings
 from storage.roots import state_root
 
-GZIP = b"\x1f\x8b"
 STATE_FILE = "state.json"
 """The name of a state in a folder, as anvil gives it."""
 GAS_LIMITS = range(5_000, 2**53)
@@ -63,13 +58,12 @@ def named_state(path: Path) -> Path:
 
 def read_anvil_state(path: Path, settings: Settings) -> AnvilState:
     """The state in the file. Its chain id and fork are not there, so the settings say. Raises BadAnvilState."""
-    content = _json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("accounts"), dict):
-        raise BadAnvilState(path, "it has no accounts")
-    fork = fork_named(settings.hardfork)
+    content, fork = _content(path), fork_named(settings.hardfork)
     try:
-        accounts = [_account(address, record) for address, record in content["accounts"].items()]
+        accounts = [_without_empty_slots(change) for change in accounts_in(content)]
         header = _header(content, settings)
+    except NoAnvilState as error:
+        raise BadAnvilState(path, str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise BadAnvilState(path, f"{type(error).__name__}: {error}") from error
     there = {change.address for change in accounts if not change.account.is_empty}
@@ -80,63 +74,40 @@ def read_anvil_state(path: Path, settings: Settings) -> AnvilState:
     return AnvilState(head, tuple(accounts), _left(content))
 
 
-def _json(path: Path) -> Any:
+def _content(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadAnvilState(path, error.strerror or str(error)) from error
     text = data.strip().strip(b'"')
     try:
-        if text.startswith(b"0x"):
-            data = bytes.fromhex(text[2:].decode())
-        return json.loads(gzip.decompress(data) if data.startswith(GZIP) else data)
-    except (ValueError, EOFError, OSError, zlib.error) as error:
+        return unpacked(bytes.fromhex(text[2:].decode()) if text.startswith(b"0x") else data)
+    except (ValueError, NoAnvilState) as error:
         raise BadAnvilState(path, str(error)) from error
 
 
-def _account(address: str, record: dict[str, Any]) -> AccountChange:
-    code = bytes.fromhex(record["code"].removeprefix("0x"))
-    account = Account(
-        _number(record["nonce"]), Wei(_number(record["balance"])), keccak256(code) if code else EMPTY_HASH
-    )
-    slots = {_number(slot): _number(value) for slot, value in record["storage"].items()}
-    filled = {slot: value for slot, value in slots.items() if value}
-    return AccountChange(_address(address), account, filled, code=code or None)
+def _without_empty_slots(change: AccountChange) -> AccountChange:
+    return replace(change, slots={slot: value for slot, value in change.slots.items() if value})
 
 
 def _header(content: dict[str, Any], settings: Settings) -> Header:
     """A header for the newest block. Anvil's own would have another state root: it lets states change after a block."""
     block = content.get("block") or {}
     number = content.get("best_block_number")
-    number = _number(block.get("number") or 0) if number is None else _number(number)
-    gas_limit = _number(block.get("gas_limit") or 0)
+    number = number_in(block.get("number") or 0) if number is None else number_in(number)
+    gas_limit = number_in(block.get("gas_limit") or 0)
     header = first_header(
         fork_named(settings.hardfork),
-        _number(block.get("timestamp") or int(time.time())),
+        number_in(block.get("timestamp") or int(time.time())),
         Gas(gas_limit if gas_limit in GAS_LIMITS else DEFAULT_GAS_LIMIT),
-        Wei(_number(block.get("basefee", DEFAULT_BASE_FEE))),
+        Wei(number_in(block.get("basefee", DEFAULT_BASE_FEE))),
     )
     return replace(
         header,
         number=BlockNumber(number),
-        beneficiary=_address(block.get("beneficiary") or block.get("coinbase") or "0x" + "00" * 20),
+        beneficiary=address_in(block.get("beneficiary") or block.get("coinbase") or "0x" + "00" * 20),
         prev_randao=Hash32(bytes.fromhex((block.get("prevrandao") or "0x" + "00" * 32).removeprefix("0x"))),
     )
-
-
-def _address(text: str) -> Address:
-    address = bytes.fromhex(text.removeprefix("0x"))
-    if len(address) != 20:
-        raise ValueError(f"{text} is no address")
-    return Address(address)
-
-
-def _number(value: Any) -> int:
-    """A number as JSON has it, in decimal, or in hex."""
-    number = int(value, 16 if value.startswith("0x") else 10) if isinstance(value, str) else value
-    if type(number) is not int or not 0 <= number < 2**256:
-        raise ValueError(f"{value!r} is no number")
-    return number
 
 
 def _left(content: dict[str, Any]) -> str:

@@ -24,6 +24,8 @@ from rpc.render import JsonObject, block_json
 
 MAX_BLOCKS = 1_000_000
 """That one request makes."""
+MAX_DETAILED = 1_000
+"""That one request makes and answers with."""
 SECONDS_BELOW = 100
 """evm_setIntervalMining takes seconds in anvil and milliseconds in hardhat. No chain makes a block every few
 milliseconds, so what is below is seconds."""
@@ -34,6 +36,11 @@ MILLISECONDS_FROM = 10**11
 class TooManyBlocks(InvalidParams):
     def __init__(self, blocks: int) -> None:
         super().__init__(f"{blocks} blocks: at most {MAX_BLOCKS} are made at once")
+
+
+class TooManyToAnswer(InvalidParams):
+    def __init__(self, blocks: int) -> None:
+        super().__init__(f"{blocks} blocks: at most {MAX_DETAILED} are answered; evm_mine makes more")
 
 
 def mine_options(value: Any) -> tuple[int, int | None]:
@@ -78,6 +85,8 @@ async def evm_mine(node: Node, options: tuple[int, int | None]) -> str:
 @dev_method("anvil_mine_detailed", "evm_mine_detailed", takes=(optional(mine_options, (1, None)),))
 async def mine_detailed(node: Node, options: tuple[int, int | None]) -> list[JsonObject]:
     """The blocks made, with their transactions."""
+    if options[0] > MAX_DETAILED:
+        raise TooManyToAnswer(options[0])
     first = node.chain.number + 1
     await evm_mine(node, options)
     made = [await node.chain.block(BlockNumber(n), with_receipts=True) for n in range(first, node.chain.number + 1)]
@@ -121,10 +130,12 @@ async def anvil_set_interval_mining(node: Node, seconds: int) -> None:
 
 
 @dev_method("anvil_getIntervalMining")
-async def get_interval_mining(node: Node) -> int | None:
-    """In seconds; null without an interval."""
+async def get_interval_mining(node: Node) -> float | None:
+    """In seconds, a fraction if hardhat's evm_setIntervalMining has set one; null without an interval."""
     milliseconds = node.chain.settings.interval_ms
-    return milliseconds // 1000 if milliseconds else None
+    if not milliseconds:
+        return None
+    return milliseconds / 1000 if milliseconds % 1000 else milliseconds // 1000
 
 
 @dev_method("evm_increaseTime", "anvil_increaseTime", takes=(signed_number,))

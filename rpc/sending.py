@@ -37,8 +37,9 @@ async def send_raw_transaction(node: Node, raw: bytes) -> str:
 
 @method("eth_sendTransaction", transaction_arguments)
 async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
-    """Fill in, sign and send a transaction of an unlocked account."""
-    sender = wanted.sender or ZERO_ADDRESS
+    """Fill in, sign and send a transaction of an unlocked account, the first one if none is named."""
+    sender = sender_of(node, wanted)
+    wanted = replace(wanted, sender=sender)
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
     senders = node.wallet.impersonating if impersonates else node.wallet.sending(sender)
     with senders.place() as place:  # in the order of the requests, however long each takes to be filled in
@@ -61,9 +62,14 @@ async def sign_transaction(node: Node, wanted: TransactionArguments) -> JsonObje
         raise IncompleteTransaction("missing gasPrice or maxFeePerGas/maxPriorityFeePerGas")
     if wanted.nonce is None:
         raise IncompleteTransaction("nonce not specified")
-    sender = wanted.sender or ZERO_ADDRESS
+    sender = sender_of(node, wanted)
     signed = node.wallet.sign_transaction(sender, await filled(node, wanted))
     return {"raw": data_json(signed.raw), "tx": _unplaced(signed, sender)}
+
+
+def sender_of(node: Node, wanted: TransactionArguments) -> Address:
+    """As with anvil and hardhat, the first account is meant where none is named; nobody, if there are none."""
+    return wanted.sender or next(iter(node.wallet.accounts), ZERO_ADDRESS)
 
 
 @method("eth_fillTransaction", transaction_arguments)

@@ -240,6 +240,22 @@ def test_blocks_have_what_was_set_for_them(fresh: JsonRpc) -> None:
     assert block["miner"] == NOBODY
 
 
+def test_an_interval_below_a_second_is_told_as_it_is(fresh: JsonRpc) -> None:
+    assert fresh.call("anvil_getIntervalMining") is None
+    for set_to, told in ((1_500, 1.5), (2_000, 2), (0, None)):
+        fresh.call("evm_setIntervalMining", set_to)
+        assert fresh.call("anvil_getIntervalMining") == told
+
+
+def test_blocks_that_are_answered_whole_are_few(fresh: JsonRpc) -> None:
+    before = number(fresh)
+    made = fresh.call("anvil_mine_detailed", {"blocks": 3})
+    assert [block["number"] for block in made] == [hex(before + n) for n in (1, 2, 3)]
+    with pytest.raises(RpcError, match="1001 blocks: at most 1000 are answered"):
+        fresh.call("anvil_mine_detailed", {"blocks": 1_001})
+    assert number(fresh) == before + 3
+
+
 def test_an_impersonated_contract_sends(fresh: JsonRpc, node: Node) -> None:
     fresh.call("anvil_setCode", NOBODY, LOG_NUMBER)
     fresh.call("anvil_setBalance", NOBODY, hex(ETHER))

@@ -130,11 +130,16 @@ async def test_a_transaction_that_is_refused_uses_no_nonce(client: Client, chain
     assert (await sent(client, chain)).nonce == 0
 
 
+async def test_without_a_sender_the_first_account_sends(client: Client, chain: FakeChain) -> None:
+    await client.result("eth_sendTransaction", {"to": BOB_JSON, "gas": "0x5208"})
+    (transaction,) = arrived(chain)
+    assert transaction.sender() == ALICE
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"from": NOBODY}, "unknown account"),
-        ({"from": None}, "unknown account"),
         ({"to": None}, "contract creation without any data provided"),
         ({"chainId": "0x1"}, "chainId does not match node's (have=1, want=31337)"),
         ({"gasPrice": "0x0"}, "gasPrice must be non-zero after london fork"),

@@ -1,0 +1,143 @@
+"""anvil_dumpState and anvil_loadState: a state in anvil's form, taken away and merged into another chain's."""
+
+import asyncio
+import gzip
+from collections.abc import Iterator, Sequence
+
+import orjson
+
+from chain.accounts import WITHOUT_CODE, AccountChange
+from chain.anvil_state import NoAnvilState, account_record, accounts_in, unpacked
+from chain.keccak import keccak256
+from chain.messages.storage import ReadStatePage, StatePage, StoredBlock
+from chain.operations import LoadAccounts, SetAccount
+from rpc.dev_method import dev_method
+from rpc.dev_state import MAX_CODE_BYTES, CodeTooLarge
+from rpc.errors import InvalidParams, ServerError
+from rpc.methods import Node, optional
+from rpc.params import boolean, data
+from rpc.render import JsonObject, data_json, header_json
+from rpc.state_reader import READ_TIMEOUT_S
+
+PAGE_BYTES = 1 << 20
+MAX_STATE_BYTES = 32 << 20
+"""Of JSON, before it is packed."""
+OPERATION_BYTES = 256 * 1024
+"""About so much goes into one operation; a code may come on top."""
+OPERATION_ACCOUNTS = 1_000
+ACCOUNT_BYTES, SLOT_BYTES = 100, 70
+JSON_ACCOUNT_BYTES, JSON_SLOT_BYTES = 160, 140
+
+
+class StateTooLarge(ServerError):
+    def __init__(self) -> None:
+        super().__init__(
+            f"the state takes more than {MAX_STATE_BYTES >> 20} MiB in this form: use tandem dump FILE and --load-state"
+        )
+
+
+class BadState(InvalidParams):
+    """In anvil's words, and what is wrong."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Failed to decode state dump: {reason}")
+
+
+@dev_method("anvil_dumpState", "hardhat_dumpState", takes=(optional(boolean),))
+async def dump_state(node: Node, with_history: bool | None) -> str:
+    """The newest state and the newest block's header. Older states and blocks are left out, whatever is asked for."""
+    if node.genesis.forked is not None:
+        raise ServerError("the state of a fork cannot be dumped: most of it is on the remote chain only")
+    block = node.chain.head
+    accounts: dict[str, JsonObject] = {}
+    after: bytes | None = None
+    size = 0
+    while after != b"":
+        page = await node.storage.request(ReadStatePage(block.version, after or b"", PAGE_BYTES), READ_TIMEOUT_S)
+        assert isinstance(page, StatePage)
+        size += await asyncio.to_thread(_add, page, accounts)
+        if size > MAX_STATE_BYTES:
+            raise StateTooLarge
+        after = page.after
+    return data_json(await asyncio.to_thread(_packed, block, accounts))
+
+
+@dev_method("anvil_loadState", "hardhat_loadState", takes=(data,))
+async def load_state(node: Node, packed: bytes) -> bool:
+    """Merges the accounts of a state into this one's. The blocks that anvil puts beside them are not taken."""
+    for part in parts_of(await asyncio.to_thread(_accounts_of, packed)):
+        await node.operator.execute(LoadAccounts(part))
+    return True
+
+
+def _add(page: StatePage, accounts: dict[str, JsonObject]) -> int:
+    """The page's accounts to the others. About how many bytes of JSON they take."""
+    codes = {keccak256(code): code for code in page.codes}
+    size = 0
+    for part in page.accounts:
+        code = b"" if part.account.code_hash in WITHOUT_CODE else codes[part.account.code_hash]
+        record = account_record(part.account, code, dict(part.slots))
+        known = accounts.setdefault(data_json(part.address), record)
+        if known is not record:
+            known["storage"].update(record["storage"])
+        size += JSON_ACCOUNT_BYTES + 2 * len(code) + JSON_SLOT_BYTES * len(part.slots)
+    return size
+
+
+def _packed(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
+    header = block.header
+    content = {
+        "block": {
+            "number": hex(header.number),
+            "beneficiary": data_json(header.beneficiary),
+            "timestamp": hex(header.timestamp),
+            "gas_limit": header.gas_limit,
+            "basefee": header.base_fee or 0,
+            "difficulty": hex(header.difficulty),
+            "prevrandao": data_json(header.prev_randao),
+            "blob_excess_gas_and_price": {"excess_blob_gas": header.excess_blob_gas or 0, "blob_gasprice": 1},
+        },
+        "accounts": accounts,
+        "best_block_number": header.number,
+        "blocks": [{"header": header_json(header, block.hash), "transactions": [], "ommers": []}],
+        "transactions": [],
+        "historical_states": None,
+    }
+    return gzip.compress(orjson.dumps(content))
+
+
+def _accounts_of(packed: bytes) -> list[AccountChange]:
+    """Each once. Raises BadState and CodeTooLarge."""
+    try:
+        changes = accounts_in(unpacked(packed, MAX_STATE_BYTES))
+    except NoAnvilState as error:
+        raise BadState(str(error)) from None
+    for change in changes:
+        if len(change.code or b"") > MAX_CODE_BYTES:
+            raise CodeTooLarge(len(change.code or b""))
+    return list({change.address: change for change in changes}.values())
+
+
+def parts_of(changes: Sequence[AccountChange]) -> Iterator[tuple[SetAccount, ...]]:
+    """As few operations as hold them all. An account with very many slots goes into several."""
+    part: list[SetAccount] = []
+    size = 0
+    for change in changes:
+        code: bytes | None = change.code or b""
+        slots = tuple(change.slots.items())
+        while True:
+            fixed = ACCOUNT_BYTES + len(code or b"")
+            if part and (size + fixed > OPERATION_BYTES or len(part) == OPERATION_ACCOUNTS):
+                yield tuple(part)
+                part, size = [], 0
+            room = max((OPERATION_BYTES - size - fixed) // SLOT_BYTES, 1)
+            taken, slots = slots[:room], slots[room:]
+            account = change.account
+            part.append(SetAccount(change.address, account.balance, nonce=account.nonce, code=code, slots=taken))
+            size += fixed + SLOT_BYTES * len(taken)
+            if not slots:
+                break
+            yield tuple(part)
+            part, size, code = [], 0, None
+    if part:
+        yield tuple(part)
