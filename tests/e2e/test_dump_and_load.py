@@ -75,9 +75,7 @@ def slot(rpc: JsonRpc, address: str, number: int) -> int:
     return int(rpc.call("eth_getStorageAt", address, hex(number), "latest"), 16)
 
 
-def test_anvil_goes_on_from_a_state_of_tandem(
-    token: Contract, fresh: JsonRpc, anvil: JsonRpc, node: Node
-) -> None:
+def test_anvil_goes_on_from_a_state_of_tandem(token: Contract, fresh: JsonRpc, anvil: JsonRpc, node: Node) -> None:
     fresh.call("anvil_setNonce", STRANGER, "0x7")
     fresh.call("anvil_setCode", STRANGER, CODE)
     assert anvil.call("anvil_loadState", fresh.call("anvil_dumpState")) is True
