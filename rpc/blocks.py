@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from chain.blocks import Block
+from chain.messages.execution import BlockEnvironment
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Hash32
@@ -43,6 +44,8 @@ async def get_block_by_hash(node: Node, block_hash: Hash32, full: bool) -> JsonO
 
 @method("eth_getHeaderByNumber", block_number)
 async def get_header_by_number(node: Node, number: NumberOrTag) -> JsonObject | None:
+    if number == BlockTag.PENDING:
+        return pending_header_json(node, environment_to_come(node))
     block = await node.chain.block(number)
     return None if block is None else header_json(block.header, block.hash)
 
@@ -53,14 +56,19 @@ async def get_header_by_hash(node: Node, block_hash: Hash32) -> JsonObject | Non
     return None if block is None else header_json(block.header, block.hash)
 
 
-def pending_block_json(node: Node, full: bool) -> JsonObject:
-    """The block that the pool would fill on the head: what is not known before its execution is null or empty."""
+def pending_header_json(node: Node, environment: BlockEnvironment) -> JsonObject:
+    """The next block's: what is not known before its execution is null or empty."""
     head = node.chain.head
+    header = replace(environment.header(), parent_hash=head.hash, state_root=head.header.state_root)
+    return header_json(header, head.hash) | {"hash": None, "nonce": None}
+
+
+def pending_block_json(node: Node, full: bool) -> JsonObject:
+    """The block that the pool would fill on the head."""
     environment = environment_to_come(node)
     pooled = transactions_to_come(node, environment)
-    header = replace(environment.header(), parent_hash=head.hash, state_root=head.header.state_root)
-    answer = header_json(header, head.hash) | {"hash": None, "nonce": None, "size": "0x0", "uncles": []}
-    if header.withdrawals_root is not None:
+    answer = pending_header_json(node, environment) | {"size": "0x0", "uncles": []}
+    if "withdrawalsRoot" in answer:
         answer["withdrawals"] = []
     answer["transactions"] = [
         transaction_json(decode_transaction(p.raw), p.sender, None) if full else data_json(p.hash) for p in pooled
@@ -70,6 +78,9 @@ def pending_block_json(node: Node, full: bool) -> JsonObject:
 
 @method("eth_getBlockReceipts", block_reference)
 async def get_block_receipts(node: Node, reference: BlockReference) -> list[JsonObject] | None:
+    """Null for the pending block too: nothing of it is executed."""
+    if reference == BlockTag.PENDING:
+        return None
     block = await node.chain.block(reference, with_receipts=True)
     return None if block is None else block_receipts_json(block, fork_of(block.header, node.genesis))
 

@@ -7,6 +7,7 @@ from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
 from chain.types import BlockNumber
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
+from rpc.log_range import InvalidBlockRange, PendingLogsUnsupported
 from rpc.methods import Node, method
 from rpc.params import BlockTag
 from rpc.remote import RemoteBlocks
@@ -74,11 +75,11 @@ async def find_logs(node: Node, wanted: LogFilter) -> list[FoundLog]:
 
 def _range(node: Node, wanted: LogFilter) -> tuple[BlockNumber, BlockNumber]:
     if BlockTag.PENDING in (wanted.first, wanted.last):
-        raise ServerError("pending logs are not supported")
+        raise PendingLogsUnsupported
     first = node.chain.resolve(BlockTag.LATEST if wanted.first is None else wanted.first)
     last = node.chain.resolve(BlockTag.LATEST if wanted.last is None else wanted.last)
     if first > last:
-        raise InvalidParams("invalid block range params")
+        raise InvalidBlockRange
     if last > node.chain.number:
         raise InvalidParams("block range extends beyond current head block")
     return first, last

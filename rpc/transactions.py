@@ -1,6 +1,7 @@
 """eth_getTransaction*, eth_getRawTransaction* and eth_getTransactionReceipt."""
 
 from chain.fees import blob_base_fee
+from chain.messages.mempool import PooledTransaction
 from chain.messages.storage import StoredBlock, StoredTransaction
 from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Gas, Hash32, Wei
@@ -59,6 +60,11 @@ async def _transaction_in(node: Node, block: BlockReference, position: int) -> J
     return transaction_json(transaction, found.senders[position], place_in(found, position))
 
 
+def _to_come(node: Node, position: int) -> PooledTransaction | None:
+    """What stands there in the pending block."""
+    return next(iter(transactions_to_come(node, environment_to_come(node))[position : position + 1]), None)
+
+
 async def _raw_transaction_in(node: Node, block: BlockReference, position: int) -> str:
     found = await _block_with(node, block, position)
     return "0x" if found is None else data_json(found.transactions[position])
@@ -74,8 +80,8 @@ async def get_transaction_by_block_number(
     node: Node, block: BlockTag | BlockNumber, position: int
 ) -> JsonObject | None:
     if block == BlockTag.PENDING:
-        coming = transactions_to_come(node, environment_to_come(node))[position : position + 1]
-        return next((transaction_json(decode_transaction(each.raw), each.sender, None) for each in coming), None)
+        coming = _to_come(node, position)
+        return None if coming is None else transaction_json(decode_transaction(coming.raw), coming.sender, None)
     return await _transaction_in(node, block, position)
 
 
@@ -86,4 +92,7 @@ async def get_raw_transaction_by_block_hash(node: Node, block: Hash32, position:
 
 @method("eth_getRawTransactionByBlockNumberAndIndex", block_number, index)
 async def get_raw_transaction_by_block_number(node: Node, block: BlockTag | BlockNumber, position: int) -> str:
+    if block == BlockTag.PENDING:
+        coming = _to_come(node, position)
+        return "0x" if coming is None else data_json(coming.raw)
     return await _raw_transaction_in(node, block, position)

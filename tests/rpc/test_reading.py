@@ -89,6 +89,14 @@ async def test_the_pending_block_holds_the_pool_on_top_of_the_head(
     assert block["transactions"] == [data_json(transfer(3).hash)]
     assert int(block["timestamp"], 16) > GENESIS_TIME
     assert await client.result("eth_getBlockTransactionCountByNumber", "pending") == "0x1"
+    [whole] = (await client.result("eth_getBlockByNumber", "pending", True))["transactions"]
+    assert await client.result("eth_getTransactionByBlockNumberAndIndex", "pending", "0x0") == whole
+    assert await client.result("eth_getTransactionByBlockNumberAndIndex", "pending", "0x1") is None
+    raw = [await client.result("eth_getRawTransactionByBlockNumberAndIndex", "pending", hex(n)) for n in range(2)]
+    assert raw == [data_json(transfer(3).raw), "0x"]
+    assert await client.result("eth_getBlockReceipts", "pending") is None
+    header = await client.result("eth_getHeaderByNumber", "pending")
+    assert (header["number"], header["hash"]) == ("0x3", None)
     assert await client.result("txpool_status") == {"pending": "0x1", "queued": "0x1"}
     content = await client.result("txpool_content")
     assert list(content["pending"][checksummed(ALICE)]) == ["3"]
@@ -151,6 +159,7 @@ async def test_logs_of_one_block_are_found_by_its_hash(client: Client, chain: Fa
     [
         ({"fromBlock": "0x1", "toBlock": "0x8"}, "block range extends beyond current head block"),
         ({"fromBlock": "0x2", "toBlock": "0x1"}, "invalid block range params"),
+        ({"fromBlock": "0x2", "toBlock": "pending"}, "pending logs are not supported"),
         (
             {"blockHash": NOWHERE, "fromBlock": "0x3"},
             "invalid argument 0: cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other",
