@@ -1,5 +1,6 @@
 """The JavaScript and Foundry clients the tests drive, installed by npm beside them."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -55,6 +56,12 @@ def install(folder: Path = HERE, environment: Mapping[str, str] | None = None) -
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)} on the PATH")
+    with (folder / ".install-lock").open("w") as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install_if_changed(folder, environment)
+
+
+def _install_if_changed(folder: Path, environment: Mapping[str, str] | None) -> None:
     # npm writes this file last, so that it is older than the lock file after an update or an interrupted install.
     installed = folder / "node_modules" / ".package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= (folder / "package-lock.json").stat().st_mtime:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -49,9 +50,12 @@ def node_at(http_url: str, ws_url: str, *, chain_id: int = 31337, is_tandem: boo
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Below those the system gives to connections, and by chance, so that tests run beside each other do not meet."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_768)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def _lines_of(process: subprocess.Popen[str]) -> "queue.SimpleQueue[str | None]":

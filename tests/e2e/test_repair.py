@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import shutil
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_a_chain_whose_table_goes_bad_while_it_runs_ends_when_it_meets_that(stop
     with chain("--data-dir", str(stopped.folder)) as running, contextlib.closing(running.rpc()) as rpc:
         data = table.read_bytes()
         table.write_bytes(bytes(byte ^ 1 for byte in data))
-        with pytest.raises((RpcError, OSError, http.client.HTTPException)):
+        with pytest.raises((RpcError, OSError, http.client.HTTPException, json.JSONDecodeError)):
             _blocks(rpc)
         assert running.process.wait(30) == 1
         trouble = running.event(lambda event: event["event"] == "trouble")

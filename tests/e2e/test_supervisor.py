@@ -51,6 +51,8 @@ def test_a_signal_to_the_whole_group_is_no_trouble() -> None:
 def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(milliseconds: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "node", "up", "--port", "0", "--quiet"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    # Where a shell started the tests in its background it is ignored, and the program would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
