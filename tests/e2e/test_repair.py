@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from tests.e2e.running_node import PROJECT, free_port
 from tests.e2e.test_recovery import block_with_transfer, validators_agree
 
 BLOCKS = 8
+UNREAD = "0x" + 20 * "c0"
+UNREAD_CODE = "0x" + random.Random(1).randbytes(20_000).hex()
+"""So large that it has a place of its own in the table, which nothing reads when the chain starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     for nonces in (range(BLOCKS // 2), range(BLOCKS // 2, BLOCKS)):
         with chain("--data-dir", str(folder)) as running, contextlib.closing(running.rpc()) as rpc:
             key = running.ready()["accounts"][0]["privateKey"]
+            if nonces.start == 0:
+                rpc.call("anvil_setCode", UNREAD, UNREAD_CODE)
             for nonce in nonces:
                 block_with_transfer(rpc, key, nonce)
             wait_until(lambda: validators_agree(rpc, height(rpc)), "the chain is at rest")
@@ -157,10 +163,11 @@ def test_repair_says_what_it_needs(folder: str, line: str, tmp_path: Path) -> No
 def test_a_chain_whose_table_goes_bad_while_it_runs_ends_when_it_meets_that(stopped: Stopped) -> None:
     (table,) = (stopped.folder / "storage-0").glob("*.ldb")
     with chain("--data-dir", str(stopped.folder)) as running, contextlib.closing(running.rpc()) as rpc:
-        data = table.read_bytes()
-        table.write_bytes(bytes(byte ^ 1 for byte in data))
+        damaged = bytes(byte ^ 1 for byte in table.read_bytes())
+        with table.open("r+b") as file:  # in its place: the database has the file mapped
+            file.write(damaged)
         with pytest.raises((RpcError, OSError, http.client.HTTPException, json.JSONDecodeError)):
-            _blocks(rpc)
+            rpc.call("eth_getCode", UNREAD, "latest")
         assert running.process.wait(30) == 1
         trouble = running.event(lambda event: event["event"] == "trouble")
         assert f"storage: {table} is damaged" in trouble["text"]
