@@ -86,7 +86,8 @@ def timestamp_of(encoded: bytes) -> int:
     """The timestamp in an encoded header, without decoding the rest of it."""
     at = BEFORE_DIFFICULTY
     for _ in FIELDS_BEFORE_TIMESTAMP:
-        at += max(1, encoded[at] - 0x7F)
+        first = encoded[at]
+        at += 1 if first < 0x80 else first - 0x7F
     length = encoded[at] - 0x80
     return encoded[at] if length < 0 else int.from_bytes(encoded[at + 1 : at + 1 + length], "big")
 

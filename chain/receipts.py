@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from functools import lru_cache
+from typing import TypeAlias
 
 from chain import rlp
 from chain.codec import unpack
@@ -61,9 +62,13 @@ class Receipt:
 LOGS_FIELD = [field.name for field in fields_of(Receipt)].index("logs")
 
 
-def packed_logs(encoded: bytes) -> list[tuple[Address, list[Hash32], bytes]]:
-    """Address, topics and data of each log of a receipt that chain.codec has encoded; the rest is not looked at."""
-    logs: list[tuple[Address, list[Hash32], bytes]] = unpack(encoded)[LOGS_FIELD]
+PackedLog: TypeAlias = tuple[Address, list[Hash32], bytes]
+"""Address, topics and data of a log."""
+
+
+def packed_logs(encoded: bytes) -> list[PackedLog]:
+    """The logs of a receipt that chain.codec has encoded; the rest is not looked at."""
+    logs: list[PackedLog] = unpack(encoded)[LOGS_FIELD]
     return logs
 
 

@@ -15,18 +15,16 @@ from chain.headers import Header
 from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews
+from chain.messages.logs import FoundLog, FoundLogs, ReadLogs
 from chain.messages.mempool import ConsensusNews
 from chain.messages.storage import (
     BlockApplied,
-    FoundLog,
-    FoundLogs,
     NotThere,
     Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadHeight,
-    ReadLogs,
     ReadProof,
     ReadRecord,
     ReadSettings,

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from chain.links import RequestFailed
+from chain.messages.logs import FoundLog, ReadLogs
 from chain.messages.mempool import Evicted, PooledTransaction
-from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
+from chain.messages.storage import StoredBlock
 from chain.types import BlockNumber, Hash32, ValidatorIndex
 from rpc.chain_view import ChainView
 from rpc.errors import LimitExceeded, ServerError

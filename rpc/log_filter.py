@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from chain.messages.logs import FoundLog
 from chain.receipts import Log
 from chain.types import Address, BlockNumber, Hash32
 from rpc.params import (
@@ -38,7 +39,7 @@ class LogFilter:
     addresses: tuple[Address, ...]
     topics: tuple[tuple[Hash32, ...], ...]
 
-    def matches(self, log: Log) -> bool:
+    def matches(self, log: Log | FoundLog) -> bool:
         """Whether a log has one of the addresses, and at each position one of the topics."""
         if self.addresses and log.address not in self.addresses:
             return False

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from chain.links import RequestFailed
-from chain.messages.storage import FoundLog, ReadLogs, StoredBlock
+from chain.messages.logs import FoundLog, ReadLogs
+from chain.messages.storage import StoredBlock
 from chain.types import BlockNumber
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
@@ -91,6 +92,6 @@ def logs_in(block: StoredBlock, wanted: LogFilter) -> list[FoundLog]:
     first_log = 0
     for index, receipt in enumerate(block.receipts):
         logs = found_logs(receipt.logs, place_in(block, index), block.hashes[index], first_log)
-        found += [log for log in logs if wanted.matches(log.log)]
+        found += [log for log in logs if wanted.matches(log)]
         first_log += len(receipt.logs)
     return found

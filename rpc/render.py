@@ -11,7 +11,8 @@ from chain.blocks import Withdrawal
 from chain.fees import BLOB_GAS_PER_BLOB, blob_base_fee
 from chain.forks import Fork
 from chain.headers import Header
-from chain.messages.storage import FoundLog, StoredBlock
+from chain.messages.logs import FoundLog
+from chain.messages.storage import StoredBlock
 from chain.receipts import Log, Receipt, bloom_of
 from chain.transactions import (
     BLOB,
@@ -119,25 +120,28 @@ def authorization_json(authorization: Authorization) -> JsonObject:
 
 def log_json(found: FoundLog, removed: bool = False) -> JsonObject:
     return {
-        "address": address_json(found.log.address),
-        "topics": [data_json(topic) for topic in found.log.topics],
-        "data": data_json(found.log.data),
+        "address": address_json(found.address),
+        "topics": [data_json(topic) for topic in found.topics],
+        "data": data_json(found.data),
         "blockNumber": hex(found.number),
         "transactionHash": data_json(found.transaction),
         "transactionIndex": hex(found.transaction_index),
         "blockHash": data_json(found.block_hash),
         "blockTimestamp": hex(found.timestamp),
-        "logIndex": hex(found.index),
+        "logIndex": hex(found.log_index),
         "removed": removed,
     }
 
 
+def found_log(log: Log, place: Place, transaction: Hash32, index: int) -> FoundLog:
+    """A log with its place; it is the block's log of this index."""
+    where = place.number, place.block_hash, place.timestamp, transaction, place.index, index
+    return FoundLog(log.address, log.topics, log.data, *where)
+
+
 def found_logs(logs: Sequence[Log], place: Place, transaction: Hash32, first_log: int) -> list[FoundLog]:
     """The logs of one transaction with their places; `first_log` is the index of the first in the block."""
-    return [
-        FoundLog(log, place.number, place.block_hash, place.timestamp, transaction, place.index, first_log + i)
-        for i, log in enumerate(logs)
-    ]
+    return [found_log(log, place, transaction, first_log + i) for i, log in enumerate(logs)]
 
 
 def receipt_json(

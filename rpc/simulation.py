@@ -16,7 +16,7 @@ from chain.messages.simulation import (
     SimulatedCall,
     SimulationFailed,
 )
-from chain.messages.storage import FoundLog, StoredBlock
+from chain.messages.storage import StoredBlock
 from chain.revert_reasons import revert_reason
 from chain.transactions import ACCESS_LIST, BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType
 from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Version, Wei
@@ -25,7 +25,7 @@ from rpc.errors import ClientLimitExceeded, ExecutionReverted, InvalidParams, Rp
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference, boolean, mapping, member, sequence
-from rpc.render import JsonObject, Place, block_json, data_json, log_json, transaction_json
+from rpc.render import JsonObject, Place, block_json, data_json, found_log, log_json, transaction_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
 MAX_BLOCKS = 256
@@ -255,10 +255,7 @@ def _place(header: Header, block_hash: Hash32, index: int) -> Place:
 
 
 def _call_json(done: CallInBlock, place: Place, transaction: Transaction) -> JsonObject:
-    logs = [
-        FoundLog(log, place.number, place.block_hash, place.timestamp, transaction.hash, place.index, index)
-        for index, log in done.logs
-    ]
+    logs = [found_log(log, place, transaction.hash, index) for index, log in done.logs]
     answer: JsonObject = {
         "returnData": data_json(b"" if done.error else done.output),
         "logs": [log_json(log) for log in logs],

@@ -206,7 +206,7 @@ class Subscriptions:
             rendered: bytes | None = None
             for connection, subscription, interest in wanting:
                 assert isinstance(interest, Logs)
-                if found.number in interest.range and interest.wanted.matches(found.log):
+                if found.number in interest.range and interest.wanted.matches(found):
                     rendered = rendered or orjson.dumps(log_json(found, removed))
                     self._push(connection, subscription, rendered)
 

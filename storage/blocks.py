@@ -14,7 +14,7 @@ from chain.codec import decode_value, encode_value, pack, unpack
 from chain.headers import Header, decode_header, timestamp_of
 from chain.keccak import keccak256
 from chain.messages.storage import ApplyBlock, CacheUse, StoredBlock, StoredTransaction
-from chain.receipts import Receipt
+from chain.receipts import PackedLog, Receipt, packed_logs
 from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.cache import RecentlyUsed
 from storage.errors import InvalidBlock
@@ -247,6 +247,13 @@ class Blocks:
         data = self._store.get(TRANSACTIONS + place_key(number, index))
         assert data is not None, f"block {number} has no transaction {index} that its index names"
         return _row(data)
+
+    def logs_of(self, number: int, index: int) -> tuple[Hash32, int, list[PackedLog]]:
+        """A transaction's hash, how many logs the ones before it have, and its logs, without the rest: for searches."""
+        data = self._store.get(TRANSACTIONS + place_key(number, index))
+        assert data is not None, f"block {number} has no transaction {index} that its index names"
+        _, _, transaction_hash, first_log, encoded_receipt = unpack(data)
+        return transaction_hash, first_log, packed_logs(encoded_receipt)
 
     def record(self, number: int) -> bytes | None:
         if not 0 <= number <= self.newest:

@@ -18,22 +18,11 @@ _ADDRESS = LOGS + b"\x00"
 _TOPICS = [LOGS + bytes((1 + position,)) for position in range(4)]
 _ANY = LOGS + b"\x05"
 NUMBER_BYTES = 8
+INDEX_BYTES = 4
 END = 2**64
 """Beyond every block."""
 STEPS_BEFORE_SEEK = 8
 """So many steps along a name's postings take as long as a seek."""
-
-
-def matches(
-    emitter: Address,
-    its_topics: Sequence[Hash32],
-    addresses: Sequence[Address],
-    topics: Sequence[Sequence[Hash32]],
-) -> bool:
-    """Whether a log is of any of the addresses (none given: of all) and has any of the topics at each position."""
-    if (addresses and emitter not in addresses) or len(topics) > len(its_topics):
-        return False
-    return all(not wanted or topic in wanted for wanted, topic in zip(topics, its_topics, strict=False))
 
 
 class LogIndex:
@@ -42,13 +31,13 @@ class LogIndex:
 
     def put(self, number: BlockNumber, receipts: Sequence[Receipt], batch: dict[bytes, bytes | None]) -> None:
         """Add the postings of one block."""
-        at = number.to_bytes(NUMBER_BYTES, "big")
+        at = _number_key(number)
         for name, indices in _postings(receipts).items():
             batch[name + at] = struct.pack(f">{len(indices)}I", *indices)
 
     def delete(self, number: BlockNumber, receipts: Sequence[Receipt], batch: dict[bytes, bytes | None]) -> None:
         """Add the removal of a block's postings."""
-        at = number.to_bytes(NUMBER_BYTES, "big")
+        at = _number_key(number)
         batch.update(dict.fromkeys((name + at for name in _postings(receipts)), None))
 
     def candidates(
@@ -59,7 +48,23 @@ class LogIndex:
             return
         wanted = [[_ADDRESS + address for address in addresses]] if addresses else []
         wanted += [[prefix + topic for topic in some] for prefix, some in zip(_TOPICS, topics, strict=False) if some]
-        criteria = [_AnyOf(self._store, names, last) for names in wanted or [[_ANY]]]
+        wanted = wanted or [[_ANY]]
+        if len(wanted) == len(wanted[0]) == 1:
+            yield from self._postings_of(wanted[0][0], first, last)
+        else:
+            yield from self._agreed(wanted, first, last)
+
+    def _postings_of(self, name: bytes, first: int, last: int) -> Iterator[tuple[int, Sequence[int]]]:
+        """As in `candidates`, where all that has one name is wanted: there is nothing to leap over."""
+        number_of = int.from_bytes
+        for key, posting in self._store.pairs(name + _number_key(first), name + _number_key(last + 1)):
+            yield number_of(key[-NUMBER_BYTES:], "big"), _indices(posting)
+
+    def _agreed(
+        self, wanted: Sequence[Sequence[bytes]], first: int, last: int
+    ) -> Iterator[tuple[int, Sequence[int]] | None]:
+        """As in `candidates`: the blocks that have any name of each criterion."""
+        criteria = [_AnyOf(self._store, names, last) for names in wanted]
         number = first
         while True:
             reached = [criterion.reach(number) for criterion in criteria]
@@ -72,6 +77,14 @@ class LogIndex:
             indices = set.intersection(*[criterion.indices() for criterion in criteria])
             yield number, sorted(indices)
             number += 1
+
+
+def _number_key(number: int) -> bytes:
+    return number.to_bytes(NUMBER_BYTES, "big")
+
+
+def _indices(posting: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(posting) // INDEX_BYTES}I", posting)
 
 
 def _postings(receipts: Sequence[Receipt]) -> dict[bytes, dict[int, None]]:
@@ -103,7 +116,7 @@ class _AnyOf:
         found: set[int] = set()
         for postings in self._postings:
             if postings.number == self._number:
-                found.update(struct.unpack(f">{len(postings.posting) // 4}I", postings.posting))
+                found.update(_indices(postings.posting))
         return found
 
 
@@ -113,7 +126,7 @@ class _Postings:
     def __init__(self, store: KeyValue, name: bytes, last: int) -> None:
         self._store = store
         self._name = name
-        self._stop = name + (last + 1).to_bytes(NUMBER_BYTES, "big")
+        self._stop = name + _number_key(last + 1)
         self._pairs: Iterator[tuple[bytes, bytes]] | None = None
         self.number = -1
         self.posting = b""
@@ -123,7 +136,7 @@ class _Postings:
         steps = 0
         while self.number < number:
             if self._pairs is None or steps == STEPS_BEFORE_SEEK:
-                self._pairs = self._store.pairs(self._name + number.to_bytes(NUMBER_BYTES, "big"), self._stop)
+                self._pairs = self._store.pairs(self._name + _number_key(number), self._stop)
             found = next(self._pairs, None)
             if found is None:
                 self.number, self.posting = END, b""

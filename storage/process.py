@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from chain.links import Peer
 from chain.messages import Message
+from chain.messages.logs import FoundLogs, ReadLogs, pack_found_logs
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
@@ -23,7 +24,6 @@ from chain.messages.storage import (
     BlockApplied,
     BlockHashes,
     ChangedAccounts,
-    FoundLogs,
     NotThere,
     Proof,
     ReadBlock,
@@ -32,7 +32,6 @@ from chain.messages.storage import (
     ReadHead,
     ReadHeaders,
     ReadHeight,
-    ReadLogs,
     ReadOperation,
     ReadProof,
     ReadRecord,
@@ -50,7 +49,6 @@ from chain.messages.storage import (
     StoredHeight,
     StoredRecord,
     StoredSettings,
-    pack_found_logs,
 )
 from chain.system_contracts import HISTORY_STORAGE
 from chain.types import ZERO_HASH, Address, Version

@@ -5,26 +5,26 @@ generator, nothing changes), `write` makes it durable (may run on another thread
 write that fails leaves memory as it was; the next `prepare` first asks the disk what it holds.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from chain.accounts import AccountChange
 from chain.codec import decode_value
 from chain.genesis import Genesis
 from chain.merkle import EMPTY_ROOT
-from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, FoundLog, ReadLogs
+from chain.messages.logs import FoundLog, ReadLogs
+from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied
 from chain.operations import INITIAL_SETTINGS, BlockSettings, result_of
-from chain.receipts import Log, packed_logs
-from chain.types import ZERO_HASH, Address, BlockNumber, Hash32, Height, Version
+from chain.types import ZERO_HASH, BlockNumber, Hash32, Height, Version
 from storage.blocks import Blocks, HeightRow, StoredHeader
 from storage.changes import StateChanges
-from storage.errors import BlockOutOfRange, HeightGap, OtherProposalApplied, TooManyLogs, WrongStateRoot
+from storage.errors import BlockOutOfRange, HeightGap, OtherProposalApplied, WrongStateRoot
 from storage.forked_state import ForkedState
 from storage.height import HEAD_KEY, META, SETTINGS_KEY, Head, HeightWork, Prepared
 from storage.keyvalue import Batch, CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
-from storage.logs import matches
+from storage.log_search import LogSearch
 from storage.pruning import Pruning
 from storage.reverts import Snapshots
 from storage.state import NEVER, VersionedState
@@ -291,28 +291,16 @@ class Store:
         newest, ways_back = self.head.number, self._ways_back
         if not OLDEST_BLOCK <= query.first <= min(query.last, newest):
             raise BlockOutOfRange(query.first, query.last, OLDEST_BLOCK, newest)
-        found: list[FoundLog] = []
-        last = min(query.last, newest)
-        for candidate in self.blocks.logs.candidates(query.first, last, query.addresses, query.topics):
+        search = LogSearch(self.blocks, query).run(min(query.last, newest))
+        while True:
+            try:
+                next(search)
+            except StopIteration as end:
+                found: list[FoundLog] = end.value
+                return found
             yield
             if self._ways_back != ways_back:
                 return (yield from self.logs(query))
-            if candidate is not None:
-                for log in self._matching_logs(query, *candidate):
-                    found.append(log)
-                    if len(found) > query.limit:
-                        raise TooManyLogs(query.limit)
-        return found
-
-    def _matching_logs(self, query: ReadLogs, number: int, indices: Sequence[int]) -> Iterator[FoundLog]:
-        block = self.blocks.hash_and_timestamp(number)
-        assert block is not None, f"the log index names block {number}, which is not there"
-        for index in indices:
-            row = self.blocks.row(number, index)
-            for position, (address, topics, data) in enumerate(packed_logs(row.encoded_receipt), row.first_log):
-                if matches(address, topics, query.addresses, query.topics):
-                    log = Log(Address(address), tuple(topics), data)
-                    yield FoundLog(log, BlockNumber(number), *block, row.hash, index, position)
 
     def disk_bytes(self) -> int:
         return self._keyvalue.approximate_bytes()

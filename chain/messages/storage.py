@@ -1,15 +1,13 @@
 """What storage is asked, and answers. Reads name a version and wait until it is applied; None means the newest."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from chain.accounts import Account, AccountChange
 from chain.blocks import Block, Withdrawal
-from chain.codec import message, pack, unpack
+from chain.codec import message
 from chain.headers import Header
 from chain.operations import BlockSettings
-from chain.receipts import Log, Receipt
+from chain.receipts import Receipt
 from chain.types import Address, BlockNumber, Hash32, Height, Version
 
 
@@ -238,64 +236,6 @@ class StoredTransaction:
     index: int
     first_log: int
     receipt: Receipt
-
-
-@message(60)
-@dataclass(frozen=True, slots=True)
-class ReadLogs:
-    """Logs of blocks first..last that match: any of `addresses` (empty: all), and at each position any of the topics
-    given (an empty tuple: all). Answer: FoundLogs. `limit` bounds how many; one more is an error of class TooManyLogs.
-    """
-
-    first: BlockNumber
-    last: BlockNumber
-    addresses: tuple[Address, ...]
-    topics: tuple[tuple[Hash32, ...], ...]
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoundLog:
-    """A log and its place; `index` counts within the block, `timestamp` is the block's in seconds."""
-
-    log: Log
-    number: BlockNumber
-    block_hash: Hash32
-    timestamp: int
-    transaction: Hash32
-    transaction_index: int
-    index: int
-
-
-@message(61)
-@dataclass(frozen=True, slots=True)
-class FoundLogs:
-    """`packed` as `pack_found_logs` makes it: as fields of a message, many logs would take longer than the search."""
-
-    packed: bytes
-
-    @property
-    def logs(self) -> tuple[FoundLog, ...]:
-        return tuple([FoundLog(Log(row[0], tuple(row[1]), row[2]), *row[3:]) for row in unpack(self.packed)])
-
-
-def pack_found_logs(logs: Iterable[FoundLog]) -> FoundLogs:
-    return FoundLogs(pack([_log_row(found) for found in logs]))
-
-
-def _log_row(found: FoundLog) -> list[Any]:
-    log = found.log
-    return [
-        log.address,
-        log.topics,
-        log.data,
-        found.number,
-        found.block_hash,
-        found.timestamp,
-        found.transaction,
-        found.transaction_index,
-        found.index,
-    ]
 
 
 @message(62)

@@ -4,6 +4,7 @@ Times are of the processor, of the one thread that reads and commits, so that wh
 """
 
 import asyncio
+import gc
 import json
 import random
 import statistics
@@ -23,8 +24,10 @@ from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Address, BlockNumber, Hash32, Version, Wei
+from node.roles import RARE_COLLECTIONS
 from scripts.benchmarks.execution_blocks import World, ether_transfers
 from scripts.benchmarks.executors import Executor
+from scripts.benchmarks.log_search import BLOCKS, SearchFigures, measure_searches
 from storage.changes import StateChanges
 from storage.leveldb import BLOOM_BITS_PER_KEY, CACHE_BYTES, LevelDB
 from storage.state import VersionedState, account_name, encode_account
@@ -86,6 +89,7 @@ class TrieFigures:
 class StorageFigures:
     sizes: Sequence[Figures]
     trie: TrieFigures
+    searches: Sequence[SearchFigures]
     bytes_per_1000_transfers: int
 
 
@@ -161,6 +165,7 @@ def block_of(chosen: random.Random, addresses: Sequence[Address]) -> list[Accoun
 
 
 def measure_storage(sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> StorageFigures:
+    gc.set_threshold(*RARE_COLLECTIONS)
     figures = []
     for size in sizes:
         say(f"measuring a state of {size:,} accounts …")
@@ -169,9 +174,12 @@ def measure_storage(sizes: Sequence[int], rounds: int, say: Callable[[str], None
     say("measuring the trie package …")
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         trie = _trie_figures(Path(folder), rounds)
+    say("measuring searches for logs …")
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        searches = measure_searches(Path(folder), rounds)
     say("measuring the bytes of transfers …")
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
-        return StorageFigures(figures, trie, asyncio.run(_bytes_of_transfers(Path(folder))))
+        return StorageFigures(figures, trie, searches, asyncio.run(_bytes_of_transfers(Path(folder))))
 
 
 def _figures(folder: Path, size: int, rounds: int) -> Figures:
@@ -300,6 +308,11 @@ def storage_as_table(figures: StorageFigures) -> str:
         "",
         f"2,000 changed keys in a trie of 10,000, ms: ours {trie.ours_ms:.1f}, the trie package {trie.package_ms:.1f}, "
         f"{trie.package_ms / trie.ours_ms:.1f} times as long",
+        *(
+            f"logs of one address in {BLOCKS:,} blocks, {each.found:,} found: {each.storage_ms:.2f} ms in storage, "
+            f"{each.rpc_ms:.2f} ms to JSON"
+            for each in figures.searches
+        ),
         f"1,000 plain transfers take {figures.bytes_per_1000_transfers:,} bytes on the disk",
     ]
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionSt
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import Equivocate, ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
+from chain.messages.logs import FoundLog, ReadLogs, pack_found_logs
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -37,14 +38,12 @@ from chain.messages.mempool import (
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.storage import (
     BlockApplied,
-    FoundLog,
     NotThere,
     Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadHeight,
-    ReadLogs,
     ReadProof,
     ReadRecord,
     ReadSettings,
@@ -59,7 +58,6 @@ from chain.messages.storage import (
     StoredHeight,
     StoredRecord,
     StoredSettings,
-    pack_found_logs,
 )
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
@@ -351,7 +349,7 @@ class FakeChain:
 
     def _find_logs(self, read: ReadLogs) -> tuple[FoundLog, ...]:
         wanted = LogFilter(None, None, None, read.addresses, read.topics)
-        found = [log for b in self.blocks[read.first : read.last + 1] for log in logs_of(b) if wanted.matches(log.log)]
+        found = [log for b in self.blocks[read.first : read.last + 1] for log in logs_of(b) if wanted.matches(log)]
         if len(found) > read.limit:
             raise RequestFailed("TooManyLogs", "too many")
         return tuple(found)

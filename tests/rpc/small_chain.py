@@ -14,6 +14,7 @@ from chain.links import RequestFailed
 from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.execution import BlockNews
+from chain.messages.logs import FoundLogs, ReadLogs, pack_found_logs
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -25,12 +26,10 @@ from chain.messages.mempool import (
 )
 from chain.messages.storage import (
     BlockApplied,
-    FoundLogs,
     NotThere,
     ReadBlock,
     ReadHead,
     ReadHeight,
-    ReadLogs,
     ReadSettings,
     ReadState,
     ReadTransaction,
@@ -38,7 +37,6 @@ from chain.messages.storage import (
     StoredBlock,
     StoredHeight,
     StoredSettings,
-    pack_found_logs,
 )
 from chain.operations import INITIAL_SETTINGS
 from chain.receipts import Receipt

@@ -9,7 +9,7 @@ import pytest
 import rpc.filters
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.storage import ReadLogs
+from chain.messages.logs import ReadLogs
 from chain.receipts import Log
 from chain.types import Hash32
 from rpc.filters import EXPIRY_S, FilterNotFound, Filters, TooManyFilters

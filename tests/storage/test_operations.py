@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+import storage.log_search
 from chain.accounts import Account, AccountChange
-from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, ReadLogs, Revert, TakenSnapshot
+from chain.messages.logs import ReadLogs
+from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, Revert, TakenSnapshot
 from chain.operations import BlockSettings, result_of
 from chain.types import BlockNumber, Hash32, Height, Version, Wei
 from storage.errors import InvalidBlock
@@ -219,7 +221,10 @@ def test_a_block_that_is_not_there_cannot_be_gone_back_to() -> None:
     assert world.store.head.number == 2
 
 
-def test_a_search_for_logs_during_which_blocks_are_removed_finds_what_is_there_after() -> None:
+def test_a_search_for_logs_during_which_blocks_are_removed_finds_what_is_there_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage.log_search, "TRANSACTIONS_A_STEP", 1)
     world = World(4)
     world.block()
     world.snapshot()

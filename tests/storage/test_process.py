@@ -13,19 +13,18 @@ from chain.accounts import Account, AccountChange
 from chain.codec import decode_message, encode_message
 from chain.keccak import keccak256
 from chain.messages.link import Done
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
     BlockHashes,
-    FoundLogs,
     NotThere,
     Proof,
     ReadBlock,
     ReadHashes,
     ReadHead,
     ReadHeaders,
-    ReadLogs,
     ReadProof,
     ReadRecord,
     ReadState,
