@@ -276,6 +276,12 @@ def test_an_impersonated_contract_sends(fresh: JsonRpc, node: Node) -> None:
         fresh.call("eth_sendRawTransaction", raw)
 
 
+def test_what_an_unlocked_account_sent_is_in_the_state_that_is_read_next(fresh: JsonRpc, node: Node) -> None:
+    for value in range(1, 6):
+        send(fresh, node.addresses[0])
+        assert fresh.call("eth_getBalance", OTHER, "latest") == hex(value)
+
+
 def test_anybody_sends_one_transaction_without_a_signature(fresh: JsonRpc) -> None:
     fresh.call("anvil_setBalance", NOBODY, hex(ETHER))
     sent = fresh.call("eth_sendUnsignedTransaction", {"from": NOBODY, "to": OTHER, "value": "0x5", "gas": "0x5208"})

@@ -169,6 +169,7 @@ class FakeChain:
 
     def __init__(self) -> None:
         self.genesis = genesis_of_the_tests()
+        self.settings = INITIAL_SETTINGS
         rich = {address: Account(balance=Wei(10_000 * ETHER)) for address in (ALICE, BOB, CAROL)}
         code_hash = keccak256(TOKEN_CODE)
         token = {TOKEN: Account(nonce=1, code_hash=code_hash)}
@@ -290,7 +291,7 @@ class FakeChain:
     def _answer_as_storage(self, message: Message) -> Message:
         match message:
             case ReadSettings():
-                return StoredSettings(INITIAL_SETTINGS)
+                return StoredSettings(self.settings)
             case ReadHead():
                 block = self.head
                 return applied_of(block)

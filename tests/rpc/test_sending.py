@@ -1,6 +1,7 @@
 """The methods that send and sign, in JSON."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,14 @@ ALICE_JSON, BOB_JSON = data_json(ALICE), data_json(BOB)
 NOBODY = "0x" + 40 * "1"
 ACCESS = [{"address": data_json(TOKEN), "storageKeys": ["0x" + 64 * "0"]}]
 AUTHORIZATION = {"chainId": "0x1", "address": BOB_JSON, "nonce": "0x0", "yParity": "0x0", "r": "0x1", "s": "0x1"}
+
+
+@pytest.fixture
+def chain() -> FakeChain:
+    """One without automatic blocks, for which eth_sendTransaction does not wait."""
+    chain = FakeChain()
+    chain.settings = replace(chain.settings, automine=False)
+    return chain
 
 
 def arrived(chain: FakeChain) -> list[Transaction]:
@@ -237,3 +246,19 @@ async def test_typed_data_is_signed_under_all_names(client: Client) -> None:
     assert code == -32602
     assert message.startswith("invalid typed data: ")
     assert await client.error("eth_signTypedData_v4", NOBODY, typed_data) == (-32000, "unknown account")
+
+
+async def test_with_automatic_blocks_a_sent_transaction_is_answered_when_its_block_is_there(
+    client: Client, process: RpcProcess, chain: FakeChain
+) -> None:
+    settings = replace(chain.settings, automine=True)
+    await chain.execution.tell(replace(chain.news(), settings=settings))
+    fields = {"from": ALICE_JSON, "to": BOB_JSON, "gas": "0x5208"}
+    answer = asyncio.create_task(client.result("eth_sendTransaction", fields))
+    await turns()
+    (transaction,) = arrived(chain)
+    assert not answer.done()
+    chain.append(transaction)
+    await chain.execution.tell(replace(chain.news(), settings=settings))
+    assert await answer == data_json(transaction.hash)
+    assert await client.result("eth_getTransactionCount", ALICE_JSON, "latest") == "0x1"
