@@ -75,7 +75,11 @@ async def node_info(node: Node) -> JsonObject:
             "gasLimit": hex(head.header.gas_limit),
             "gasPrice": hex(coming_base_fee(node)),
         },
-        "forkConfig": {"forkUrl": None, "forkBlockNumber": None, "forkRetryBackoff": None},
+        "forkConfig": {
+            "forkUrl": None if node.remote is None else node.remote.url,
+            "forkBlockNumber": None if node.remote is None else node.genesis.header.number,
+            "forkRetryBackoff": None,
+        },
     }
 
 

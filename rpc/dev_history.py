@@ -7,8 +7,9 @@ from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, 
 from chain.types import ZERO_ADDRESS, BlockNumber
 from rpc.dev_method import dev_method, small_number
 from rpc.errors import InvalidParams, RpcError, ServerError
+from rpc.fork_options import Forking, check_fork, reset_options
 from rpc.methods import Node, optional
-from rpc.params import InvalidValue, data
+from rpc.params import InvalidValue, data, text
 from rpc.sending import send_transaction
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.wallet import UnknownAccount
@@ -28,21 +29,8 @@ class TransactionsMissing(ServerError):
         super().__init__(f"the blocks were replaced, without what could not be sent: {'; '.join(missing)}")
 
 
-class NoFork(InvalidParams):
-    def __init__(self) -> None:
-        super().__init__("another chain cannot be forked while this one runs: start it with tandem up --fork-url")
-
-
 def snapshot_id(value: Any) -> int:
     return small_number(value)
-
-
-def reset_options(value: Any) -> None:
-    """Hardhat's and anvil's forms: nothing, or an object that asks for no fork."""
-    if not isinstance(value, dict):
-        raise InvalidValue("give an object")
-    if value.get("forking"):
-        raise NoFork
 
 
 def placed_transactions(value: Any) -> list[tuple[Placeable, int]]:
@@ -95,10 +83,19 @@ async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> 
 
 
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
-async def reset(node: Node, _: None) -> bool:
-    """The chain as it began, and nothing set."""
+async def reset(node: Node, forking: Forking | None) -> bool:
+    """The chain as it began, and nothing set. Raises NoFork and its kin where it is to be a fork that it is not."""
+    if forking is not None:
+        check_fork(node, forking)
     await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
     return True
+
+
+@dev_method("anvil_setRpcUrl", takes=(text,))
+async def set_rpc_url(node: Node, url: str) -> None:
+    """Where nothing is forked nothing is set, as in anvil; a fork's server is said at the start."""
+    if node.remote is not None:
+        check_fork(node, Forking(url, None))
 
 
 def _check_senders(node: Node, transactions: Sequence[Placeable]) -> None:
