@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
-from chain.types import ZERO_ADDRESS, BlockNumber
+from chain.types import BlockNumber
 from rpc.dev_method import dev_method, small_number
 from rpc.errors import InvalidParams, RpcError, ServerError
 from rpc.fork_options import Forking, check_fork, reset_options
 from rpc.methods import Node, optional
 from rpc.params import InvalidValue, data, text
-from rpc.sending import send_transaction
+from rpc.sending import send_transaction, sender_of
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.wallet import UnknownAccount
 
@@ -102,7 +102,7 @@ def _check_senders(node: Node, transactions: Sequence[Placeable]) -> None:
     """Raises UnknownAccount for one that nobody could sign."""
     for transaction in transactions:
         if isinstance(transaction, TransactionArguments):
-            sender = transaction.sender or ZERO_ADDRESS
+            sender = sender_of(node, transaction)
             if not node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts:
                 raise UnknownAccount
 
