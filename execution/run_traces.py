@@ -85,9 +85,9 @@ class _Runs:
                 self._merge(index, self._untraced(transaction, sender))
             else:
                 traces.append(self._transaction(index, transaction, sender))
-        if task.call is not None:
+        for index, call in enumerate(task.calls, start=len(decoded)):
             await asyncio.sleep(0)
-            traces.append(self._call(task.call))
+            traces.append(self._call(index, call))
         return tuple(traces)
 
     def _begin_block(self) -> None:
@@ -110,12 +110,11 @@ class _Runs:
     def _transaction(self, index: int, transaction: Transaction, sender: Address) -> bytes:
         return self._traced(index, self._engine, transaction, sender, self._task.environment, is_call=False)
 
-    def _call(self, traced: TracedCall) -> bytes:
+    def _call(self, index: int, traced: TracedCall) -> bytes:
         engine = self._engine
         if traced.overrides:
             engine = engine.overridden(traced.overrides, self._view)
         transaction, environment = prepared(traced.call, traced.call.gas, traced.environment)
-        index = len(self._task.transactions)
         return self._traced(index, engine, transaction, traced.call.sender, environment, is_call=True)
 
     def _traced(

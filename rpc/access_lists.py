@@ -41,7 +41,7 @@ async def create_access_list(
     call = TracedCall(call_message(node, wanted, environment), environment, state)
     for _ in range(MAX_RUNS):
         try:
-            (trace,) = await run_traces(node, await request_for(node, block, None, 0, ACCESS_LIST, call))
+            (trace,) = await run_traces(node, await request_for(node, block, None, 0, ACCESS_LIST, (call,)))
         except ServerError as error:
             raise _in_geths_words(error, call.call) from None
         found: JsonObject = orjson.loads(trace)

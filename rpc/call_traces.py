@@ -1,6 +1,5 @@
 """trace_*: what transactions called, in the form that Parity had for it and Erigon, Reth and anvil have now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import orjson
 from chain.messages.storage import StoredBlock
 from chain.types import Address, BlockNumber, Hash32
 from rpc.debug_traces import in_turn, request_for
-from rpc.errors import InvalidParams, LimitExceeded, ServerError
+from rpc.errors import InvalidParams, LimitExceeded
 from rpc.methods import Node, method
 from rpc.params import (
     BlockReference,
@@ -22,12 +21,12 @@ from rpc.params import (
     mapping,
     member,
     sequence,
-    texts,
 )
 from rpc.render import JsonObject, data_json
 from rpc.trace_options import TraceOptions
 
-FLAT = TraceOptions(tracer="flatCallTracer", options=orjson.dumps({"convertParityErrors": True, "executionGas": True}))
+FLAT_OPTIONS = {"convertParityErrors": True, "executionGas": True}
+FLAT = TraceOptions(tracer="flatCallTracer", options=orjson.dumps(FLAT_OPTIONS))
 MAX_BLOCKS = 256
 """Of one trace_filter: each is run again."""
 FILTER = "TraceFilter"
@@ -139,42 +138,3 @@ async def filter_traces(node: Node, wanted: TraceFilter) -> list[JsonObject]:
         if end is not None and len(found) >= end:
             break
     return found[wanted.after : end]
-
-
-@method("trace_replayTransaction", hash32, texts)
-async def replay_transaction(node: Node, transaction_hash: Hash32, kinds: list[str]) -> JsonObject:
-    _check_kinds(kinds)
-    calls = await traces_of(node, transaction_hash)
-    if not calls:
-        raise ServerError("transaction not found")
-    return _replayed(calls)
-
-
-@method("trace_replayBlockTransactions", block_reference, texts)
-async def replay_block(node: Node, reference: BlockReference, kinds: list[str]) -> list[JsonObject]:
-    _check_kinds(kinds)
-    calls = await traces_in(node, await node.chain.block(reference))
-    by_transaction: dict[str, list[JsonObject]] = {}
-    for call in calls:
-        by_transaction.setdefault(call["transactionHash"], []).append(call)
-    return [_replayed(of_one) for of_one in by_transaction.values()]
-
-
-def _check_kinds(kinds: Sequence[str]) -> None:
-    """Raises InvalidParams for what is not made: of state changes prestateTracer tells, of steps the struct logger."""
-    for kind in kinds:
-        if kind != "trace":
-            raise InvalidParams(f"{kind!r} is not made: ask for 'trace', or debug_traceTransaction for the rest")
-
-
-def _replayed(calls: list[JsonObject]) -> JsonObject:
-    """The form of a replay, whose calls do not say again where they were."""
-    outermost = calls[0].get("result") or {}
-    members = ("action", "error", "result", "subtraces", "traceAddress", "type")
-    return {
-        "output": outermost.get("output", outermost.get("code", "0x")),
-        "stateDiff": None,
-        "trace": [{name: call[name] for name in members if name in call} for call in calls],
-        "transactionHash": calls[0]["transactionHash"],
-        "vmTrace": None,
-    }

@@ -38,12 +38,12 @@ async def trace_transaction(node: Node, transaction_hash: Hash32, options: Trace
 
 @method("debug_traceBlockByNumber", block_number, optional(trace_options, DEFAULT_OPTIONS))
 async def trace_block_by_number(node: Node, number: BlockTag | BlockNumber, options: TraceOptions) -> orjson.Fragment:
-    return await _traced_block(node, await _block(node, number), options)
+    return await _traced_block(node, await existing_block(node, number), options)
 
 
 @method("debug_traceBlockByHash", hash32, optional(trace_options, DEFAULT_OPTIONS))
 async def trace_block_by_hash(node: Node, block_hash: Hash32, options: TraceOptions) -> orjson.Fragment:
-    return await _traced_block(node, await _block(node, block_hash), options)
+    return await _traced_block(node, await existing_block(node, block_hash), options)
 
 
 @method("debug_traceBlock", data, optional(trace_options, DEFAULT_OPTIONS))
@@ -57,7 +57,7 @@ async def trace_block(node: Node, encoded: bytes, options: TraceOptions) -> orjs
         raise ServerError(f"could not decode block: {error}") from None
     if given.header.number == 0:
         raise ServerError("genesis is not traceable")
-    parent = await _block(node, given.header.parent_hash)
+    parent = await existing_block(node, given.header.parent_hash)
     block = StoredBlock(
         header=given.header,
         hash=given.header.hash(),
@@ -82,15 +82,15 @@ async def trace_call(
     """On the state after a block, or after so many of its transactions."""
     if reference == BlockTag.PENDING:
         raise ServerError("tracing on top of pending is not supported")
-    block = await _block(node, reference)
+    block = await existing_block(node, reference)
     environment = options.block.applied(environment_of(block.header, node.genesis))
     call = TracedCall(call_message(node, wanted, environment), environment, options.state)
-    request = await request_for(node, block, options.transaction_index, 0, options, call)
+    request = await request_for(node, block, options.transaction_index, 0, options, (call,))
     (trace,) = await in_turn(node, request)
     return orjson.Fragment(trace)
 
 
-async def _block(node: Node, reference: BlockReference) -> StoredBlock:
+async def existing_block(node: Node, reference: BlockReference) -> StoredBlock:
     """Raises ServerError in geth's words."""
     block = await node.chain.block(reference)
     if block is None:
@@ -116,10 +116,10 @@ async def request_for(
     transactions: int | None,
     first_traced: int,
     options: TraceOptions,
-    call: TracedCall | None = None,
+    calls: tuple[TracedCall, ...] = (),
 ) -> TraceRuns:
-    """What to ask a reader: so many of the block's transactions on the state before it, or with None, and for a call,
-    none on the state after it. Only the call is traced where there is one."""
+    """What to ask a reader: so many of the block's transactions on the state before it, or with None, and for calls,
+    none on the state after it. Only the calls are traced where there are any."""
     if transactions is not None and block.header.number == 0:
         raise ServerError("genesis is not traceable")
     if transactions is not None and transactions > len(block.transactions):
@@ -133,8 +133,8 @@ async def request_for(
         parent_hash=block.header.parent_hash,
         parent_beacon_root=block.header.parent_beacon_root or ZERO_HASH,
         transactions=tuple(map(CaseTransaction, block.transactions[:count], block.senders[:count])),
-        first_traced=first_traced if call is None else count,
-        call=call,
+        first_traced=count if calls else first_traced,
+        calls=calls,
         tracer=options.tracer,
         options=options.options,
         run_limit_ms=options.limit_ms,

@@ -91,7 +91,7 @@ class TraceFailed:
 
 @dataclass(frozen=True, slots=True)
 class TracedCall:
-    """A call that is traced on the state after what was run, in an environment of its own."""
+    """A call that is traced on the state after what was run, other calls among it, in an environment of its own."""
 
     call: CallMessage
     environment: BlockEnvironment
@@ -101,7 +101,7 @@ class TracedCall:
 @message(113)
 @dataclass(frozen=True, slots=True)
 class TraceRuns:
-    """rpc → reader: run transactions one by one, then the call, and trace those from `first_traced` on.
+    """rpc → reader: run transactions one by one, then the calls, and trace those from `first_traced` on.
 
     Answer: RunTraces, TraceFailed. With `begins_block` the state at `base` is that before the block of `environment`.
     `tracer` is one of geth's names, empty for its default one; `options` is its JSON object. Each run has
@@ -116,7 +116,7 @@ class TraceRuns:
     parent_beacon_root: Hash32
     transactions: tuple[CaseTransaction, ...]
     first_traced: int
-    call: TracedCall | None
+    calls: tuple[TracedCall, ...]
     tracer: str
     options: bytes
     run_limit_ms: int

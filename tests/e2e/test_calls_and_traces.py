@@ -63,6 +63,26 @@ def test_a_call_is_traced_with_what_it_pretends(rpc: JsonRpc, node: Node) -> Non
         rpc.call("debug_traceCall", call, "latest", {"tracer": "myTracer"})
 
 
+def test_traced_calls_go_on_from_one_another_and_tell_what_they_changed(
+    rpc: JsonRpc, node: Node, token: Contract
+) -> None:
+    sender, friend = (Web3.to_checksum_address(address) for address in node.addresses[1:3])
+    send = {"from": sender, "to": token.address, "data": token.encode_abi("transfer", [friend, 3])}
+    ask = {"to": token.address, "data": token.encode_abi("balanceOf", [friend])}
+    before = int(rpc.call("eth_call", ask, "latest"), 16)
+    asked = [[each, ["trace", "stateDiff"]] for each in (send, ask)]
+    sent, told = rpc.call("trace_callMany", asked, "latest")
+    assert int(told["output"], 16) == before + 3
+    assert told["trace"][0]["action"]["callType"] == "call"
+    assert token.address.lower() not in told["stateDiff"]
+    changes = sent["stateDiff"][token.address.lower()]
+    assert (changes["balance"], changes["code"]) == ("=", "=")
+    amounts = {tuple(int(change["*"][side], 16) for side in ("from", "to")) for change in changes["storage"].values()}
+    assert (before, before + 3) in amounts
+    assert rpc.call("trace_call", send, ["trace", "stateDiff"], "latest") == sent
+    assert int(rpc.call("eth_call", ask, "latest"), 16) == before
+
+
 def test_an_access_list_names_the_slots_and_saves_their_gas(rpc: JsonRpc, node: Node, token: Contract) -> None:
     sender, friend = node.addresses[1:3]
     call: dict[str, Any] = {"from": sender, "to": token.address, "data": token.encode_abi("transfer", [friend, 1])}

@@ -508,7 +508,7 @@ class FakeCallers:
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
         """`run_trace` for every run that is traced."""
         self.runs.append(request)
-        count = len(request.transactions) - request.first_traced + (request.call is not None)
+        count = len(request.transactions) - request.first_traced + len(request.calls)
         return RunTraces(request.trace_id, (zlib.compress(self.run_trace),) * count)
 
 

@@ -64,20 +64,6 @@ async def test_calls_are_filtered_by_block_by_address_and_by_count(client: Clien
     assert code == -32602
 
 
-async def test_a_replay_has_the_calls_without_their_place(client: Client, chain: FakeChain) -> None:
-    expected = {
-        "output": "0x2a",
-        "stateDiff": None,
-        "trace": [CALL, INNER],
-        "transactionHash": data_json(transfer(0).hash),
-        "vmTrace": None,
-    }
-    assert await client.result("trace_replayTransaction", expected["transactionHash"], ["trace"]) == expected
-    assert (await client.result("trace_replayBlockTransactions", "0x1", ["trace"]))[0] == expected
-    assert (await client.error("trace_replayBlockTransactions", "0x1", ["vmTrace"]))[0] == -32602
-    assert await client.error("trace_replayTransaction", NOWHERE, []) == (-32000, "transaction not found")
-
-
 async def test_a_transaction_is_found_by_its_sender_and_nonce(client: Client, chain: FakeChain) -> None:
     found = await client.result("eth_getTransactionBySenderAndNonce", data_json(ALICE), "0x1")
     assert found == await client.result("eth_getTransactionByHash", data_json(transfer(1).hash))

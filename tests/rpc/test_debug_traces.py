@@ -67,8 +67,8 @@ async def test_a_call_is_traced_after_a_block_or_after_some_of_its_transactions(
     assert await client.result("debug_traceCall", TO_TOKEN, "latest", {"txIndex": "0x2"}) == {}
     after, within = chain.callers.runs
     assert (after.base, after.begins_block, after.transactions) == (chain.head.version, False, ())
-    assert after.call is not None
-    assert (after.call.environment.number, after.call.overrides[0].address) == (9, BOB)
+    [call] = after.calls
+    assert (call.environment.number, call.overrides[0].address) == (9, BOB)
     assert (within.base, within.begins_block) == (Version(chain.head.version - 1), True)
     assert (len(within.transactions), within.first_traced) == (2, 2)
 
@@ -118,5 +118,5 @@ async def test_an_access_list_is_run_again_until_it_stays_the_same(client: Clien
     listed = [{"address": data_json(TOKEN), "storageKeys": [word_json(3)]}]
     chain.callers.run_trace = orjson.dumps({"accessList": listed, "gasUsed": "0x5208"})
     assert await client.result("eth_createAccessList", TO_TOKEN) == {"accessList": listed, "gasUsed": "0x5208"}
-    calls = [request.call.call for request in chain.callers.runs if request.call is not None]
+    calls = [traced.call for request in chain.callers.runs for traced in request.calls]
     assert [call.access_list for call in calls] == [(), (AccessListEntry(TOKEN, (3,)),)]

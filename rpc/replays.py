@@ -1,0 +1,167 @@
+"""trace_call*, trace_rawTransaction and trace_replay*: runs told in Parity's form, as asked for: the calls (`trace`),
+what they changed (`stateDiff`), or both."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from chain.messages.calls import CallMessage
+from chain.messages.storage import StoredBlock
+from chain.messages.traces import TracedCall
+from chain.transactions import Transaction
+from chain.types import Address, Hash32
+from rpc.call_traces import FLAT_OPTIONS
+from rpc.calls import StateOverrides, call_message, stage
+from rpc.debug_traces import existing_block, in_turn, request_for
+from rpc.environments import environment_of, pending_fork
+from rpc.errors import InvalidParams, LimitExceeded, ServerError
+from rpc.methods import Node, method, optional
+from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
+from rpc.params import BlockReference, BlockTag, block_reference, data, hash32, sequence, texts
+from rpc.pending_state import overrides_at
+from rpc.render import JsonObject, data_json
+from rpc.state_differences import state_difference
+from rpc.trace_options import TraceOptions
+from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+from rpc.transaction_rules import Rules, check, decode
+
+TRACE, STATE_DIFF = "trace", "stateDiff"
+MAX_CALLS = 256
+"""Of one trace_callMany."""
+MEMBERS = ("action", "error", "result", "subtraces", "traceAddress", "type")
+BOTH = TraceOptions(
+    tracer="muxTracer",
+    options=orjson.dumps({"flatCallTracer": FLAT_OPTIONS, "prestateTracer": {"diffMode": True}}),
+)
+
+
+def kinds(value: Any) -> frozenset[str]:
+    """What is asked for. Raises InvalidParams for what is not made: of steps the struct logger tells."""
+    asked = frozenset(texts(value))
+    for kind in asked - {TRACE, STATE_DIFF}:
+        raise InvalidParams(f"{kind!r} is not made: ask for 'trace' and 'stateDiff', or debug_traceTransaction")
+    return asked
+
+
+def _call_and_kinds(value: Any) -> tuple[TransactionArguments, frozenset[str]]:
+    pair = sequence(value, "trace.Call")
+    if len(pair) != 2:
+        raise InvalidParams("each call of trace_callMany is a pair: the call, and what to tell of it")
+    return transaction_arguments(pair[0]), kinds(pair[1])
+
+
+def _calls(value: Any) -> list[tuple[TransactionArguments, frozenset[str]]]:
+    given = sequence(value, "[]trace.Call")
+    if len(given) > MAX_CALLS:
+        raise LimitExceeded(f"more than {MAX_CALLS} calls")
+    return [_call_and_kinds(each) for each in given]
+
+
+@method(
+    "trace_call",
+    transaction_arguments,
+    kinds,
+    optional(block_reference, BlockTag.LATEST),
+    optional(state_overrides, ()),
+    optional(block_overrides, NO_BLOCK_OVERRIDES),
+)
+async def trace_call(
+    node: Node,
+    wanted: TransactionArguments,
+    asked: frozenset[str],
+    reference: BlockReference,
+    state: StateOverrides,
+    block: BlockOverrides,
+) -> JsonObject:
+    """On the state after a block."""
+    found = await existing_block(node, reference)
+    _, now = await stage(node, reference)
+    environment, pretended = block.applied(now), await overrides_at(node, reference, state)
+    call = TracedCall(call_message(node, wanted, environment), environment, pretended)
+    (told,) = await _traced(node, found, [call])
+    return _replay(told, asked)
+
+
+@method("trace_callMany", _calls, optional(block_reference, BlockTag.LATEST))
+async def trace_call_many(
+    node: Node, wanted: list[tuple[TransactionArguments, frozenset[str]]], reference: BlockReference
+) -> list[JsonObject]:
+    """Each on what those before it left."""
+    found = await existing_block(node, reference)
+    _, environment = await stage(node, reference)
+    pretended = await overrides_at(node, reference, ())
+    calls = [
+        TracedCall(call_message(node, each, environment), environment, () if index else pretended)
+        for index, (each, _) in enumerate(wanted)
+    ]
+    told = await _traced(node, found, calls)
+    return [_replay(one, asked) for one, (_, asked) in zip(told, wanted, strict=True)]
+
+
+@method("trace_rawTransaction", data, kinds)
+async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -> JsonObject:
+    """A signed transaction that is not sent, on the newest state."""
+    head = node.chain.head
+    transaction = decode(raw)
+    rules = Rules(node.genesis.chain_id, pending_fork(head.header, node.genesis))
+    sender = check(transaction, rules, head.header.gas_limit)
+    call = TracedCall(_message(transaction, sender), environment_of(head.header, node.genesis), ())
+    (told,) = await _traced(node, head, [call])
+    return _replay(told, asked)
+
+
+@method("trace_replayTransaction", hash32, kinds)
+async def replay_transaction(node: Node, transaction_hash: Hash32, asked: frozenset[str]) -> JsonObject:
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is None:
+        raise ServerError("transaction not found")
+    block = await node.chain.existing_block(stored.block_hash)
+    (told,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, BOTH))
+    return _replay(told, asked) | {"transactionHash": data_json(transaction_hash)}
+
+
+@method("trace_replayBlockTransactions", block_reference, kinds)
+async def replay_block(node: Node, reference: BlockReference, asked: frozenset[str]) -> list[JsonObject]:
+    block = await node.chain.block(reference)
+    if block is None or not block.transactions:
+        return []
+    told = await in_turn(node, await request_for(node, block, len(block.transactions), 0, BOTH))
+    hashes = map(data_json, block.hashes)
+    return [_replay(one, asked) | {"transactionHash": named} for one, named in zip(told, hashes, strict=True)]
+
+
+async def _traced(node: Node, block: StoredBlock, calls: Iterable[TracedCall]) -> list[bytes]:
+    given = tuple(calls)
+    if not given:
+        return []
+    return list(await in_turn(node, await request_for(node, block, None, 0, BOTH, given)))
+
+
+def _message(transaction: Transaction, sender: Address) -> CallMessage:
+    return CallMessage(
+        sender=sender,
+        to=transaction.to,
+        gas=transaction.gas,
+        max_fee=transaction.max_fee,
+        max_priority_fee=transaction.max_priority_fee,
+        value=transaction.value,
+        data=transaction.data,
+        access_list=transaction.access_list,
+        authorizations=transaction.authorizations,
+        max_blob_fee=transaction.max_blob_fee,
+        blob_hashes=transaction.blob_hashes,
+    )
+
+
+def _replay(told: bytes, asked: frozenset[str]) -> JsonObject:
+    """What was asked for of one run, whose calls do not say where they were."""
+    found: JsonObject = orjson.loads(told)
+    calls, changed = found["flatCallTracer"], found["prestateTracer"]
+    outermost = calls[0].get("result") or {}
+    return {
+        "output": outermost.get("output", outermost.get("code", "0x")),
+        "stateDiff": state_difference(changed["pre"], changed["post"]) if STATE_DIFF in asked else None,
+        "trace": [{name: call[name] for name in MEMBERS if name in call} for call in calls] if TRACE in asked else [],
+        "vmTrace": None,
+    }
