@@ -25,7 +25,7 @@ const address = new URL("./", location.href);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 const connection = new Connection(address.href, { opened: () => attempt(begin), closed: () => showConnected(false) });
 
-const panel = new BlockPanel(() => follow(false));
+const panel = new BlockPanel(() => follow(false), logsOf);
 const pipeline = new Pipeline(byId("pipeline"), (number) => visit(number, null));
 const draw = onceAFrame(() => {
   overview.draw();
@@ -110,6 +110,16 @@ async function openBlock(number, hash) {
   } catch (error) {
     if (error instanceof Disconnected) throw error;
     panel.showProblem(`Block ${number}`, error.message);
+  }
+}
+
+/** What a transaction's contracts logged; nothing where it cannot be run again. */
+async function logsOf(hash) {
+  try {
+    return await connection.call("tandem_getConsoleLogs", hash);
+  } catch (error) {
+    if (error instanceof Disconnected || error instanceof RpcError) return [];
+    throw error;
   }
 }
 

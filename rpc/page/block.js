@@ -3,18 +3,23 @@
 import { Timeline } from "./timeline.js";
 import { Transactions } from "./transactions.js";
 import { EXECUTION } from "./timeline_layout.js";
-import { blockInWords, transactionInWords } from "./words.js";
+import { blockInWords, messagesInWords, transactionInWords } from "./words.js";
 import { count, counted, duration, times } from "./format.js";
 import { byId, html, setText } from "./dom.js";
+
+const TRANSFER_GAS = 21_000;
 
 export class BlockPanel {
   #timeline;
   #transactions;
   #record = null;
   #selected = null;
+  #logged = { hash: null, messages: [] };
+  #logsOf;
 
-  /** `chosen` is called when a person begins to look at one transaction. */
-  constructor(chosen) {
+  /** `chosen` is called when a person begins to look at one transaction; `logsOf` asks what a hash's contracts logged. */
+  constructor(chosen, logsOf) {
+    this.#logsOf = logsOf;
     const choose = (position) => {
       this.select(position);
       chosen();
@@ -64,6 +69,7 @@ export class BlockPanel {
     this.#timeline.select(position);
     this.#transactions.select(position);
     this.#explain(this.#selected);
+    this.#askForLogs(this.#selected);
   }
 
   /** Marks a transaction by its hash. */
@@ -76,7 +82,19 @@ export class BlockPanel {
     const told = transaction
       ? transactionInWords(transaction, (position) => this.select(position))
       : blockInWords(this.#record);
-    byId("explanation").replaceChildren(...told);
+    const messages = transaction && transaction.hash === this.#logged.hash ? this.#logged.messages : [];
+    byId("explanation").replaceChildren(...told, ...messagesInWords(messages));
+  }
+
+  /** The node runs the transaction again for it, so it is asked of one that was chosen, and only if it ran code. */
+  async #askForLogs(transaction) {
+    if (!transaction || transaction.leftOut || !(transaction.gasUsed > TRANSFER_GAS)) return;
+    const { hash } = transaction;
+    if (hash === this.#logged.hash) return;
+    const messages = await this.#logsOf(hash);
+    if (this.#selected?.hash !== hash) return;
+    this.#logged = { hash, messages };
+    this.#explain(this.#selected);
   }
 }
 

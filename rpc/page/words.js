@@ -3,6 +3,7 @@
 import { count, counted, duration, shortened, word } from "./format.js";
 import { html } from "./dom.js";
 
+const SHOWN_MESSAGES = 50;
 const RESULTS = {
   accepted: "accepted",
   conflict: "lost by a conflict",
@@ -97,6 +98,22 @@ export function transactionInWords(transaction, choose) {
   const waits = transaction.waits.map((wait) => waitItem(wait, choose));
   return [html("p", { class: "facts" }, facts), html("ol", { class: "attempts" }, waits, attempts)];
 }
+
+/** What contracts logged by console.log, as elements. */
+export function messagesInWords(messages) {
+  if (messages.length === 0) return [];
+  const items = messages
+    .slice(0, SHOWN_MESSAGES)
+    .map(({ address, message }) =>
+      html("li", {}, html("code", { title: address }, shortened(address)), " ", html("bdi", {}, plain(message))),
+    );
+  const more = messages.length - items.length;
+  if (more > 0) items.push(html("li", {}, `and ${count(more)} more, which tandem_getConsoleLogs gives`));
+  return [html("p", { class: "hint" }, "console.log"), html("ol", { class: "logged" }, items)];
+}
+
+/** Without the colours that forge-std's StdStyle writes for terminals. */
+const plain = (message) => message.replaceAll(/\x1b\[[0-9;]*m/g, "");
 
 function attemptItem({ worker, startUs, endUs, threadUs, result, conflict }, index, choose) {
   const thread = threadUs ? `, ${duration(threadUs)} of thread time` : "";

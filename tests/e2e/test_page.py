@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from eth_utils import keccak
+from web3 import Web3
 
 from tests.contracts import artifact
 from tests.e2e.accounts import receipts_of
@@ -116,6 +117,19 @@ def block_of_conflicts(rpc: JsonRpc, name: str) -> int:
     rpc.call("tandem_heal")
     numbers = [int(receipt["blockNumber"], 16) for receipt in receipts_of(rpc, hashes)]
     return max(set(numbers), key=numbers.count)
+
+
+def test_what_a_chosen_transaction_logged_is_shown_with_it(scenario: Scenario, node: Node, rpc: JsonRpc) -> None:
+    sender = node.addresses[0]
+    created = rpc.call("eth_sendTransaction", {"from": sender, "data": "0x" + artifact("Talker").bytecode.hex()})
+    talker = receipts_of(rpc, [created])[0]["contractAddress"]
+    data = Web3().eth.contract(abi=artifact("Talker").abi).encode_abi("add", ["<b>\x1b[31mAda\x1b[0m</b>", 5])
+    sent = rpc.call("eth_sendTransaction", {"from": sender, "to": talker, "data": data})
+    number = int(receipts_of(rpc, [sent])[0]["blockNumber"], 16)
+    seen = scenario("shows_logs", node.http_url, str(number), sent)
+    assert nothing_went_wrong(seen), seen
+    assert seen["messages"] == seen["again"]
+    assert seen["messages"] == ["<b>Ada</b> adds 5, which makes 5", f"{sender} false", "-5", "0x36555b85"]
 
 
 def test_markup_in_names_and_reasons_is_shown_as_text(scenario: Scenario, node: Node) -> None:

@@ -116,6 +116,18 @@ async function shows_a_block(url, number) {
   });
 }
 
+/** A transaction whose contract logs, and then another bar's words and back. */
+async function shows_logs(url, number, hash) {
+  return look(url, {}, async (page) => {
+    await page.goto(`${url}/#block/${number}/${hash}`);
+    await page.locator(".logged li").first().waitFor();
+    const messages = await texts(page, ".logged li bdi");
+    await page.locator("#timeline .bar").first().hover();
+    await page.mouse.move(0, 0);
+    return { messages, again: await texts(page, ".logged li bdi") };
+  });
+}
+
 /** Names and reasons that would be markup, if anything were. */
 async function shows_markup_as_text(url) {
   const name = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
@@ -233,6 +245,7 @@ const SCENARIOS = {
   follows,
   shows_conflicts,
   shows_a_block,
+  shows_logs,
   shows_markup_as_text,
   survives_a_restart,
   has_two_themes,
