@@ -42,8 +42,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
             *_written(reads.slots, writes.slots),
             writes.cleared,
             writes.touched,
-            outcome.console.messages,
-            outcome.console.omitted,
+            None if outcome.console is NO_CONSOLE_LOGS else [outcome.console.messages, outcome.console.omitted],
         ]
     )
 
@@ -77,8 +76,7 @@ def _outcome(
     slots: list[Any],
     cleared: list[Address],
     touched: list[Address],
-    console: list[bytes],
-    omitted: int,
+    console: tuple[list[bytes], int] | None,
 ) -> Outcome:
     number = int.from_bytes
     slots_read = _slots(slots_read_flat)
@@ -107,7 +105,7 @@ def _outcome(
             cleared=tuple(cleared),
             touched=tuple(touched),
         ),
-        console=ConsoleLogs(tuple(console), omitted) if console else NO_CONSOLE_LOGS,
+        console=NO_CONSOLE_LOGS if console is None else ConsoleLogs(tuple(console[0]), console[1]),
     )
 
 

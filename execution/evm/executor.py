@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from eth.exceptions import ContractCreationCollision
 
+from chain.console_log import NO_CONSOLE_LOGS
 from chain.fees import BLOB_GAS_PER_BLOB, max_transaction_blobs
 from chain.forks import Fork
 from chain.intrinsic_gas import floor_gas, intrinsic_gas, max_gas, max_init_code_size
@@ -103,7 +104,7 @@ class Executor:
             contract=frame.address if transaction.to is None else None,
             reads=self.db.reads,
             writes=self.db.writes(),
-            console=self.state.console,
+            console=NO_CONSOLE_LOGS if self.state.recorder is None else self.state.recorder.logs(),
         )
 
     def run(self, transaction: Transaction, sender: Address) -> Result:

@@ -29,14 +29,15 @@ class State:
     """One transaction's state: its account database and its block.
 
     py-evm's instructions call it by the names of `eth.vm.state.BaseState`. `deadline` is a time.monotonic() value at
-    which a call is given up; transactions have none.
+    which a call is given up; transactions have none. `recorder` is there once something was logged.
     """
+
+    recorder: ConsoleRecorder | None = None
 
     def __init__(
         self, db: AccountDB, view: StateView, environment: BlockEnvironment, deadline: float | None = None
     ) -> None:
         self.db = db
-        self._console: ConsoleRecorder | None = None
         self.deadline = deadline
         self._view = view
         self._environment = environment
@@ -56,14 +57,14 @@ class State:
 
     def log_to_console(self, data: bytes) -> None:
         """A call of console.log's address."""
-        if self._console is None:
-            self._console = ConsoleRecorder()
-        self._console.add(data)
+        if self.recorder is None:
+            self.recorder = ConsoleRecorder()
+        self.recorder.add(data)
 
     @property
     def console(self) -> ConsoleLogs:
         """What was logged."""
-        return NO_CONSOLE_LOGS if self._console is None else self._console.logs()
+        return NO_CONSOLE_LOGS if self.recorder is None else self.recorder.logs()
 
     @property
     def difficulty(self) -> int:
