@@ -5,12 +5,12 @@ like any other; what was called with is kept until somebody reads it.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
-from chain.addresses import checksummed
+from chain.console_arguments import READERS, WORD, Unreadable, Value, read_list
+from chain.console_table import table_text
 from chain.keccak import keccak256
 from chain.types import Address
 
@@ -20,10 +20,10 @@ MAX_CONSOLE_BYTES = 64 * 1024
 MAX_CONSOLE_MESSAGES = 1_000
 MAX_SHOWN_DATA = 68
 """Of what cannot be read."""
-WORD = 32
 SELECTOR_BYTES = 4
 PARAMETERS = ("uint256", "string", "bool", "address")
 MAX_PARAMETERS = 4
+LISTED = ("uint256", "int256", "address", "bytes32", "string", "bool")
 SPELLED = {"uint256": "uint", "int256": "int"}
 """The older libraries' selectors are those of signatures that no ABI has."""
 DIRECTIVE = re.compile(r"%(%|[sdiox]|\d{0,4}e)")
@@ -66,90 +66,44 @@ class ConsoleRecorder:
         return ConsoleLogs(tuple(self._messages), self._omitted)
 
 
-class _Unreadable(Exception):
-    """What the selector promises is not there."""
-
-
 def console_text(data: bytes) -> str:
     """What a message says, as the contract gave it: with line ends and control characters."""
-    types = _signatures().get(data[:SELECTOR_BYTES])
+    selector, arguments = data[:SELECTOR_BYTES], data[SELECTOR_BYTES:]
+    types, lists = _logs().get(selector), _tables().get(selector)
     try:
-        if types is None:
-            raise _Unreadable
-        arguments = data[SELECTOR_BYTES:]
-        return _formatted(types, [_READERS[kind](arguments, WORD * at, kind) for at, kind in enumerate(types)])
-    except _Unreadable:
-        shown = data[:MAX_SHOWN_DATA].hex() + ("…" if len(data) > MAX_SHOWN_DATA else "")
-        return f"console.log that cannot be read: 0x{shown} ({len(data):,} bytes)"
+        if types is not None:
+            return _formatted(types, [READERS[kind](arguments, WORD * at, kind) for at, kind in enumerate(types)])
+        if lists is not None:
+            return table_text([read_list(arguments, WORD * at, kind) for at, kind in enumerate(lists)])
+    except Unreadable:
+        pass
+    return _unread(data)
+
+
+def _unread(data: bytes) -> str:
+    shown = data[:MAX_SHOWN_DATA].hex() + ("…" if len(data) > MAX_SHOWN_DATA else "")
+    return f"console.log that cannot be read: 0x{shown} ({len(data):,} bytes)"
 
 
 @cache
-def _signatures() -> dict[bytes, tuple[str, ...]]:
+def _logs() -> dict[bytes, tuple[str, ...]]:
     """The parameters of every log(...), by selector."""
     known = [types for count in range(MAX_PARAMETERS + 1) for types in product(PARAMETERS, repeat=count)]
     known += [("int256",), ("string", "int256"), ("bytes",)]
     known += [(f"bytes{size}",) for size in range(1, WORD + 1)]
     spellings = {types: (types, tuple(SPELLED.get(kind, kind) for kind in types)) for types in known}
-    return {_selector(spelled): types for types, both in spellings.items() for spelled in both}
+    return {_selector("log", spelled): types for types, both in spellings.items() for spelled in both}
 
 
-def _selector(types: tuple[str, ...]) -> bytes:
-    return keccak256(f"log({','.join(types)})".encode())[:SELECTOR_BYTES]
+@cache
+def _tables() -> dict[bytes, tuple[str, ...]]:
+    """Of which kinds the lists of every table(...) are, by selector: values, with or without keys before them."""
+    known = [kinds for kind in LISTED for kinds in ((kind,), ("string", kind))]
+    return {_selector("table", tuple(f"{kind}[]" for kind in kinds)): kinds for kinds in known}
 
 
-Value = int | str
-"""An argument: a number, or anything else as it is shown."""
-
-
-def _word(data: bytes, at: int) -> bytes:
-    word = data[at : at + WORD]
-    if len(word) < WORD:
-        raise _Unreadable
-    return word
-
-
-def _number(data: bytes, at: int, kind: str) -> Value:
-    return int.from_bytes(_word(data, at), "big", signed=kind == "int256")
-
-
-def _bool(data: bytes, at: int, kind: str) -> Value:
-    return "true" if any(_word(data, at)) else "false"
-
-
-def _address(data: bytes, at: int, kind: str) -> Value:
-    return checksummed(Address(_word(data, at)[WORD - 20 :]))
-
-
-def _fixed_bytes(data: bytes, at: int, kind: str) -> Value:
-    return "0x" + _word(data, at)[: int(kind.removeprefix("bytes"))].hex()
-
-
-def _content(data: bytes, at: int) -> bytes:
-    start = int.from_bytes(_word(data, at), "big")
-    size = int.from_bytes(_word(data, start), "big")
-    content = data[start + WORD : start + WORD + size]
-    if len(content) < size:
-        raise _Unreadable
-    return content
-
-
-def _bytes(data: bytes, at: int, kind: str) -> Value:
-    return "0x" + _content(data, at).hex()
-
-
-def _string(data: bytes, at: int, kind: str) -> Value:
-    return _content(data, at).decode(errors="replace")
-
-
-_READERS: dict[str, Callable[[bytes, int, str], Value]] = {
-    "uint256": _number,
-    "int256": _number,
-    "bool": _bool,
-    "address": _address,
-    "string": _string,
-    "bytes": _bytes,
-    **{f"bytes{size}": _fixed_bytes for size in range(1, WORD + 1)},
-}
+def _selector(name: str, types: tuple[str, ...]) -> bytes:
+    return keccak256(f"{name}({','.join(types)})".encode())[:SELECTOR_BYTES]
 
 
 def _formatted(types: tuple[str, ...], values: list[Value]) -> str:

@@ -104,7 +104,11 @@ def test_what_lacks_its_arguments_is_shown_as_it_is() -> None:
     assert console_text(b"\1\2\3\4") == "console.log that cannot be read: 0x01020304 (4 bytes)"
 
 
-@given(st.sampled_from([bytes.fromhex(data[2:10]) for data, _ in RECORDED["hardhat"]]), st.binary(max_size=256))
+SELECTORS = [bytes.fromhex(data[2:10]) for data, _ in RECORDED["hardhat"]]
+SELECTORS += [keccak256(b"table(%b)" % lists)[:4] for lists in (b"string[]", b"uint256[]", b"string[],string[]")] * 40
+
+
+@given(st.sampled_from(SELECTORS), st.binary(max_size=256))
 def test_any_bytes_give_some_text(selector: bytes, arguments: bytes) -> None:
     assert isinstance(console_text(selector + arguments), str)
 
@@ -114,6 +118,69 @@ def test_offsets_and_sizes_beyond_the_message_are_nothing_to_read() -> None:
     for start, size in ((ALL_ONES, 1), (32, ALL_ONES), (2**63, 2**63)):
         words = start.to_bytes(32, "big") + size.to_bytes(32, "big") + bytes(32)
         assert "cannot be read" in console_text(selector + words)
+
+
+@pytest.mark.parametrize(
+    ("types", "lists", "expected"),
+    [
+        (
+            "uint256[]",
+            [[100, 200, 300]],
+            """
+┌─────────┬────────┐
+│ (index) │ Values │
+├─────────┼────────┤
+│ 0       │ 100    │
+│ 1       │ 200    │
+│ 2       │ 300    │
+└─────────┴────────┘""",
+        ),
+        (
+            "string[],int256[]",
+            [["a", "longer key"], [-1, 2, 3]],
+            """
+┌────────────┬────────┐
+│ (index)    │ Values │
+├────────────┼────────┤
+│ a          │ -1     │
+│ longer key │ 2      │
+│            │ 3      │
+└────────────┴────────┘""",
+        ),
+        (
+            "string[],address[]",
+            [["a", "b"], ["0x" + "ab" * 20]],
+            """
+┌─────────┬────────────────────────────────────────────┐
+│ (index) │ Values                                     │
+├─────────┼────────────────────────────────────────────┤
+│ a       │ 0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB │
+│ b       │                                            │
+└─────────┴────────────────────────────────────────────┘""",
+        ),
+        (
+            "bool[]",
+            [[]],
+            """
+┌─────────┬────────┐
+│ (index) │ Values │
+├─────────┼────────┤
+└─────────┴────────┘""",
+        ),
+    ],
+)
+def test_tables_are_drawn_as_anvil_1_7_1_draws_them(types: str, lists: list[list[object]], expected: str) -> None:
+    data = keccak256(f"table({types})".encode())[:4] + encode(types.split(","), lists)
+    assert console_text(data) == expected.removeprefix("\n")
+
+
+def test_texts_that_overlap_and_cells_that_widen_a_table_do_not_make_it_endless() -> None:
+    selector = keccak256(b"table(string[])")[:4]
+    words = [32, 1_500, *[1_500 * 32] * 1_500, 10_000]
+    overlapping = selector + b"".join(word.to_bytes(32, "big") for word in words) + b"x" * 10_000
+    assert "cannot be read" in console_text(overlapping)
+    wide = selector + encode(["string[]"], [["x" * 20_000, *["y"] * 300]])
+    assert "cannot be read" in console_text(wide)
 
 
 def test_a_run_keeps_the_first_messages_and_counts_the_others() -> None:
