@@ -6,8 +6,8 @@ from rpc.dev_method import dev_method, number
 from rpc.environments import pending_fork
 from rpc.errors import InvalidParams
 from rpc.fees import coming_base_fee
-from rpc.methods import Node
-from rpc.params import address, boolean, hash32
+from rpc.methods import Node, optional
+from rpc.params import address, boolean, hash32, text
 from rpc.render import JsonObject, data_json
 
 
@@ -23,6 +23,19 @@ async def stop_impersonating_account(node: Node, account: Address) -> bool:
     there_was = account in node.chain.settings.impersonated
     await node.operator.execute(Impersonate(account, allowed=False))
     return there_was
+
+
+@dev_method("evm_addAccount", takes=(address, optional(text, "")))
+async def add_account(node: Node, account: Address, password: str) -> bool:
+    """As ganache has it: an account without a key, for which eth_sendTransaction sends. Whether it was none before."""
+    if account in node.wallet.accounts or account in node.chain.settings.impersonated:
+        return False
+    return await impersonate_account(node, account)
+
+
+@dev_method("evm_removeAccount", takes=(address, optional(text, "")))
+async def remove_account(node: Node, account: Address, password: str) -> bool:
+    return await stop_impersonating_account(node, account)
 
 
 @dev_method("anvil_autoImpersonateAccount", "hardhat_autoImpersonateAccount", takes=(boolean,))

@@ -111,6 +111,16 @@ async def set_automine(node: Node, on: bool) -> bool:
     return True
 
 
+@dev_method("miner_start", takes=(optional(small_number),))
+async def start_mining(node: Node, threads: int | None) -> bool:
+    return await set_automine(node, True)
+
+
+@dev_method("miner_stop")
+async def stop_mining(node: Node) -> bool:
+    return await set_automine(node, False)
+
+
 @dev_method("anvil_getAutomine", "hardhat_getAutomine")
 async def get_automine(node: Node) -> bool:
     """Hardhat's Ignition asks: without it, it would wait for blocks that confirm."""
@@ -178,7 +188,7 @@ async def set_next_block_base_fee(node: Node, base_fee: int) -> bool:
     return True
 
 
-@dev_method("anvil_setCoinbase", "hardhat_setCoinbase", takes=(address,))
+@dev_method("anvil_setCoinbase", "hardhat_setCoinbase", "miner_setEtherbase", takes=(address,))
 async def set_coinbase(node: Node, beneficiary: Address) -> bool:
     await node.operator.execute(SetBeneficiary(beneficiary))
     return True
@@ -190,7 +200,7 @@ async def set_prev_randao(node: Node, prev_randao: Hash32) -> bool:
     return True
 
 
-@dev_method("evm_setBlockGasLimit", "anvil_setBlockGasLimit", takes=(small_number,))
+@dev_method("evm_setBlockGasLimit", "anvil_setBlockGasLimit", "miner_setGasLimit", takes=(small_number,))
 async def set_block_gas_limit(node: Node, gas_limit: int) -> bool:
     await node.operator.execute(SetGasLimit(Gas(gas_limit)))
     return True

@@ -4,8 +4,11 @@ Everybody who reaches the port can use them. They are a devnet's, their keys are
 place for anything of value.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 import orjson
@@ -17,12 +20,34 @@ from chain.types import Address, Hash32
 from rpc.errors import InvalidParams, ServerError
 from rpc.ordered_turns import OrderedTurns
 
+MAX_ACCOUNTS = 1_000
+
 
 class UnknownAccount(ServerError):
     """The wallet has no key for the account."""
 
     def __init__(self) -> None:
         super().__init__("unknown account")
+
+
+class AccountLocked(ServerError):
+    def __init__(self) -> None:
+        super().__init__("authentication needed: password or unlock")
+
+
+class WrongPassword(ServerError):
+    def __init__(self) -> None:
+        super().__init__("could not decrypt key with given password")
+
+
+class AccountExists(ServerError):
+    def __init__(self) -> None:
+        super().__init__("account already exists")
+
+
+class TooManyAccounts(ServerError):
+    def __init__(self) -> None:
+        super().__init__(f"there are {MAX_ACCOUNTS} accounts: no more are kept here")
 
 
 class InvalidTypedData(InvalidParams):
@@ -33,9 +58,16 @@ class InvalidTypedData(InvalidParams):
 
 
 class Wallet:
-    """Private keys of 32 bytes each, by their addresses, in the order given."""
+    """Private keys of 32 bytes each, by their addresses, in the order given.
 
-    def __init__(self, private_keys: Sequence[bytes]) -> None:
+    An account that is added has a password and is locked: it signs while it is unlocked. Those given have none.
+    """
+
+    def __init__(self, private_keys: Sequence[bytes], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._passwords: dict[Address, str] = {}
+        self._open_until: dict[Address, float] = {}
+        """Of accounts that have been locked, or added, when they lock themselves again, in seconds."""
         self._keys = {address_of_private_key(key): key for key in private_keys}
         self._turns = {address: OrderedTurns() for address in self._keys}
         self.impersonating = OrderedTurns()
@@ -50,29 +82,73 @@ class Wallet:
         self._key(account)
         return self._turns[account]
 
+    def add(self, private_key: bytes, password: str) -> Address:
+        """Raises AccountExists, TooManyAccounts."""
+        account = address_of_private_key(private_key)
+        if account in self._keys:
+            raise AccountExists
+        if len(self._keys) >= MAX_ACCOUNTS:
+            raise TooManyAccounts
+        self._keys[account], self._turns[account] = private_key, OrderedTurns()
+        self._passwords[account], self._open_until[account] = password, 0.0
+        return account
+
+    def lock(self, account: Address) -> None:
+        """Raises UnknownAccount."""
+        self._known(account)
+        self._open_until[account] = 0.0
+
+    def unlock(self, account: Address, password: str, seconds: int | None) -> None:
+        """For so long, None: for good. Raises UnknownAccount, WrongPassword."""
+        self._known(account)
+        if self._passwords.get(account, password) != password:
+            raise WrongPassword
+        self._open_until[account] = inf if seconds is None else self._clock() + seconds
+
+    @contextlib.contextmanager
+    def unlocked(self, account: Address, password: str) -> Iterator[None]:
+        """Unlocked meanwhile. Raises UnknownAccount, WrongPassword."""
+        before = self._open_until.get(account, inf)
+        self.unlock(account, password, None)
+        try:
+            yield
+        finally:
+            self._open_until[account] = before
+
     def sign_transaction(self, account: Address, transaction: Transaction) -> Transaction:
         """Raises UnknownAccount."""
         return transaction.signed_with(self._key(account))
 
     def sign_text(self, account: Address, text: bytes) -> bytes:
         """The signature of a personal message (EIP-191, version E). Raises UnknownAccount."""
-        return self._sign(account, keccak256(b"\x19Ethereum Signed Message:\n%d%b" % (len(text), text)))
+        return self._sign(account, text_digest(text))
 
     def sign_typed_data(self, account: Address, typed_data: Any) -> bytes:
         """The signature of typed structured data (EIP-712). Raises UnknownAccount, InvalidTypedData."""
         self._key(account)
         return self._sign(account, typed_data_digest(typed_data))
 
-    def _key(self, account: Address) -> bytes:
+    def _known(self, account: Address) -> bytes:
         key = self._keys.get(account)
         if key is None:
             raise UnknownAccount
+        return key
+
+    def _key(self, account: Address) -> bytes:
+        key = self._known(account)
+        if self._open_until.get(account, inf) <= self._clock():
+            raise AccountLocked
         return key
 
     def _sign(self, account: Address, digest: Hash32) -> bytes:
         """65 bytes: r, s, and 27 or 28."""
         y_parity, r, s = sign(digest, self._key(account))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + y_parity,))
+
+
+def text_digest(text: bytes) -> Hash32:
+    """What is signed of a personal message (EIP-191, version E)."""
+    return keccak256(b"\x19Ethereum Signed Message:\n%d%b" % (len(text), text))
 
 
 def typed_data_digest(typed_data: Any) -> Hash32:

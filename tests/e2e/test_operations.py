@@ -223,6 +223,21 @@ def test_without_automine_transactions_wait_for_a_block(fresh: JsonRpc, node: No
     assert fresh.call("hardhat_getAutomine") is True
 
 
+def test_ganache_s_names_do_the_same(fresh: JsonRpc) -> None:
+    assert fresh.call("miner_stop") is True
+    assert fresh.call("hardhat_getAutomine") is False
+    assert fresh.call("miner_start") is True
+    assert fresh.call("hardhat_getAutomine") is True
+    assert fresh.call("miner_setEtherbase", NOBODY) is True
+    assert fresh.call("eth_coinbase") == NOBODY
+    fresh.call("evm_setAccountBalance", NOBODY, hex(ETHER))
+    assert [fresh.call("evm_addAccount", NOBODY, "") for _ in range(2)] == [True, False]
+    send(fresh, NOBODY)
+    assert [fresh.call("evm_removeAccount", NOBODY, "") for _ in range(2)] == [True, False]
+    with pytest.raises(RpcError, match="unknown account"):
+        send(fresh, NOBODY)
+
+
 def test_blocks_have_what_was_set_for_them(fresh: JsonRpc) -> None:
     fresh.call("hardhat_setCoinbase", NOBODY)
     fresh.call("evm_setBlockGasLimit", hex(12_345_678))

@@ -7,7 +7,7 @@ import rpc.namespaces
 from rpc.methods import METHODS, OWN_PREFIX
 
 TEXT = (Path(__file__).parents[2] / "docs" / "rpc.md").read_text()
-NAMESPACES = "eth|testing|debug|net|web3|txpool|rpc|personal|hardhat|anvil|evm|tenderly|ganache|trace|ots|erigon"
+NAMESPACES = "eth|testing|debug|net|web3|txpool|rpc|personal|hardhat|anvil|evm|tenderly|ganache|trace|ots|erigon|miner"
 NAMED = re.compile(rf"`((?:{NAMESPACES})_\w+)`")
 NOT_THERE = TEXT[TEXT.index("What is not there") :]
 
