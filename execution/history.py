@@ -13,6 +13,7 @@ from chain.links import RequestFailed
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import BlockResult, LeftOut, Production, SenderState
 from chain.messages.storage import (
+    ApplyBlock,
     BlockApplied,
     NotThere,
     ReadBlock,
@@ -35,6 +36,9 @@ from execution.reader import UnexpectedAnswer
 from execution.storage_requests import StorageRequests
 
 KEPT_BLOCKS = 128
+SMALL_BLOCK_BYTES = 16 * 1024
+"""Of transactions and logs: encoding more here would hold up the next block longer than rpc's read takes."""
+SMALL_BLOCK_TRANSACTIONS = 16
 
 
 class BlockNotStored(ExecutionError):
@@ -82,7 +86,11 @@ class History:
         if block.apply.settings is not None:
             self._settings = block.apply.settings
         made = _Made(block.included, block.left_out, block.senders, block.record)
-        return self._keep(self._announcement(applied, made, committed))
+        announcement = self._announcement(applied, made, committed)
+        if announcement.news is not None and _is_small(block.apply):
+            news = replace(announcement.news, block=_stored(block, applied))
+            announcement = replace(announcement, news=news)
+        return self._keep(announcement)
 
     async def announce_operation(
         self, executed: ExecutedOperation, applied: BlockApplied, committed: Height
@@ -222,6 +230,29 @@ class History:
             raise UnexpectedAnswer("StateValues", values)
         pairs = zip(addresses, values.accounts, strict=True)
         return [SenderState(address, account.nonce, account.balance) for address, account in pairs]
+
+
+def _is_small(block: ApplyBlock) -> bool:
+    if len(block.transactions) > SMALL_BLOCK_TRANSACTIONS:
+        return False
+    logs = sum(len(log.data) for receipt in block.receipts for log in receipt.logs)
+    return logs + sum(map(len, block.transactions)) <= SMALL_BLOCK_BYTES
+
+
+def _stored(block: ExecutedBlock, applied: BlockApplied) -> StoredBlock:
+    """The block as storage answers it."""
+    apply = block.apply
+    return StoredBlock(
+        header=applied.header,
+        hash=applied.hash,
+        version=applied.version,
+        hashes=block.included,
+        transactions=apply.transactions,
+        senders=apply.senders,
+        receipts=apply.receipts,
+        ommers=apply.ommers,
+        withdrawals=apply.withdrawals,
+    )
 
 
 def _left_out_of(record: BlockRecord) -> tuple[LeftOut, ...]:

@@ -28,7 +28,10 @@ class UnexpectedTask(ExecutionError):
 
 
 class TaskLoop:
-    """Takes tasks one after the other and sends each answer without waiting for its receipt.
+    """Takes tasks one after the other and sends each answer, which nothing acknowledges.
+
+    None is lost while the pool is there: it leases so few tasks to a worker that their answers always have room in the
+    socket. A pool that was away has forgotten its leases.
 
     A task whose answer takes long may give an awaitable: other tasks are taken up while that waits for something.
     """
@@ -46,9 +49,12 @@ class TaskLoop:
             while True:
                 task = await self._tasks.get()
                 answer = self._carry_out(task)
-                await room.acquire()
-                answers.create_task(self._answer(answer, room))
-                await asyncio.sleep(0)  # the answer leaves before the next task holds the process
+                if isawaitable(answer):
+                    await room.acquire()
+                    answers.create_task(self._answer_later(answer, room))
+                else:
+                    self._pool.notify(answer)
+                await asyncio.sleep(0)  # so that what has come is heard before the next task holds the process
 
     def _follow(self) -> Message:
         """Asks for work anew: what was asked before is nobody's any more."""
@@ -56,9 +62,9 @@ class TaskLoop:
             self._tasks.get_nowait()
         return FollowTasks()
 
-    async def _answer(self, answer: Message | Awaitable[Message], room: asyncio.Semaphore) -> None:
+    async def _answer_later(self, answer: Awaitable[Message], room: asyncio.Semaphore) -> None:
         try:
-            await self._pool.request(await answer if isawaitable(answer) else answer)
+            self._pool.notify(await answer)
         finally:
             room.release()
 

@@ -67,7 +67,7 @@ class Admission:
         self._validators = validators
         self._tasks = Tasks()
         self._states = SenderStates(chain, self.pool)
-        self._delivery = Delivery(self.pool, validators, execution, self._tasks)
+        self._delivery = Delivery(self.pool, validators, execution, self._tasks, chain.leader)
         self._awaited = AwaitedTransactions()
         self._reports = log.isEnabledFor(logging.INFO)
         self._adopted: set[ValidatorIndex] = set()

@@ -1,8 +1,9 @@
 """What rpc knows of the chain: its head, the stages behind it, and how to read any of it from storage.
 
-The head moves when execution's news has come *and* storage has answered with the block, so `latest` never names what
-storage cannot answer. Without speculation `safe` is the same block; with several executors, of which this reads one,
-it is the newest block that validators say they agree on. `finalized` is the newest one that validators call verified.
+The head moves when execution's news has come, by when storage has the block, *and* the block itself, with the news or
+from storage, so `latest` never names what storage cannot answer. Without speculation `safe` is the same block; with
+several executors, of which this reads one, it is the newest block that validators say they agree on. `finalized` is the
+newest one that validators call verified.
 Both count by the header's hash, and need validators with more than a third of the stake: at least one is honest.
 Validators speak of heights; clients are told the number of the newest block at that height.
 """
@@ -124,11 +125,9 @@ class ChainView:
 
     async def height_executed(self, news: BlockNews) -> HeadChange:
         """Take the newest block of `news` as the head."""
-        numbers = range(news.number - news.blocks + 1, news.number + 1) if news.blocks else (news.number,)
-        found = [await self._storage.request(ReadBlock(BlockNumber(n), None, with_receipts=True)) for n in numbers]
-        blocks = [block for block in found if isinstance(block, StoredBlock)]
+        blocks = [news.block] if news.block is not None else await self._blocks_of(news)
         self.settings = news.settings
-        if len(blocks) != len(numbers) or blocks[-1].hash != news.hash:
+        if not blocks or blocks[-1].hash != news.hash:
             self.height = news.height
             return HeadChange(news, (), (), None)
         removed = self._recent.above(news.number) if news.reverted else ()
@@ -144,11 +143,23 @@ class ChainView:
         added = tuple([NewBlock(_news_of(block, news), block) for block in blocks]) if news.blocks else ()
         return HeadChange(news, removed, added, blocks[-1])
 
+    async def _blocks_of(self, news: BlockNews) -> list[StoredBlock]:
+        """What storage has of them; none if one is missing."""
+        numbers = range(news.number - news.blocks + 1, news.number + 1) if news.blocks else (news.number,)
+        found = [await self._storage.request(ReadBlock(BlockNumber(n), None, with_receipts=True)) for n in numbers]
+        blocks = [block for block in found if isinstance(block, StoredBlock)]
+        return blocks if len(blocks) == len(numbers) else []
+
     async def consensus_changed(self, news: ConsensusNews) -> None:
         self._consensus[news.validator] = news
         await self._agreed.said(news.validator, news.executed, news.executed_hash, self.height)
         await self._verified.said(news.validator, news.verified, news.verified_hash, self.height)
         await self._place_tags()
+
+    def leader(self) -> ValidatorIndex | None:
+        """Who leads the newest round that a validator has told of."""
+        newest = max(self._consensus.values(), key=lambda news: news.round, default=None)
+        return None if newest is None else newest.leader
 
     async def number_at(self, height: Height) -> BlockNumber:
         """The newest block after a height; of one that is not executed yet the block it is going to make."""

@@ -9,7 +9,7 @@ together; waiting for more would make each transaction as slow as the slowest di
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.links import Link, LinkClosed, RequestFailed
@@ -47,16 +47,25 @@ class _Feed:
 
 
 class Delivery:
-    """Sends what enters the pool to the validators, and their senders to execution, a batch for each loop turn."""
+    """Sends what enters the pool to the validators, and their senders to execution, a batch for each loop turn.
+
+    First to the `leader`, as far as one is known: it proposes what it gets, while the others only keep it.
+    """
 
     def __init__(
-        self, pool: TransactionPool, validators: Mapping[ValidatorIndex, Link], execution: Link, tasks: Tasks
+        self,
+        pool: TransactionPool,
+        validators: Mapping[ValidatorIndex, Link],
+        execution: Link,
+        tasks: Tasks,
+        leader: Callable[[], ValidatorIndex | None] = lambda: None,
     ) -> None:
         self._pool = pool
         self._feeds = {index: _Feed(index, link) for index, link in validators.items()}
         self._all = sum(1 << index for index in validators)
         self._execution = execution
         self._tasks = tasks
+        self._leader = leader
         self._new: list[PooledTransaction] = []
         self._waiting: dict[Hash32, _Waiting] = {}
 
@@ -99,13 +108,18 @@ class Delivery:
 
     def _flush(self) -> None:
         new, self._new = self._new, []
-        self._execution.notify(SenderHints(tuple((t.hash, t.sender) for t in new)))
-        for feed in self._feeds.values():
+        leader = self._leader()
+        for feed in sorted(self._feeds.values(), key=lambda feed: feed.index != leader):
             # One that is away gets the whole pool when it is back.
             if feed.link.connected:
                 feed.backlog.extend(new)
                 self._pump(feed)
                 self._prune(feed)
+        self._tasks.start(self._hint(new))
+
+    async def _hint(self, transactions: Sequence[PooledTransaction]) -> None:
+        """After they were sent to the validators: the hints are not needed before a block."""
+        self._execution.notify(SenderHints(tuple((t.hash, t.sender) for t in transactions)))
 
     def _prune(self, feed: _Feed) -> None:
         """A validator that is there but stopped takes nothing: what is executed meanwhile need not wait for it."""

@@ -8,6 +8,7 @@ from chain.forks import Fork
 from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, Header
 from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import LeftOut, SenderState
+from chain.messages.storage import StoredBlock
 from chain.operations import INITIAL_SETTINGS, BlockSettings, OperationDone
 from chain.system_contracts import DEPOSIT_CONTRACT
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Wei
@@ -93,7 +94,8 @@ class BlockNews:
     `committed` is the newest committed height execution knew then, so `committed - height` is the lag. `retries` counts
     second attempts. `included` are the transactions of the proposal that are in the height's first block, `left_out`
     the others. `settings` hold from here on; `operation` is what became of the height's, if it has one. `reverted` says
-    that blocks were taken back.
+    that blocks were taken back. `block` is the height's only block, with its receipts, if it is small and has just been
+    executed: whoever waits for a receipt need not wait for another read of storage, which has the block already.
     """
 
     height: Height
@@ -115,6 +117,7 @@ class BlockNews:
     operation: OperationDone | None = None
     blocks: int = 1
     reverted: bool = False
+    block: StoredBlock | None = None
 
 
 @message(44)

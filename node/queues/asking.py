@@ -23,6 +23,9 @@ NOTIFY_QUEUE_BYTES = 8 * 1024 * 1024
 """One-way messages waiting for a full socket; beyond it the oldest goes and is counted."""
 SOCKET_MESSAGES = 32
 """Messages that ZeroMQ itself may hold, besides the bytes that are counted here: a proposal may have megabytes."""
+ACKNOWLEDGE_BYTES = 256 * 1024
+"""News taken that the server is not told of yet: a frame for each piece of news would cost as much as the news. A
+small part of what the server may send ahead (`serving.PUSH_WINDOW_BYTES`)."""
 RECONNECT_FIRST_MS, RECONNECT_MOST_MS = 20, 500
 
 Prove: TypeAlias = Callable[[bytes], bytes]
@@ -215,16 +218,17 @@ class AskingSocket:
         self._pushed.put_nowait(None)
 
     async def _take_pushed(self, take: Callable[[Message], Awaitable[None]]) -> None:
-        taken_bytes = 0
+        taken_bytes = told_bytes = 0
         while True:
             payload = await self._pushed.get()
             if payload is None:
-                taken_bytes = 0
+                taken_bytes = told_bytes = 0
                 self._send_follow()
                 continue
             await take(decode_message(payload))
             taken_bytes += len(payload)
-            if self._connected:
+            if self._connected and taken_bytes - told_bytes >= ACKNOWLEDGE_BYTES:
+                told_bytes = taken_bytes
                 self._send([head(Kind.ACKNOWLEDGE, taken_bytes), b""])
 
     def _send_follow(self) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from chain.codec import decode_message, encode_message
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.storage import ReadState
+from chain.messages.storage import ReadBlock, ReadState, StoredBlock
 from chain.operations import INITIAL_SETTINGS
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
@@ -31,7 +32,13 @@ def history_of(chain: Chain, storage: StorageRequests | None = None) -> History:
 
 async def told_first_and_again(chain: Chain, block: ExecutedBlock) -> tuple[Announcement, Announcement]:
     told = history_of(chain).announce(block, await chain.apply(block), COMMITTED)
-    return told, await history_of(chain).get(block.height)
+    return without_block(told), await history_of(chain).get(block.height)
+
+
+def without_block(announcement: Announcement) -> Announcement:
+    """Told again, a block does not come along."""
+    assert announcement.news is not None
+    return replace(announcement, news=replace(announcement.news, block=None))
 
 
 async def test_the_nonce_that_an_authorization_used_and_every_changed_balance_are_told_again() -> None:
@@ -58,7 +65,29 @@ async def test_random_blocks_are_told_again_alike_also_when_later_ones_have_chan
         told.append(history_of(chain).announce(block, await chain.apply(block), COMMITTED))
     history = history_of(chain)
     for announcement in told:
-        assert await history.get(announcement.result.height) == announcement, f"seed {seed}"
+        assert await history.get(announcement.result.height) == without_block(announcement), f"seed {seed}"
+
+
+@pytest.mark.parametrize(("transactions", "goes_along"), [(1, True), (16, True), (17, False)])
+async def test_a_small_block_goes_along_with_its_news_as_storage_has_it(transactions: int, goes_along: bool) -> None:
+    chain = Chain(world_genesis())
+    block = await chain.execute([transaction(KEYS[0], n, to=EMPTY[0], value=Wei(1)) for n in range(transactions)])
+    news = history_of(chain).announce(block, await chain.apply(block), COMMITTED).news
+    assert news is not None
+    stored = await chain.storage.request(ReadBlock(news.number, None, with_receipts=True))
+    assert isinstance(stored, StoredBlock)
+    assert news.block == (replace(stored, receipts=block.apply.receipts) if goes_along else None)
+    assert decode_message(encode_message(news)) == news
+
+
+async def test_a_block_with_much_data_stays_behind() -> None:
+    chain = Chain(world_genesis())
+    large = transaction(KEYS[0], 0, to=EMPTY[0], data=bytes(16 * 1024), gas=Gas(2_000_000))
+    block = await chain.execute([large])
+    news = history_of(chain).announce(block, await chain.apply(block), COMMITTED).news
+    assert block.included
+    assert news is not None
+    assert news.block is None
 
 
 class PrunedStates:

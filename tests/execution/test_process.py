@@ -213,7 +213,7 @@ async def test_a_restart_goes_on_at_the_cursor_in_storage_and_tells_followers_wh
         await again.reach(7)
         await again.until(lambda: len(rpc.news) == 6)
         retold = [replace(news, committed=Height(0)) for news in rpc.news[:-1]]
-        assert retold == [replace(news, committed=Height(0)) for news in before[1:]]
+        assert retold == [replace(news, committed=Height(0), block=None) for news in before[1:]]
 
 
 async def test_each_validator_says_itself_which_results_it_lacks_after_execution_was_restarted() -> None:

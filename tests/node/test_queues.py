@@ -192,6 +192,26 @@ async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_a
     await server.close()
 
 
+async def test_much_news_in_small_pieces_passes_the_window(context: Context, endpoint: str) -> None:
+    newsroom, taken, all_taken = Newsroom(), list[Message](), asyncio.Event()
+    count, padding = 3 * PUSH_WINDOW_BYTES // 20_000, 20_000
+    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "rpc")
+
+    async def take(message: Message) -> None:
+        taken.append(message)
+        if len(taken) == count:
+            all_taken.set()
+
+    link.follow(lambda: FollowBlocks(Height(0)), take)
+    await within_deadline(newsroom.followed)
+    for number in range(count):
+        assert newsroom.peers[0].push(news(number, padding))
+    await within_deadline(all_taken)
+    assert [message.height for message in taken if isinstance(message, BlockNews)] == list(range(count))
+    await link.close()
+    await server.close()
+
+
 async def test_notices_to_a_peer_that_is_away_are_not_kept(context: Context, endpoint: str) -> None:
     link = AskingSocket(context, endpoint, "validator-0")
     assert not link.notify(READ)

@@ -89,9 +89,11 @@ class AnsweringLink:
         self.requests: list[Message] = []
         self.notified: list[Message] = []
         self.hold: asyncio.Event | None = None
+        self.heard: Callable[[], None] = lambda: None
 
     async def request(self, message: Message, timeout_s: float | None = None) -> Message:
         self.requests.append(message)
+        self.heard()
         if self.hold is not None:
             await self.hold.wait()
         await asyncio.sleep(0)
@@ -102,6 +104,7 @@ class AnsweringLink:
 
     def notify(self, message: Message) -> bool:
         self.notified.append(message)
+        self.heard()
         return True
 
     def follow(self, request: Callable[[], Message], take: Callable[[Message], Awaitable[None]]) -> None:

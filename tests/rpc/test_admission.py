@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.mempool import Admit, Evicted, ReadMempool, SenderHints, SenderState
 from chain.messages.storage import ReadState
-from chain.types import Gas, ValidatorIndex, Wei
+from chain.types import Gas, Round, ValidatorIndex, Wei
 from rpc.pool import PoolLimits
 from rpc.transaction_errors import (
     AlreadyKnown,
@@ -23,6 +24,7 @@ from rpc.transaction_errors import (
     RefusedByValidators,
     SenderNotAnAccount,
 )
+from tests.rpc.fake_chain import consensus_news
 from tests.rpc.small_chain import (
     ACCOUNTS,
     ETHER,
@@ -55,6 +57,19 @@ async def test_an_admitted_transaction_reaches_every_mempool_with_its_senders_st
     assert admit.transactions[0].sender == ACCOUNTS[0]
     assert admit.transactions[0].raw == transaction.raw
     assert small.admission.pool.get(transaction.hash) == admit.transactions[0]
+
+
+async def test_the_leader_is_sent_a_transaction_first_and_execution_its_sender_last() -> None:
+    small = await small_chain()
+    for validator, told_round in ((0, 9), (3, 8)):
+        news = replace(consensus_news(validator, 0), leader=ValidatorIndex(validator + 2), round=Round(told_round))
+        await small.chain.consensus_changed(news)
+    asked: list[ValidatorIndex | None] = []
+    for index, link in small.validators.items():
+        link.heard = partial(asked.append, index)
+    small.execution.heard = partial(asked.append, None)
+    await small.send(transfer(nonce=0))
+    assert asked == [V2, V0, V1, V3, None]
 
 
 async def test_a_burst_from_one_sender_costs_one_read_and_few_messages() -> None:

@@ -37,6 +37,16 @@ async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: F
     assert await view.transaction(block.hashes[0]) is not None
 
 
+async def test_a_block_that_comes_with_its_news_is_the_head_without_another_read(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    block = chain.append(transfer(0))
+    chain.storage.asked.clear()
+    change = await view.height_executed(replace(chain.news(), block=block))
+    assert chain.storage.asked == []
+    assert (view.head, change.head) == (block, block)
+
+
 async def test_news_of_a_block_that_was_replaced_moves_nothing(chain: FakeChain) -> None:
     view = ChainView(chain.storage, chain.genesis)
     await view.open()

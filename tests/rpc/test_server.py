@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import resource
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from http.client import HTTPConnection
@@ -110,6 +111,37 @@ async def test_any_page_may_talk_to_the_node(http: aiohttp.ClientSession, addres
     async with http.post(f"http://{address}/", json=CHAIN_ID, headers={"Origin": ORIGIN}) as answer:
         assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert answer.headers["Vary"].lower() == "origin"
+
+
+async def test_an_answer_to_a_post_comes_in_one_piece(address: str) -> None:
+    host, port = address.split(":")
+    loop, pieces = asyncio.get_running_loop(), list[bytes]()
+    body = json.dumps(CHAIN_ID).encode()
+    with contextlib.closing(socket.create_connection((host, int(port)))) as client:
+        client.setblocking(False)
+        for _ in range(3):  # kept alive
+            request = f"POST / HTTP/1.1\r\nhost: {address}\r\ncontent-length: {len(body)}\r\n\r\n"
+            await loop.sock_sendall(client, request.encode() + body)
+            pieces.append(await loop.sock_recv(client, 65536))
+    assert [piece.count(b"HTTP/1.1 200 OK") for piece in pieces] == [1, 1, 1]
+    assert all(piece.endswith(b'"result":"0x7a69"}') for piece in pieces)
+
+
+async def test_a_client_that_waits_to_be_told_to_go_on_is_told(address: str) -> None:
+    host, port = address.split(":")
+    body = json.dumps(CHAIN_ID).encode()
+    reader, writer = await asyncio.open_connection(host, port)
+    head = f"POST / HTTP/1.1\r\nhost: {address}\r\nexpect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode())
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(body)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+
+
+async def test_a_head_without_a_body_is_not_kept_back(http: aiohttp.ClientSession, address: str) -> None:
+    async with http.head(f"http://{address}/", timeout=aiohttp.ClientTimeout(5)) as answer:
+        assert answer.status == 200
 
 
 async def test_other_methods_and_paths_are_refused(http: aiohttp.ClientSession, address: str) -> None:
