@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from chain.links import LinkClosed, Peer
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted
@@ -15,13 +16,38 @@ NEWS_INTERVAL_S = 0.02
 MAX_STAGES_AT_ONCE = 1024
 
 
+@dataclass(slots=True, eq=False)
+class _Cursor:
+    """How far a follower is: the last committed block that it was pushed. `open` until it takes no more."""
+
+    peer: Peer
+    height: Height
+    after: Hash32
+    open: bool = True
+
+    def push_next(self, store: ValidatorStore) -> bool:
+        """Push the next block; False if there is none yet."""
+        id = store.id_of_block(Height(self.height + 1))
+        if id is None:
+            return False
+        self.height = Height(self.height + 1)
+        self.open = self.peer.push(Committed(self.height, id, self.after, store.encoded_proposal(id)))
+        self.after = id
+        return True
+
+
 class CommitFollowers:
-    """Pushes committed blocks from the store to each follower at its own pace, from its own cursor."""
+    """Pushes committed blocks from the store to each follower at its own pace, from its own cursor.
+
+    Those who have everything else get a block within the call that tells of it: execution waits for it, while what the
+    validator still has to say in that turn is not urgent.
+    """
 
     def __init__(self, store: ValidatorStore) -> None:
         self._store = store
         self._more = asyncio.Event()
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
+        self._caught_up: set[_Cursor] = set()
 
     def follow(self, peer: Peer, after: Hash32) -> None:
         """From now on `peer` gets every block after that one; an earlier wish of the same peer is void."""
@@ -35,6 +61,9 @@ class CommitFollowers:
             task.cancel()
 
     def blocks_committed(self) -> None:
+        for cursor in self._caught_up:
+            cursor.push_next(self._store)
+        self._caught_up.clear()
         self._more.set()
         self._more = asyncio.Event()
 
@@ -45,20 +74,17 @@ class CommitFollowers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _push_all(self, peer: Peer, after: Hash32) -> None:
-        height = await self._height_of(after, peer)
-        while peer.open:
-            id = self._store.id_of_block(Height(height + 1))
-            if id is None:
-                await self._more.wait()
-                continue
-            height = Height(height + 1)
-            if not peer.push(Committed(height, id, after, self._store.encoded_proposal(id))):
-                return
-            after = id
-            try:
+        cursor = _Cursor(peer, await self._height_of(after, peer), after)
+        try:
+            while peer.open and cursor.open:
+                if not cursor.push_next(self._store):
+                    self._caught_up.add(cursor)
+                    await self._more.wait()
                 await peer.drained()
-            except LinkClosed:
-                return
+        except LinkClosed:
+            return
+        finally:
+            self._caught_up.discard(cursor)
 
     async def _height_of(self, after: Hash32, peer: Peer) -> Height:
         """The height of `after`, once this validator has caught up with `peer`, which it tells."""

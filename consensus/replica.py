@@ -119,7 +119,10 @@ class Replica:
         self._environment = environment
 
     def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
-        """Handles a group with one durable write, after which everything else of it is done in order."""
+        """Handles a group with one durable write, after which everything else of it is done in order.
+
+        Who waits for blocks is told before: clients wait for what comes of them.
+        """
         self.equivocator.now_ms = now_ms
         commands: list[Command] = []
         admitted: list[tuple[int, Admitted | OperationsAdmitted]] = []
@@ -136,6 +139,8 @@ class Replica:
         if admitted:
             commands += self.core.handle(PayloadChanged(), now_ms)
         self.store.apply([command for command in commands if isinstance(command, Persist)])
+        if any(isinstance(command, Commit) and _makes_block(command) for command in commands):
+            self._environment.blocks_committed()
         for ticket, answer in admitted:
             self._environment.admitted(ticket, answer)
         for command in with_one_answer_each(commands):
@@ -181,14 +186,11 @@ class Replica:
                 self._environment.set_timer(timer, token, delay_ms)
             case CancelTimer(timer):
                 self._environment.cancel_timer(timer)
-            case Commit(proposals):
-                if any(placed.proposal.takes_height for placed in proposals):
-                    self._environment.blocks_committed()
             case ServeProposals():
                 self._environment.send(command.to, self._served(command))
             case Report(peer, error):
                 self._count(peer if error.culprit is None else error.culprit, error)
-            case Persist():
+            case Persist() | Commit():
                 pass
 
     def _count(self, culprit: ValidatorIndex | None, error: ConsensusError) -> None:
@@ -233,6 +235,10 @@ class Replica:
             if here == request.known:
                 return known
         return min(max(request.committed_depth, 0), self.store.committed_depth)
+
+
+def _makes_block(commit: Commit) -> bool:
+    return any(placed.proposal.takes_height for placed in commit.proposals)
 
 
 def with_one_answer_each(commands: Sequence[Command]) -> list[Command]:

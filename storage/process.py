@@ -1,8 +1,8 @@
 """The storage process: answers reads at any version, and applies blocks one at a time between them.
 
-One event loop does everything but the write itself, which LevelDB does on a thread of its own. A large block is worked
-out in slices of a millisecond, reads being answered between them. Reads name a version, so what they answer does not
-depend on how far a block has come.
+One event loop does everything but the write itself, which LevelDB does on a thread of its own, unless it is small and
+not forced to the disk. A large block is worked out in slices of a millisecond, reads being answered between them. Reads
+name a version, so what they answer does not depend on how far a block has come.
 """
 
 import asyncio
@@ -258,7 +258,10 @@ class StorageService:
                 return before
             await self._ensure_below(block)
             prepared = await in_slices(store.prepare(block))
-            await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
+            if store.writes_at_once(prepared):
+                store.write(prepared)
+            else:
+                await asyncio.get_running_loop().run_in_executor(self._writer, store.write, prepared)
             applied = store.adopt(prepared)
         self._wake(applied.version)
         self._start_pruning()

@@ -35,6 +35,8 @@ FORMAT = 4
 FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
 OLDEST_BLOCK = BlockNumber(0)
+FEW_RECORDS = 128
+"""A block of a few transfers writes some 40."""
 
 
 class Store:
@@ -44,9 +46,16 @@ class Store:
     """
 
     def __init__(
-        self, keyvalue: KeyValue, name: str, base: BlockNumber, history: int | None, forked: bool = False
+        self,
+        keyvalue: KeyValue,
+        name: str,
+        base: BlockNumber,
+        history: int | None,
+        forked: bool = False,
+        durable: bool = True,
     ) -> None:
         self._keyvalue = keyvalue
+        self._durable = durable
         self._name = name
         self._uncertain = False
         self.forked_at = base if forked else None
@@ -75,7 +84,7 @@ class Store:
         """
         keyvalue = LevelDB(at, durable) if isinstance(at, Path) else at
         name = str(at) if isinstance(at, Path) else "the store"
-        store = cls(keyvalue, name, genesis.header.number, history, genesis.forked is not None)
+        store = cls(keyvalue, name, genesis.header.number, history, genesis.forked is not None, durable)
         try:
             genesis_id = genesis.id()
             if not store._belongs_to(genesis_id):
@@ -218,6 +227,10 @@ class Store:
 
     def _work_on(self, head: Head) -> HeightWork:
         return HeightWork(self.state, self.tries, self.blocks, self.snapshots, head, self.pruning.floor)
+
+    def writes_at_once(self, prepared: Prepared) -> bool:
+        """Whether writing it waits for no disk and takes less time than having another thread do it."""
+        return not self._durable and len(prepared.batch) <= FEW_RECORDS
 
     def write(self, prepared: Prepared) -> None:
         """Make a prepared height durable, all of it or nothing. Raises DiskFull and other StoreErrors."""

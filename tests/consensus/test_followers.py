@@ -27,6 +27,15 @@ class Peer:
     async def drained(self) -> None: ...
 
 
+class FullPeer(Peer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = asyncio.Event()
+
+    async def drained(self) -> None:
+        await self.room.wait()
+
+
 def look() -> ConsensusNews:
     zero, none = Height(0), ExecutorsNews(1, Height(0), ())
     return ConsensusNews(
@@ -76,6 +85,35 @@ def test_what_was_given_up_and_taken_again_is_not_told_to_those_who_come_later()
     followers, peer = ConsensusFollowers(look, {ONE}.__contains__, lambda: kept), Peer()
     followers.follow(peer)
     assert peer.pushed == [look(), Evicted(THREE, "nonce too low")]
+
+
+async def test_who_has_everything_else_gets_a_block_within_the_turn_that_commits_it() -> None:
+    world = LoneCore()
+    store = ValidatorStore(CrashableDatabase(), world.genesis)
+    followers, peer, full = CommitFollowers(store), Peer(), FullPeer()
+    proposals, certificate = [], None
+    for round in range(1, 6):
+        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
+        certificate = world.certificate(proposals[-1])
+    for one in (peer, full):
+        followers.follow(one, world.genesis.id())
+    await asyncio.sleep(0)
+    for proposal in proposals:
+        before = len(peer.pushed)
+        store.apply(persisted(world.propose(proposal)))
+        if proposal.round < 3:
+            continue
+        followers.blocks_committed()
+        assert len(peer.pushed) == before + 1
+        for _ in range(2):
+            await asyncio.sleep(0)
+    assert [block.height for block in peer.pushed if isinstance(block, Committed)] == [1, 2, 3]
+    assert len(full.pushed) == 1, "what is not taken holds the next one back"
+    full.room.set()
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert full.pushed == peer.pushed
+    await followers.close()
 
 
 async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has_caught_up() -> None:

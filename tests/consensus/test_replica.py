@@ -84,11 +84,11 @@ def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> N
     made.handle(group, START_MS)
     assert recorder.happened[0] == "synced"
     assert [thing for thing in recorder.happened if thing == "committed" or isinstance(thing, Vote)] == [
+        "committed",
         *[world.vote(first, 0)] * 2,
         *[world.vote(second, 0)] * 2,
-        "committed",
         world.vote(third, 0),
-    ]
+    ], "execution waits for the block, nobody for the rest"
     assert recorder.happened.count("synced") == 1
     assert made.store.recover(3, SafetyData).uncommitted == (second, third)
 

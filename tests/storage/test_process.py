@@ -211,6 +211,25 @@ async def test_reads_are_answered_while_a_large_block_is_worked_out(monkeypatch:
     await asker.service.close()
 
 
+@pytest.mark.parametrize(("durable", "slots", "waits"), [(True, 1, True), (False, 1, False), (False, 200, True)])
+async def test_only_a_small_write_that_is_not_forced_to_the_disk_holds_up_the_loop(
+    durable: bool, slots: int, waits: bool
+) -> None:
+    writers: list[int] = []
+
+    class Watched(MemoryKeyValue):
+        def write(self, batch: Batch, sync: bool = True) -> None:
+            writers.append(threading.get_ident())
+            super().write(batch, sync)
+
+    service = StorageService(Store.open(Watched(), GENESIS, durable))
+    writers.clear()
+    change = AccountChange(A, Account(1, Wei(5)), dict.fromkeys(range(slots), 7))
+    await service.answer(_block(1, change), SomePeer())
+    assert [writer != threading.get_ident() for writer in writers] == [waits]
+    await service.close()
+
+
 async def test_blocks_are_applied_one_at_a_time_in_the_order_they_came(asker: Asker) -> None:
     answers = await asyncio.gather(*[asker.asking(_nonce(number, number + 1)) for number in range(1, 9)])
     assert [answer.number for answer in answers] == list(range(1, 9))
