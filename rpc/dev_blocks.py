@@ -101,7 +101,8 @@ async def hardhat_mine(node: Node, blocks: int, interval: int) -> bool:
 
 @dev_method("anvil_mine", takes=(optional(small_number, 1), optional(small_number)))
 async def anvil_mine(node: Node, blocks: int, interval: int | None) -> None:
-    await mine(node, blocks, interval)
+    """viem says 0 where no interval was asked for, which must not undo one that is set for all blocks."""
+    await mine(node, blocks, interval or None)
 
 
 @dev_method("evm_setAutomine", "anvil_setAutomine", "hardhat_setAutomine", takes=(boolean,))

@@ -36,7 +36,7 @@ class Forking:
 
 
 def reset_options(value: Any) -> Forking | None:
-    """Hardhat's and anvil's forms: an object, with what is to be forked or without."""
+    """Hardhat's and anvil's forms: an object, with what is to be forked or without. viem's `reset()` sends nulls."""
     if not isinstance(value, dict):
         raise InvalidValue("give an object")
     forking = value.get("forking")
@@ -45,6 +45,8 @@ def reset_options(value: Any) -> Forking | None:
     if not isinstance(forking, dict):
         raise InvalidValue("forking is an object with jsonRpcUrl and blockNumber")
     url, block = forking.get("jsonRpcUrl"), forking.get("blockNumber")
+    if url is None and block is None:
+        return None
     return Forking(None if url is None else text(url), None if block is None else small_number(block))
 
 

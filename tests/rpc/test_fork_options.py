@@ -32,6 +32,7 @@ def node(process: RpcProcess) -> Node:
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": "0x7"}}, Forking(URL, 7)),
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": 7}}, Forking(URL, 7)),
         ({"forking": {"blockNumber": None, "jsonRpcUrl": URL}}, Forking(URL, None)),
+        ({"forking": {"blockNumber": None}}, None),
     ],
 )
 def test_what_is_to_be_forked_is_read(given: Any, expected: Forking | None) -> None:
