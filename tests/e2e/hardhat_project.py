@@ -18,7 +18,7 @@ from tests.e2e.npm_packages import HERE, install
 from tests.e2e.running_node import Node
 
 PROJECT = HERE / "hardhat"
-SOURCES = ("package.json", "hardhat.config.js", "contracts", "scripts", "ignition")
+SOURCES = ("package.json", "hardhat.config.js", "contracts", "scripts", "ignition", "test")
 NEEDED_NODE = (22, 13)
 RUN_SECONDS = 120
 

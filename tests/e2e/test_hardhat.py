@@ -1,6 +1,8 @@
-"""Hardhat 3 with the chain as an external network: it deploys by script and by Ignition, and uses a contract."""
+"""Hardhat 3 with the chain as an external network: it deploys by script and by Ignition, uses a contract, and runs a
+project's tests with network helpers, chai matchers and viem's assertions."""
 
 import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,3 +65,9 @@ def test_hardhat_s_own_network_describes_itself_in_the_same_words(hardhat: Hardh
     client = {"clientVersion": ""}
     assert shape({**here["metadata"], **client}) == shape({**theirs["metadata"], **client})
     assert here["automine"] is theirs["automine"] is True
+
+
+@pytest.mark.usefixtures("tandem_only")
+def test_a_project_s_tests_run_with_hardhat_s_helpers_and_matchers(hardhat: Hardhat, node: Node) -> None:
+    printed = hardhat.run(node, "test", "mocha", "--network", "unlocked")
+    assert re.search(r"^ *15 passing", printed, re.MULTILINE), printed

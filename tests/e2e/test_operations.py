@@ -377,6 +377,15 @@ def test_a_chain_without_the_developer_methods_has_none() -> None:
         for name in ("evm_mine", "evm_snapshot", "anvil_getAutomine"):
             with pytest.raises(RpcError, match=f"{name} does not exist"):
                 rpc.call(name)
+        assert rpc.call("web3_clientVersion").startswith("Tandem/v"), "as anvil-… Hardhat would try them"
+
+
+def test_viem_s_mine_keeps_to_the_interval_that_is_set(fresh: JsonRpc) -> None:
+    fresh.call("evm_mine")
+    before = int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    fresh.call("anvil_setBlockTimestampInterval", 5)
+    fresh.call("anvil_mine", "0x2", "0x0")
+    assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == before + 10
 
 
 def test_tokens_are_given_out_by_writing_the_slot_that_their_contract_answers_from(fresh: JsonRpc) -> None:

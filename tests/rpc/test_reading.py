@@ -240,7 +240,7 @@ async def test_a_transactions_status_follows_its_life(process: RpcProcess, clien
 
 
 async def test_the_node_says_who_it_is(client: Client) -> None:
-    assert (await client.result("web3_clientVersion")).startswith("Tandem/v")
+    assert (await client.result("web3_clientVersion")).startswith("anvil-Tandem/v")
     assert await client.result("web3_sha3", "0x68656c6c6f20776f726c64") == (
         "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad"
     )

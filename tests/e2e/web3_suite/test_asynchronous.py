@@ -15,7 +15,7 @@ from tests.e2e.web3_suite.asynchronous_eth import AsyncEthModuleHere
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 class TestAsyncWeb3Module(AsyncWeb3ModuleTest):
     def _check_web3_client_version(self, client_version: Any) -> Any:
-        assert client_version.startswith("Tandem/")
+        assert client_version.startswith("anvil-Tandem/")
 
 
 class TestAsyncNetModule(AsyncNetModuleTest):

@@ -66,7 +66,7 @@ def offchain_lookup_contract(w3: Web3, scene: Scene) -> Contract:
 
 class TestWeb3Module(Web3ModuleTest):
     def _check_web3_client_version(self, client_version: Any) -> Any:
-        assert client_version.startswith("Tandem/")
+        assert client_version.startswith("anvil-Tandem/")
 
 
 class TestNetModule(NetModuleTest):
