@@ -6,7 +6,7 @@ from chain.types import Hash32
 from rpc.blobs import without_blobs
 from rpc.errors import RpcError, TransactionRejected
 from rpc.methods import Node, method, optional
-from rpc.params import UINT64_LIMIT, WrongType, data
+from rpc.params import UINT64_LIMIT, WrongType, data, hash32
 from rpc.render import JsonObject, data_json
 from rpc.sending import send_transaction
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
