@@ -17,7 +17,7 @@ from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.blocks import OPERATIONS, Blocks, HeightRow, StoredHeader, number_key
 from storage.changes import PendingState, StateChanges
 from storage.errors import InvalidBlock
-from storage.reverts import Snapshots, changes_back, uncleared
+from storage.reverts import WaysBack, changes_back, uncleared
 from storage.state import VersionedState, account_name
 from storage.tries import Tries
 
@@ -42,28 +42,24 @@ class Prepared:
     batch: dict[bytes, bytes | None]
     layers: tuple[StateChanges, ...]
     head: Head
+    takes_snapshot: bool
     reverts: bool
 
 
 class HeightWork:
-    """One height on top of `head`: some steps, then `finish`. Every step may raise InvalidBlock.
+    """One height on top of `head`: some steps, then `finish`. Every step may raise InvalidBlock."""
 
-    `floor` is the oldest version that can be read.
-    """
-
-    def __init__(
-        self, state: VersionedState, tries: Tries, blocks: Blocks, snapshots: Snapshots, head: Head, floor: Version
-    ) -> None:
+    def __init__(self, state: VersionedState, tries: Tries, blocks: Blocks, ways: WaysBack, head: Head) -> None:
         self.batch: dict[bytes, bytes | None] = {}
         self._state = state
         self._tries = tries
         self._blocks = blocks
-        self._snapshots = snapshots
+        self._ways = ways
         self._before = head
-        self._floor = floor
         self._pending = PendingState()
         self._layers: list[StateChanges] = []
         self._hashes: list[Hash32] = []
+        self._takes_snapshot = False
         self._reverts = False
         self._root, self._version = head.root, head.applied.version
         self._newest = StoredHeader(head.applied.header, head.applied.hash)
@@ -96,7 +92,8 @@ class HeightWork:
             yield from self._go_back(operation.revert)
         if operation.taken is not None:
             there = StoredSnapshot(self._newest.header.number, self._version, operation.taken.settings)
-            self._snapshots.put(operation.taken.snapshot, there, self.batch)
+            self._ways.snapshots.put(operation.taken.snapshot, there, self.batch)
+            self._takes_snapshot = True
         self.batch[OPERATIONS + number_key(operation.height)] = operation.record
 
     def finish(self, height: Height, proposal: Hash32, settings: BlockSettings) -> Prepared:
@@ -108,7 +105,8 @@ class HeightWork:
         if settings != self._before.settings:
             self.batch[SETTINGS_KEY] = encode_value(settings)
         applied = BlockApplied(height, proposal, self._version, block_hash, header, result, tuple(self._hashes))
-        return Prepared(self.batch, tuple(self._layers), Head(applied, self._root, settings), self._reverts)
+        after = Head(applied, self._root, settings)
+        return Prepared(self.batch, tuple(self._layers), after, self._takes_snapshot, self._reverts)
 
     def _change(self, changes: Sequence[AccountChange], uncleared: Sequence[bytes] = ()) -> Generator[None, None, None]:
         """The next version of the state."""
@@ -134,14 +132,14 @@ class HeightWork:
         """Blocks after the one to go back to are removed, and every key changed since gets the value that it had."""
         there = self._blocks.header(revert.number)
         newest = self._before.applied.number
-        if there is None or revert.version < self._floor:
+        if there is None or not self._ways.lead_to(revert.version):
             raise InvalidBlock(revert.number, f"it cannot be gone back to from block {newest}: it is not kept")
         for number in range(revert.number + 1, newest + 1):
             yield from self._blocks.delete(BlockNumber(number), self.batch)
-        self._snapshots.delete_later(revert, self.batch)
-        changes = yield from changes_back(self._snapshots.journal, self._state, revert.version, self._version)
+        names = yield from self._ways.go(revert, self.batch)
+        changes = yield from changes_back(names, self._state, revert.version)
         self._newest = there
-        yield from self._change(changes, uncleared(self._snapshots.journal, self._state, revert.version, self._version))
+        yield from self._change(changes, uncleared(names, self._state, revert.version))
         self._blocks.put_version(revert.number, self._version, self.batch)
         self._reverts = True
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chain.codec import pack, unpack
 from chain.types import Version
-from storage.keyvalue import KeyValue
+from storage.keyvalue import KeyValue, end_of_prefix
 from storage.versions import SUFFIX_BYTES
 
 JOURNAL = b"j"
@@ -34,9 +34,10 @@ class Journal:
     def __init__(self, store: KeyValue) -> None:
         self._store = store
 
-    def entries(self, first: Version, last: Version) -> Iterator[tuple[Version, Written]]:
-        """What was written by versions first..last, oldest first."""
-        for key, data in self._store.pairs(journal_key(first), journal_key(last + 1)):
+    def entries(self, first: Version, last: Version | None = None) -> Iterator[tuple[Version, Written]]:
+        """What was written by versions first..last, oldest first; up to the newest if no last one is given."""
+        stop = end_of_prefix(JOURNAL) if last is None else journal_key(last + 1)
+        for key, data in self._store.pairs(journal_key(first), stop):
             yield Version(int.from_bytes(key[1:], "big")), Written(*unpack(data))
 
     def first(self) -> tuple[Version, Written] | None:

@@ -68,7 +68,7 @@ from storage.keyvalue import CorruptStore, StoreError
 from storage.proofs import prove
 from storage.remote import RemoteChain, Slot
 from storage.remote_below import RemoteBelow
-from storage.reverts import changed_accounts, changed_slots
+from storage.reverts import accounts_in, slots_in
 from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
 from storage.tries import ACCOUNT_TRIE
@@ -280,11 +280,11 @@ class StorageService:
         newest = self._store.head.version
         await self._ensure((*[change.address for change in changes], HISTORY_STORAGE.address), (), newest)
         if revert is not None:
-            slots = tuple(changed_slots(self._store.snapshots.journal, revert.version, newest))
-            await self._ensure((), slots, revert.version)
+            names = await in_slices(self._store.ways.names(revert.version))
+            await self._ensure((), tuple(slots_in(names)), revert.version)
 
     def _start_pruning(self) -> None:
-        if self._store.pruning.behind() and (self._pruner is None or self._pruner.done()):
+        if self._store.pruning.is_due() and (self._pruner is None or self._pruner.done()):
             self._pruner = asyncio.create_task(self._prune())
 
     async def _prune(self) -> None:
@@ -346,9 +346,8 @@ class StorageService:
 
     async def _read_changed_accounts(self, read: ReadChangedAccounts) -> ChangedAccounts:
         """Raises StatePruned. Who asks is about to go back to that version, so it is kept for a while."""
-        journal, newest = self._store.snapshots.journal, self._store.head.version
-        with self._store.pruning.reading(read.version):
-            return ChangedAccounts(tuple(dict.fromkeys(changed_accounts(journal, read.version, newest))))
+        with self._store.pruning.going_back(read.version):
+            return ChangedAccounts(tuple(accounts_in(await in_slices(self._store.ways.names(read.version)))))
 
     async def _read_block(self, read: ReadBlock) -> Message:
         number = read.number

@@ -2,16 +2,16 @@
 
 The *floor* is the oldest version that can be read. It rises a version at a time: what the journal says was written at
 the new floor has superseded what was there before, so the older records of those names are deleted, and empty records
-themselves with them. The floor and the deletions it allows are one batch, so that after a kill at any moment every
-version from the floor on is whole; the rest of a version's deletions is found again in the journal.
+themselves with them; storage.kept says which stay. The floor and the deletions it allows are one batch, so that after a
+kill at any moment every version from the floor on is whole; the rest of a version's deletions is found in the journal.
 
 Blocks, transactions, receipts, logs and records stay; so does code, which accounts share by its hash.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, repeat
 from time import monotonic
 
 from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
@@ -19,23 +19,15 @@ from storage.blocks import NUMBER_BYTES, Blocks, number_key
 from storage.errors import StatePruned
 from storage.holds import Holds
 from storage.journal import Journal, Written, journal_key
+from storage.kept import SWEEP_KEY, Pins, Superseded, Sweep, nothing_pinned
 from storage.keyvalue import Batch, CorruptStore, KeyValue
-from storage.latest import latest, latest_key
-from storage.state import ACCOUNTS, SLOTS
-from storage.versions import GENESIS_VERSION, newest, suffix
+from storage.versions import GENESIS_VERSION
 
 FLOOR_KEY = b"Mfloor"
 KEPT_HEIGHTS = 16
 """The states after the newest heights stay whatever is set: execution and its workers read those they began with."""
 NAMES_A_BATCH = 512
 NAMES_A_STEP = 16
-
-Pins = Callable[[], Iterable[Version]]
-"""The versions that must stay readable whatever their age."""
-
-
-def nothing_pinned() -> Iterable[Version]:
-    return ()
 
 
 class Pruning:
@@ -58,6 +50,7 @@ class Pruning:
         self._pins = pins
         self._holds = Holds(clock)
         self._rest: tuple[Version, Written] | None = None
+        self._sweep: Sweep | None = None
         self.floor = GENESIS_VERSION
         self.oldest = BlockNumber(0)
         """The oldest block whose state can be read."""
@@ -70,7 +63,12 @@ class Pruning:
         if data is not None and len(data) != NUMBER_BYTES:
             raise CorruptStore("the record of what was pruned", f"it has {len(data)} bytes")
         self.floor = GENESIS_VERSION if data is None else Version(int.from_bytes(data, "big"))
+        self.reconsider()
+
+    def reconsider(self) -> None:
+        """After the chain went back: its blocks are others, and what was kept to go back there may have to go."""
         self.oldest = self._first_at(self.floor)
+        self._sweep = None if self._store.get(SWEEP_KEY) is None else Sweep(self._store)
 
     @contextmanager
     def reading(self, version: Version) -> Iterator[None]:
@@ -87,6 +85,22 @@ class Pruning:
         with self._holds.hold(version):
             yield
 
+    @contextmanager
+    def going_back(self, version: Version) -> Iterator[None]:
+        """As `reading`, for a version that is asked about to go back to it; pinned ones are kept anyway.
+
+        Raises StatePruned.
+        """
+        if version in self._pins():
+            yield
+        else:
+            with self.reading(version):
+                yield
+
+    def leads_back_to(self, version: Version) -> bool:
+        """Whether everything that changed since has the value that it had at the version."""
+        return version >= self.floor or version in self._pins()
+
     def check(self, version: Version) -> None:
         """Raises StatePruned."""
         if version < self.floor:
@@ -101,6 +115,10 @@ class Pruning:
         """How many versions the floor has still to rise."""
         return self._target() - self.floor
 
+    def is_due(self) -> bool:
+        """Whether there is something to delete."""
+        return self.behind() > 0 or self._sweep is not None
+
     def next_batch(self) -> Generator[None, None, Batch | None]:
         """What to delete next, in one write; None when there is nothing to prune.
 
@@ -108,19 +126,17 @@ class Pruning:
         """
         if self._rest is None:
             self._rest = self._next_version()
+        superseded = Superseded(self._store, self._forked, self._pins())
         if self._rest is None:
-            return None
+            return (yield from self._swept(superseded))
         version, written = self._rest
         filled, emptied = written.filled[:NAMES_A_BATCH], written.emptied[:NAMES_A_BATCH]
         batch: dict[bytes, bytes | None] = {}
-        before = suffix(Version(version - 1))
-        for count, name in enumerate(chain(filled, emptied)):
-            superseded = newest(self._store, name, before)
-            if superseded is not None:
-                batch[superseded[0]] = None
+        names = chain(zip(filled, repeat(False), strict=False), zip(emptied, repeat(True), strict=False))
+        for count, (name, is_empty) in enumerate(names):
+            batch.update(dict.fromkeys(superseded.by(name, version, is_empty)))
             if count % NAMES_A_STEP == 0:
                 yield
-        batch.update(dict.fromkeys(chain.from_iterable(self._empty_records(name, version) for name in emptied)))
         self.deleted += len(batch)
         self._rest = version, Written(written.filled[NAMES_A_BATCH:], written.emptied[NAMES_A_BATCH:])
         if not any(self._rest[1]):
@@ -129,19 +145,16 @@ class Pruning:
         batch[FLOOR_KEY] = number_key(self.floor)
         return batch
 
-    def _empty_records(self, name: bytes, version: Version) -> Iterator[bytes]:
-        """The keys of what says that a name has nothing since `version`, the floor: nothing says so, too."""
-        if self._hides(name):
-            return
-        yield name + suffix(version)
-        if name.startswith((ACCOUNTS, SLOTS)):
-            written_last = latest(self._store, name)
-            if written_last is not None and written_last[0] == version:
-                yield latest_key(name)
-
-    def _hides(self, name: bytes) -> bool:
-        """Whether an empty record hides what the chain had that this one was forked from."""
-        return self._forked and name.startswith((ACCOUNTS, SLOTS))
+    def _swept(self, superseded: Superseded) -> Generator[None, None, Batch | None]:
+        """What to delete next of what was kept for versions that are not pinned any more."""
+        if self._sweep is None:
+            return None
+        batch = yield from self._sweep.next_batch(superseded, self.floor)
+        if SWEEP_KEY in batch:
+            self._sweep = None
+        self.deleted += len(batch)
+        batch[FLOOR_KEY] = number_key(self.floor)
+        return batch
 
     def _next_version(self) -> tuple[Version, Written] | None:
         """The version whose predecessors are to go, and what it wrote. Nobody can begin to read those any more."""
@@ -160,7 +173,7 @@ class Pruning:
         if kept is None:
             return self.floor
         held = self._holds.oldest()
-        least = min([kept, self._after_height(KEPT_HEIGHTS), *self._pins(), *([] if held is None else [held])])
+        least = min([kept, self._after_height(KEPT_HEIGHTS), *([] if held is None else [held])])
         return max(self.floor, least)
 
     def _after_height(self, before: int) -> Version:

@@ -1,22 +1,27 @@
 """The ways back: snapshots by their ids, and what makes the state what it was at an earlier version.
 
 Versions are never reused: going back is one more version, in which every key changed since has the value that it had.
+The journal says which those are; for a version below the floor, of which no journal is left, the newest records do.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from chain.accounts import AccountChange
 from chain.codec import decode_value, encode_value
 from chain.messages.storage import Revert, StoredSnapshot
 from chain.types import Address, Version
 from storage.journal import Journal
+from storage.kept import SWEEP_KEY, VALUES
 from storage.keyvalue import KeyValue
+from storage.pruning import Pruning
 from storage.state import ACCOUNTS, CLEARED, SLOTS, VersionedState
+from storage.versions import SUFFIX_BYTES, version_of
 
 SNAPSHOTS = b"z"
 ID_BYTES = 8
 ADDRESS_END = 1 + 20
 NAMES_A_STEP = 256
+RECORDS_A_STEP = 1024
 
 
 class Snapshots:
@@ -24,7 +29,7 @@ class Snapshots:
 
     def __init__(self, store: KeyValue) -> None:
         self._store = store
-        self.journal = Journal(store)
+        self._versions: tuple[Version, ...] | None = None
 
     def get(self, snapshot: int) -> StoredSnapshot | None:
         if not 0 < snapshot < 2 ** (8 * ID_BYTES):
@@ -32,49 +37,90 @@ class Snapshots:
         data = self._store.get(SNAPSHOTS + snapshot.to_bytes(ID_BYTES, "big"))
         return None if data is None else decode_value(StoredSnapshot, data)
 
-    def versions(self) -> Iterator[Version]:
-        """Those that must stay readable, to go back to."""
-        for _, data in self._store.with_prefix(SNAPSHOTS):
-            yield decode_value(StoredSnapshot, data).version
+    def versions(self) -> tuple[Version, ...]:
+        """Those that can be gone back to."""
+        if self._versions is None:
+            rows = self._store.with_prefix(SNAPSHOTS)
+            self._versions = tuple([decode_value(StoredSnapshot, data).version for _, data in rows])
+        return self._versions
+
+    def forget(self) -> None:
+        """Some were taken or removed."""
+        self._versions = None
 
     @staticmethod
     def put(snapshot: int, taken: StoredSnapshot, batch: dict[bytes, bytes | None]) -> None:
         batch[SNAPSHOTS + snapshot.to_bytes(ID_BYTES, "big")] = encode_value(taken)
 
-    def delete_later(self, revert: Revert, batch: dict[bytes, bytes | None]) -> None:
+    def delete_later(self, revert: Revert, floor: Version, batch: dict[bytes, bytes | None]) -> None:
         """Add the removal of those that nobody can go back to after this."""
         for key, data in self._store.with_prefix(SNAPSHOTS):
-            is_gone = 0 < revert.first_gone <= int.from_bytes(key[1:], "big")
-            if is_gone or decode_value(StoredSnapshot, data).version > revert.version:
+            version = decode_value(StoredSnapshot, data).version
+            if 0 < revert.first_gone <= int.from_bytes(key[1:], "big") or version > revert.version:
                 batch[key] = None
+                if version < floor:
+                    batch[SWEEP_KEY] = b""
 
 
-def changed_accounts(journal: Journal, after: Version, newest: Version) -> Iterator[Address]:
-    """The accounts that versions after+1..newest changed, themselves or a slot, some more than once."""
-    for _, written in journal.entries(Version(after + 1), newest):
-        for name in [*written.filled, *written.emptied]:
-            if name.startswith(ACCOUNTS):
-                yield Address(name[1:])
+class WaysBack:
+    """Where the chain can go back to, and what has changed since."""
+
+    def __init__(self, store: KeyValue, snapshots: Snapshots, pruning: Pruning) -> None:
+        self.snapshots = snapshots
+        self._store = store
+        self._journal = Journal(store)
+        self._pruning = pruning
+
+    def lead_to(self, version: Version) -> bool:
+        """Whether everything that changed since has a record of the value that it had at the version."""
+        return self._pruning.leads_back_to(version)
+
+    def go(self, revert: Revert, batch: dict[bytes, bytes | None]) -> Generator[None, None, list[bytes]]:
+        """Add what becomes of the snapshots. Gives the names of what has changed since."""
+        self.snapshots.delete_later(revert, self._pruning.floor, batch)
+        return (yield from self.names(revert.version))
+
+    def names(self, since: Version) -> Generator[None, None, list[bytes]]:
+        """Those of values written after a version, each once; all that have another value now are among them."""
+        written = self._written(since) if since >= self._pruning.floor else self._newer(since)
+        found: dict[bytes, None] = {}
+        for count, name in enumerate(written):
+            if name:
+                found[name] = None
+            if count % RECORDS_A_STEP == 0:
+                yield
+        return list(found)
+
+    def _written(self, since: Version) -> Iterator[bytes]:
+        """What the journal has."""
+        for _, written in self._journal.entries(Version(since + 1)):
+            yield from (name for name in (*written.filled, *written.emptied) if name.startswith(VALUES))
+
+    def _newer(self, since: Version) -> Iterator[bytes]:
+        """For each record of the state its name if it is newer, else nothing."""
+        for kind in VALUES:
+            for key, _ in self._store.with_prefix(kind):
+                yield key[:-SUFFIX_BYTES] if version_of(key) > since else b""
 
 
-def changed_slots(journal: Journal, after: Version, newest: Version) -> Iterator[tuple[Address, int]]:
-    """The slots that versions after+1..newest changed."""
-    for name in _names(journal, after, newest):
+def accounts_in(names: Iterable[bytes]) -> Iterator[Address]:
+    """A slot never changes without its account."""
+    return (Address(name[1:]) for name in names if name.startswith(ACCOUNTS))
+
+
+def slots_in(names: Iterable[bytes]) -> Iterator[tuple[Address, int]]:
+    for name in names:
         if name.startswith(SLOTS):
             yield Address(name[1:ADDRESS_END]), int.from_bytes(name[ADDRESS_END:], "big")
 
 
 def changes_back(
-    journal: Journal, state: VersionedState, to: Version, newest: Version
+    names: Sequence[bytes], state: VersionedState, to: Version
 ) -> Generator[None, None, list[AccountChange]]:
-    """What turns the newest state into that of version `to`."""
-    slots: dict[Address, dict[int, int]] = {}
-    for count, name in enumerate(_names(journal, to, newest)):
-        address = Address(name[1:ADDRESS_END])
-        changed = slots.setdefault(address, {})
-        if name.startswith(SLOTS):
-            number = int.from_bytes(name[ADDRESS_END:], "big")
-            changed[number] = state.slot(address, number, to)
+    """What gives these accounts and slots the values that they had at version `to`."""
+    slots: dict[Address, dict[int, int]] = {address: {} for address in accounts_in(names)}
+    for count, (address, number) in enumerate(slots_in(names)):
+        slots.setdefault(address, {})[number] = state.slot(address, number, to)
         if count % NAMES_A_STEP == 0:
             yield
     changes = []
@@ -86,18 +132,7 @@ def changes_back(
     return changes
 
 
-def uncleared(journal: Journal, state: VersionedState, to: Version, newest: Version) -> list[bytes]:
-    """On a fork, the names of accounts that versions to+1..newest cleared: their slots are the remote's again."""
-    entries = journal.entries(Version(to + 1), newest)
-    names = {name for _, written in entries for name in written.filled if name.startswith(CLEARED)}
-    return sorted(name for name in names if not state.is_cleared(Address(name[1:]), to))
-
-
-def _names(journal: Journal, after: Version, newest: Version) -> Iterator[bytes]:
-    """The accounts and slots that versions after+1..newest wrote, each once."""
-    seen: set[bytes] = set()
-    for _, written in journal.entries(Version(after + 1), newest):
-        for name in [*written.filled, *written.emptied]:
-            if name.startswith((ACCOUNTS, SLOTS)) and name not in seen:
-                seen.add(name)
-                yield name
+def uncleared(names: Iterable[bytes], state: VersionedState, to: Version) -> list[bytes]:
+    """On a fork, the names of accounts that were cleared since: their slots are the remote's again."""
+    cleared = (name for name in names if name.startswith(CLEARED))
+    return sorted(name for name in cleared if not state.is_cleared(Address(name[1:]), to))

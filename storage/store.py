@@ -26,7 +26,7 @@ from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
 from storage.log_search import LogSearch
 from storage.pruning import Pruning
-from storage.reverts import Snapshots
+from storage.reverts import Snapshots, WaysBack
 from storage.state import NEVER, VersionedState
 from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
@@ -63,7 +63,8 @@ class Store:
         self.tries = Tries(keyvalue)
         self.blocks = Blocks(keyvalue)
         self.snapshots = Snapshots(keyvalue)
-        self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self.snapshots.versions)
+        self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self._pinned)
+        self.ways = WaysBack(keyvalue, self.snapshots, self.pruning)
         self._head: Head
         self._ways_back = 0
 
@@ -152,6 +153,7 @@ class Store:
             raise CorruptStore(self._name, f"the state of its newest block, {number}, is not the one its header names")
         self.tries.forget()
         self.state.forget(version)
+        self.snapshots.forget()
         self.pruning.load()
         self._head = Head(self._answer(height, row, stored), root, settings)
 
@@ -226,7 +228,12 @@ class Store:
         return work.finish(message.height, message.proposal, message.settings or self.settings)
 
     def _work_on(self, head: Head) -> HeightWork:
-        return HeightWork(self.state, self.tries, self.blocks, self.snapshots, head, self.pruning.floor)
+        return HeightWork(self.state, self.tries, self.blocks, self.ways, head)
+
+    def _pinned(self) -> Sequence[Version]:
+        """The versions that can be gone back to however old they are, sorted: the first block's and the snapshots'."""
+        first = self.blocks.height(0)
+        return sorted({*self.snapshots.versions(), *([] if first is None else [first.version])})
 
     def writes_at_once(self, prepared: Prepared) -> bool:
         """Whether writing it waits for no disk and takes less time than having another thread do it."""
@@ -254,11 +261,15 @@ class Store:
         """Let reads see a height that was written."""
         for layer in prepared.layers:
             layer.adopt()
+        if prepared.takes_snapshot or prepared.reverts:
+            self.snapshots.forget()
         if prepared.reverts:
             self.blocks.forget()
             self._ways_back += 1
         self._head = prepared.head
         self.blocks.newest, self.blocks.newest_height = self.head.number, self.head.height
+        if prepared.reverts:
+            self.pruning.reconsider()
         return self.head
 
     def apply(self, message: ApplyBlock | ApplyOperation) -> BlockApplied:

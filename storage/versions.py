@@ -38,16 +38,16 @@ def filled(store: KeyValue, prefix: bytes, version: Version, after: bytes = b"")
 
     What is written meanwhile, as newer versions, changes nothing.
     """
-    found = store.first_from(_behind(after) if after else prefix)
+    found = store.first_from(behind(after) if after else prefix)
     while found is not None and found[0].startswith(prefix):
         name = found[0][:-SUFFIX_BYTES]
         at_version = newest(store, name, suffix(version))
         if at_version is not None and at_version[1]:
             yield name, at_version[1]
-        found = store.first_from(_behind(name))
+        found = store.first_from(behind(name))
 
 
-def _behind(name: bytes) -> bytes:
+def behind(name: bytes) -> bytes:
     """A key behind all versions of a name."""
     return name + b"\xff" * (SUFFIX_BYTES + 1)
 

@@ -11,6 +11,7 @@ import pytest
 import rlp
 from trie import HexaryTrie
 
+import storage.kept
 import storage.pruning
 from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
@@ -18,17 +19,17 @@ from chain.types import Address, Version, Wei
 from storage.errors import StatePruned
 from storage.holds import HELD_AFTER_READ_S, HELD_AT_MOST_S, MAX_HELD, Holds
 from storage.journal import JOURNAL, Journal
+from storage.kept import SWEEP_KEY
 from storage.keyvalue import KeyValue
-from storage.latest import LATEST, VERSION_BYTES
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
 from storage.proofs import prove
 from storage.pruning import KEPT_HEIGHTS, Pruning
-from storage.state import ACCOUNTS, SLOTS, account_name, slot_name
+from storage.state import account_name, slot_name
 from storage.steps import run
 from storage.store import Store
 from storage.tries import ACCOUNT_TRIE
-from storage.versions import SUFFIX_BYTES, suffix
+from tests.storage.superfluous import superfluous
 from tests.storage.world import NOBODY, Model, ModelAccount, RandomChain, block_of, genesis_of
 
 KeyValueFactory = Callable[[], KeyValue]
@@ -66,28 +67,11 @@ def _assert_state(store: Store, number: int, model: Model, chain: RandomChain) -
         assert proven == (b"" if proof.account.is_empty else proof.account.trie_value(proof.storage_root))
 
 
-def _superfluous(store: Store, keyvalue: KeyValue) -> list[bytes]:
-    """The keys that no version from the floor on needs: all but the newest up to it, and empty ones up to it."""
-    found, at_floor = [], suffix(store.pruning.floor)
-    for prefix in (ACCOUNTS, SLOTS, *TRIES):
-        name = None
-        for key, value in keyvalue.with_prefix(prefix):
-            if key[-SUFFIX_BYTES:] < at_floor:
-                continue
-            if key[:-SUFFIX_BYTES] == name or not value:
-                found.append(key)
-            name = key[:-SUFFIX_BYTES]
-    for key, value in keyvalue.with_prefix(LATEST):
-        version, record = int.from_bytes(value[:VERSION_BYTES], "big"), value[VERSION_BYTES:]
-        if version <= store.pruning.floor and not record:
-            found.append(key)
-    return found
-
-
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of a few names, and nothing kept beyond what is set."""
     monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 7)
+    monkeypatch.setattr(storage.kept, "NAMES_A_BATCH", 7)
     monkeypatch.setattr(storage.pruning, "KEPT_HEIGHTS", 0)
 
 
@@ -135,11 +119,12 @@ def test_once_pruned_nothing_is_left_that_no_kept_state_needs(seed: int) -> None
     for _ in range(30):
         store.apply(chain.next(store.head.hash))
     store.pruning.floor = _version(store, 25)
-    assert len(_superfluous(store, keyvalue)) > 100
+    first = {Version(1)}
+    assert len(superfluous(keyvalue, store.pruning.floor, first)) > 100
     store.pruning.floor = Version(1)
     _prune(store)
     assert store.pruning.floor == _version(store, 25)
-    assert _superfluous(store, keyvalue) == []
+    assert superfluous(keyvalue, store.pruning.floor, first) == []
     assert len(list(keyvalue.with_prefix(JOURNAL))) == 5
     counted = store.pruning.deleted
     _prune(store)
@@ -211,17 +196,37 @@ def test_a_pruned_state_is_refused_with_geths_words_and_the_oldest_block_kept() 
 
 
 @pytest.mark.usefixtures("small_steps")
-def test_what_is_pinned_stays_and_all_that_came_after_it() -> None:
-    chain, keyvalue, pins = RandomChain(4), MemoryKeyValue(), [Version(6)]
+def test_of_pinned_versions_only_the_values_that_have_changed_since_stay() -> None:
+    chain, keyvalue, pins = RandomChain(4), MemoryKeyValue(), [Version(1), Version(6), Version(9)]
+    store = Store.open(keyvalue, chain.genesis)
+    for _ in range(20):
+        store.apply(chain.next(store.head.hash))
+    values = {version: list(store.state.accounts(version, None)) for version in pins}
+    store.pruning = Pruning(keyvalue, store.blocks, 3, pins=lambda: pins)
+    _prune(store)
+    assert store.pruning.floor == _version(store, 17)
+    assert superfluous(keyvalue, store.pruning.floor, pins) == []
+    assert {version: list(store.state.accounts(version, None)) for version in pins} == values
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_what_was_kept_for_a_version_goes_once_it_is_not_pinned_any_more() -> None:
+    chain, keyvalue, pins = RandomChain(4), MemoryKeyValue(), [Version(1), Version(6), Version(9)]
     store = Store.open(keyvalue, chain.genesis)
     for _ in range(20):
         store.apply(chain.next(store.head.hash))
     store.pruning = Pruning(keyvalue, store.blocks, 3, pins=lambda: pins)
     _prune(store)
-    assert store.pruning.floor == 6
-    pins.clear()
-    _prune(store)
-    assert store.pruning.floor == _version(store, 17)
+    for unpinned in (Version(6), Version(9)):
+        pins.remove(unpinned)
+        assert len(superfluous(keyvalue, store.pruning.floor, pins)) > 5
+        keyvalue.write({SWEEP_KEY: b""})
+        store.pruning.reconsider()
+        assert store.pruning.is_due()
+        _prune(store)
+        assert superfluous(keyvalue, store.pruning.floor, pins) == []
+        assert not store.pruning.is_due()
+        assert keyvalue.get(SWEEP_KEY) is None
 
 
 @pytest.mark.usefixtures("small_steps")
