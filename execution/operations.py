@@ -8,15 +8,18 @@ from chain.codec import MessageError, decode_message, encode_value
 from chain.genesis import Genesis
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import RequestFailed
+from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import LeftOut
 from chain.messages.storage import (
     ApplyBlock,
     ApplyOperation,
     ChangedAccounts,
     NotThere,
+    Proof,
     ReadBlock,
     ReadChangedAccounts,
     ReadHeight,
+    ReadProof,
     ReadSnapshot,
     Revert,
     StoredBlock,
@@ -238,10 +241,23 @@ class Operations:
             raise BalanceTooHigh(balance)
         account = Account(nonce, balance, code_hash)
         slots = dict(operation.slots)
-        if account.is_empty and any(slots.values()):
+        keeps_slots = account.is_empty and not before.is_empty and await self._has_slots(operation.address)
+        if keeps_slots or (account.is_empty and any(slots.values())):
             account = replace(account, code_hash=THERE_WITHOUT_CODE)
         code = operation.code if code_hash != EMPTY_HASH else None
         return AccountChange(operation.address, account, slots, code=code)
+
+    async def _has_slots(self, address: Address) -> bool:
+        """Whether the account has storage, which an empty account would lose. On a fork it may have some, unread."""
+        try:
+            proof = await self._storage.request(ReadProof(None, address, ()))
+        except RequestFailed as refusal:
+            if refusal.error != "NoProofOnFork":
+                raise
+            return True
+        if not isinstance(proof, Proof):
+            raise UnexpectedAnswer("Proof", proof)
+        return proof.storage_root != EMPTY_ROOT
 
     async def _mine(
         self, ran: RanOperation, inputs: BlockInputs, mine: Mine, signed: Sequence[SignedTransaction]
@@ -276,18 +292,16 @@ class Operations:
         return await self._back(ran, Revert(stored.number, stored.version, operation.snapshot), operation.history)
 
     async def _revert_to_block(self, ran: RanOperation, operation: RevertToBlock) -> RanOperation:
-        """Raises TooFarBack."""
-        if operation.fresh:
-            revert = await self._way_to_the_first_block()
-        else:
-            revert = await self._way_to(operation.number)
-        oldest = oldest_kept(ran.settings, self._processor.parent.number, operation.history)
-        if revert.number < oldest:
-            raise TooFarBack(revert.number, oldest)
+        """Raises TooFarBack. The first block's state can always be gone back to."""
         if operation.fresh:
             kept = ran.settings
             fresh = BlockSettings(operations=kept.operations, snapshots=kept.snapshots, oldest=kept.oldest)
-            ran = replace(ran, settings=fresh)
+            first = await self._way_to_the_first_block()
+            return await self._back(replace(ran, settings=fresh), first, operation.history)
+        revert = await self._way_to(operation.number)
+        oldest = oldest_kept(ran.settings, self._processor.parent.number, operation.history)
+        if revert.number < oldest:
+            raise TooFarBack(revert.number, oldest)
         return await self._back(ran, revert, operation.history)
 
     async def _way_to_the_first_block(self) -> Revert:

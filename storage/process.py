@@ -68,7 +68,7 @@ from storage.keyvalue import CorruptStore, StoreError
 from storage.proofs import prove
 from storage.remote import RemoteChain, Slot
 from storage.remote_below import RemoteBelow
-from storage.reverts import accounts_in, slots_in
+from storage.reverts import accounts_in, changed_accounts, slots_in
 from storage.state_pages import StatePageWalk
 from storage.store import OLDEST_BLOCK, Store
 from storage.tries import ACCOUNT_TRIE
@@ -347,7 +347,9 @@ class StorageService:
     async def _read_changed_accounts(self, read: ReadChangedAccounts) -> ChangedAccounts:
         """Raises StatePruned. Who asks is about to go back to that version, so it is kept for a while."""
         with self._store.pruning.going_back(read.version):
-            return ChangedAccounts(tuple(accounts_in(await in_slices(self._store.ways.names(read.version)))))
+            names = await in_slices(self._store.ways.names(read.version))
+            await self._ensure(tuple(accounts_in(names)), (), read.version)
+            return ChangedAccounts(await in_slices(changed_accounts(names, self._store.state, read.version)))
 
     async def _read_block(self, read: ReadBlock) -> Message:
         number = read.number

@@ -104,8 +104,21 @@ class WaysBack:
 
 
 def accounts_in(names: Iterable[bytes]) -> Iterator[Address]:
-    """A slot never changes without its account."""
+    """A slot is never written without its account."""
     return (Address(name[1:]) for name in names if name.startswith(ACCOUNTS))
+
+
+def changed_accounts(
+    names: Iterable[bytes], state: VersionedState, since: Version
+) -> Generator[None, None, tuple[Address, ...]]:
+    """Those of these accounts that are not as they were, sorted: the same whatever is pruned."""
+    changed = []
+    for count, address in enumerate(sorted(accounts_in(names))):
+        if state.account(address, since).account != state.account(address, state.latest).account:
+            changed.append(address)
+        if count % NAMES_A_STEP == 0:
+            yield
+    return tuple(changed)
 
 
 def slots_in(names: Iterable[bytes]) -> Iterator[tuple[Address, int]]:

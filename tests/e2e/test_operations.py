@@ -80,6 +80,23 @@ def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
     assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 0xBADDAD42
 
 
+def test_slots_stay_whatever_else_is_taken_from_an_account(fresh: JsonRpc) -> None:
+    """As anvil has it (1.7.1), also once a transaction touches the account."""
+    fresh.call("anvil_setCode", NOBODY, BLOCKHASH_OF_PARENT)
+    fresh.call("anvil_setBalance", NOBODY, hex(ETHER))
+    fresh.call("anvil_setStorageAt", NOBODY, "0x2", "0x" + "00" * 31 + "2a")
+    fresh.call("anvil_setBalance", NOBODY, "0x0")
+    fresh.call("anvil_setCode", NOBODY, "0x")
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 42
+    mined(fresh, fresh.call("eth_accounts")[0], to=NOBODY, value="0x0")
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 42
+    fresh.call("anvil_setCode", NOBODY, BLOCKHASH_OF_PARENT)
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x2", "latest"), 16) == 42
+    fresh.call("anvil_setStorageAt", NOBODY, "0x2", "0x" + "00" * 32)
+    fresh.call("anvil_setCode", NOBODY, "0x")
+    assert fresh.call("eth_getCode", NOBODY, "latest") == "0x"
+
+
 @pytest.mark.parametrize("gas_limit", ["0x0", "0x1387", "0x8000000000000000"])
 def test_a_gas_limit_that_no_block_may_have_is_refused(fresh: JsonRpc, gas_limit: str) -> None:
     before = fresh.call("eth_getBlockByNumber", "latest", False)["gasLimit"]
