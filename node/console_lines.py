@@ -19,6 +19,7 @@ MAX_BLOCK_TEXT = 128 * 1024
 """Characters that are shown of one block's transactions, or of a call."""
 INDENT = " " * 10
 LINE_OVERHEAD = len(INDENT) + 3
+BYTES_A_CHARACTER = 4
 COLOURS = re.compile(r"\x1b\[[0-9;]{0,32}m")
 """forge-std's StdStyle writes them around words, which read as well without."""
 
@@ -38,7 +39,9 @@ class _Room:
         shown: list[str] = []
         for message in logs.messages:
             text = console_text(message)
-            self._left -= len(text) + LINE_OVERHEAD * (1 + text.count("\n"))
+            # What is long to read and short to show counts too: it holds up the next block.
+            shown_as = len(text) + LINE_OVERHEAD * (1 + text.count("\n"))
+            self._left -= max(shown_as, len(message) // BYTES_A_CHARACTER)
             if self.is_full:
                 break
             shown.append(text)

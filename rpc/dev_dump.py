@@ -11,6 +11,7 @@ from chain.anvil_state import NoAnvilState, account_record, accounts_in, unpacke
 from chain.keccak import keccak256
 from chain.messages.storage import ReadStatePage, StatePage, StoredBlock
 from chain.operations import LoadAccounts, SetAccount
+from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS
 from rpc.dev_method import dev_method
 from rpc.dev_state import MAX_CODE_BYTES, CodeTooLarge
 from rpc.errors import InvalidParams, ServerError
@@ -27,6 +28,8 @@ OPERATION_BYTES = 256 * 1024
 OPERATION_ACCOUNTS = 1_000
 ACCOUNT_BYTES, SLOT_BYTES = 100, 70
 JSON_ACCOUNT_BYTES, JSON_SLOT_BYTES = 160, 140
+NEEDED = (WITHDRAWAL_REQUESTS.address, CONSOLIDATION_REQUESTS.address)
+"""The contracts whose code cannot be another."""
 
 
 class StateTooLarge(ServerError):
@@ -107,7 +110,7 @@ def _packed(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
 
 
 def _accounts_of(packed: bytes) -> list[AccountChange]:
-    """Each once. Raises BadState and CodeTooLarge."""
+    """Each once, first those that may be refused: then nothing is merged. Raises BadState and CodeTooLarge."""
     try:
         changes = accounts_in(unpacked(packed, MAX_STATE_BYTES))
     except NoAnvilState as error:
@@ -115,7 +118,7 @@ def _accounts_of(packed: bytes) -> list[AccountChange]:
     for change in changes:
         if len(change.code or b"") > MAX_CODE_BYTES:
             raise CodeTooLarge(len(change.code or b""))
-    return list({change.address: change for change in changes}.values())
+    return sorted({change.address: change for change in changes}.values(), key=lambda each: each.address not in NEEDED)
 
 
 def parts_of(changes: Sequence[AccountChange]) -> Iterator[tuple[SetAccount, ...]]:

@@ -10,6 +10,7 @@ import pytest
 from web3 import Web3
 from web3.contract import Contract
 
+from chain.system_contracts import WITHDRAWAL_REQUESTS
 from tests.e2e.anvil import running_anvil
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.npm_packages import NpmPackages
@@ -142,6 +143,15 @@ def test_what_does_not_fit_into_one_operation_is_taken_in_several(fresh: JsonRpc
     sent = w3.eth.send_transaction({"to": STRANGER, "from": w3.eth.accounts[0]})
     assert mined(w3, sent)["gasUsed"] > 21_000
     assert slot(fresh, STRANGER, 0) == 1
+
+
+def test_a_state_that_is_refused_leaves_nothing_behind(rpc: JsonRpc) -> None:
+    many = {f"0x{number:040x}": record(balance=number) for number in range(2**80, 2**80 + 1_500)}
+    needed = "0x" + WITHDRAWAL_REQUESTS.address.hex()
+    state = {"accounts": {**many, needed: record(1, 0, CODE)}, "block": None, "best_block_number": None}
+    with pytest.raises(RpcError, match="cannot be another"):
+        rpc.call("anvil_loadState", packed(state))
+    assert rpc.call("eth_getBalance", f"0x{2**80:040x}", "latest") == "0x0"
 
 
 @pytest.mark.parametrize(

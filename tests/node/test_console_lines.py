@@ -73,6 +73,11 @@ def test_empty_lines_take_room_too() -> None:
     assert len(shown("\n" * MAX_BLOCK_TEXT)) == 1
 
 
+def test_what_is_long_to_read_takes_room_too() -> None:
+    long = ConsoleLogs((bytes(65_536),) * 10)
+    assert block_console_lines([(FIRST, long)])[-1] == "            and 2 more, not shown"
+
+
 def test_programs_are_given_the_texts_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
     Output(json_lines=True, quiet=False).call_logged("eth_call", message(), logs("a\n\x1b[31mb", omitted=1))
     printed = capfd.readouterr().out
