@@ -24,6 +24,7 @@ from execution.overrides import BALANCE_OVERFLOW, OverrideRefused
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
+from execution.tracers.javascript_tracer import TracerFailed
 from execution.tracers.tracer import BadTracerOptions, Run, TraceTooLarge, UnknownTracer
 
 MAX_ANSWER_BYTES = 7 * 1024 * 1024
@@ -38,13 +39,24 @@ class TracesTooLarge(ExecutionError):
         super().__init__("the traces are too large to be sent: set disableStack or limit, or trace fewer transactions")
 
 
+REFUSALS = (
+    TraceDiffers,
+    TraceTooLarge,
+    TracesTooLarge,
+    UnknownTracer,
+    BadTracerOptions,
+    TracerFailed,
+    OverrideRefused,
+)
+
+
 async def trace_runs(task: TraceRuns, engine: Engine, reads: BlockingReads) -> RunTraces | TraceFailed:
     """The traces. Lets the event loop turn between two runs."""
     try:
         return RunTraces(task.trace_id, await _Runs(task, engine, reads).traces())
     except RequestFailed as error:
         return TraceFailed(task.trace_id, error.text)
-    except (TraceDiffers, TraceTooLarge, TracesTooLarge, UnknownTracer, BadTracerOptions, OverrideRefused) as error:
+    except REFUSALS as error:
         return TraceFailed(task.trace_id, str(error))
     except CannotInclude as refusal:
         return TraceFailed(task.trace_id, f"{REFUSED}{refusal}")

@@ -42,7 +42,7 @@ from execution.evm.program import (
 )
 from execution.evm.state import State
 
-OP_LOG0, OP_LOG4 = 0xA0, 0xA4
+OP_SSTORE, OP_LOG0, OP_LOG4 = 0x55, 0xA0, 0xA4
 OP_CREATE, OP_CALL, OP_CALLCODE, OP_DELEGATECALL, OP_CREATE2, OP_STATICCALL = 0xF0, 0xF1, 0xF2, 0xF4, 0xF5, 0xFA
 CALLS = frozenset((OP_CALL, OP_CALLCODE, OP_DELEGATECALL, OP_STATICCALL))
 CREATIONS = frozenset((OP_CREATE, OP_CREATE2))
@@ -69,7 +69,8 @@ class Step:
     """One instruction: what its frame was like before it, its gas, and the refund counter with it.
 
     `gas` is what was left before it. `stack` has its top last, and is empty, as `memory` is, if the tracer does not
-    want it. `error` says why it was not carried out.
+    want it. `error` says why it was not carried out. `before` is what the instruction takes away: the balance of an
+    account that destroys itself, and for who wants it the value of a slot that is written.
     """
 
     pc: int
@@ -86,6 +87,7 @@ class Step:
     told: bool = False
     entered: bool = False
     child_gas: int = 0
+    before: int = 0
 
     @property
     def address(self) -> Address:
@@ -134,6 +136,7 @@ class Listener:
     wants_steps = False
     wants_stack = False
     wants_memory = False
+    wants_old_slots = False
 
     def step(self, step: Step) -> None: ...
 
@@ -295,27 +298,30 @@ def _run(frame: SteppingFrame, program: Program) -> None:
     while pc is not None:
         opcode = code[pc] if pc < len(code) else OP_STOP
         step = frame.begin(pc, opcode)
-        balance = frame.state.db.get_balance(frame.address) if opcode == OP_SELFDESTRUCT else 0
+        if opcode == OP_SELFDESTRUCT:
+            step.before = frame.state.db.get_balance(frame.address)
+        elif opcode == OP_SSTORE and frame.stack and frame.recorder.listener.wants_old_slots:
+            step.before = frame.state.db.get_storage(frame.address, frame.stack[-1])
         try:
             pc = _carry_out(frame, program, pc, opcode, instructions.get(opcode))
         except VMError as error:
             frame.tell(error if isinstance(error, BEFORE_CARRYING_OUT) and not isinstance(error, Revert) else None)
             raise
         frame.tell()
-        _tell_of_consequences(frame, step, balance)
+        _tell_of_consequences(frame, step)
         steps += 1
         if deadline is not None and not steps % STEPS_PER_CLOCK_CHECK:
             check_clock(deadline)
 
 
-def _tell_of_consequences(frame: SteppingFrame, step: Step, balance: int) -> None:
+def _tell_of_consequences(frame: SteppingFrame, step: Step) -> None:
     opcode, listener = step.opcode, frame.recorder.listener
     if OP_LOG0 <= opcode <= OP_LOG4:
         logs = frame.state.db.logs
         listener.log(logs[-1], len(logs) - 1)
     elif opcode == OP_SELFDESTRUCT:
         depth, kind = frame.msg.depth + 1, CallKind.SELFDESTRUCT
-        listener.enter(Entered(depth, kind, frame.address, step.named_address(0), b"", 0, balance))
+        listener.enter(Entered(depth, kind, frame.address, step.named_address(0), b"", 0, step.before))
         listener.leave(Left(depth, b"", 0, ""))
     elif opcode in STARTING and not step.entered:
         frame.recorder.refuse(step)

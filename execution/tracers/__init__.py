@@ -1,4 +1,4 @@
-"""Tracers by the names that geth has for them."""
+"""Tracers by the names that geth has for them, and those in JavaScript."""
 
 from collections.abc import Callable
 
@@ -11,6 +11,8 @@ from execution.tracers.access_list_tracer import AccessListTracer
 from execution.tracers.call_tracer import CallTracer, FourByteTracer
 from execution.tracers.console_tracer import ConsoleTracer
 from execution.tracers.flat_call_tracer import FlatCallTracer
+from execution.tracers.javascript_tracer import SOURCE, JavaScriptTracer
+from execution.tracers.opcode_counts import BigramTracer, OpcodeCount, TrigramTracer, UnigramTracer
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
 from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, UnknownTracer
@@ -83,15 +85,19 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
     "prestateTracer": PrestateTracer,
     "4byteTracer": FourByteTracer,
     "noopTracer": NoopTracer,
+    "opcountTracer": OpcodeCount,
+    "unigramTracer": UnigramTracer,
+    "bigramTracer": BigramTracer,
+    "trigramTracer": TrigramTracer,
     "muxTracer": MuxTracer,
 }
 
 
 def tracer_named(name: str, options: Options) -> Tracer:
-    """Raises UnknownTracer and BadTracerOptions."""
+    """geth's, or one in JavaScript. Raises UnknownTracer and BadTracerOptions."""
     make = TRACERS.get(name)
-    if make is None:
+    if make is None and not SOURCE.search(name):
         raise UnknownTracer(name)
     if not isinstance(options, dict):
         raise BadTracerOptions("json: cannot unmarshal the tracer's config into an object")
-    return make(options)
+    return JavaScriptTracer(name, options) if make is None else make(options)
