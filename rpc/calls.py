@@ -1,7 +1,6 @@
 """eth_call and eth_estimateGas: described here, run by reader workers."""
 
 from dataclasses import replace
-from itertools import count
 from typing import TypeAlias
 
 from chain.intrinsic_gas import TX_GAS
@@ -28,7 +27,6 @@ FORK_TIME_LIMIT_MS = 30_000
 REVERTED = "execution reverted"
 OUT_OF_GAS = "out of gas"
 
-_call_ids = count(1)
 StateOverrides: TypeAlias = tuple[AccountOverride, ...]
 
 
@@ -146,11 +144,16 @@ async def _run(
     estimate: bool,
 ) -> CallOutcome:
     limit_ms = TIME_LIMIT_MS if node.remote is None else FORK_TIME_LIMIT_MS
-    request = RunCall(next(_call_ids), version, environment, message, estimate, limit_ms, state)
+    request = RunCall(0, version, environment, message, estimate, limit_ms, state)
+    kept = node.kept_calls.outcome(request)
+    if kept is not None:
+        return kept
     try:
-        return await node.callers.call(request)
+        outcome = await node.callers.call(request)
     except TimeoutError:
         raise ServerError(f"execution aborted (timeout = {limit_ms // 1000}s)") from None
+    node.kept_calls.keep(request, outcome)
+    return outcome
 
 
 def _show_logs(node: Node, name: str, message: CallMessage, outcome: CallOutcome) -> None:

@@ -42,6 +42,7 @@ from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
+from rpc.kept_logs import KeptLogs
 from rpc.news import HeadChange, NewBlock
 from rpc.params import BlockReference, BlockTag
 from rpc.recent_blocks import RecentBlocks
@@ -78,6 +79,7 @@ class ChainView:
         self.settings = INITIAL_SETTINGS
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
+        self._logs = KeptLogs()
         self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
 
@@ -127,6 +129,8 @@ class ChainView:
         """Take the newest block of `news` as the head."""
         blocks = [news.block] if news.block is not None else await self._blocks_of(news)
         self.settings = news.settings
+        if news.reverted:
+            self._logs = KeptLogs()
         if not blocks or blocks[-1].hash != news.hash:
             self.height = news.height
             return HeadChange(news, (), (), None)
@@ -188,6 +192,7 @@ class ChainView:
         self.height = height
         if self._head is not None and block.header.number <= self._head.header.number:
             self._versions.clear()
+            self._logs = KeptLogs()
         self._head = block
         self._recent.add(block)
         self._versions.put(block.header.number, block.version)
@@ -273,10 +278,18 @@ class ChainView:
         return decode_record(answer.record) if isinstance(answer, StoredRecord) else None
 
     async def logs(self, query: ReadLogs) -> tuple[FoundLog, ...]:
-        """Raises RequestFailed with error TooManyLogs when more match than the query's limit."""
-        answer = await self._read(query)
-        assert isinstance(answer, FoundLogs)
-        return answer.logs
+        """Of blocks up to the head.
+
+        Raises RequestFailed with error TooManyLogs when more match than the query's limit.
+        """
+        kept = self._logs
+        known = kept.get(query)
+        if known is None:
+            answer = await self._read(query)
+            assert isinstance(answer, FoundLogs)
+            known = answer.logs
+            kept.put(query, known)
+        return known
 
     async def headers(self, first: BlockNumber, last: BlockNumber) -> tuple[Header, ...]:
         """The headers of blocks that exist, oldest first."""

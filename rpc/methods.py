@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rpc.executor_watch import ExecutorWatch
     from rpc.filters import Filters
     from rpc.kept_blobs import KeptBlobs
+    from rpc.kept_calls import KeptCalls
     from rpc.naming.names import Naming
     from rpc.network_control import NetworkControl
     from rpc.operator import Operator
@@ -113,6 +114,7 @@ class Node:
     consensus: "ConsensusObserver"
     network: "NetworkControl"
     callers: Callers
+    kept_calls: "KeptCalls"
     console: Console
     storage: Link
     execution: Link

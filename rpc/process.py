@@ -24,6 +24,7 @@ from rpc.executor_watch import ExecutorWatch
 from rpc.filters import Filters
 from rpc.hotspot_methods import MAX_WAITING
 from rpc.kept_blobs import KeptBlobs
+from rpc.kept_calls import KeptCalls
 from rpc.methods import Callers, Console, Node, Processes
 from rpc.naming.names import Naming
 from rpc.naming.registry import Registry
@@ -161,6 +162,7 @@ class RpcProcess:
             filters=Filters(chain, admission),
             network=NetworkControl(self._validators, self._faults),
             callers=self._readers,
+            kept_calls=KeptCalls(),
             console=self._console,
             storage=self._storage,
             execution=self._execution,

@@ -117,8 +117,9 @@ def rpc(
     raw transactions        answered a second, sent one by one or in batches, signed beforehand
     ... mined               from the first one sent to the last one's receipt: plain transfers,
                             ERC-20 transfers, one counter that all write, 100 rounds of keccak
-    reads                   answered a second: eth_blockNumber, eth_getBalance, eth_call of balanceOf,
-                            eth_getLogs that finds ten events in ten blocks
+    reads                   answered a second: eth_blockNumber, eth_getBalance, eth_call of balanceOf (both of
+                            the senders by turns), eth_getLogs that finds ten events in ten blocks;
+                            "new": each with an account that was never asked for
     ... / ... ms            how long one request took, p50 and p99
     (...x)                  how many times better the first node is
 

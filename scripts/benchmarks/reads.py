@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import orjson
 
@@ -12,21 +12,23 @@ from scripts.benchmarks.http_client import RpcClient, RpcError, result_of
 
 
 async def measure_reads(
-    url: str, reads: Mapping[str, bytes], connections: tuple[int, ...], seconds: float
+    url: str, reads: Mapping[str, Iterator[bytes]], connections: tuple[int, ...], seconds: float
 ) -> AsyncIterator[Figure]:
     """Answers a second and how long each took, for every read with every number of connections."""
     cost = ClientCost()
-    for name, body in reads.items():
+    for name, bodies in reads.items():
         for count in connections:
-            yield await _read(url, f"{name}, {connections_open(count)}", body, count, seconds, cost)
+            yield await _read(url, f"{name}, {connections_open(count)}", bodies, count, seconds, cost)
     yield Figure("client, CPU of a read", cost.us_per_request, "us")
 
 
-async def _read(url: str, name: str, body: bytes, connections: int, seconds: float, cost: ClientCost) -> Figure:
+async def _read(
+    url: str, name: str, bodies: Iterator[bytes], connections: int, seconds: float, cost: ClientCost
+) -> Figure:
     took: list[float] = []
     clients = [RpcClient(url) for _ in range(connections)]
     for client in clients:
-        result_of(orjson.loads(await client.post(body)))
+        result_of(orjson.loads(await client.post(next(bodies))))
     began = time.perf_counter()
     deadline = began + seconds
 
@@ -34,7 +36,7 @@ async def _read(url: str, name: str, body: bytes, connections: int, seconds: flo
         async with client:
             sent = time.perf_counter()
             while sent < deadline:
-                if b'"error"' in await client.post(body):
+                if b'"error"' in await client.post(next(bodies)):
                     raise RpcError(f"{name} failed under load")
                 now = time.perf_counter()
                 took.append(now - sent)

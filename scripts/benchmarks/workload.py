@@ -4,7 +4,7 @@ import asyncio
 import functools
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,17 +112,32 @@ class World:
     def keccak_loop(self, sender: Sender) -> Call:
         return Call(self.contracts["KeccakLoop"], RUN + _words(KECCAK_ROUNDS), gas_limit=150_000)
 
-    def reads(self) -> dict[str, bytes]:
-        """Each read by name, as a whole JSON-RPC message."""
-        token, account = _hex(self.contracts["Token"]), self.senders[0].address
-        data = _hex(BALANCE_OF + _words(account))
+    def reads(self) -> dict[str, Iterator[bytes]]:
+        """Each read by name, as JSON-RPC messages without end: of the senders by turns, or of accounts that nobody has
+        asked for before, which no cache can know.
+        """
+        token = _hex(self.contracts["Token"])
         blocks = {"fromBlock": hex(self.first_mint), "toBlock": hex(self.last_mint)}
-        logs = {"address": token, "topics": [_hex(TRANSFER_EVENT)], **blocks}
+
+        def balance(account: Address) -> bytes:
+            return request("eth_getBalance", _hex(account), "latest")
+
+        def call(account: Address) -> bytes:
+            return request("eth_call", {"to": token, "data": _hex(BALANCE_OF + _words(account))}, "latest")
+
+        def logs(*others: Address) -> bytes:
+            addresses = [token, *map(_hex, others)]
+            return request("eth_getLogs", {"address": addresses, "topics": [_hex(TRANSFER_EVENT)], **blocks})
+
+        senders = [sender.address for sender in self.senders]
         return {
-            "eth_blockNumber": request("eth_blockNumber"),
-            "eth_getBalance": request("eth_getBalance", _hex(account), "latest"),
-            "eth_call": request("eth_call", {"to": token, "data": data}, "latest"),
-            f"eth_getLogs of {LOGS_READ}": request("eth_getLogs", logs),
+            "eth_blockNumber": itertools.repeat(request("eth_blockNumber")),
+            "eth_getBalance": itertools.cycle(map(balance, senders)),
+            "eth_getBalance, new": map(balance, _unheard_of()),
+            "eth_call": itertools.cycle(map(call, senders)),
+            "eth_call, new": map(call, _unheard_of()),
+            f"eth_getLogs of {LOGS_READ}": itertools.repeat(logs()),
+            f"eth_getLogs of {LOGS_READ}, new": map(logs, _unheard_of()),
         }
 
 
@@ -202,6 +217,11 @@ async def receipts_of(client: RpcClient, hashes: Sequence[str], seconds: float) 
 def batch_of(transactions: Sequence[SignedTransaction]) -> bytes:
     """Their requests as one JSON-RPC batch."""
     return b"[" + b",".join(one.request for one in transactions) + b"]"
+
+
+def _unheard_of() -> Iterator[Address]:
+    first = secrets.randbits(159)
+    return (Address((first + number).to_bytes(20)) for number in itertools.count())
 
 
 def _hex(data: bytes) -> str:

@@ -24,7 +24,8 @@ def test_the_benchmark_measures_every_figure(node: Node) -> None:
     where = ("1 connection", "3 connections")
     sent = [[f"raw transactions, {count}", f"plain transfers mined, {count}"] for count in where]
     calls = ("ERC-20 transfers", "one hot counter", "100-round keccak loop")
-    reads = ("eth_blockNumber", "eth_getBalance", "eth_call", "eth_getLogs of 10")
+    balances, calls_ = ("eth_getBalance", "eth_getBalance, new"), ("eth_call", "eth_call, new")
+    reads = ("eth_blockNumber", *balances, *calls_, "eth_getLogs of 10", "eth_getLogs of 10, new")
     assert list(figures) == [
         *(f"send → receipt, p{rank}" for rank in (50, 90, 99)),
         *itertools.chain.from_iterable(sent),

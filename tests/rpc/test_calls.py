@@ -49,9 +49,44 @@ async def test_a_call_may_have_the_gas_of_a_whole_block(client: Client, chain: F
     await chain.execution.tell(chain.news())
     assert (await asked(client, chain, TO_TOKEN)).call.gas == 120_000_000
     assert (await asked(client, chain, TO_TOKEN | {"gas": hex(100_000_000)})).call.gas == 100_000_000
-    assert (await asked(client, chain, TO_TOKEN | {"gas": hex(200_000_000)})).call.gas == 120_000_000
+    assert (await asked(client, chain, TO_TOKEN | {"gas": hex(200_000_000), "data": "0x01"})).call.gas == 120_000_000
     await client.result("eth_estimateGas", TO_TOKEN)
     assert chain.callers.calls[-1].call.gas == 120_000_000
+
+
+async def test_the_same_call_of_the_same_block_runs_once(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = outcome(output=b"\x07")
+    for _ in range(3):
+        assert await client.result("eth_call", TO_TOKEN) == "0x07"
+    assert len(chain.callers.calls) == 1
+    for given in ({"data": "0x01"}, {"value": "0x1"}, {"from": data_json(ALICE)}, {"gas": "0x5208"}):
+        await client.result("eth_call", TO_TOKEN | given)
+    await client.result("eth_estimateGas", TO_TOKEN)
+    assert len(chain.callers.calls) == 6
+    chain.append()
+    await chain.execution.tell(chain.news())
+    chain.callers.outcome = outcome("execution reverted", CUSTOM)
+    for _ in range(2):
+        assert await client.error("eth_call", TO_TOKEN) == (3, "execution reverted")
+        assert await client.result("eth_call", TO_TOKEN, "earliest") == "0x07"
+    assert len(chain.callers.calls) == 7
+
+
+@pytest.mark.parametrize("error", ["execution aborted (timeout = 5s)", "the remote chain does not answer"])
+async def test_a_call_that_failed_for_want_of_something_runs_again(
+    client: Client, chain: FakeChain, error: str
+) -> None:
+    chain.callers.outcome = outcome(error)
+    assert await client.error("eth_call", TO_TOKEN) == (-32000, error)
+    chain.callers.outcome = outcome(output=b"\x07")
+    assert await client.result("eth_call", TO_TOKEN) == "0x07"
+
+
+async def test_a_call_that_pretends_or_is_large_runs_each_time(client: Client, chain: FakeChain) -> None:
+    for _ in range(2):
+        await client.result("eth_call", TO_TOKEN, "latest", {data_json(ALICE): {"balance": "0x1"}})
+        await client.result("eth_call", TO_TOKEN | {"data": data_json(bytes(5_000))})
+    assert len(chain.callers.calls) == 4
 
 
 async def test_a_call_sees_the_block_it_names(client: Client, chain: FakeChain) -> None:

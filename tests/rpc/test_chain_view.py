@@ -7,15 +7,17 @@ import pytest
 
 from chain.messages import Message
 from chain.messages.execution import FollowBlocks
+from chain.messages.logs import ReadLogs
 from chain.messages.mempool import Evicted, FollowConsensus
 from chain.messages.storage import ReadBlock, ReadTransaction
+from chain.receipts import Log
 from chain.types import BlockNumber, Hash32, Height, Wei
 from rpc.chain_view import ChainView
 from rpc.errors import HeaderNotFound
 from rpc.process import RpcProcess
 from rpc.recent_blocks import RecentBlocks
 from rpc.vouching import highest_agreed
-from tests.rpc.fake_chain import ALICE, BOB, ETHER, FakeChain, transfer
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, transfer
 
 
 async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: FakeChain) -> None:
@@ -45,6 +47,53 @@ async def test_a_block_that_comes_with_its_news_is_the_head_without_another_read
     change = await view.height_executed(replace(chain.news(), block=block))
     assert chain.storage.asked == []
     assert (view.head, change.head) == (block, block)
+
+
+async def test_logs_are_searched_for_once_until_blocks_are_taken_back(chain: FakeChain) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    query = ReadLogs(BlockNumber(0), BlockNumber(1), (TOKEN,), (), 100)
+
+    def searches() -> int:
+        return sum(isinstance(message, ReadLogs) for message in chain.storage.asked)
+
+    for data in (b"\x01", b"\x02"):
+        chain.append(transfer(0), logs=[Log(TOKEN, (), data)])
+        await view.height_executed(chain.news())
+        for _ in range(2):
+            assert [log.data for log in await view.logs(query)] == [data]
+        chain.append()
+        await view.height_executed(chain.news())
+        assert [log.data for log in await view.logs(query)] == [data]
+        chain.revert_to(0)
+        await view.height_executed(replace(chain.news(), reverted=True))
+    assert searches() == 2
+
+
+async def test_a_search_that_blocks_are_taken_back_under_is_not_kept(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    chain.append(transfer(0), logs=[Log(TOKEN, (), b"\x01")])
+    await view.height_executed(chain.news())
+    request, go_on = chain.storage.request, asyncio.Event()
+
+    async def answer_late(message: Message, timeout_s: float | None = None) -> Message:
+        answer = await request(message, timeout_s)
+        if isinstance(message, ReadLogs):
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(chain.storage, "request", answer_late)
+    query = ReadLogs(BlockNumber(0), BlockNumber(1), (), (), 100)
+    late = asyncio.ensure_future(view.logs(query))
+    await asyncio.sleep(0)
+    chain.revert_to(0)
+    await view.height_executed(replace(chain.news(), reverted=True))
+    go_on.set()
+    assert len(await late) == 1
+    assert await view.logs(query) == ()
 
 
 async def test_news_of_a_block_that_was_replaced_moves_nothing(chain: FakeChain) -> None:
