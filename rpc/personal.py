@@ -1,6 +1,6 @@
 """personal_*, as geth had it and ganache has it: accounts with passwords, in memory until this process ends.
 
-The chain's own accounts have no password, and are unlocked until somebody locks them.
+The chain's own accounts have no password and stay unlocked, or one client could take them from all others.
 """
 
 import secrets
@@ -67,8 +67,8 @@ async def unlock_account(node: Node, account: Address, password: str, seconds: i
 
 @method("personal_lockAccount", address)
 async def lock_account(node: Node, account: Address) -> bool:
-    node.wallet.lock(account)
-    return True
+    """Whether it is locked now."""
+    return node.wallet.lock(account)
 
 
 @method("personal_sendTransaction", transaction_arguments, optional(text, ""))

@@ -67,7 +67,7 @@ class Wallet:
         self._clock = clock
         self._passwords: dict[Address, str] = {}
         self._open_until: dict[Address, float] = {}
-        """Of accounts that have been locked, or added, when they lock themselves again, in seconds."""
+        """Of accounts with a password, when they lock themselves again, in seconds."""
         self._keys = {address_of_private_key(key): key for key in private_keys}
         self._turns = {address: OrderedTurns() for address in self._keys}
         self.impersonating = OrderedTurns()
@@ -93,27 +93,33 @@ class Wallet:
         self._passwords[account], self._open_until[account] = password, 0.0
         return account
 
-    def lock(self, account: Address) -> None:
-        """Raises UnknownAccount."""
+    def lock(self, account: Address) -> bool:
+        """Whether it is locked: those without a password never are. Raises UnknownAccount."""
         self._known(account)
+        if account not in self._passwords:
+            return False
         self._open_until[account] = 0.0
+        return True
 
     def unlock(self, account: Address, password: str, seconds: int | None) -> None:
         """For so long, None: for good. Raises UnknownAccount, WrongPassword."""
         self._known(account)
-        if self._passwords.get(account, password) != password:
+        if account not in self._passwords:
+            return
+        if self._passwords[account] != password:
             raise WrongPassword
         self._open_until[account] = inf if seconds is None else self._clock() + seconds
 
     @contextlib.contextmanager
     def unlocked(self, account: Address, password: str) -> Iterator[None]:
         """Unlocked meanwhile. Raises UnknownAccount, WrongPassword."""
-        before = self._open_until.get(account, inf)
+        before = self._open_until.get(account)
         self.unlock(account, password, None)
         try:
             yield
         finally:
-            self._open_until[account] = before
+            if before is not None:
+                self._open_until[account] = before
 
     def sign_transaction(self, account: Address, transaction: Transaction) -> Transaction:
         """Raises UnknownAccount."""
