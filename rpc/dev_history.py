@@ -63,6 +63,14 @@ async def rollback(node: Node, depth: int) -> None:
     await node.operator.execute(RevertToBlock(_before(node, depth), history=node.history))
 
 
+@dev_method("debug_setHead", takes=(small_number,))
+async def set_head(node: Node, number: int) -> None:
+    """Take back the blocks above that number, as geth's method does."""
+    if number > node.chain.number:
+        raise InvalidParams(f"block {number} is not there: the chain is at block {node.chain.number}")
+    await node.operator.execute(RevertToBlock(BlockNumber(number), history=node.history))
+
+
 @dev_method("anvil_reorg", takes=(small_number, optional(placed_transactions, [])))
 async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> None:
     """Put as many other blocks in the place of the newest ones, with these transactions in them."""

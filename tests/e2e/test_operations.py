@@ -347,8 +347,12 @@ def test_blocks_are_replaced_and_taken_back(fresh: JsonRpc, node: Node) -> None:
     assert fresh.call("anvil_getAutomine") is True
     fresh.call("anvil_rollback", 3)
     assert number(fresh) == before - 3
+    fresh.call("debug_setHead", hex(before - 4))
+    assert number(fresh) == before - 4
     with pytest.raises(RpcError, match="cannot be taken back"):
         fresh.call("anvil_rollback", 100_000)
+    with pytest.raises(RpcError, match=f"block {before} is not there: the chain is at block {before - 4}"):
+        fresh.call("debug_setHead", before)
 
 
 def test_validators_agree_on_all_of_it(rpc: JsonRpc) -> None:
