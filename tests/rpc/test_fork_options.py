@@ -29,7 +29,6 @@ def node(process: RpcProcess) -> Node:
         ({}, None),
         ({"forking": None}, None),
         ({"forking": {}}, None),
-        ({"forking": {"blockNumber": None}}, None),
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": "0x7"}}, Forking(URL, 7)),
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": 7}}, Forking(URL, 7)),
         ({"forking": {"blockNumber": None, "jsonRpcUrl": URL}}, Forking(URL, None)),
