@@ -6,7 +6,7 @@ The parent's hash and the state root stay zero: storage alone knows both. See ch
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from chain.accounts import AccountChange
 from chain.console_log import ConsoleLogs
@@ -22,6 +22,7 @@ from chain.types import Address, Gas, Hash32, Height
 from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
+from execution.record import Execution, record_of
 from execution.roots import Roots
 
 RootsOf: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes]], Awaitable[Roots]]
@@ -52,22 +53,29 @@ class ExecutedBlock:
         return (self.apply,)
 
 
-@dataclass(frozen=True, slots=True)
+class Told(NamedTuple):
+    """What others are told of a block besides the block; `states` as `sender_states` gives them."""
+
+    changes: tuple[AccountChange, ...]
+    states: tuple[SenderState, ...]
+    record: BlockRecord
+
+
+@dataclass(slots=True)
 class RanBlock:
     """A block whose transactions have run: all that the next one needs, and what is left to assemble.
 
-    `header` lacks the roots and the bloom as well; `states` as `sender_states` gives them; `position` is that of the
-    change log after the block. `settings` are those after it, if it used some up.
+    `header` lacks the roots and the bloom as well; `position` is that of the change log after the block. `settings` are
+    those after it, if it used some up. What is `told` is worked out while the next block runs.
     """
 
     proposal: Proposal
     run: BlockRun
     header: Header
-    changes: tuple[AccountChange, ...]
-    states: tuple[SenderState, ...]
-    record: BlockRecord
+    how: Execution
     position: int
     settings: BlockSettings | None = None
+    told: Told | None = None
 
 
 def header_of(run: BlockRun) -> Header:
@@ -81,7 +89,14 @@ def header_of(run: BlockRun) -> Header:
     )
 
 
-async def assemble(ran: RanBlock, roots_of: RootsOf) -> ExecutedBlock:
+def told_of(ran: RanBlock) -> Told:
+    """Raises Missing."""
+    changes = ran.run.merged.changes()
+    states = sender_states(ran.run, changes)
+    return Told(changes, states, record_of(ran.how, ran.run, states))
+
+
+async def assemble(ran: RanBlock, told: Told, roots_of: RootsOf) -> ExecutedBlock:
     """The block that the run of the proposal's transactions makes."""
     run = ran.run
     receipts, raws, senders, included = _included(run)
@@ -99,13 +114,13 @@ async def assemble(ran: RanBlock, roots_of: RootsOf) -> ExecutedBlock:
         transactions=tuple(raws),
         senders=tuple(senders),
         receipts=tuple(receipts),
-        changes=ran.changes,
+        changes=told.changes,
         parent_hash_slot=run.parent_hash_slot,
-        record=encode_record(ran.record),
+        record=encode_record(told.record),
         settings=ran.settings,
     )
     return ExecutedBlock(
-        applied, tuple(included), left_out_of(run), ran.states, ran.record, console_of(run), ran.position
+        applied, tuple(included), left_out_of(run), told.states, told.record, console_of(run), ran.position
     )
 
 

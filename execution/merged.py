@@ -5,7 +5,7 @@ a later read can be validated by its value. The merged state knows who wrote eac
 conflict, and what it held before the block, to tell storage what really changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
@@ -150,7 +150,12 @@ class MergedState:
         return tuple(change for address in addresses if (change := self._change(address, slots.get(address, {}))))
 
     def commit(self, known: KnownState, position: int) -> None:
-        """Make this block's result the newest known state."""
+        """Make this block's result the newest known state. What was before the block can still be asked for here, as
+        long as no other block is committed.
+        """
+        self._before = _Replaced(
+            self._before, list(self._accounts), [k for k in self._slots if k[0] not in self._cleared]
+        )
         for code_hash, code in self._codes.items():
             known.learn_code(code_hash, code)
         known.change(position, self._accounts, self._slots, self._cleared)
@@ -217,6 +222,24 @@ class MergedState:
         has_new_code = after.code_hash not in (before.code_hash, THERE_WITHOUT_CODE)
         code = self.code(after.code_hash) if has_new_code else None
         return AccountChange(address, after, slots, cleared, code)
+
+
+class _Replaced:
+    """The state before a block, once that is committed: a StateBefore which holds what the block replaces."""
+
+    def __init__(self, before: StateBefore, accounts: Sequence[Address], slots: Sequence[Slot]) -> None:
+        self._accounts = dict(zip(accounts, map(before.account, accounts), strict=True))
+        self._slots = dict(zip(slots, map(before.slot, slots), strict=True))
+        self._others = before
+        self.code = before.code
+        self.block_hash = before.block_hash
+
+    def account(self, address: Address) -> Account:
+        return self._accounts.get(address) or self._others.account(address)
+
+    def slot(self, key: Slot) -> int:
+        value = self._slots.get(key)
+        return self._others.slot(key) if value is None else value
 
 
 def _number(code_hash: Hash32) -> int:

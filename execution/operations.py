@@ -266,10 +266,12 @@ class Operations:
             raise TooManyBlocks(mine.blocks)
         self._processor.settings = ran.settings
         blocks = []
+        changed: dict[Address, None] = {}
         for index in range(mine.blocks):
             place = Place(index, mine.interval)
-            blocks.append(await self._processor.run_block(ran.proposal, inputs, signed if index == 0 else (), place))
-        changed = dict.fromkeys(state.address for block in blocks for state in block.states)
+            block = await self._processor.run_block(ran.proposal, inputs, signed if index == 0 else (), place)
+            blocks.append(block)
+            changed.update(dict.fromkeys(state.address for state in (await self._processor.told(block)).states))
         return replace(
             ran,
             settings=self._processor.settings,

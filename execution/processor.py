@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from chain.accounts import Account, AccountChange
+from chain.accounts import Account
 from chain.block_case import BlockCase, CaseMismatch, CaseTransaction
 from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
@@ -20,7 +20,7 @@ from chain.operations import INITIAL_SETTINGS, BlockSettings
 from chain.proposals import BlockInputs, Proposal
 from chain.transactions import Transaction
 from chain.types import Address, Height
-from execution.assembly import ExecutedBlock, RanBlock, assemble, header_of, sender_states
+from execution.assembly import ExecutedBlock, RanBlock, Told, assemble, header_of, told_of
 from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
 from execution.block_settings import FIRST, Place, after_block, environment_of
 from execution.change_log import ChangeLog
@@ -31,7 +31,7 @@ from execution.outcome import Slot, Writes
 from execution.pool import Pool
 from execution.pre_state import WatchedState
 from execution.reader import StateReader
-from execution.record import Execution, record_of
+from execution.record import Execution
 from execution.roots import RootWorkers, roots_here
 from execution.senders import Senders, SignedTransaction
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
@@ -92,6 +92,8 @@ class BlockProcessor:
         self._height = head.height
         self.settings = settings
         self._parent: Header = head.header
+        self._newest: RanBlock | None = None
+        """The block that ran last: what is told of it needs the state that the next one replaces."""
         self._parent_applied = asyncio.Event()
         self._parent_applied.set()
         self._known = KnownState()
@@ -120,7 +122,16 @@ class BlockProcessor:
 
     async def assemble(self, ran: RanBlock, *, meanwhile: bool = False) -> ExecutedBlock:
         """The block that was run; `meanwhile` another one runs."""
-        return await assemble(ran, self._roots.roots_of if meanwhile else roots_here)
+        return await assemble(ran, await self.told(ran), self._roots.roots_of if meanwhile else roots_here)
+
+    async def told(self, ran: RanBlock) -> Told:
+        """What others are told of the block that was run; at the latest when the next one is done."""
+        while ran.told is None:
+            try:
+                ran.told = told_of(ran)
+            except Missing as missing:
+                await self.fetch(missing.keys)
+        return ran.told
 
     async def run(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> RanBlock:
         """Run the transactions, so that the next block can run on top. Raises ProposalOutOfOrder, SerialMismatch."""
@@ -147,17 +158,18 @@ class BlockProcessor:
         await self._reader.prefetch(_with_senders(signed), environment)
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
-        changes = await self._run(run, self.strategy)
-        states = await self._with_values(lambda: sender_states(run, changes))
-        serial_us = 0 if self._cases is None else await self._check(run, changes, self._cases)
+        await self._run(run, self.strategy)
+        serial_us = 0 if self._cases is None else await self._check(run, self._cases)
         how = Execution(proposal.id, self.strategy.name, len(self._pool.workers), serial_us)
-        record = await self._with_values(lambda: record_of(how, run, states))
-        run.merged.commit(self._known, self._changes.position)
+        if self._newest is not None:
+            await self.told(self._newest)
+        await self._with_values(lambda: run.merged.commit(self._known, self._changes.position))
         self._parent = header_of(run)
         self._parent_applied.clear()
         self.settings = after_block(settings, environment, inputs, place)
         used = None if self.settings == settings else self.settings
-        return RanBlock(proposal, run, self._parent, changes, states, record, self._changes.position, used)
+        self._newest = RanBlock(proposal, run, self._parent, how, self._changes.position, used)
+        return self._newest
 
     def begin_operation(self, settings: BlockSettings) -> None:
         """Blocks after this one wait until storage has applied it."""
@@ -222,20 +234,21 @@ class BlockProcessor:
     def touched(self, transaction: Transaction, sender: Address, slots: Iterable[Slot]) -> None:
         self._reader.touched(transaction, sender, slots)
 
-    async def _run(self, run: BlockRun, strategy: Strategy) -> tuple[AccountChange, ...]:
+    async def _run(self, run: BlockRun, strategy: Strategy) -> None:
         await run.start()
         if run.parent_hash_slot is not None:
             self._known.promise(run.parent_hash_slot, self._parent.number)
         await strategy.run(run)
         await run.end()
-        return await self._with_values(run.merged.changes)
 
-    async def _check(self, run: BlockRun, changes: Sequence[AccountChange], cases: Path) -> int:
+    async def _check(self, run: BlockRun, cases: Path) -> int:
         """How long serial execution takes, in microseconds. Raises SerialMismatch.
 
         The serial run finds everything read already, so what the block's own run waited for storage is added.
         """
-        serial, serial_changes = await self._run_serially(run, self._known)
+        changes = await self._with_values(run.merged.changes)
+        serial = await self._run_serially(run, self._known)
+        serial_changes = await self._with_values(serial.merged.changes)
         differences = differences_between(run, changes, serial, serial_changes)
         if differences:
             mismatch = mismatch_of(self.strategy.name, len(self._pool.workers), run, serial, differences)
@@ -243,10 +256,11 @@ class BlockProcessor:
             raise SerialMismatch(case.environment.number, differences, save_case(cases, case))
         return serial.execution_us + run.reading_us
 
-    async def _run_serially(self, run: BlockRun, before: StateBefore) -> tuple[BlockRun, tuple[AccountChange, ...]]:
+    async def _run_serially(self, run: BlockRun, before: StateBefore) -> BlockRun:
         signed = [turn.signed for turn in run.turns]
         serial = BlockRun(run.environment, signed, MergedState(before), run.engine, self)
-        return serial, await self._run(serial, Serial())
+        await self._run(serial, Serial())
+        return serial
 
     async def _case(self, run: BlockRun, turns: Sequence[Turn], mismatch: CaseMismatch) -> BlockCase:
         """The block with the state that the turns, and one more serial run, read."""
