@@ -7,7 +7,9 @@ owner, and increments of a counter meet without naming anything. So for each fun
 arguments) are kept that were in every call which met there.
 """
 
+import itertools
 from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -28,6 +30,8 @@ SELECTOR_SIZE, WORD, MAX_WORDS = 4, 32, 16
 Key: TypeAlias = tuple[Address, int]
 """A slot, or an account with WHOLE_ACCOUNT."""
 WHOLE_ACCOUNT = -1
+_Expected: TypeAlias = tuple[Key, frozenset[bytes]]
+"""A key, and the words that a call must name to be expected there."""
 
 
 class Call(NamedTuple):
@@ -46,24 +50,38 @@ class _Meeting:
 
 
 class _Function:
-    """Where the calls of one function met, and what follows for others: some meet all others, some those alike."""
+    """Where the calls of one function met, and what follows for others: some meet all others, some those alike.
+
+    The latter are found by one word of those they have in common.
+    """
 
     __slots__ = ("everybodys", "meetings", "of_some", "until")
 
     def __init__(self) -> None:
         self.meetings: OrderedDict[Key, _Meeting] = OrderedDict()
         self.everybodys: tuple[Key, ...] = ()
-        self.of_some: tuple[tuple[Key, frozenset[bytes]], ...] = ()
+        self.of_some: dict[bytes, list[_Expected]] = {}
         self.until = 0
 
     def conclude(self, block: int) -> bool:
         """Whom to expect where from now on, until one of the meetings is forgotten. Whether that is anything new."""
-        before = {*self.everybodys, *self.of_some}
+        before = {*self.everybodys, *self._expected_of_some()}
         expected = [(key, met) for key, met in self.meetings.items() if met.expected_until > block]
         self.everybodys = tuple([key for key, met in expected if not met.words])
-        self.of_some = tuple([(key, met.words) for key, met in expected if met.words])
+        self.of_some = _by_rarest_word([(key, met.words) for key, met in expected if met.words])
         self.until = min((met.expected_until for _, met in expected), default=0)
-        return not before.issuperset((*self.everybodys, *self.of_some))
+        return not before.issuperset((*self.everybodys, *self._expected_of_some()))
+
+    def keys(self, call: Call) -> tuple[Key, ...]:
+        """Where this call is expected."""
+        if not self.of_some:
+            return self.everybodys
+        words = _words(call)
+        found = [self.of_some[word] for word in words if word in self.of_some]
+        return (*self.everybodys, *[key for alike in found for key, named in alike if named <= words])
+
+    def _expected_of_some(self) -> Iterator["_Expected"]:
+        return itertools.chain.from_iterable(self.of_some.values())
 
 
 class Contention:
@@ -83,10 +101,7 @@ class Contention:
             return ()
         if self._block >= function.until > 0:
             function.conclude(self._block)
-        if not function.of_some:
-            return function.everybodys
-        words = _words(call)
-        return (*function.everybodys, *[key for key, named in function.of_some if named <= words])
+        return function.keys(call)
 
     def ran(self, call: Call) -> None:
         """It is known where the call met others."""
@@ -146,6 +161,14 @@ class Contention:
             meetings.popitem(last=False)
         if len(self._functions) > MAX_KINDS:
             self._functions.popitem(last=False)
+
+
+def _by_rarest_word(expected: Sequence[_Expected]) -> dict[bytes, list[_Expected]]:
+    counts = Counter(word for _, named in expected for word in named)
+    by_word: dict[bytes, list[_Expected]] = {}
+    for key, named in expected:
+        by_word.setdefault(min(named, key=lambda word: (counts[word], word)), []).append((key, named))
+    return by_word
 
 
 def _words(call: Call) -> frozenset[bytes]:

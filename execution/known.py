@@ -101,6 +101,11 @@ class KnownState:
     def knows_slot(self, key: Slot) -> bool:
         return key in self._slots or key in self._promises or key[0] in self._cleared
 
+    def unknown_slots(self, keys: Iterable[Slot]) -> list[Slot]:
+        """Those of the slots that are not known, in their order."""
+        slots = self._slots
+        return [key for key in keys if key not in slots and not self.knows_slot(key)]
+
     def knows_code(self, code_hash: Hash32) -> bool:
         return code_hash in self._codes
 

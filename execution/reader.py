@@ -154,7 +154,7 @@ class StateReader:
         known = self._known
         keys = MissingKeys(
             tuple(address for address in addresses if not known.knows_account(address)),
-            tuple(key for key in slots if not known.knows_slot(key)),
+            tuple(known.unknown_slots(slots)),
         )
         if keys.accounts or keys.slots:
             await self.fetch(keys)
