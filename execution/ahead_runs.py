@@ -5,8 +5,7 @@ when their turns come.
 """
 
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from chain.accounts import Account
 from chain.messages.tasks import AttemptStatus, Estimate
@@ -19,6 +18,7 @@ from execution.errors import CannotInclude
 from execution.known import Missing
 from execution.merged import MergedState
 from execution.outcome import Outcome, ParentHashPending, Slot
+from execution.schedule import Staying
 
 
 class AheadRun:
@@ -45,25 +45,23 @@ class AheadRun:
 
 
 class AheadRuns:
-    """Runs the transactions at these positions of the block, in order, as long as it is asked to."""
+    """Runs the transactions that stay here, in order, as long as it is asked to."""
 
-    def __init__(self, block: BlockRun, positions: Iterable[int]) -> None:
+    def __init__(self, block: BlockRun, stays: Mapping[int, int]) -> None:
         self._block = block
-        self._left = deque(sorted(positions))
+        self._staying = Staying(stays)
         self._below = _Below(block.merged)
         self._view = _AheadView(self._below)
         self._shown = 0
 
     def run_next(self, after: int) -> AheadRun | None:
-        """The next run whose position is after this one. None if none is left, or if it must wait for its turn."""
-        while self._left and self._left[0] <= after:
-            self._left.popleft()
-        if not self._left:
+        """The next run, while this transaction is waited for. None if none is left, or if it must wait for its turn."""
+        index = self._staying.next(after)
+        if index is None:
             return None
         if self._shown <= after:  # all that were made are merged
             self._view = _AheadView(self._below)
-        index = self._left.popleft()
-        self._shown = index
+        self._shown = max(self._shown, index)
         signed = self._block.turns[index].signed
         assert signed.transaction is not None
         assert signed.sender is not None

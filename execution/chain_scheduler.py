@@ -31,10 +31,10 @@ class ChainScheduler:
         chains: Iterable[Sequence[Candidate]],
         workers: Sequence[str],
         waits: Mapping[int, Waited],
-        stays: Sequence[int] = (),
+        stays: Mapping[int, int] | None = None,
     ) -> None:
         self._waits = waits
-        self.stays = stays
+        self.stays = stays or {}
         self._left = [deque(chain) for chain in chains]
         self._nobodys = [(chain[0].index, number) for number, chain in enumerate(self._left)]
         heapify(self._nobodys)

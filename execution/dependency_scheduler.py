@@ -21,7 +21,7 @@ MAX_WAITS = 8
 class DependencyScheduler:
     """`dependencies` gives what each candidate waits for; positions that are no candidates are over with their turn."""
 
-    stays = ()
+    stays: Mapping[int, int] = {}
 
     def __init__(
         self, candidates: Sequence[Candidate], dependencies: Mapping[int, Sequence[Waited]], workers: Sequence[str]

@@ -42,27 +42,68 @@ class PlannedTask:
     indices: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Loads:
+    """How long execution, all workers and the longest chain on one of them are expected to take, in microseconds."""
+
+    workers: int
+    slowness: float
+    here_us: int
+    workers_us: int = 0
+    longest_us: int = 0
+
+    @property
+    def end_us(self) -> float:
+        return max(self.here_us, self.workers_us / self.workers, self.longest_us)
+
+    def with_sent(self, chain: Sequence[Candidate]) -> "_Loads":
+        """Once the chain runs on a worker instead of here."""
+        run_us = sum([candidate.expected_us for candidate in chain])
+        load_us = int((run_us + len(chain) * WORKER_US) * self.slowness)
+        here_us = self.here_us - run_us + len(chain) * HERE_US
+        return _Loads(self.workers, self.slowness, here_us, self.workers_us + load_us, max(self.longest_us, load_us))
+
+
 def for_workers(
     chains: Sequence[Sequence[Candidate]], workers: int, slowness: float = 1.0
 ) -> list[Sequence[Candidate]]:
     """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
+    Of one of them it may be the beginning only.
 
     None if that is not expected to be clearly faster than to run everything in the execution process. The longest
     runs go first, since sending costs the same for long and short ones; of like ones every so-manieth, because what
     execution awaits in the order of the block must not all come first.
     """
-    here_us = alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
-    workers_us = longest_us = 0
+    alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
+    loads = _Loads(workers, slowness, alone_us)
     sent: list[Sequence[Candidate]] = []
+    too_long: list[Sequence[Candidate]] = []
     for chain in _by_mean([chain for chain in chains if _mean_us(chain) > HERE_US]):
-        run_us = sum(candidate.expected_us for candidate in chain)
-        load_us = int((run_us + len(chain) * WORKER_US) * slowness)
-        then_here_us = here_us - run_us + len(chain) * HERE_US
-        then_longest_us = max(longest_us, load_us)
-        if max(then_here_us, (workers_us + load_us) / workers, then_longest_us) < here_us:
-            here_us, longest_us, workers_us = then_here_us, then_longest_us, workers_us + load_us
+        then = loads.with_sent(chain)
+        if then.end_us > then.here_us:
+            too_long.append(chain)
+        else:
+            loads = then
             sent.append(chain)
-    return sent if here_us + BEGIN_US < WORTH_SHARE * alone_us else []
+    for chain in too_long:
+        loads, beginning = _with_beginning(loads, chain)
+        if beginning:
+            sent.append(beginning)
+            break
+    return sent if loads.end_us + BEGIN_US < WORTH_SHARE * alone_us else []
+
+
+def _with_beginning(loads: _Loads, chain: Sequence[Candidate]) -> tuple[_Loads, Sequence[Candidate]]:
+    """The loads with as much of the chain's beginning on a worker as makes the block end earlier. What follows runs
+    here once that is merged, so it must not be what the block waits for.
+    """
+    before, length = loads, 0
+    while length < len(chain) and (then := loads.with_sent(chain[length : length + 1])).end_us < loads.end_us:
+        loads, length = then, length + 1
+    alone_us = sum([candidate.expected_us for candidate in chain]) * loads.slowness
+    if alone_us > loads.end_us:
+        return before, ()
+    return loads, chain[:length]
 
 
 def _mean_us(chain: Sequence[Candidate]) -> int:
@@ -78,6 +119,25 @@ def _by_mean(chains: Sequence[Sequence[Candidate]]) -> list[Sequence[Candidate]]
 def _reversed_bits(number: int) -> int:
     """The first few of 0, 1, 2, … in this order are spread evenly over all (van der Corput)."""
     return int(f"{number:032b}"[::-1], 2)
+
+
+class Staying:
+    """The positions that execution runs itself. Each may be run ahead of its turn once the one is merged which is given
+    for it: the last before it in its chain that was sent, or -1.
+    """
+
+    def __init__(self, behind: Mapping[int, int]) -> None:
+        self._behind = behind
+        self._left = sorted(behind)
+
+    def next(self, turn: int) -> int | None:
+        """The next one after the transaction whose turn it is; None if none is left, or if they all must wait."""
+        while self._left and self._left[0] <= turn:
+            del self._left[0]
+        for at, position in enumerate(self._left):
+            if self._behind[position] < turn:
+                return self._left.pop(at)
+        return None
 
 
 def chains_of(candidates: Sequence[Candidate], meets_at: Mapping[int, Sequence[Key]]) -> list[list[Candidate]]:

@@ -4,7 +4,7 @@ A scheduler is pure: events in, commands out. It sees neither the pool nor a clo
 transaction's turn validates the run that came of it, so that a bad decision costs time and never a result.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -72,8 +72,8 @@ class Scheduler(Protocol):
         ...
 
     @property
-    def stays(self) -> Sequence[int]:
-        """The positions that execution runs itself, ahead of their turns if it has time."""
+    def stays(self) -> Mapping[int, int]:
+        """The positions that execution runs itself, ahead of their turns if it has time (see schedule.Staying)."""
         ...
 
 

@@ -14,7 +14,7 @@ Where this differs from the paper (Gelashvili et al., 2022), because workers are
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from chain.messages.tasks import AttemptStatus, Estimate
@@ -48,7 +48,7 @@ class BlockStm:
 class BlockStmScheduler:
     """One block's incarnations."""
 
-    stays = ()
+    stays: Mapping[int, int] = {}
 
     def __init__(self, candidates: Sequence[Candidate], workers: int) -> None:
         self._expected_us = {candidate.index: candidate.expected_us for candidate in candidates}

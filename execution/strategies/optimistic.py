@@ -52,9 +52,7 @@ class Optimistic:
                 meets_at[candidate.index] = keys
         chains = chains_of(candidates, meets_at)
         sent = for_workers(chains, len(workers), self._pace.slowness) if workers else ()
-        indices = {candidate.index for chain in sent for candidate in chain}
-        stays = [candidate.index for candidate in candidates if candidate.index not in indices]
-        return ChainScheduler(sent, workers, waits_of(meets_at), stays)
+        return ChainScheduler(sent, workers, waits_of(meets_at), _staying(chains, sent))
 
     def learn(self, block: BlockRun) -> None:
         """Where calls met: those that lost say it, and of some blocks the accesses of all."""
@@ -107,6 +105,20 @@ class Optimistic:
                 self._contention.met_again(call, shared)
             else:
                 self._contention.met(call, _call(turns[writer]) if writer >= 0 else None, key)
+
+
+def _staying(chains: Sequence[Sequence[Candidate]], sent: Sequence[Sequence[Candidate]]) -> dict[int, int]:
+    """What is not sent, and the last position before it in its chain that is, or -1."""
+    indices = {candidate.index for chain in sent for candidate in chain}
+    stays: dict[int, int] = {}
+    for chain in chains:
+        behind = -1
+        for candidate in chain:
+            if candidate.index in indices:
+                behind = candidate.index
+            else:
+                stays[candidate.index] = behind
+    return stays
 
 
 def waits_of(meets_at: Mapping[int, Sequence[Key]]) -> dict[int, Waited]:

@@ -6,7 +6,6 @@ earlier transaction that it depends on was not to be seen: not merged when its t
 same worker. A loser runs again in the execution process when its turn comes.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -14,7 +13,7 @@ from heapq import heappop, heappush
 from chain.messages.tasks import AttemptStatus, Estimate
 from execution.outcome import Outcome
 from execution.pool_core import PoolCore
-from execution.schedule import PlannedTask
+from execution.schedule import PlannedTask, Staying
 from execution.scheduler import Command, Scheduler, Send
 
 
@@ -92,7 +91,7 @@ class _VirtualBlock:
         self._answered: set[int] = set()
         self._saw: dict[int, tuple[str, int, frozenset[int]]] = {}
         self._own: dict[str, frozenset[int]] = dict.fromkeys(execution.workers, frozenset())
-        self._stays = deque(scheduler.stays)
+        self._stays = Staying(scheduler.stays)
         self._ahead: set[int] = set()
         self.lost: set[int] = set()
 
@@ -118,11 +117,9 @@ class _VirtualBlock:
 
     def _run_ahead(self, after: int) -> bool:
         """The next transaction that stays. None is left: False."""
-        while self._stays and self._stays[0] <= after:
-            self._stays.popleft()
-        if not self._stays:
+        index = self._stays.next(after)
+        if index is None:
             return False
-        index = self._stays.popleft()
         self._ahead.add(index)
         self._execution.now += self._block[index].run_us
         return True

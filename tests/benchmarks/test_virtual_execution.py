@@ -93,6 +93,6 @@ def test_the_same_block_takes_the_same_time_again() -> None:
 def test_what_stays_runs_while_the_first_answer_is_awaited() -> None:
     execution = VirtualExecution(1, FREE)
     candidates = [Candidate(index, Address(bytes([index]) * 20), RUN_US) for index in range(8)]
-    sent, stays = chains_of(candidates[::2], {}), [candidate.index for candidate in candidates[1::2]]
+    sent, stays = chains_of(candidates[::2], {}), {candidate.index: -1 for candidate in candidates[1::2]}
     lost = execution.run(independent(8), ChainScheduler(sent, execution.workers, {}, stays))
     assert (execution.now, lost) == (4 * RUN_US, 0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chain.types import Address
 from execution.chain_scheduler import MOST_TASK_US, ChainScheduler
 from execution.contention import Key
-from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, chains_of, for_workers
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, Staying, chains_of, for_workers
 from execution.scheduler import Command, Send
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
@@ -144,6 +144,21 @@ def test_a_long_chain_is_one_of_the_halves() -> None:
 def test_a_block_that_is_one_chain_stays() -> None:
     assert for_workers(chains_of(candidates(*[0] * 40, us=1_000), {}), workers=2) == []
     assert for_workers(chains_of(candidates(*range(40), us=1_000), dict.fromkeys(range(40), (HERE,))), workers=8) == []
+
+
+def test_the_end_of_a_chain_stays_where_the_whole_of_it_is_too_much() -> None:
+    four_chains = chains_of(candidates(*[n % 4 for n in range(40)], us=1_000), {})
+    *whole, beginning = for_workers(four_chains[:3], workers=1)
+    assert [len(chain) for chain in whole] == [10]
+    assert 3 <= len(beginning) <= 7
+    assert list(beginning) in [chain[: len(beginning)] for chain in four_chains]
+
+
+def test_the_end_of_a_chain_runs_once_its_beginning_is_merged() -> None:
+    staying = Staying({3: -1, 5: 2, 7: 6, 8: 6, 9: -1})
+    assert [staying.next(0), staying.next(0), staying.next(0)] == [3, 9, None]
+    assert [staying.next(3), staying.next(3)] == [5, None]
+    assert [staying.next(6), staying.next(7), staying.next(8)] == [None, 8, None]
 
 
 def test_runs_shorter_than_the_work_around_them_stay() -> None:
