@@ -4,7 +4,7 @@ The next block needs only the state and a few of the header's numbers, so that i
 The parent's hash and the state root stay zero: storage alone knows both. See chain.headers.with_state_root.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
@@ -23,10 +23,10 @@ from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
 from execution.record import Execution, record_of
-from execution.roots import Roots
+from execution.roots import PendingRoot
 
-RootsOf: TypeAlias = Callable[[Sequence[bytes], Sequence[bytes]], Awaitable[Roots]]
-"""Computes the roots of encoded transactions and receipts."""
+RootOf: TypeAlias = Callable[[Sequence[bytes]], PendingRoot]
+"""Begins to compute the root of encoded receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ class RanBlock:
     run: BlockRun
     header: Header
     how: Execution
+    transactions_root: PendingRoot
     position: int
     settings: BlockSettings | None = None
     told: Told | None = None
@@ -96,15 +97,15 @@ def told_of(ran: RanBlock) -> Told:
     return Told(changes, states, record_of(ran.how, ran.run, states))
 
 
-async def assemble(ran: RanBlock, told: Told, roots_of: RootsOf) -> ExecutedBlock:
+async def assemble(ran: RanBlock, told: Told, root_of: RootOf) -> ExecutedBlock:
     """The block that the run of the proposal's transactions makes."""
     run = ran.run
     receipts, raws, senders, included = _included(run)
-    roots = await roots_of(raws, [receipt.encode() for receipt in receipts])
+    receipts_root = root_of([receipt.encode() for receipt in receipts])
     header = replace(
         ran.header,
-        transactions_root=roots.transactions,
-        receipts_root=roots.receipts,
+        transactions_root=await ran.transactions_root.get(),
+        receipts_root=await receipts_root.get(),
         logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
     )
     applied = ApplyBlock(
@@ -122,6 +123,11 @@ async def assemble(ran: RanBlock, told: Told, roots_of: RootsOf) -> ExecutedBloc
     return ExecutedBlock(
         applied, tuple(included), left_out_of(run), told.states, told.record, console_of(run), ran.position
     )
+
+
+def included_raws(run: BlockRun) -> list[bytes]:
+    """The signed envelopes of the transactions that are in the block, once all turns are taken."""
+    return [turn.signed.raw for turn in run.turns if turn.outcome is not None]
 
 
 def left_out_of(run: BlockRun) -> tuple[LeftOut, ...]:

@@ -7,6 +7,7 @@ applying that one: `applied` says when it has.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from chain.operations import INITIAL_SETTINGS, BlockSettings
 from chain.proposals import BlockInputs, Proposal
 from chain.transactions import Transaction
 from chain.types import Address, Height
-from execution.assembly import ExecutedBlock, RanBlock, Told, assemble, header_of, told_of
+from execution.assembly import ExecutedBlock, RanBlock, Told, assemble, header_of, included_raws, told_of
 from execution.block_run import BlockRun, Strategy, TransactionEngine, Turn
 from execution.block_settings import FIRST, Place, after_block, environment_of
 from execution.change_log import ChangeLog
@@ -32,7 +33,7 @@ from execution.pool import Pool
 from execution.pre_state import WatchedState
 from execution.reader import StateReader
 from execution.record import Execution
-from execution.roots import RootWorkers, roots_here
+from execution.roots import RootWorkers
 from execution.senders import Senders, SignedTransaction
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
@@ -122,7 +123,7 @@ class BlockProcessor:
 
     async def assemble(self, ran: RanBlock, *, meanwhile: bool = False) -> ExecutedBlock:
         """The block that was run; `meanwhile` another one runs."""
-        return await assemble(ran, await self.told(ran), self._roots.roots_of if meanwhile else roots_here)
+        return await assemble(ran, await self.told(ran), partial(self._roots.begin, sends=meanwhile))
 
     async def told(self, ran: RanBlock) -> Told:
         """What others are told of the block that was run; at the latest when the next one is done."""
@@ -159,6 +160,7 @@ class BlockProcessor:
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
         await self._run(run, self.strategy)
+        transactions_root = self._roots.begin(included_raws(run))
         serial_us = 0 if self._cases is None else await self._check(run, self._cases)
         how = Execution(proposal.id, self.strategy.name, len(self._pool.workers), serial_us)
         if self._newest is not None:
@@ -168,7 +170,7 @@ class BlockProcessor:
         self._parent_applied.clear()
         self.settings = after_block(settings, environment, inputs, place)
         used = None if self.settings == settings else self.settings
-        self._newest = RanBlock(proposal, run, self._parent, how, self._changes.position, used)
+        self._newest = RanBlock(proposal, run, self._parent, how, transactions_root, self._changes.position, used)
         return self._newest
 
     def begin_operation(self, settings: BlockSettings) -> None:

@@ -10,11 +10,11 @@ from inspect import isawaitable
 from chain.forks import Fork
 from chain.links import Link
 from chain.messages import Message
-from chain.messages.tasks import ComputeRoots, FollowTasks, RunTransactions
+from chain.messages.tasks import ComputeRoot, FollowTasks, RunTransactions
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.pool_core import MAX_IN_FLIGHT
-from execution.roots import compute_roots
+from execution.roots import compute_root
 from execution.speculation import Speculator
 from execution.storage_requests import BlockingReads
 from execution.worker_limits import DEFAULT_LIMITS, WorkerLimits
@@ -88,8 +88,8 @@ class WorkerProcess:
         await TaskLoop(self._execution, self._carry_out).run()
 
     def _carry_out(self, task: Message) -> Message:
-        if isinstance(task, ComputeRoots):
-            return compute_roots(task)
+        if isinstance(task, ComputeRoot):
+            return compute_root(task)
         if not isinstance(task, RunTransactions):
             raise UnexpectedTask(task)
         with self._limits.time_limit(task.environment.gas_limit):

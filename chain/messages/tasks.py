@@ -120,21 +120,19 @@ class TransactionsRun:
 
 @message(83)
 @dataclass(frozen=True, slots=True)
-class ComputeRoots:
-    """execution → worker: the roots of these transactions and receipts, encoded as their tries hold them, in the order
-    of the block. Answer: RootsComputed, as a request.
+class ComputeRoot:
+    """execution → worker: the root of a block's transactions or receipts, encoded as their trie holds them and in the
+    order of the block. Answer: RootComputed, as a request.
     """
 
     task_id: int
-    transactions: tuple[bytes, ...]
-    receipts: tuple[bytes, ...]
+    items: tuple[bytes, ...]
 
 
 @message(84)
 @dataclass(frozen=True, slots=True)
-class RootsComputed:
-    """worker → execution: transactionsRoot and receiptsRoot. Answer: Done."""
+class RootComputed:
+    """worker → execution: a transactionsRoot or receiptsRoot. Answer: Done."""
 
     task_id: int
-    transactions_root: Hash32
-    receipts_root: Hash32
+    root: Hash32

@@ -56,7 +56,7 @@ PLACES: Sequence[Place] = (
     (Receipt, "encode", "assemble"),
     (assembly, "bloom_of", "assemble"),
     (assembly, "encode_record", "assemble"),
-    (roots, "roots_of", "assemble"),
+    (roots, "ordered_root", "assemble"),
 )
 SHARES = ("decode", "dispatch", "encode", "unpack", "run", "validate", "merge", "assemble", "other")
 """Of the execution process. "encode" is what queues take, besides unpacking the outcomes."""

@@ -6,41 +6,39 @@ from pathlib import Path
 import pytest
 
 from chain.merkle import ordered_root
-from chain.messages.tasks import ComputeRoots
+from chain.messages.tasks import ComputeRoot, RootComputed
 from execution.pool import JobTimeout, Pool
 from execution.processor import BlockProcessor
-from execution.roots import WORTH_SENDING, Roots, RootWorkers, compute_roots, roots_of
+from execution.roots import WORTH_SENDING, RootWorkers, compute_root
 from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_optimistic import token_transfers
 from tests.execution.world import Chain
 
-TRANSACTIONS = [b"transaction %d" % n for n in range(WORTH_SENDING)]
-RECEIPTS = [b"receipt %d" % n for n in range(WORTH_SENDING)]
-ROOTS = Roots(ordered_root(TRANSACTIONS), ordered_root(RECEIPTS))
+ITEMS = [b"item %d" % n for n in range(WORTH_SENDING)]
 
 
 def test_a_worker_answers_with_what_execution_would_compute() -> None:
-    answer = compute_roots(ComputeRoots(7, tuple(TRANSACTIONS), tuple(RECEIPTS)))
-    assert (answer.task_id, answer.transactions_root, answer.receipts_root) == (7, *ROOTS)
-    assert roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+    assert compute_root(ComputeRoot(7, tuple(ITEMS))) == RootComputed(7, ordered_root(ITEMS))
 
 
-@pytest.mark.parametrize(("strategy", "meanwhile"), [("optimistic", True), ("optimistic", False), ("serial", True)])
-async def test_the_last_worker_computes_the_roots_of_a_long_block_if_execution_runs_another_with_workers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, meanwhile: bool
+@pytest.mark.parametrize(
+    ("strategy", "meanwhile", "roots"), [("optimistic", True, 2), ("optimistic", False, 1), ("serial", True, 0)]
+)
+async def test_a_worker_computes_the_roots_of_a_long_block_and_that_of_receipts_if_execution_runs_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, meanwhile: bool, roots: int
 ) -> None:
     asked: list[str] = []
 
-    def compute(task: ComputeRoots) -> object:
+    def compute(task: ComputeRoot) -> object:
         asked.append("a worker")
-        return compute_roots(task)
+        return compute_root(task)
 
-    monkeypatch.setattr("tests.execution.world.compute_roots", compute)
+    monkeypatch.setattr("tests.execution.world.compute_root", compute)
     monkeypatch.setattr(BlockProcessor, "assemble", partialmethod(BlockProcessor.assemble, meanwhile=meanwhile))
     chain = Chain(world_genesis(), strategy, 2, tmp_path)
     blocks = [await chain.run([*token_transfers(24, n), *token_transfers(24, n + 1)]) for n in (0, 2)]
     long = [await chain.run([tx for m in range(3) for tx in token_transfers(24, n + m)]) for n in (4, 7)]
-    assert asked == (["a worker"] * 2 if strategy == "optimistic" and meanwhile else [])
+    assert asked == ["a worker"] * roots * len(long)
     for block in (*blocks, *long):
         header = block.apply.header
         assert header.transactions_root == ordered_root(block.apply.transactions)
@@ -49,7 +47,7 @@ async def test_the_last_worker_computes_the_roots_of_a_long_block_if_execution_r
 
 
 async def test_without_a_worker_that_answers_execution_computes_them_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await RootWorkers(Pool(), sends=True).roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+    assert await RootWorkers(Pool(), sends=True).begin(ITEMS).get() == ordered_root(ITEMS)
     chain = Chain(world_genesis(), "optimistic", 1)
     chain.workers[0].dies_at = 0
 
@@ -57,5 +55,5 @@ async def test_without_a_worker_that_answers_execution_computes_them_itself(monk
         raise JobTimeout("no answer")
 
     monkeypatch.setattr(Pool, "wait", too_long)
-    assert await RootWorkers(chain.pool, sends=True).roots_of(TRANSACTIONS, RECEIPTS) == ROOTS
+    assert await RootWorkers(chain.pool, sends=True).begin(ITEMS).get() == ordered_root(ITEMS)
     await chain.stop()
