@@ -51,6 +51,7 @@ def test_the_log_forgets_only_what_storage_has() -> None:
 def test_what_was_written_before_an_account_was_cleared_is_not_told() -> None:
     log, known = ChangeLog(), KnownState()
     known.learn_accounts([(address, Account(balance=Wei(10))) for address in (A, B, BENEFICIARY)])
+    known.learn_slots([((B, 1), 0)])
     merged = MergedState(known)
     merge(log, merged, Writes(slots={(A, 1): 5, (A, 2): 6, (B, 1): 7}))
     merge(log, merged, Writes(cleared=(A,), slots={(A, 2): 8}))

@@ -161,6 +161,16 @@ def test_a_committed_block_is_what_the_next_one_starts_from(known: KnownState) -
     assert following.slot(A, 1) == 0
 
 
+def test_what_a_block_changed_is_the_same_once_it_is_committed(known: KnownState) -> None:
+    state = MergedState(known)
+    merge(state, 0, nonces={C: 1}, balances={A: -5, B: 5}, slots={(A, 1): 12, (A, 2): 0})
+    merge(state, 1, codes={B: CODE}, cleared=(B,), slots={(B, 3): 4})
+    changes, before = state.changes(), state.before(A)
+    state.commit(known, 1)
+    assert changes
+    assert (state.changes(), state.before(A)) == (changes, before)
+
+
 def test_learned_values_never_replace_changed_ones(known: KnownState) -> None:
     known.change(1, {A: Account(nonce=9)}, {(A, 1): 99})
     known.learn_accounts([(A, Account(nonce=1))])
