@@ -42,6 +42,9 @@ FULL_DISK_TIMEOUT_S = 1.0
 """The same where they have no room to store anything: none will be back before somebody has made some."""
 MAX_MEMPOOL_PAGES = 10_000
 
+MAX_WAITED_FOR = 500
+"""With more transactions in the pool nobody waits until they are executed."""
+
 Pending = Callable[[Sequence[PooledTransaction]], None]
 """Told of transactions that have just become pending, in the order of their nonces."""
 
@@ -69,6 +72,8 @@ class Admission:
         self._states = SenderStates(chain, self.pool)
         self._delivery = Delivery(self.pool, validators, execution, self._tasks, chain.leader)
         self._awaited = AwaitedTransactions()
+        self.newest: Hash32 | None = None
+        """What became executable last, until somebody has waited for it."""
         self._reports = log.isEnabledFor(logging.INFO)
         self._adopted: set[ValidatorIndex] = set()
         self._knows_a_mempool = asyncio.Event()
@@ -106,6 +111,7 @@ class Admission:
             log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, sender.hex())
         stored = self._delivery.send(entering, added.replaced)
         if added.promoted:
+            self.newest = added.promoted[-1].hash
             for tell in self._on_pending:
                 tell(added.promoted)
         return stored
@@ -129,6 +135,16 @@ class Admission:
         """Give a transaction that the next block can take the moment it needs; does not wait for any other."""
         if self._chain.settings.automine and self.pool.place(transaction_hash) is Place.PENDING:
             await self._awaited.until_gone(transaction_hash)
+
+    async def settled(self) -> None:
+        """In automatic mode, give what was sent before a moment to get its block; once, so that what cannot be executed
+        holds nobody up again, and not in a flood."""
+        newest = self.newest
+        if newest is not None and self._chain.settings.automine and len(self.pool) <= MAX_WAITED_FOR:
+            if self.pool.place(newest) is Place.PENDING:
+                await self._awaited.until_gone(newest)
+            if self.newest == newest:
+                self.newest = None
 
     async def while_pooled(self, transaction_hash: Hash32, limit_s: float) -> None:
         """Give a transaction so long to leave the pool."""

@@ -25,6 +25,7 @@ from rpc.errors import (
     ServerError,
 )
 from rpc.methods import METHODS, Connection, Json, Node, arguments_of
+from rpc.params import BlockTag
 
 log = logging.getLogger("tandem.rpc")
 
@@ -81,6 +82,9 @@ class Dispatcher:
             raise MethodNotFound(name)
         given = arguments_of(params)
         arguments = method.parse(given)
+        unsettled = self._node.admission.newest is not None
+        if unsettled and method.reads_what_was_sent and BlockTag.PENDING not in arguments:
+            await self._node.admission.settled()
         if self._node.remote is not None:
             for theirs in await self._node.remote.answered(self._node, name, arguments, given):
                 return theirs

@@ -25,6 +25,7 @@ from chain.messages.traces import RunTraces, TraceFailed, TraceRuns
 from chain.types import ValidatorIndex
 from rpc.errors import InvalidArgument, InvalidParams, MissingArgument, TooManyArguments
 from rpc.params import InvalidValue, Parser
+from rpc.settling import reads_what_was_sent
 
 if TYPE_CHECKING:
     from rpc.admission import Admission
@@ -150,6 +151,8 @@ class Method:
     arguments: tuple[Argument, ...]
     handler: Handler
     takes_connection: bool = False
+    reads_what_was_sent: bool = False
+    """See rpc/settling.py."""
 
     def parse(self, values: list[Any]) -> list[Any]:
         """The arguments in `values`. Raises InvalidParams, with geth's words for what geth has too."""
@@ -183,7 +186,7 @@ def _registration(name: str, arguments: tuple[Parser[Any] | Argument, ...], take
     full = tuple(a if isinstance(a, Argument) else Argument(a) for a in arguments)
 
     def register(handler: H) -> H:
-        METHODS[name] = Method(name, full, handler, takes_connection)
+        METHODS[name] = Method(name, full, handler, takes_connection, reads_what_was_sent(name))
         return handler
 
     return register

@@ -19,7 +19,9 @@ def place_of(stored: StoredTransaction) -> Place:
 
 @method("eth_getTransactionByHash", hash32)
 async def get_transaction_by_hash(node: Node, transaction_hash: Hash32) -> JsonObject | None:
-    """An executed transaction with its place, a pooled one without, or null."""
+    """An executed transaction with its place, a pooled one without, or null; one that is about to be executed is waited
+    for."""
+    await node.admission.while_pending(transaction_hash)
     stored = await node.chain.transaction(transaction_hash)
     if stored is not None:
         return transaction_json(decode_transaction(stored.raw), stored.sender, place_of(stored))

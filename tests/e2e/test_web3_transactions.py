@@ -277,3 +277,20 @@ def test_web3_batches_its_calls(w3: Web3, owner: ChecksumAddress) -> None:
 
 def _request(method: str, params: list[Any], request_id: int | str = 1) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+
+
+def test_who_reads_after_sending_finds_what_it_sent(rpc: JsonRpc, node: Node) -> None:
+    friend = Account.create().address
+    send = {"from": node.addresses[4], "to": friend, "value": "0x1", "gas": hex(21_000)}
+    for sent in range(1, 4):
+        number = int(rpc.call("eth_blockNumber"), 16)
+        rpc.call("eth_sendTransaction", send)
+        assert int(rpc.call("eth_getBalance", friend, "latest"), 16) == sent
+        assert int(rpc.call("eth_blockNumber"), 16) == number + 1
+    hash_ = rpc.call("eth_sendTransaction", send)
+    assert rpc.call("eth_getTransactionByHash", hash_)["blockNumber"] is not None
+    rpc.call("eth_sendTransaction", send)
+    snapshot = rpc.call("evm_snapshot")
+    rpc.call("eth_sendTransaction", send)
+    rpc.call("evm_revert", snapshot)
+    assert int(rpc.call("eth_getBalance", friend, "latest"), 16) == 5
