@@ -75,10 +75,15 @@ def _import(
         store.close()
     if importer.blocks:
         _keep(folder.path, genesis, partial)
-    for left in (partial, former if importer.blocks else None):
-        if left is not None:
-            shutil.rmtree(left, ignore_errors=True)
+    _remove_others(folder.path, imported_store(folder.path, genesis))
     return importer, genesis, failure
+
+
+def _remove_others(folder: Path, counts: Path | None) -> None:
+    """Stores of imported blocks that no genesis names any more, or never did: also what a killed import left."""
+    for path in folder.glob("imported*"):
+        if path != counts:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _add_all(file: ChainFile, importer: Importer, *, shows: bool) -> BadChainFile | BlockRefused | None:

@@ -36,3 +36,14 @@ def _assert_same_state(store: Store, reference: Store, chain: RandomChain, numbe
         for slot in slots:
             assert store.state.slot(address, slot, version) == reference.state.slot(address, slot, theirs)
         assert store.state.code(account.account.code_hash) == reference.state.code(account.account.code_hash)
+
+
+def assert_same_heights(store: Store, reference: Store) -> None:
+    """What there was after every height, what operations were, what they have set, and where one can go back to."""
+    assert store.head == reference.head
+    assert store.settings == reference.settings
+    for height in range(store.head.height + 2):
+        assert store.blocks.height(height) == reference.blocks.height(height), f"height {height}"
+        assert store.blocks.operation(height) == reference.blocks.operation(height), f"operation at height {height}"
+    for snapshot in range(reference.settings.snapshots + 2):
+        assert store.snapshots.get(snapshot) == reference.snapshots.get(snapshot), f"snapshot {snapshot}"

@@ -2,179 +2,20 @@
 after, and every root is that of a fresh trie.
 """
 
-import copy
-import random
-from dataclasses import replace
-
 import pytest
 
 import storage.log_search
-from chain.accounts import Account, AccountChange
 from chain.messages.logs import ReadLogs
-from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, Revert, TakenSnapshot
+from chain.messages.storage import Revert
 from chain.operations import BlockSettings, result_of
-from chain.types import BlockNumber, Hash32, Height, Version, Wei
+from chain.types import BlockNumber, Hash32, Version
 from storage.errors import InvalidBlock
-from storage.memory import MemoryKeyValue
 from storage.steps import run
 from storage.store import Store
-from storage.tries import ACCOUNT_TRIE
-from tests.storage.oracle import oracle_root
-from tests.storage.world import Model, RandomChain, apply_to_model, block_of
+from tests.storage.heights import World, check, operation_of
+from tests.storage.world import block_of
 
 STEPS = 60
-
-
-def operation_of(store: Store, proposal: Hash32, **fields: object) -> ApplyOperation:
-    nothing = ApplyOperation(
-        height=Height(store.head.height + 1),
-        proposal=proposal,
-        blocks=(),
-        changes=(),
-        revert=None,
-        taken=None,
-        settings=store.settings,
-        record=b"record of %d" % (store.head.height + 1),
-    )
-    return replace(nothing, **fields)  # type: ignore[arg-type]
-
-
-class World:
-    """A store under random heights, and what each version should hold."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.chain = RandomChain(seed, addresses=10)
-        self.keyvalue = MemoryKeyValue()
-        self.store = Store.open(self.keyvalue, self.chain.genesis)
-        self.states: dict[Version, Model] = {self.store.head.version: copy.deepcopy(self.chain.model)}
-        self.blocks: dict[int, tuple[ApplyBlock, Hash32, Model]] = {}
-        self.snapshots: dict[int, tuple[int, Version]] = {}
-        self.taken = 0
-
-    def step(self) -> None:
-        choice = self.random.random()
-        if choice < 0.45:
-            self.block()
-        elif choice < 0.6:
-            self.mine(self.random.randint(2, 5))
-        elif choice < 0.75:
-            self.change()
-        elif choice < 0.88:
-            self.snapshot()
-        elif self.snapshots:
-            self.revert(self.random.choice(list(self.snapshots)))
-
-    def block(self) -> None:
-        made = self._next(self.store.head.hash)
-        applied = self.store.apply(made)
-        assert applied.result == applied.hash
-        self._keep(made, applied.hash)
-        self._note(applied)
-
-    def mine(self, count: int) -> None:
-        """Some blocks in one height. Their parents' hashes are known only once they are applied."""
-        height = self.store.head.height + 1
-        blocks, models = [], []
-        for _ in range(count):
-            made = replace(self._next(Hash32(bytes(32))), height=Height(height))
-            blocks.append(made)
-            models.append((made.parent_hash_slot, copy.deepcopy(self.chain.model)))
-        before = self.store.head.hash
-        applied = self.store.apply(operation_of(self.store, self._proposal(), blocks=tuple(blocks)))
-        parents = [before, *applied.hashes[:-1]]
-        written: dict[tuple[bytes, int], int] = {}
-        for made, (slot, model), parent, hash in zip(blocks, models, parents, applied.hashes, strict=True):
-            assert slot is not None
-            written[slot] = int.from_bytes(parent, "big")
-            for (address, number), value in written.items():
-                model[address].slots[number] = value  # type: ignore[index]
-            self.blocks[made.header.number] = (made, hash, model)
-        self.chain.model = copy.deepcopy(models[-1][1])
-        self._note(applied)
-
-    def change(self) -> None:
-        address = self.random.choice(self.chain.addresses)
-        account = Account(self.random.randint(0, 3), Wei(self.random.getrandbits(60)))
-        change = AccountChange(address, account, {self.random.randrange(12): self.random.getrandbits(8)})
-        if account.is_empty:
-            return
-        apply_to_model(self.chain.model, replace(change, slots={n: v for n, v in change.slots.items() if v}))
-        for number, value in change.slots.items():
-            if value == 0:
-                self.chain.model[address].slots.pop(number, None)
-        applied = self.store.apply(operation_of(self.store, self._proposal(), changes=(change,)))
-        assert applied.hashes == ()
-        self._note(applied)
-
-    def snapshot(self) -> None:
-        self.taken += 1
-        before = self.store.head
-        settings = replace(self.store.settings, snapshots=self.taken)
-        self.store.apply(
-            operation_of(
-                self.store, self._proposal(), taken=TakenSnapshot(self.taken, self.store.settings), settings=settings
-            )
-        )
-        self.snapshots[self.taken] = (before.number, before.version)
-
-    def revert(self, snapshot: int) -> None:
-        number, version = self.snapshots[snapshot]
-        newest = self.store.head.number
-        stored = self.store.snapshots.get(snapshot)
-        assert stored is not None
-        assert (stored.number, stored.version) == (number, version)
-        back = Revert(stored.number, stored.version, snapshot)
-        applied = self.store.apply(operation_of(self.store, self._proposal(), revert=back))
-        assert applied.number == number
-        for gone in range(number + 1, newest + 1):
-            _, hash, _ = self.blocks.pop(gone)
-            assert self.store.blocks.number_of(hash) is None
-        self.snapshots = {id: taken for id, taken in self.snapshots.items() if id < snapshot}
-        self.chain.number = number
-        self.chain.model = copy.deepcopy(self.states[version])
-        self._note(applied)
-
-    def _next(self, parent: Hash32) -> ApplyBlock:
-        return replace(self.chain.next(parent), height=Height(self.store.head.height + 1))
-
-    def _keep(self, made: ApplyBlock, hash: Hash32) -> None:
-        self.blocks[made.header.number] = (made, hash, copy.deepcopy(self.chain.model))
-
-    def _note(self, applied: BlockApplied) -> None:
-        assert self.store.tries.root(ACCOUNT_TRIE, applied.version) == oracle_root(self.chain.model)
-        assert applied.version not in self.states, "versions are never reused"
-        self.states[applied.version] = copy.deepcopy(self.chain.model)
-
-    def _proposal(self) -> Hash32:
-        return Hash32(self.random.randbytes(32))
-
-
-def check(world: World, store: Store) -> None:
-    """Every version and every block, as the model has them."""
-    for version, model in world.states.items():
-        for address in world.chain.addresses:
-            expected = model.get(address)
-            account = store.state.account(address, version).account
-            assert account == (Account() if expected is None else expected.account)
-            for slot in range(12):
-                assert store.state.slot(address, slot, version) == (
-                    0 if expected is None else expected.slots.get(slot, 0)
-                )
-    indexed = set()
-    for number, (made, hash, model) in world.blocks.items():
-        block = store.blocks.block(number, with_receipts=True)
-        assert block is not None
-        assert (block.hash, block.transactions, block.receipts) == (hash, made.transactions, made.receipts)
-        assert block.header.state_root == oracle_root(model)
-        assert store.blocks.number_of(hash) == number
-        indexed |= {(number, index) for index, receipt in enumerate(made.receipts) if receipt.logs}
-        for transaction in block.hashes:
-            found = store.blocks.transaction(transaction)
-            assert found is not None
-            assert found.block_hash == hash
-    query = ReadLogs(BlockNumber(0), store.head.number, (), (), 10_000)
-    assert {(log.number, log.transaction_index) for log in run(store.logs(query))} == indexed
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -10,9 +10,11 @@ from storage.audit import Audit
 from storage.steps import run
 from storage.store import Store
 from storage.tries import ACCOUNT_TRIE
+from tests.storage.heights import World, check, operation_of
 from tests.storage.oracle import oracle_root
 from tests.storage.superfluous import superfluous
-from tests.storage.test_operations import STEPS, World, check, operation_of
+
+STEPS = 60
 
 
 @pytest.mark.parametrize("seed", range(4))

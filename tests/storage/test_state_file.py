@@ -10,13 +10,12 @@ import pytest
 from chain.accounts import Account, AccountChange
 from chain.fork_schedule import only
 from chain.forks import Fork
-from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.messages.storage import StatePage
 from chain.state_head import StateHead
 from chain.types import Address, Height, Version, Wei
 from storage import dumping
-from storage.dumping import StateTotals, write_state_file
+from storage.dumping import write_state_file
 from storage.keyvalue import Batch, DiskFull, StoreError
 from storage.loading import Loading
 from storage.memory import MemoryKeyValue
@@ -29,33 +28,10 @@ from storage.state_file import (
     StateFileUnreadable,
     StateFileUnwritable,
 )
-from storage.state_pages import all_pages
 from storage.store import Store
 from tests.storage.oracle import oracle_root
+from tests.storage.state_files import dump, genesis_from, pages_of
 from tests.storage.world import RandomChain, block_of, genesis_of
-
-PAGE_BYTES = 700
-"""So that most accounts with slots are cut."""
-
-
-def pages_of(store: Store, version: Version) -> Iterator[StatePage]:
-    return all_pages(store.state, store.tries, version, PAGE_BYTES)
-
-
-def dump(store: Store, path: Path, number: int | None = None) -> StateTotals:
-    number = store.head.number if number is None else number
-    stored, version = store.blocks.header(number), store.blocks.version(number)
-    assert stored is not None
-    assert version is not None
-    before = [store.blocks.header(earlier) for earlier in range(number)]
-    headers = [header.header.encode() for header in before if header is not None]
-    head = StateHead(31337, only(Fork.PRAGUE), stored.header, stored.header.state_root)
-    return write_state_file(path, head, headers, pages_of(store, version))
-
-
-def genesis_from(path: Path) -> Genesis:
-    file = StateFile(path)
-    return replace(genesis_of(), header=file.head.header, accounts=(), state=file.checksum)
 
 
 def load(path: Path, keyvalue: MemoryKeyValue | None = None) -> Store:
