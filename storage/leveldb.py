@@ -5,6 +5,7 @@ What LevelDB does by itself and this file works around:
 - it reads damaged blocks without a word, unless told to verify (0.6 microseconds a read);
 - it makes a new database over an old one whose CURRENT file is gone, and misses neither a log nor a part of one
   (`leveldb_check.py` does);
+- plyvel's iterators pass over a damaged block, or end there, without a word: only its raw ones tell;
 - of a damaged block it does not say in which file it is: all are read then to find it;
 - after a write that failed, its log may end in half a record, and later records would be lost with it at the next
   start: it must be opened anew before it is written again.
@@ -116,13 +117,20 @@ class LevelDB:
 
     def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
         try:
-            return self._walk(self._db.iterator(start=start, stop=stop, verify_checksums=True))
+            cursor = self._db.raw_iterator(verify_checksums=True)
         except (plyvel.Error, RuntimeError) as error:
             raise self._read_failed(error) from error
+        return self._walk(cursor, start, stop)
 
-    def _walk(self, pairs: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    def _walk(self, cursor: Any, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
         try:
-            yield from pairs
+            cursor.seek(start)
+            while cursor.valid():
+                pair: tuple[bytes, bytes] = cursor.item()
+                if pair[0] >= stop:
+                    return
+                yield pair
+                cursor.next()
         except (plyvel.Error, RuntimeError) as error:
             raise self._read_failed(error) from error
 

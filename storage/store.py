@@ -6,6 +6,7 @@ write that fails leaves memory as it was; the next `prepare` first asks the disk
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chain.accounts import AccountChange
@@ -87,16 +88,15 @@ class Store:
         name = str(at) if isinstance(at, Path) else "the store"
         store = cls(keyvalue, name, genesis.header.number, history, genesis.forked is not None, durable)
         try:
-            genesis_id = genesis.id()
-            if not store._belongs_to(genesis_id):
-                store._begin(genesis, genesis_id, loading)
+            if not store._belongs_to(genesis):
+                store._begin(genesis, loading)
             store._load_head()
         except BaseException:
             keyvalue.close()
             raise
         return store
 
-    def _belongs_to(self, genesis_id: Hash32) -> bool:
+    def _belongs_to(self, genesis: Genesis) -> bool:
         """Whether the chain of this genesis is there already; False if nothing is there."""
         data = self._keyvalue.get(FORMAT_KEY)
         if data is None:
@@ -112,14 +112,16 @@ class Store:
         theirs = self._keyvalue.get(GENESIS_KEY)
         if theirs is None:
             raise CorruptStore(self._name, "it does not say to which chain it belongs")
-        if theirs != genesis_id:
-            raise OtherChain(self._name, theirs, genesis_id)
-        return True
+        if theirs == genesis.id():
+            return True
+        if genesis.head is not None and theirs == replace(genesis, head=None).id():
+            raise CorruptStore(self._name, f"the imported blocks do not come to their end, {genesis.head.number}")
+        raise OtherChain(self._name, theirs, genesis.id())
 
-    def _begin(self, genesis: Genesis, genesis_id: Hash32, loading: Loading | None) -> None:
+    def _begin(self, genesis: Genesis, loading: Loading | None) -> None:
         if genesis.head is not None:
             raise CorruptStore(self._name, f"the imported blocks up to {genesis.head.number} are missing")
-        root = EMPTY_ROOT
+        root, genesis_id = EMPTY_ROOT, genesis.id()
         if genesis.state is not None:
             assert loading is not None, "this chain's state is in a file"
             root = StateLoad(self._keyvalue, self.state, self.tries).run(genesis, loading)

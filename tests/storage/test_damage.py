@@ -3,145 +3,95 @@
 SIGKILL leaves what the kernel has; these do what a loss of power, a bad disk or a careless hand does.
 """
 
-import random
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from storage.keyvalue import CorruptStore
+from chain.genesis import Genesis
+from storage.keyvalue import CorruptStore, KeyValue
+from storage.leveldb import LevelDB
 from storage.leveldb_log import log_records
-from storage.memory import MemoryKeyValue
 from storage.store import Store
-from tests.storage.answers import assert_same_answers
+from tests.storage.damaged import DAMAGES, END_OF_KEYS, Life, Original, some_offsets, unless_refused
+from tests.storage.heights import World
 from tests.storage.log_file import write_log
 from tests.storage.world import RandomChain
 
 BLOCKS_IN_TABLES, BLOCKS_IN_LOG = 4, 8
+HEIGHTS_IN_A_LIFE = 14
 CASES = 8
 """Of each kind, for each file."""
 
-Damage = Callable[[bytes, int], bytes]
-T = TypeVar("T")
 
+def blocks(seed: int, transactions: int = 16) -> list[Life]:
+    """A small chain, of blocks alone."""
+    chain = RandomChain(seed, addresses=4, changes=2, transactions=transactions)
 
-def _flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes((data[at] ^ 1 << at % 8,)) + data[at + 1 :]
-
-
-def _cut(data: bytes, at: int) -> bytes:
-    return data[:at]
-
-
-def _zeroed(data: bytes, at: int) -> bytes:
-    """As a page that never reached the disk."""
-    return data[:at] + bytes(min(64, len(data) - at)) + data[at + 64 :]
-
-
-DAMAGES: dict[str, Damage] = {"flipped": _flipped, "cut": _cut, "zeroed": _zeroed}
-
-
-class Chain:
-    """A small chain in a folder, in several tables and a log, and the same in memory."""
-
-    def __init__(self, folder: Path, seed: int, transactions: int = 16) -> None:
-        self.folder = folder
-        self.blocks = RandomChain(seed, addresses=4, changes=2, transactions=transactions)
-        self.reference = Store.open(MemoryKeyValue(), self.blocks.genesis)
-        for count in (BLOCKS_IN_TABLES // 2, BLOCKS_IN_TABLES // 2, BLOCKS_IN_LOG):
-            store = Store.open(folder, self.blocks.genesis, durable=False)
+    def life(count: int) -> Life:
+        def live(keyvalue: KeyValue) -> Genesis:
+            store = Store.open(keyvalue, chain.genesis)
             for _ in range(count):
-                block = self.blocks.next(store.head.hash)
-                assert store.apply(block) == self.reference.apply(block)
-            store.close()
-        self.files = sorted(path for path in folder.iterdir() if path.name != "LOCK")
+                store.apply(chain.next(store.head.hash))
+            return chain.genesis
 
-    def outcome(self, name: str, damaged: bytes | None) -> str:
-        """What became of a copy with that file damaged (None: gone)."""
-        copy = self.folder.with_name("damaged")
-        shutil.copytree(self.folder, copy)
-        try:
-            if damaged is None:
-                (copy / name).unlink()
-            else:
-                (copy / name).write_bytes(damaged)
-            return self._opened(copy)
-        finally:
-            shutil.rmtree(copy)
+        return live
 
-    def _opened(self, copy: Path) -> str:
-        refusals: list[CorruptStore] = []
-        store = _unless_refused(lambda: Store.open(copy, self.blocks.genesis, durable=False), refusals)
-        if store is not None:
-            _unless_refused(lambda: assert_same_answers(store, self.reference, self.blocks), refusals)
-            store.close()
-        for refusal in refusals:
-            assert isinstance(refusal.what, Path)
-            assert refusal.what.parent == copy
-            assert "run `tandem repair`" in str(refusal)
-        if refusals:
-            return "refused" if store is None else "noticed"
-        return "whole" if store is not None and store.head == self.reference.head else "an older block"
+    return [life(count) for count in (BLOCKS_IN_TABLES // 2, BLOCKS_IN_TABLES // 2, BLOCKS_IN_LOG)]
 
 
-def _unless_refused(action: Callable[[], T], refusals: list[CorruptStore]) -> T | None:
-    try:
-        return action()
-    except CorruptStore as error:
-        refusals.append(error)
-        return None
+def operations(seed: int) -> list[Life]:
+    """Blocks, several of them in one height, changes of the state, snapshots and ways back."""
+    world = World(seed, transactions=2, checked=False)
+
+    def live(keyvalue: KeyValue) -> Genesis:
+        store = Store.open(keyvalue, world.chain.genesis)
+        for message in world.heights(HEIGHTS_IN_A_LIFE):
+            store.apply(message)
+        return world.chain.genesis
+
+    return [live, live, live]
 
 
 @pytest.fixture
-def chain(tmp_path: Path, seed: int) -> Chain:
-    return Chain(tmp_path / "chain", seed)
-
-
-def _offsets(data: bytes, seed: int) -> list[int]:
-    """Random ones, and those where a file's first record and its end are."""
-    chooser = random.Random(seed)
-    ends = {at for at in (0, 1, 6, 7, 8, len(data) - 1) if 0 <= at < len(data)}
-    return sorted(ends | set(chooser.sample(range(len(data)), min(len(data), CASES))))
-
-
-def _outcomes(chain: Chain, damage: str, offsets: Callable[[bytes], Iterable[int]]) -> Counter[str]:
-    outcomes: Counter[str] = Counter()
-    for path in chain.files:
-        data = path.read_bytes()
-        for at in offsets(data):
-            try:
-                outcomes[chain.outcome(path.name, DAMAGES[damage](data, at))] += 1
-            except BaseException:
-                print(f"{path.name} {damage} at byte {at}")
-                raise
-    print(outcomes)
-    return outcomes
+def chain(tmp_path: Path, seed: int) -> Original:
+    return Original(tmp_path / "chain", blocks(seed))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_refused_or_leaves_a_whole_chain(chain: Chain, damage: str, seed: int) -> None:
-    outcomes = _outcomes(chain, damage, lambda data: _offsets(data, seed))
+def test_a_damaged_file_is_refused_or_leaves_a_whole_chain(chain: Original, damage: str, seed: int) -> None:
+    outcomes = chain.outcomes(damage, some_offsets(seed, CASES))
     assert outcomes["refused"] > 0
     assert outcomes["an older block"] > 0 or damage != "cut"
+
+
+def test_damaged_operations_and_ways_back_are_refused_or_leave_a_whole_chain(tmp_path: Path) -> None:
+    chain = Original(tmp_path / "chain", operations(seed=2))
+    for damage in DAMAGES:
+        assert chain.outcomes(damage, some_offsets(2, CASES))["refused"] > 0
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_at_any_byte_is_refused_or_leaves_a_whole_chain(tmp_path: Path, damage: str) -> None:
-    _outcomes(Chain(tmp_path / "chain", 1, transactions=0), damage, lambda data: range(len(data)))
+    Original(tmp_path / "chain", blocks(1, transactions=0)).outcomes(damage, lambda data: range(len(data)))
 
 
-def test_a_missing_file_is_refused_with_its_name(chain: Chain) -> None:
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(4, 12))
+def test_many_damages_to_operations_and_ways_back(tmp_path: Path, seed: int) -> None:
+    chain = Original(tmp_path / "chain", operations(seed))
+    for damage in DAMAGES:
+        chain.outcomes(damage, some_offsets(seed, 150))
+
+
+def test_a_missing_file_is_refused_with_its_name(chain: Original) -> None:
     """But for the diary, which nothing depends on."""
     for path in chain.files:
         expected = "whole" if path.name.startswith("LOG") else "refused"
         assert chain.outcome(path.name, None) == expected, path.name
 
 
-def test_a_hole_between_two_logs_is_refused(chain: Chain) -> None:
+def test_a_hole_between_two_logs_is_refused(chain: Original) -> None:
     """While a full log is made into a table there are two. LevelDB would take the end of the first one for torn, and
     go on with the second.
     """
@@ -158,7 +108,7 @@ def test_a_hole_between_two_logs_is_refused(chain: Chain) -> None:
     assert chain.outcome(second.name, None) == "an older block"
 
 
-def test_a_hole_within_a_log_is_refused(chain: Chain) -> None:
+def test_a_hole_within_a_log_is_refused(chain: Original) -> None:
     """A record that is gone without a trace: zeros in place of its header make LevelDB skip the rest of its 32 KB."""
     (log,) = chain.folder.glob("*.log")
     records = [record for _, record in log_records(log)]
@@ -166,6 +116,26 @@ def test_a_hole_within_a_log_is_refused(chain: Chain) -> None:
     assert chain.outcome(log.name, log.read_bytes()) == "refused"
 
 
-def test_zeros_after_the_last_record_are_room_that_nobody_used(chain: Chain) -> None:
+def test_zeros_after_the_last_record_are_room_that_nobody_used(chain: Original) -> None:
     (log,) = chain.folder.glob("*.log")
     assert chain.outcome(log.name, log.read_bytes() + bytes(5000)) == "whole"
+
+
+def test_a_walk_that_meets_a_damaged_block_is_refused_with_the_file_and_never_cut_short(tmp_path: Path) -> None:
+    """Also when that is the last one there is: plyvel's own iterators take it for the end."""
+    rows = {b"%05d" % number: b"value %d" % number for number in range(1_000)}
+    database = LevelDB(tmp_path, durable=False)
+    database.write(rows)
+    database.close()
+    LevelDB(tmp_path, durable=False).close()  # makes a table of the log
+    (table,) = tmp_path.glob("*.ldb")
+    data, refused = table.read_bytes(), 0
+    for at in range(0, len(data) - 200, 97):  # what comes last is looked at when the table is opened
+        table.write_bytes(DAMAGES["flipped"](data, at))
+        database = LevelDB(tmp_path, durable=False)
+        refusals: list[CorruptStore] = []
+        found = unless_refused(lambda: dict(database.pairs(b"", END_OF_KEYS)), refusals)  # noqa: B023
+        database.close()
+        assert (found, refusals) == (rows, []) or [refusal.what for refusal in refusals] == [table], f"byte {at}"
+        refused += len(refusals)
+    assert refused > 20
