@@ -6,6 +6,7 @@ values; nothing here is asked again while it runs.
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chain.types import Round
 from consensus.leaders import LeaderSchedule
@@ -52,7 +53,27 @@ LARGEST_AMOUNT = {
 
 
 def draw(seed: int, rules: str | None = None) -> Scenario:
-    """The scenario of that number, under that rule set or, without one, under each in turn."""
+    """The scenario of that number, under that rule set or, without one, under each in turn.
+
+    Where nobody lies a validator may lose its disk, once or a few times, if it has less than a third of the stake.
+    """
+    scenario = _without_lost_disks(seed, rules)
+    chance = random.Random(~seed)
+    stakes = stakes_of(scenario.chain)
+    small = [node for node, stake in enumerate(stakes) if 3 * stake < sum(stakes)]
+    if scenario.liars or not small or chance.random() < 0.6:
+        return scenario
+    losses = _lost_disks(chance, chance.choice(small))
+    return replace(scenario, faults=tuple(sorted((*scenario.faults, *losses), key=lambda fault: fault.at_us)))
+
+
+def _lost_disks(chance: random.Random, node: int) -> list[Fault]:
+    times = sorted(chance.randrange(UNTIL_US) for _ in range(chance.randrange(1, 4)))
+    ends = [Fault(at + chance.randrange(1, UNTIL_US // 4), Kind.RESTART, (node,)) for at in times]
+    return [*(Fault(at, Kind.DISK_LOSS, (node,)) for at in times), *ends]
+
+
+def _without_lost_disks(seed: int, rules: str | None) -> Scenario:
     chance = random.Random(seed)
     chosen = rules or sorted(RULE_SETS)[seed % len(RULE_SETS)]
     chain = _chain(chance, chosen)

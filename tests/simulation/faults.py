@@ -32,6 +32,8 @@ def _happen_to(world: World, node: Node, fault: Fault) -> None:
             world.kill(node)
         case Kind.POWER_LOSS:
             world.kill(node, unsynced_lost=fault.amount)
+        case Kind.DISK_LOSS:
+            world.lose_disk(node)
         case Kind.CRASH_BEFORE_WRITE:
             node.disk.crash_at(fault.amount, after=False)
         case Kind.CRASH_AFTER_WRITE:

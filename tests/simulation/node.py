@@ -124,6 +124,11 @@ class Node:
         self._signed.clear()
         self.disk.repair()
 
+    def forget(self) -> None:
+        """Whatever was on the disk."""
+        self.disk = Disk(self.signatures_are_durable)
+        self.checked_depth = 0
+
     def signatures_are_durable(self) -> None:
         """What was signed so far may leave, so it counts."""
         if self.watched:

@@ -40,6 +40,16 @@ class Oracles:
         self._built_on: dict[bytes, int] = {}
         self._voted_for: dict[ValidatorIndex, list[bytes]] = {}
         self._certificates: dict[int, Certificate] = {}
+        self.forgetful: set[ValidatorIndex] = set()
+        """Those that lost their disks, of which nothing is promised for what they signed before."""
+
+    def forgets(self, validator: ValidatorIndex) -> None:
+        """All that it signed. From here on it must not contradict itself again."""
+        self.forgetful.add(validator)
+        self._votes = {key: what for key, what in self._votes.items() if key[0] != validator}
+        self._proposals = {key: what for key, what in self._proposals.items() if key[0] != validator}
+        self._timeouts = {key for key in self._timeouts if key[0] != validator}
+        self._voted_for.pop(validator, None)
 
     def proposed(self, proposal: Proposal) -> None:
         """Somebody said so."""

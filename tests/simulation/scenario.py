@@ -50,6 +50,8 @@ class Kind(StrEnum):
     """The process ends; its disk has all it wrote."""
     POWER_LOSS = "power loss"
     """It ends, and up to `amount` of the newest writes that were not synced are gone."""
+    DISK_LOSS = "disk loss"
+    """It ends, and its disk is empty: it forgets all that it signed, and counts among those that may lie."""
     CRASH_BEFORE_WRITE = "crash before a write"
     """It ends when it is about to make its `amount`-th write from now."""
     CRASH_AFTER_WRITE = "crash after a write"

@@ -12,7 +12,7 @@ import pytest
 from tests.simulation.byzantine import BEHAVIOURS
 from tests.simulation.campaign import Tally, in_processes, run_seeds
 from tests.simulation.drawing import ENDS, draw
-from tests.simulation.scenario import scenario_from_json
+from tests.simulation.scenario import Kind, scenario_from_json
 
 SEEDS = 2_000
 CHUNK = 100
@@ -32,7 +32,7 @@ def test_no_promise_is_broken_whatever_fails(tally: Tally) -> None:
     assert not tally.failures, f"{len(tally.failures)} of {SEEDS} fail, the first: {tally.failures[0]}"
 
 
-@pytest.mark.parametrize("kind", list(dict.fromkeys([*ENDS, *ENDS.values()])), ids=str)
+@pytest.mark.parametrize("kind", list(dict.fromkeys([*ENDS, *ENDS.values(), Kind.DISK_LOSS])), ids=str)
 def test_every_fault_happens_many_times(tally: Tally, kind: str) -> None:
     assert tally.counts[f"fault: {kind}"] > SEEDS / 20
 

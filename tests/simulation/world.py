@@ -203,6 +203,11 @@ class World:
         node.die()
         node.disk.lose_unsynced(unsynced_lost)
 
+    def lose_disk(self, node: Node) -> None:
+        node.die()
+        node.forget()
+        self.oracles.forgets(node.index)
+
     def restart(self, node: Node) -> None:
         if not node.alive:
             self.counts["restarts"] += 1
@@ -289,5 +294,5 @@ class World:
     def refused(self, node: Node, peer: ValidatorIndex | None, error: ConsensusError) -> None:
         self.counts[f"refused: {type(error).__name__}"] += 1
         all_honest = all(other.watched for other in self.nodes)
-        if peer is not None and all_honest and not self.changes_messages:
+        if peer is not None and all_honest and not self.changes_messages and peer not in self.oracles.forgetful:
             self.oracles.rejected(node.index, peer, error)
