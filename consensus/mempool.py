@@ -288,7 +288,10 @@ class Mempool:
         return self._pending
 
     def pack(self) -> Packed:
-        operation = None if self._branch.operates else self.operations.turn
+        """Nothing after an operation that is not executed, if a block is due: it may change or drop what waits."""
+        if self._branch.operates:
+            return Packed((), None)
+        operation = self.operations.turn
         if operation is not None and not takes_transactions(operation):
             return Packed((), encode_message(operation))
         return Packed(self._packed(), None if operation is None else encode_message(operation))

@@ -29,13 +29,17 @@ STAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What execution made of a block, and when rpc heard of it."""
+    """What execution made of a height, and when rpc heard of it: its newest block and how many `blocks` it made.
+
+    An operation that makes none leaves the newest block as it was, which is told again.
+    """
 
     number: BlockNumber
     hash: Hash32
     transactions: int
     gas_used: Gas
     at_ms: int
+    blocks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,17 +70,17 @@ class BlockWatch:
 
     def height_executed(self, change: HeadChange) -> None:
         if change.head is not None:
-            self._executed(change.news.height, change.head)
+            self._executed(change.news.height, change.head, change.news.blocks)
 
     def agreement_changed(self) -> None:
         """Of several executors that of one is no result yet: it is told when validators say that they agree on it."""
         if self._states is not None:
             self._look_up_results(self._states)
 
-    def _executed(self, height: Height, block: StoredBlock) -> None:
+    def _executed(self, height: Height, block: StoredBlock, blocks: int) -> None:
         if self._states is not None and height <= self._chain.safe_height:
             header, now_ms = block.header, int(time.time() * 1000)
-            facts = Executed(header.number, block.hash, len(block.hashes), header.gas_used, now_ms)
+            facts = Executed(header.number, block.hash, len(block.hashes), header.gas_used, now_ms, blocks)
             self._tell(self._states.executed(height, facts))
 
     def _look_up_results(self, states: BlockStates) -> None:
@@ -91,10 +91,13 @@ class BlockWatch:
                 self._tasks.start(self._read(height))
 
     async def _read(self, height: Height) -> None:
-        block = await self._chain.block(await self._chain.number_at(height))
+        block, blocks = (
+            await self._chain.block(await self._chain.number_at(height)),
+            await self._chain.blocks_at(height),
+        )
         self._reading.discard(height)
         if block is not None:
-            self._executed(height, block)
+            self._executed(height, block, blocks)
 
     def _ask(self, index: ValidatorIndex, request: WatchBlocks) -> None:
         """One that is away is asked when it joins."""
@@ -124,5 +127,6 @@ def change_json(change: StateChange) -> JsonObject:
         told["hash"] = data_json(executed.hash)
         told["transactions"] = executed.transactions
         told["gasUsed"] = executed.gas_used
+        told["blocks"] = executed.blocks
         told["sinceProposedMs"] = change.at_ms - change.proposed_at_ms
     return told

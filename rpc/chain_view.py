@@ -57,10 +57,11 @@ KEPT_LEFT_OUT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """The newest block after a height, and the height's result."""
+    """The newest block after a height, the height's result, and how many blocks it made."""
 
     number: BlockNumber
     result: Hash32
+    blocks: int
 
 
 class ChainView:
@@ -74,6 +75,8 @@ class ChainView:
         self._agreed, self._verified = Vouching(stakes, self._hash_of), Vouching(stakes, self._hash_of)
         self._head: StoredBlock | None = None
         self._heights: BoundedCache[Height, _Place] = BoundedCache(CACHED_HEIGHTS)
+        self._ways_back: list[tuple[Height, BlockNumber]] = []
+        """The heights above the verified one that took blocks back, and to which."""
         self._safe = self._finalized = genesis.base.number
         self.height = Height(0)
         self.settings = INITIAL_SETTINGS
@@ -92,7 +95,7 @@ class ChainView:
         block = await self._storage.request(ReadBlock(applied.number, None, with_receipts=True))
         assert isinstance(block, StoredBlock)
         self._advance(applied.height, block)
-        self._heights.put(applied.height, _Place(applied.number, applied.result))
+        self._heights.put(applied.height, _Place(applied.number, applied.result, len(applied.hashes)))
 
     @property
     def head(self) -> StoredBlock:
@@ -131,6 +134,7 @@ class ChainView:
         self.settings = news.settings
         if news.reverted:
             self._logs = KeptLogs()
+            self._ways_back.append((news.height, news.number))
         if not blocks or blocks[-1].hash != news.hash:
             self.height = news.height
             return HeadChange(news, (), (), None)
@@ -138,7 +142,7 @@ class ChainView:
         for block in blocks:
             self._advance(news.height, block)
         if news.blocks:
-            self._heights.put(news.height, _Place(news.number, news.hash))
+            self._heights.put(news.height, _Place(news.number, news.hash, news.blocks))
         for out in news.left_out:
             self._left_out.put(out.hash, news.number)
         await self._agreed.served(self.height)
@@ -174,8 +178,18 @@ class ChainView:
         """The block that a height above the head makes, if each of those between makes one."""
         return BlockNumber(self.number + height - self.height)
 
+    async def blocks_at(self, height: Height) -> int:
+        """How many blocks a height made: none by most operations, several by some. Of one not executed yet: 1."""
+        place = await self._place(height)
+        return 1 if place is None else place.blocks
+
     async def _place_tags(self) -> None:
-        self._safe, self._finalized = [await self.number_at(tag.height) for tag in (self._agreed, self._verified)]
+        """Blocks of a height that were taken back since are not there any more, whatever has their numbers."""
+        self._ways_back = [(height, number) for height, number in self._ways_back if height > self._verified.height]
+        self._safe, self._finalized = [await self._reached(tag.height) for tag in (self._agreed, self._verified)]
+
+    async def _reached(self, tag: Height) -> BlockNumber:
+        return min([await self.number_at(tag), *[number for height, number in self._ways_back if height > tag]])
 
     async def _place(self, height: Height) -> _Place | None:
         if height > self.height:
@@ -184,14 +198,14 @@ class ChainView:
         if known is None:
             answer = await self._read(ReadHeight(height))
             assert isinstance(answer, StoredHeight), f"height {height} is not stored below the newest, {self.height}"
-            known = _Place(answer.number, answer.result)
+            known = _Place(answer.number, answer.result, answer.blocks)
             self._heights.put(height, known)
         return known
 
     def _advance(self, height: Height, block: StoredBlock) -> None:
         self.height = height
         if self._head is not None and block.header.number <= self._head.header.number:
-            self._versions.clear()
+            self._versions = BoundedCache(CACHED_VERSIONS)
             self._logs = KeptLogs()
         self._head = block
         self._recent.add(block)
@@ -231,12 +245,12 @@ class ChainView:
         """The version whose state is that after the block. Raises HeaderNotFound."""
         if isinstance(reference, bytes):
             return (await self.existing_block(reference)).version
-        number = self.resolve(reference)
-        known = self._versions.get(number)
+        number, versions = self.resolve(reference), self._versions
+        known = versions.get(number)
         if known is not None:
             return known
         version = (await self.existing_block(number)).version
-        self._versions.put(number, version)
+        versions.put(number, version)  # forgotten with the others if the chain went back meanwhile
         return version
 
     async def version_before(self, block: StoredBlock) -> Version:

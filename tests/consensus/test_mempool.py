@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from chain.codec import encode_message
 from chain.genesis import Genesis
 from chain.keccak import keccak256
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
+from chain.operations import DropTransactions, ordered
 from chain.proposals import BlockInputs, Proposal
 from chain.types import Gas, Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
@@ -319,3 +321,14 @@ def test_genesis_has_a_base_fee_before_the_first_result() -> None:
     enough = transfer(0, 0, tip=1, max_fee=genesis.base_fee * 7 // 8)
     admit(mempool, enough)
     assert packed(mempool) == raws(enough)
+
+
+def test_a_block_that_is_due_while_an_operation_is_under_way_takes_nothing() -> None:
+    """The operation may have taken back, dropped or overtaken what waits."""
+    mempool = pool()
+    admit(mempool, transfer(0, 0))
+    operation = encode_message(ordered(0, DropTransactions((transfer(0, 0).hash,))))
+    mempool.follow([replace(block(1), operation=operation)])
+    assert packed(mempool) == []
+    mempool.apply_result(result(1))
+    assert packed(mempool) == raws(transfer(0, 0))

@@ -70,7 +70,7 @@ async def test_a_blocks_life_is_told_with_what_is_known_of_it(socket: Socket, ch
         "leader": 2,
         "timestamp": 1_000_100,
     }
-    result = {"hash": data_json(chain.head.hash), "transactions": 2, "gasUsed": 42_000}
+    result = {"hash": data_json(chain.head.hash), "transactions": 2, "gasUsed": 42_000, "blocks": 1}
     for event in news[3:]:
         assert {name: event[name] for name in result} == result
         assert event["sinceProposedMs"] == event["timestamp"] - news[0]["timestamp"]

@@ -9,15 +9,15 @@ from chain.messages import Message
 from chain.messages.execution import FollowBlocks
 from chain.messages.logs import ReadLogs
 from chain.messages.mempool import Evicted, FollowConsensus
-from chain.messages.storage import ReadBlock, ReadTransaction
+from chain.messages.storage import ReadBlock, ReadHeight, ReadTransaction, StoredBlock, StoredHeight
 from chain.receipts import Log
-from chain.types import BlockNumber, Hash32, Height, Wei
+from chain.types import ZERO_HASH, BlockNumber, Hash32, Height, Wei
 from rpc.chain_view import ChainView
 from rpc.errors import HeaderNotFound
 from rpc.process import RpcProcess
 from rpc.recent_blocks import RecentBlocks
 from rpc.vouching import highest_agreed
-from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, transfer
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, consensus_news, transfer
 
 
 async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: FakeChain) -> None:
@@ -94,6 +94,63 @@ async def test_a_search_that_blocks_are_taken_back_under_is_not_kept(
     go_on.set()
     assert len(await late) == 1
     assert await view.logs(query) == ()
+
+
+def stored_height(height: int, block: StoredBlock) -> StoredHeight:
+    """Of an operation that made no block."""
+    number, version = block.header.number, block.version
+    return StoredHeight(Height(height), number, block.hash, version, ZERO_HASH, ZERO_HASH, 0, undone=False)
+
+
+async def test_a_version_read_while_the_chain_goes_back_is_not_kept(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for nonce in range(3):
+        chain.append(transfer(nonce))
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    request, go_on = chain.storage.request, asyncio.Event()
+
+    async def answer_late(message: Message, timeout_s: float | None = None) -> Message:
+        answer = await request(message, timeout_s)
+        if message == ReadBlock(BlockNumber(1), None, with_receipts=False):
+            await go_on.wait()
+        return answer
+
+    monkeypatch.setattr(chain.storage, "request", answer_late)
+    old = asyncio.ensure_future(view.version(BlockNumber(1)))
+    await asyncio.sleep(0)
+    chain.revert_to(0)
+    await view.height_executed(replace(chain.news(), reverted=True))
+    block = chain.append(transfer(0, value=5))
+    await view.height_executed(chain.news())
+    go_on.set()
+    assert await old != block.version
+    assert await view.version(BlockNumber(1)) == block.version
+
+
+async def test_a_block_in_the_place_of_one_that_was_final_is_final_once_it_is_verified_itself(
+    chain: FakeChain,
+) -> None:
+    view = ChainView(chain.storage, chain.genesis)
+    await view.open()
+    for nonce in range(3):
+        chain.append(transfer(nonce))
+        await view.height_executed(chain.news())
+    for validator in range(4):
+        await view.consensus_changed(consensus_news(validator, verified=3, verified_hash=chain.head.hash))
+    assert view.finalized == 3
+    chain.revert_to(1)
+    answer, back = chain.storage._answer, stored_height(4, chain.head)
+    chain.storage._answer = lambda message: back if message == ReadHeight(Height(4)) else answer(message)
+    await view.height_executed(replace(chain.news(), height=Height(4), blocks=0, reverted=True))
+    for height in (5, 6):
+        chain.append(transfer(height - 4, value=height))
+        await view.height_executed(replace(chain.news(), height=Height(height)))
+    assert (view.number, view.finalized) == (3, 1)
+    for validator in range(4):
+        await view.consensus_changed(consensus_news(validator, verified=6, verified_hash=chain.head.hash))
+    assert view.finalized == 3
 
 
 async def test_news_of_a_block_that_was_replaced_moves_nothing(chain: FakeChain) -> None:
