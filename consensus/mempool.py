@@ -24,13 +24,14 @@ from consensus.operation_queue import MAX_OPERATION_BYTES, OperationQueue, opera
 from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
 from consensus.payload import Packed, Pending
 from consensus.sender_queue import Entry, SenderQueue, highest_cost
+from consensus.waiting import Waiting, price
 
 REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
 MAX_RETRIES = 3
 MAX_PROPOSAL_BYTES = 512 * 1024
 """Checking a few thousand transactions takes each validator tens of milliseconds, well within the 200 of a round."""
 MAX_REMEMBERED = 16_384
-"""Included transactions, and senders without waiting ones, that are still remembered."""
+"""Included transactions that are still remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +64,27 @@ class Mempool:
     def __init__(self, genesis: Genesis, limits: MempoolLimits = DEFAULT_LIMITS) -> None:
         self._limits = limits
         self._gas_limit = genesis.gas_limit
-        self._entries: dict[Hash32, Entry] = {}
-        self._queues: OrderedDict[Address, SenderQueue] = OrderedDict()
-        self._ready: dict[Address, SenderQueue] = {}
-        self._ready_gas = 0
-        self._ready_bytes = 0
-        self._bytes = 0
-        self._arrivals = 0
-        self._cheapest: list[tuple[Wei, Wei, int, Hash32]] = []
+        self._waiting = Waiting()
         self._included: OrderedDict[Hash32, None] = OrderedDict()
-        self._resolver = Resolver(self._transaction)
+        self._resolver = Resolver(self._waiting.transaction)
         self._branch = Branch(self._resolver)
         self._result = Height(0)
         self._next_base_fee = next_base_fee(genesis.base)
-        self._pending: Pending | None = None
+        self._pending: tuple[int, Pending] | None = None
+        """With the number of changes of what waits that it was found at."""
         self._allows_operations = genesis.dev_api
         self._production = AT_ONCE
         self.operations = OperationQueue(genesis.dev_api)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._waiting.entries)
 
     def __contains__(self, hash: Hash32) -> bool:
-        return hash in self._entries
+        return hash in self._waiting.entries
 
     @property
     def size_bytes(self) -> int:
-        return self._bytes
+        return self._waiting.size_bytes
 
     def restore(
         self,
@@ -106,16 +101,17 @@ class Mempool:
         if next_base_fee is not None:
             self._next_base_fee = next_base_fee
         for state, height in senders:
-            self._queue(state.address).update_state(state.nonce, state.balance, height)
+            self._waiting.queue(state.address).update_state(state.nonce, state.balance, height)
         for entry in sorted(entries, key=lambda e: e.arrival):
-            self._insert(entry)
-        for queue in self._queues.values():
-            self._begin_run(queue)
+            self._waiting.insert(entry)
+        for queue in self._waiting.queues.values():
+            self._waiting.begin_run(queue)
 
     def transactions_after(self, after: bytes, count: int) -> tuple[tuple[PooledTransaction, ...], bool]:
         """A page of all transactions in the order of their hashes, and whether there are more."""
-        hashes = heapq.nsmallest(count + 1, (hash for hash in self._entries if hash > after))
-        return tuple(self._entries[hash].transaction for hash in hashes[:count]), len(hashes) > count
+        entries = self._waiting.entries
+        hashes = heapq.nsmallest(count + 1, (hash for hash in entries if hash > after))
+        return tuple(entries[hash].transaction for hash in hashes[:count]), len(hashes) > count
 
     # Admission
 
@@ -133,9 +129,9 @@ class Mempool:
         return self._with_senders(changes, {entry.transaction.sender for entry in changes.stored})
 
     def _admit_one(self, transaction: PooledTransaction, height: Height, changes: MempoolChanges) -> str | None:
-        if transaction.hash in self._entries:
+        if transaction.hash in self._waiting.entries:
             return None
-        queue = self._queue(transaction.sender)
+        queue = self._waiting.queue(transaction.sender)
         if transaction.hash in self._included and not self._was_taken_back(transaction, queue, height):
             return None
         if transaction.nonce < queue.nonce:
@@ -151,16 +147,9 @@ class Mempool:
             refusal = self._make_room(transaction, changes)
             if refusal is not None:
                 return refusal
-        self._arrivals += 1
-        entry = Entry(transaction, self._arrivals)
-        self._insert(entry)
-        changes.stored.append(entry)
+        changes.stored.append(self._waiting.arrived(transaction))
         if transaction.hash in changes.deleted:  # evicted before in the same message, and taken again
             changes.deleted.remove(transaction.hash)
-        if transaction.nonce == queue.run_end:
-            self._untally(queue)
-            queue.extend_run()
-            self._tally(queue)
         return None
 
     def _was_taken_back(self, transaction: PooledTransaction, queue: SenderQueue, height: Height) -> bool:
@@ -169,26 +158,27 @@ class Mempool:
 
     def _make_room(self, newcomer: PooledTransaction, changes: MempoolChanges) -> str | None:
         """Evicts the transactions that pay least, if the newcomer pays more; else the refusal, in geth's words."""
-        skipped = []
+        passed: list[Entry] = []
         refusal = None
-        while len(self._entries) >= self._limits.transactions or self._bytes + len(newcomer.raw) > self._limits.bytes:
-            if not self._cheapest:
+        while self._is_full_for(newcomer):
+            entry = self._waiting.take_cheapest()
+            if entry is None:
                 refusal = "txpool is full"
                 break
-            if self._cheapest[0][:2] >= _price(newcomer):
+            if price(entry.transaction) >= price(newcomer):
+                passed.append(entry)
                 refusal = "transaction underpriced"
                 break
-            candidate = heapq.heappop(self._cheapest)
-            entry = self._entries.get(candidate[3])
-            if entry is None:
-                continue
-            if candidate[3] in self._branch:
-                skipped.append(candidate)
+            if entry.transaction.hash in self._branch:
+                passed.append(entry)
                 continue
             self._evict(entry, "evicted: the mempool is full and this transaction pays least", changes)
-        for candidate in skipped:
-            heapq.heappush(self._cheapest, candidate)
+        self._waiting.put_back(passed)
         return refusal
+
+    def _is_full_for(self, newcomer: PooledTransaction) -> bool:
+        waiting, limits = self._waiting, self._limits
+        return len(waiting.entries) >= limits.transactions or waiting.size_bytes + len(newcomer.raw) > limits.bytes
 
     # Results
 
@@ -216,13 +206,13 @@ class Mempool:
         for state in result.senders:
             self._evict_hopeless(state, changes)
         self._with_senders(changes, set())
-        self._forget_idle()
+        self._waiting.forget_idle()
         return changes
 
     def _drop(self, executed: Sequence[BranchBlock], changes: MempoolChanges) -> None:
         """Blocks that were executed and taken back since: what they included is gone."""
         for transaction in (transaction for block in executed for transaction in block.transactions):
-            entry = self._entries.get(transaction.hash)
+            entry = self._waiting.entries.get(transaction.hash)
             if entry is not None:
                 self._evict(entry, "its block was taken back", changes)
 
@@ -243,12 +233,12 @@ class Mempool:
         self._included[hash] = None
         if len(self._included) > MAX_REMEMBERED:
             self._included.popitem(last=False)
-        entry = self._entries.get(hash)
+        entry = self._waiting.entries.get(hash)
         if entry is not None:
             self._remove(entry, changes)
 
     def _note_left_out(self, left: LeftOut, changes: MempoolChanges) -> None:
-        entry = self._entries.get(left.hash)
+        entry = self._waiting.entries.get(left.hash)
         if entry is None:
             return
         entry.retries += 1
@@ -257,7 +247,7 @@ class Mempool:
 
     def _evict_hopeless(self, state: SenderState, changes: MempoolChanges) -> None:
         """Transactions whose nonce another one used, and the next one if its sender cannot pay for it any more."""
-        queue = self._queue(state.address)
+        queue = self._waiting.queue(state.address)
         for nonce in [n for n in queue.entries if n < state.nonce]:
             entry = queue.entries[nonce]
             self._evict(entry, _nonce_too_low(entry.transaction, state.nonce), changes)
@@ -275,17 +265,19 @@ class Mempool:
         self._moved(left, joined)
 
     def pending(self) -> Pending:
-        if self._pending is None:
+        waiting = self._waiting
+        if self._pending is None or self._pending[0] != waiting.changes:
             bound = self._highest_base_fee()
             packable = any(
                 queue.head is not None and fits(queue.head, bound, queue.spendable, self._gas_limit, MAX_PROPOSAL_BYTES)
-                for queue in self._ready.values()
+                for queue in waiting.ready.values()
             )
-            full = self._ready_gas + LEAST_TRANSACTION_GAS > self._gas_limit or self._ready_bytes >= MAX_PROPOSAL_BYTES
+            full_of_gas = waiting.ready_gas + LEAST_TRANSACTION_GAS > self._gas_limit
+            full = full_of_gas or waiting.ready_bytes >= MAX_PROPOSAL_BYTES
             at_once = self._production.automine and not self._branch.operates
             operation = self.operations.turn is not None and not self._branch.operates
-            self._pending = Pending(packable and at_once, full and at_once, operation)
-        return self._pending
+            self._pending = waiting.changes, Pending(packable and at_once, full and at_once, operation)
+        return self._pending[1]
 
     def pack(self) -> Packed:
         """Nothing after an operation that is not executed, if a block is due: it may change or drop what waits."""
@@ -298,7 +290,7 @@ class Mempool:
 
     def _packed(self) -> tuple[bytes, ...]:
         bound = self._highest_base_fee()
-        chosen = pack(self._ready.values(), self._next_base_fee, bound, self._gas_limit, MAX_PROPOSAL_BYTES)
+        chosen = pack(self._waiting.ready.values(), self._next_base_fee, bound, self._gas_limit, MAX_PROPOSAL_BYTES)
         return tuple(entry.transaction.raw for entry in chosen)
 
     def check(self, proposal: Proposal, gas_limit: Gas) -> None:
@@ -330,37 +322,20 @@ class Mempool:
 
     # Bookkeeping
 
-    def _queue(self, address: Address) -> SenderQueue:
-        queue = self._queues.get(address)
-        if queue is None:
-            queue = self._queues[address] = SenderQueue(address)
-        return queue
-
     def _learn_state(self, state: SenderState, height: Height, changes: MempoolChanges) -> None:
-        queue = self._queue(state.address)
+        queue = self._waiting.queue(state.address)
         if queue.update_state(state.nonce, state.balance, height):
-            self._queues.move_to_end(state.address)
+            self._waiting.queues.move_to_end(state.address)
             changes.senders[state.address] = None
-            self._begin_run(queue)
+            self._waiting.begin_run(queue)
 
     def _with_senders(self, changes: MempoolChanges, more: set[Address]) -> MempoolChanges:
         """Fills in the states of the senders touched, which must be stored as long as they have transactions here."""
         for address in [*changes.senders, *sorted(more)]:
-            queue = self._queue(address)
+            queue = self._waiting.queue(address)
             if queue.entries:
                 changes.senders[address] = SenderState(address, queue.nonce, queue.balance), queue.height
         return changes
-
-    def _insert(self, entry: Entry) -> None:
-        transaction = entry.transaction
-        self._arrivals = max(self._arrivals, entry.arrival)
-        self._entries[transaction.hash] = entry
-        self._bytes += entry.size
-        self._queue(transaction.sender).entries[transaction.nonce] = entry
-        heapq.heappush(self._cheapest, (*_price(transaction), -entry.arrival, transaction.hash))
-        if len(self._cheapest) > 2 * len(self._entries) + 1024:
-            self._cheapest = [item for item in self._cheapest if item[3] in self._entries]
-            heapq.heapify(self._cheapest)
 
     def _evict(self, entry: Entry, reason: str, changes: MempoolChanges) -> None:
         changes.evicted.append((entry.transaction.hash, reason))
@@ -368,14 +343,7 @@ class Mempool:
 
     def _remove(self, entry: Entry, changes: MempoolChanges) -> None:
         transaction = entry.transaction
-        del self._entries[transaction.hash]
-        self._bytes -= entry.size
-        queue = self._queue(transaction.sender)
-        if queue.in_run(transaction.nonce):
-            self._untally(queue)
-            queue.end_run(transaction.nonce)
-            self._tally(queue)
-        del queue.entries[transaction.nonce]
+        self._waiting.remove(entry)
         changes.deleted.append(transaction.hash)
         changes.stored = [stored for stored in changes.stored if stored is not entry]
         changes.senders[transaction.sender] = None
@@ -385,49 +353,16 @@ class Mempool:
         touched: dict[Address, SenderQueue] = {}
         for block in left:
             for tx in block.transactions:
-                queue = touched[tx.sender] = self._queue(tx.sender)
+                queue = touched[tx.sender] = self._waiting.queue(tx.sender)
                 if queue.in_flight.get(tx.nonce, (None, 0))[0] == block.height:
                     del queue.in_flight[tx.nonce]
         for block in joined:
             for tx in block.transactions:
-                queue = touched[tx.sender] = self._queue(tx.sender)
+                queue = touched[tx.sender] = self._waiting.queue(tx.sender)
                 queue.in_flight[tx.nonce] = (block.height, highest_cost(tx))
         for queue in touched.values():
-            self._begin_run(queue)
+            self._waiting.begin_run(queue)
         self._pending = None
-
-    def _begin_run(self, queue: SenderQueue) -> None:
-        self._untally(queue)
-        queue.begin_run()
-        self._tally(queue)
-
-    def _untally(self, queue: SenderQueue) -> None:
-        self._pending = None
-        if self._ready.pop(queue.address, None) is not None:
-            self._ready_gas -= queue.run_gas
-            self._ready_bytes -= queue.run_bytes
-
-    def _tally(self, queue: SenderQueue) -> None:
-        if queue.head is not None:
-            self._ready[queue.address] = queue
-            self._ready_gas += queue.run_gas
-            self._ready_bytes += queue.run_bytes
-
-    def _forget_idle(self) -> None:
-        """Idle senders' states are kept a while, so that an older state said later does not replace them."""
-        excess = len(self._queues) - MAX_REMEMBERED - len(self._entries)
-        if excess > 0:
-            idle = [address for address, queue in self._queues.items() if queue.is_idle]
-            for address in idle[:excess]:
-                del self._queues[address]
-
-    def _transaction(self, hash: Hash32) -> PooledTransaction | None:
-        entry = self._entries.get(hash)
-        return None if entry is None else entry.transaction
-
-
-def _price(transaction: PooledTransaction) -> tuple[Wei, Wei]:
-    return transaction.max_priority_fee, transaction.max_fee
 
 
 def _outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
