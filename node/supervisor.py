@@ -11,12 +11,10 @@ import os
 import selectors
 import signal
 import time
-from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
 
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import NO_ROOM, ControlProcess, ProcessAction
+from chain.messages.faults import ControlProcess, ProcessAction
 from chain.messages.mempool import WrongExecutor
 from consensus.errors import WrongResult
 from execution.worker_limits import TIME_IS_UP
@@ -26,57 +24,13 @@ from node.output import Output, banner, ready_facts
 from node.plan import Kind, Plan, Role, role_named
 from node.process_control import Control, ControlRefused, ControlSocket
 from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, NO_ROOM_STATUS, run_role
+from node.watched_process import RESTART_FIRST_S, Wanted, WatchedProcess, send_signal
 
-RESTART_FIRST_S, RESTART_MOST_S = 0.05, 2.0
+RESTART_MOST_S = 2.0
 HEALTHY_AFTER_S = 1.0
 """A process that ran so long starts again without delay."""
 STOP_DEADLINE_S = 1.5
 ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-
-
-class _Wanted(Enum):
-    """What a process is meant to do."""
-
-    RUN = auto()
-    PAUSE = auto()
-    STAY_DOWN = auto()
-    RETIRE = auto()
-    """Its executor is wrong: it never runs again."""
-
-
-@dataclass(slots=True)
-class _Process:
-    """`starting`: the fork server was asked for it. `restarting`: it was killed in order to start again.
-    `lacks_room`: it ended because it could not write, and has not run for a while since.
-    """
-
-    name: str
-    server: str
-    pid: int | None = None
-    starting: bool = False
-    restarting: bool = False
-    lacks_room: bool = False
-    wanted: _Wanted = _Wanted.RUN
-    started_at: float = 0.0
-    restarts: int = 0
-    delay_s: float = RESTART_FIRST_S
-
-    @property
-    def stays_down(self) -> bool:
-        return self.wanted in (_Wanted.STAY_DOWN, _Wanted.RETIRE)
-
-    @property
-    def living_pid(self) -> int | None:
-        """None also for one that was killed and may not be gone yet."""
-        return self.pid if self.state in ("running", "paused") else None
-
-    @property
-    def state(self) -> str:
-        if self.stays_down:
-            return "killed" if self.wanted is _Wanted.STAY_DOWN else "wrong"
-        if self.pid is None or self.restarting:
-            return NO_ROOM if self.lacks_room else "starting"
-        return "paused" if self.wanted is _Wanted.PAUSE else "running"
 
 
 class Supervisor:
@@ -88,7 +42,7 @@ class Supervisor:
         self._ready_read = ready_read
         self._started_at = started_at
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[str, _Process] = {}
+        self._processes: dict[str, WatchedProcess] = {}
         self._servers: dict[str, ForkServer] = {}
         self._due: list[tuple[float, str]] = []
         self._stopping = False
@@ -109,9 +63,9 @@ class Supervisor:
         assert self._plan.control_socket is not None
         control = ControlSocket(self._plan.control_socket, self._selector, self._control)
         for role in self._plan.light_roles():
-            self._processes[role.name] = _Process(role.name, "light")
+            self._processes[role.name] = WatchedProcess(role.name, "light")
         for role in self._plan.evm_roles():
-            self._processes[role.name] = _Process(role.name, "evm")
+            self._processes[role.name] = WatchedProcess(role.name, "evm")
         self._start_server("evm")
         self._start_server("light")
         while not self._stopping:
@@ -140,7 +94,7 @@ class Supervisor:
             if process.server == title and not process.stays_down:
                 self._start(process)
 
-    def _start(self, process: _Process) -> None:
+    def _start(self, process: WatchedProcess) -> None:
         process.started_at = time.monotonic()
         process.starting = True
         self._servers[process.server].start(process.name)
@@ -155,12 +109,12 @@ class Supervisor:
             self._take_signals()  # one sent to the whole group ended this process as well, which is no trouble
             self._on_ended(self._processes[message["ended"]], message["status"])
 
-    def _on_started(self, process: _Process, pid: int) -> None:
+    def _on_started(self, process: WatchedProcess, pid: int) -> None:
         process.pid, process.starting = pid, False
         if self._stopping:
-            _signal(pid, signal.SIGTERM)
-        elif process.wanted is not _Wanted.RUN:
-            _signal(pid, signal.SIGKILL if process.stays_down else signal.SIGSTOP)
+            send_signal(pid, signal.SIGTERM)
+        elif process.wanted is not Wanted.RUN:
+            send_signal(pid, signal.SIGKILL if process.stays_down else signal.SIGSTOP)
         self._write_processes()
         self._say_ready()
 
@@ -181,7 +135,7 @@ class Supervisor:
             self._output.trouble(f"the {title} fork server is gone, and its processes with it: starting them again")
             self._start_server(title)
 
-    def _on_ended(self, process: _Process, status: int) -> None:
+    def _on_ended(self, process: WatchedProcess, status: int) -> None:
         process.pid, process.starting = None, False
         if self._stopping:
             return
@@ -205,12 +159,12 @@ class Supervisor:
         self._start_later(process, process.delay_s)
         process.delay_s = min(process.delay_s * 2, RESTART_MOST_S)
 
-    def _start_later(self, process: _Process, delay_s: float) -> None:
+    def _start_later(self, process: WatchedProcess, delay_s: float) -> None:
         process.restarts += 1
         heapq.heappush(self._due, (time.monotonic() + delay_s, process.name))
         self._write_processes()
 
-    def _on_no_room(self, process: _Process, was_healthy: bool) -> None:
+    def _on_no_room(self, process: WatchedProcess, was_healthy: bool) -> None:
         """Says so once, however many processes meet the full disk however often."""
         now = time.monotonic()
         known = any(
@@ -227,14 +181,14 @@ class Supervisor:
         process.lacks_room = True
         self._start_later(process, RESTART_MOST_S)
 
-    def _on_ended_as_asked(self, process: _Process) -> None:
+    def _on_ended_as_asked(self, process: WatchedProcess) -> None:
         if process.restarting:
             process.restarting = False
             process.restarts += 1
             self._start(process)
         self._write_processes()
 
-    def _forget_due(self, process: _Process) -> None:
+    def _forget_due(self, process: WatchedProcess) -> None:
         self._due = [(at, name) for at, name in self._due if name != process.name]
         heapq.heapify(self._due)
 
@@ -264,27 +218,27 @@ class Supervisor:
         facts = {"process": process.name, "state": process.state}
         self._output.event("fault", f"          on purpose: {process.name} is {process.state}", facts)
 
-    def _kill(self, process: _Process) -> None:
-        if process.wanted is _Wanted.STAY_DOWN:
+    def _kill(self, process: WatchedProcess) -> None:
+        if process.wanted is Wanted.STAY_DOWN:
             raise ControlRefused(f"{process.name} is killed already: restart it first")
-        process.wanted, process.restarting = _Wanted.STAY_DOWN, False
+        process.wanted, process.restarting = Wanted.STAY_DOWN, False
         self._forget_due(process)
         self._signal_one(process, signal.SIGKILL)
 
-    def _pause(self, process: _Process) -> None:
-        if process.wanted is not _Wanted.RUN:
+    def _pause(self, process: WatchedProcess) -> None:
+        if process.wanted is not Wanted.RUN:
             raise ControlRefused(f"{process.name} is {process.state} already")
-        process.wanted = _Wanted.PAUSE
+        process.wanted = Wanted.PAUSE
         self._signal_one(process, signal.SIGSTOP)
 
-    def _resume(self, process: _Process) -> None:
-        if process.wanted is not _Wanted.PAUSE:
+    def _resume(self, process: WatchedProcess) -> None:
+        if process.wanted is not Wanted.PAUSE:
             raise ControlRefused(f"{process.name} is {process.state}, not paused")
-        process.wanted = _Wanted.RUN
+        process.wanted = Wanted.RUN
         self._signal_one(process, signal.SIGCONT)
 
-    def _restart(self, process: _Process) -> None:
-        process.wanted = _Wanted.RUN
+    def _restart(self, process: WatchedProcess) -> None:
+        process.wanted = Wanted.RUN
         if process.pid is not None:
             process.restarting = True
             self._signal_one(process, signal.SIGKILL)
@@ -293,10 +247,10 @@ class Supervisor:
             process.restarts += 1
             self._start(process)
 
-    def _signal_one(self, process: _Process, number: int) -> None:
+    def _signal_one(self, process: WatchedProcess, number: int) -> None:
         """One that is only starting gets what is wanted of it once it has started."""
         if process.pid is not None:
-            _signal(process.pid, number)
+            send_signal(process.pid, number)
 
     # Executors
 
@@ -321,7 +275,7 @@ class Supervisor:
         for process in self._processes.values():
             role = role_named(process.name)
             if role.executor == wrong.executor and role.kind in (Kind.STORAGE, Kind.EXECUTION, Kind.WORKER):
-                process.wanted, process.restarting = _Wanted.RETIRE, False
+                process.wanted, process.restarting = Wanted.RETIRE, False
                 self._forget_due(process)
                 self._signal_one(process, signal.SIGKILL)
         self._output.trouble(
@@ -339,8 +293,8 @@ class Supervisor:
             return
         why = f"decides on block {disputed}, on which the others differ" if disputed else "stands in for a wrong one"
         self._output.trouble(f"executor {executor} {why}: it executes the chain from its beginning", executor=executor)
-        new = [_Process(storage.name, "light"), _Process(execution.name, "evm")]
-        new += [_Process(role.name, "evm") for role in self._plan.worker_roles(executor)]
+        new = [WatchedProcess(storage.name, "light"), WatchedProcess(execution.name, "evm")]
+        new += [WatchedProcess(role.name, "evm") for role in self._plan.worker_roles(executor)]
         for process in new:
             self._processes[process.name] = process
             self._start(process)
@@ -403,9 +357,4 @@ class Supervisor:
 
     def _signal_all(self, number: int) -> None:
         for pid in self._pids().values():
-            _signal(pid, number)
-
-
-def _signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+            send_signal(pid, number)
