@@ -31,7 +31,7 @@ def test_one_seed_says_what_happened_in_plain_words() -> None:
 def test_many_scenarios_are_summed_over_processes() -> None:
     result = simulate("--seeds", "60", "--twins", "10", "--processes", "2")
     assert result.exit_code == 0
-    assert result.output.startswith("70 scenarios in ")
+    assert "70 scenarios in " in result.output  # after lines that say how far it is, if it takes long
 
 
 def test_a_broken_promise_is_stored_named_with_its_command_and_ends_with_status_1(
