@@ -13,6 +13,7 @@ from chain.keccak import keccak256
 from chain.system_contracts import system_accounts
 from chain.types import Address, Gas, Hash32, Wei
 from node.accounts import DevelopmentAccount
+from node.deployment_proxy import DEPLOYMENT_PROXY
 from node.errors import BadSetting
 from node.genesis_file import Start, start_from
 from node.loaded_state import LoadedState
@@ -31,8 +32,8 @@ def new_genesis(
     remote: RemoteBase | None = None,
     loaded: LoadedState | None = None,
 ) -> Genesis:
-    """The genesis of now: funded development accounts, the fork's system contracts, validators with their stakes; on a
-    fork on top of the remote chain's block.
+    """The genesis of now: funded development accounts, the fork's system contracts, the deployment proxy, validators
+    with their stakes; on a fork on top of the remote chain's block.
 
     With a genesis file its rules, its first block and its accounts, and nothing else: hashes would differ. With a
     loaded state that, and the block that it is of. Raises BadGenesisFile and BadSetting.
@@ -73,11 +74,13 @@ def _new_start(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> St
     gas_limit = Gas(settings.gas_limit or DEFAULT_GAS_LIMIT)
     base_fee = Wei(DEFAULT_BASE_FEE if settings.base_fee is None else settings.base_fee)
     header = first_header(fork, int(time.time()), gas_limit, base_fee)
-    return Start(settings.chain_id or DEFAULT_CHAIN_ID, only(fork), header, (*system_accounts(fork), *funded))
+    here = (*system_accounts(fork), DEPLOYMENT_PROXY, *funded)
+    return Start(settings.chain_id or DEFAULT_CHAIN_ID, only(fork), header, here)
 
 
 def _forked(start: Start, settings: Settings, remote: RemoteBase) -> Start:
-    """The start on top of the remote's block: what is the remote's already stays as it is.
+    """The start on top of the remote's block: what is the remote's already stays as it is, and what the rules do not
+    need is the remote's to have.
 
     Development accounts keep their nonces, so that what they sent there cannot be sent here again, and lose the code
     that somebody may have given them with the keys that everybody knows (EIP-7702).
@@ -85,7 +88,7 @@ def _forked(start: Start, settings: Settings, remote: RemoteBase) -> Start:
     here = [
         replace(change, account=replace(change.account, nonce=remote.nonces.get(change.address, change.account.nonce)))
         for change in start.accounts
-        if change.address not in remote.contracts
+        if change.address not in remote.contracts and change is not DEPLOYMENT_PROXY
     ]
     return Start(settings.chain_id or remote.chain_id, start.forks, remote.header, tuple(here))
 

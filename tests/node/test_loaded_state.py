@@ -62,7 +62,7 @@ def test_a_state_that_was_changed_after_its_block_gives_the_block_its_root(dumpe
 def test_a_dump_is_told_in_one_line(dumped: DumpedState) -> None:
     size = dumped.file.stat().st_size
     assert dumped_line(dumped) == (
-        f"{dumped.file}: the state after block 3 of chain 5, 15 accounts, 3 slots, 4 contracts' code, {size:,} bytes"
+        f"{dumped.file}: the state after block 3 of chain 5, 16 accounts, 3 slots, 5 contracts' code, {size:,} bytes"
     )
     assert isinstance(dumped.head, StateHead)
 
