@@ -1,4 +1,4 @@
-"""cast and forge against the node: send, call, create, and a script that broadcasts."""
+"""cast and forge against the node: send, call, create, run again, scripts that broadcast, and tests on a fork of it."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ class Foundry:
     def __init__(self, packages: NpmPackages, node: Node, account: LocalAccount) -> None:
         self._packages = packages
         self._node = ["--rpc-url", node.http_url]
-        self._key = ["--private-key", Web3.to_hex(account.key)]
+        self.key = ["--private-key", Web3.to_hex(account.key)]
         self.address: ChecksumAddress = account.address
 
     def cast(self, command: str, *arguments: str) -> str:
@@ -34,13 +34,21 @@ class Foundry:
 
     def cast_send(self, *arguments: str) -> dict[str, Any]:
         """The receipt."""
-        receipt: dict[str, Any] = json.loads(self.cast("send", *self._key, "--json", *arguments))
+        receipt: dict[str, Any] = json.loads(self.cast("send", *self.key, "--json", *arguments))
         return receipt
 
     def forge(self, command: str, *arguments: str) -> str:
         return self._packages.run_foundry(
-            "forge", command, *self._node, *self._key, "--broadcast", *arguments, cwd=PROJECT
+            "forge", command, *self._node, *self.key, "--broadcast", *arguments, cwd=PROJECT
         )
+
+    def forge_test(self, *arguments: str) -> dict[str, Any]:
+        """What each test came to, of the project's tests on a fork of this chain."""
+        printed = self._packages.run_foundry(
+            "forge", "test", "--json", "--fork-url", self._node[1], *arguments, cwd=PROJECT
+        )
+        [suite] = json.loads(printed).values()
+        return {name: result["status"] for name, result in suite["test_results"].items()}
 
     @property
     def broadcasts(self) -> Path:
@@ -135,6 +143,48 @@ def test_a_forge_script_broadcasts_its_transactions(foundry: Foundry) -> None:
     assert [foundry.cast("balance", book) for book in books] == ["0", "5"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([]),
+        pytest.param(["--legacy", "--slow"], marks=pytest.mark.full),
+        pytest.param(["--with-gas-price", "5gwei", "--priority-gas-price", "1gwei"], marks=pytest.mark.full),
+        pytest.param(["--skip-simulation"], marks=pytest.mark.full),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("tandem_only")
+def test_a_forge_script_deploys_a_library_and_at_an_address_of_its_own_choice(
+    foundry: Foundry, w3: Web3, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setenv("TANDEM_TEST_SALT", str(w3.eth.block_number))
+    foundry.forge("script", "script/Sum.s.sol", *options)
+    path = foundry.broadcasts / "Sum.s.sol/31337/run-latest.json"
+    run = json.loads(path.read_text())
+    assert {receipt["status"] for receipt in run["receipts"]} == {"0x1"}
+    assert len(run["libraries"]) == 1
+    by_kind = {sent["transactionType"]: sent["contractAddress"] for sent in run["transactions"][-9:]}
+    sums = [foundry.cast("call", by_kind[kind], "sum()(uint256)") for kind in ("CREATE2", "CREATE")]
+    assert sums == ["6", "35"]
+    foundry.forge("script", "script/Sum.s.sol", "--resume", *options)
+    assert json.loads(path.read_text())["receipts"] == run["receipts"], "there was nothing left to send"
+
+
+def test_a_project_s_tests_run_on_a_fork_of_the_chain(
+    foundry: Foundry, w3: Web3, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gold = deploy(w3, "Token", "Gold", "GLD", sender=Web3.to_checksum_address(node.addresses[0]))
+    early, late = (foundry.cast_send(gold.address, "mint(address,uint256)", foundry.address, n) for n in ("10", "20"))
+    assert int(late["blockNumber"], 16) == int(early["blockNumber"], 16) + 1
+    known = {"TOKEN": gold.address, "HOLDER": foundry.address, "EARLY": str(int(early["blockNumber"], 16))}
+    for name, value in {**known, "LATE": late["transactionHash"], "CHAIN": node.http_url}.items():
+        monkeypatch.setenv(name, value)
+    tests = ["StateIsRead", "StateIsWritten", "OtherBlocksAreForked", "ATransactionIsRunAgain", "TheChainIsAsked"]
+    expected = {f"test{name}()": "Success" for name in tests} | {"testFuzzMinting(address,uint64)": "Success"}
+    assert foundry.forge_test() == expected
+    assert foundry.forge_test("--fork-block-number", str(int(late["blockNumber"], 16))) == expected
+
+
 def test_a_forge_script_broadcasts_all_its_transactions_at_once(foundry: Foundry) -> None:
     foundry.forge("script", "script/Open.s.sol")
     run = json.loads((foundry.broadcasts / "Open.s.sol/31337/run-latest.json").read_text())
@@ -160,3 +210,20 @@ def test_cast_pretends_traces_and_lists_what_a_call_touches(foundry: Foundry, to
         foundry.cast("rpc", "debug_traceTransaction", sent["transactionHash"], '{"tracer":"callTracer"}')
     )
     assert (traced["type"], traced["value"]) == ("CALL", "0x1")
+
+
+def test_cast_runs_a_transaction_again_and_reads_what_is_rarely_read(foundry: Foundry, token: Contract) -> None:
+    sent = foundry.cast_send(token.address, "mint(address,uint256)", foundry.address, "7")
+    again = foundry.cast("run", sent["transactionHash"])
+    assert "emit Transfer(" in again
+    assert f"Gas used: {int(sent['gasUsed'], 16)}" in again
+    assert "Transaction successfully executed" in foundry.cast("call", token.address, "totalSupply()", "--trace")
+    proof = json.loads(foundry.cast("proof", token.address, "0x2"))
+    assert proof["storageProof"][0]["value"] == hex(int(foundry.cast("storage", token.address, "2"), 16))
+    assert foundry.cast("codehash", token.address) == proof["codeHash"]
+    assert foundry.cast("storage-root", token.address) == proof["storageHash"]
+    [trace] = json.loads(foundry.cast("trace", sent["transactionHash"]))
+    assert trace["action"]["to"] == token.address.lower()
+    assert json.loads(foundry.cast("rpc", "txpool_status")) == {"pending": "0x0", "queued": "0x0"}
+    raw = foundry.cast("mktx", *foundry.key, foundry.address, "--value", "1")
+    assert json.loads(foundry.cast("publish", raw))["status"] == "0x1"
