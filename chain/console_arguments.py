@@ -74,8 +74,6 @@ def read_list(data: bytes, at: int, kind: str) -> list[str]:
     start = int.from_bytes(_word(data, at), "big")
     count = int.from_bytes(_word(data, start), "big")
     elements = data[start + WORD :]
-    if count * WORD > len(elements):
-        raise Unreadable
     read = READERS[kind]
     texts: list[str] = []
     size = 0

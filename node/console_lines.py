@@ -54,7 +54,7 @@ def block_console_lines(console: TransactionLogs) -> list[str]:
     lines: list[str] = []
     for at, (transaction, logs) in enumerate(console):
         if room.is_full:
-            return [*lines, f"{INDENT}and {len(console) - at:,} more transactions logged something"]
+            return [*lines, f"{INDENT}and what {len(console) - at:,} more of the transactions logged"]
         lines += [f"{INDENT}0x{transaction.hex()} console.log:", *_indented(room, logs)]
     return lines
 

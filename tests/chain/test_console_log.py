@@ -10,6 +10,7 @@ from eth_abi.abi import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.console_arguments import Unreadable, read_list
 from chain.console_log import (
     MAX_CONSOLE_BYTES,
     MAX_CONSOLE_MESSAGES,
@@ -177,8 +178,12 @@ def test_tables_are_drawn_as_anvil_1_7_1_draws_them(types: str, lists: list[list
 def test_texts_that_overlap_and_cells_that_widen_a_table_do_not_make_it_endless() -> None:
     selector = keccak256(b"table(string[])")[:4]
     words = [32, 1_500, *[1_500 * 32] * 1_500, 10_000]
-    overlapping = selector + b"".join(word.to_bytes(32, "big") for word in words) + b"x" * 10_000
-    assert "cannot be read" in console_text(overlapping)
+    overlapping = b"".join(word.to_bytes(32, "big") for word in words) + b"x" * 10_000
+    with pytest.raises(Unreadable):
+        read_list(overlapping, 0, "string")
+    assert "cannot be read" in console_text(selector + overlapping)
+    endless = b"".join(word.to_bytes(32, "big") for word in (32, ALL_ONES, 0))
+    assert "cannot be read" in console_text(selector + endless)
     wide = selector + encode(["string[]"], [["x" * 20_000, *["y"] * 300]])
     assert "cannot be read" in console_text(wide)
 

@@ -64,7 +64,7 @@ def test_a_block_s_messages_are_bounded_and_what_is_left_out_is_counted() -> Non
     others = [(SECOND, logs("y", "z"))] * 7
     lines = block_console_lines([(FIRST, large), *others])
     assert len(lines) == 1 + fitting + 2
-    assert lines[-2:] == ["            and 8 more, not shown", "          and 7 more transactions logged something"]
+    assert lines[-2:] == ["            and 8 more, not shown", "          and what 7 more of the transactions logged"]
     facts = block_console_facts(BlockNumber(5), [(FIRST, large), *others])
     assert [(len(fact["messages"]), fact["omitted"]) for fact in facts] == [(fitting, 8)] + [(0, 2)] * 7
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chain.addresses import checksummed
+from chain.console_log import ConsoleLogs
 from chain.messages.calls import AccountOverride, CallOutcome, RunCall
 from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Wei
@@ -254,3 +255,14 @@ async def test_a_call_that_takes_too_long_is_aborted(
 async def test_a_legacy_price_stands_for_both_fees(client: Client, chain: FakeChain) -> None:
     request = await asked(client, chain, TO_TOKEN | {"gasPrice": hex(2 * GWEI)})
     assert (request.call.max_fee, request.call.max_priority_fee) == (2 * GWEI, 2 * GWEI)
+
+
+@pytest.mark.parametrize("method", ["eth_call", "eth_estimateGas"])
+async def test_what_a_call_logged_is_shown_with_its_method(client: Client, chain: FakeChain, method: str) -> None:
+    await client.result(method, TO_TOKEN)
+    assert chain.console.logged == []
+    logs = ConsoleLogs((b"\x51\x97\x3e\xc9",))
+    chain.callers.outcome = CallOutcome(0, b"", "out of gas", Gas(0), logs)
+    await client.error(method, TO_TOKEN)
+    [(name, call, shown)] = chain.console.logged
+    assert (name, call.to, shown) == (method, TOKEN, logs)

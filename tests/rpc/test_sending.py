@@ -140,9 +140,10 @@ async def test_a_transaction_that_is_refused_uses_no_nonce(client: Client, chain
 
 
 async def test_without_a_sender_the_first_account_sends(client: Client, chain: FakeChain) -> None:
-    await client.result("eth_sendTransaction", {"to": BOB_JSON, "gas": "0x5208"})
+    await client.result("eth_sendTransaction", {"to": BOB_JSON})
     (transaction,) = arrived(chain)
     assert transaction.sender() == ALICE
+    assert [estimated.call.sender for estimated in chain.callers.calls] == [ALICE]
 
 
 @pytest.mark.parametrize(
