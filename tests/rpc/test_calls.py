@@ -262,7 +262,9 @@ async def test_what_a_call_logged_is_shown_with_its_method(client: Client, chain
     await client.result(method, TO_TOKEN)
     assert chain.console.logged == []
     logs = ConsoleLogs((b"\x51\x97\x3e\xc9",))
-    chain.callers.outcome = CallOutcome(0, b"", "out of gas", Gas(0), logs)
-    await client.error(method, TO_TOKEN)
-    [(name, call, shown)] = chain.console.logged
-    assert (name, call.to, shown) == (method, TOKEN, logs)
+    chain.callers.outcome = CallOutcome(0, b"", "execution reverted", Gas(0), logs)
+    for _ in range(2):  # the same call runs once, and is answered twice
+        await client.error(method, TO_TOKEN | {"value": "0x1"})
+    for name, call, shown in chain.console.logged:
+        assert (name, call.to, shown) == (method, TOKEN, logs)
+    assert (len(chain.console.logged), len(chain.callers.calls)) == (2, 2)
