@@ -61,8 +61,8 @@ def trace_filter(value: Any) -> TraceFilter:
         last=BlockTag.LATEST if (last := member(given, FILTER, "toBlock", block_number)) is None else last,
         senders=among("fromAddress"),
         receivers=among("toAddress"),
-        after=member(given, FILTER, "after", _count) or 0,
-        count=member(given, FILTER, "count", _count),
+        after=member(given, FILTER, "after", count) or 0,
+        count=member(given, FILTER, "count", count),
     )
 
 
@@ -70,12 +70,13 @@ def _addresses(value: Any) -> list[Address]:
     return [address(one) for one in sequence(value, "[]common.Address")]
 
 
-def _count(value: Any) -> int:
-    return index(hex(value) if isinstance(value, int) and value >= 0 else value)
+def count(value: Any) -> int:
+    """A number as JSON has it, or as a quantity."""
+    return index(hex(value) if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value)
 
 
 def _path(value: Any) -> list[int]:
-    return [_count(step) for step in sequence(value, "[]hexutil.Uint64")]
+    return [count(step) for step in sequence(value, "[]hexutil.Uint64")]
 
 
 async def traces_of(node: Node, transaction_hash: Hash32) -> list[JsonObject]:

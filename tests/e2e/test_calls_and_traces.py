@@ -83,6 +83,34 @@ def test_traced_calls_go_on_from_one_another_and_tell_what_they_changed(
     assert int(rpc.call("eth_call", ask, "latest"), 16) == before
 
 
+def test_the_slots_of_a_contract_are_listed_before_and_after_a_transaction(
+    rpc: JsonRpc, token: Contract, transferred: str
+) -> None:
+    receipt = rpc.call("eth_getTransactionReceipt", transferred)
+    block, index = receipt["blockHash"], int(receipt["transactionIndex"], 16)
+    for after in (index, index + 1):
+        listed = rpc.call("debug_storageRangeAt", block, after, token.address, "0x", 100)
+        number = hex(int(receipt["blockNumber"], 16) - 1 + after - index)
+        assert listed["nextKey"] is None
+        for hashed, slot in listed["storage"].items():
+            assert Web3.to_hex(Web3.keccak(hexstr=slot["key"])) == hashed
+            assert rpc.call("eth_getStorageAt", token.address, slot["key"], number) == slot["value"]
+    hashes = list(listed["storage"])
+    assert hashes == sorted(hashes)
+    first = rpc.call("debug_storageRangeAt", block, 1, token.address, "0x", 1)
+    assert (list(first["storage"]), first["nextKey"]) == (hashes[:1], hashes[1])
+    rest = rpc.call("debug_storageRangeAt", block, 1, token.address, hashes[1], 100)
+    assert list(rest["storage"]) == hashes[1:]
+    with pytest.raises(RpcError, match="transaction index 2 out of range"):
+        rpc.call("debug_storageRangeAt", block, 2, token.address, "0x", 1)
+    changed = rpc.call("debug_getModifiedAccountsByHash", block)
+    assert {receipt["from"], token.address.lower()} <= set(changed)
+    height = int(receipt["blockNumber"], 16)
+    assert rpc.call("debug_getModifiedAccountsByNumber", height - 1, height) == changed
+    with pytest.raises(RpcError, match="must be less than end block height"):
+        rpc.call("debug_getModifiedAccountsByNumber", height, height)
+
+
 def test_an_access_list_names_the_slots_and_saves_their_gas(rpc: JsonRpc, node: Node, token: Contract) -> None:
     sender, friend = node.addresses[1:3]
     call: dict[str, Any] = {"from": sender, "to": token.address, "data": token.encode_abi("transfer", [friend, 1])}
