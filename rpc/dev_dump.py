@@ -16,7 +16,7 @@ from rpc.dev_method import dev_method
 from rpc.dev_state import MAX_CODE_BYTES, CodeTooLarge
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, optional
-from rpc.params import boolean, data
+from rpc.params import UINT64_LIMIT, boolean, data
 from rpc.render import JsonObject, data_json, header_json
 from rpc.state_reader import READ_TIMEOUT_S
 
@@ -62,7 +62,7 @@ async def dump_state(node: Node, with_history: bool | None) -> str:
         if size > MAX_STATE_BYTES:
             raise StateTooLarge
         after = page.after
-    return data_json(await asyncio.to_thread(_packed, block, accounts))
+    return data_json(await asyncio.to_thread(dumped, block, accounts))
 
 
 @dev_method("anvil_loadState", "hardhat_loadState", takes=(data,))
@@ -87,7 +87,8 @@ def _add(page: StatePage, accounts: dict[str, JsonObject]) -> int:
     return size
 
 
-def _packed(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
+def dumped(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
+    """The file's content. A base fee beyond the 64 bits that anvil has for it is the highest there is."""
     header = block.header
     content = {
         "block": {
@@ -95,7 +96,7 @@ def _packed(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
             "beneficiary": data_json(header.beneficiary),
             "timestamp": hex(header.timestamp),
             "gas_limit": header.gas_limit,
-            "basefee": header.base_fee or 0,
+            "basefee": min(header.base_fee or 0, UINT64_LIMIT - 1),
             "difficulty": hex(header.difficulty),
             "prevrandao": data_json(header.prev_randao),
             "blob_excess_gas_and_price": {"excess_blob_gas": header.excess_blob_gas or 0, "blob_gasprice": 1},

@@ -1,7 +1,7 @@
 """anvil_dumpState over pages of storage, and the operations that a loaded state is cut into."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from chain.operations import LoadAccounts
 from chain.types import ZERO_HASH, Address, Wei
 from consensus.operation_queue import MAX_OPERATION_BYTES
 from rpc import dev_dump
-from rpc.dev_dump import OPERATION_ACCOUNTS, parts_of
+from rpc.dev_dump import OPERATION_ACCOUNTS, dumped, parts_of
 from rpc.dev_state import MAX_CODE_BYTES
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
@@ -63,6 +63,13 @@ async def test_an_account_that_comes_in_parts_is_one_again(paged: None, client: 
         "0x" + "02" * 20: {"nonce": 1, "balance": "0x5", "code": "0x6001", "storage": words},
     }
     assert content["best_block_number"] == int(content["block"]["number"], 16) == chain.head.header.number
+
+
+def test_a_base_fee_beyond_anvils_numbers_is_the_highest_of_them(chain: FakeChain) -> None:
+    header = replace(chain.head.header, base_fee=Wei(2**70))
+    content = orjson.loads(gzip.decompress(dumped(replace(chain.head, header=header), {})))
+    assert content["block"]["basefee"] == 2**64 - 1
+    assert int(content["blocks"][0]["header"]["baseFeePerGas"], 16) == 2**70
 
 
 async def test_a_state_beyond_the_bound_is_not_gathered(
