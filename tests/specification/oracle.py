@@ -52,7 +52,7 @@ class Specification:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [_python(), str(HERE / "transition.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [interpreter(), str(HERE / "transition.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def __enter__(self) -> "Specification":
@@ -129,7 +129,7 @@ def _hash(text: str) -> Hash32:
     return Hash32(bytes.fromhex(text[2:]))
 
 
-def _python() -> str:
+def interpreter() -> str:
     """The interpreter of its environment, which is made first where it is not there as it should be."""
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     stamp, python = ENVIRONMENT / "installed", ENVIRONMENT / "bin" / "python"
