@@ -40,6 +40,8 @@ from chain.messages.storage import (
     StoredTransaction,
 )
 from chain.types import ZERO_HASH, Address, BlockNumber, Version, Wei
+from storage.applying import MAX_WAITING_BLOCKS
+from storage.awaited import MAX_WAITING_READS
 from storage.errors import (
     BlockOutOfRange,
     HeightGap,
@@ -53,7 +55,7 @@ from storage.errors import (
 from storage.height import Prepared
 from storage.keyvalue import Batch, DiskFull
 from storage.memory import MemoryKeyValue
-from storage.process import MAX_WAITING_BLOCKS, MAX_WAITING_READS, StorageService
+from storage.process import StorageService
 from storage.store import Store
 from tests.storage.test_disk_full import Full
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain, block_of, genesis_of
@@ -368,7 +370,7 @@ async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
 
 
 async def test_too_many_headers_at_once_are_refused(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.process.MAX_HEADERS", 2)
+    monkeypatch.setattr("storage.chain_answers.MAX_HEADERS", 2)
     for number in (1, 2):
         await asker.ask(_block(number))
     assert len((await asker.ask(ReadHeaders(BlockNumber(1), BlockNumber(2)))).headers) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import storage.process
+import storage.applying
 import storage.pruning
 from chain.messages.storage import BlockApplied, ReadState, ReadStorageStatus, StateValues
 from chain.types import Version
@@ -89,7 +89,7 @@ async def test_blocks_wait_for_one_batch_of_pruning_at_most(monkeypatch: pytest.
 
 async def test_pruning_that_is_far_behind_takes_a_whole_version_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 4)
-    monkeypatch.setattr(storage.process, "MAX_VERSIONS_BEHIND", 3)
+    monkeypatch.setattr(storage.applying, "MAX_VERSIONS_BEHIND", 3)
     world = World(40)
     await world.apply()
     behind = world.store.pruning.behind()

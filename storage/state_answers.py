@@ -1,0 +1,121 @@
+"""What is asked of the state at a version: values, proofs, pages of it all, the root that more changes would give."""
+
+from collections.abc import Generator
+
+from chain.messages.simulation import StateRoot, WorkOutRoot
+from chain.messages.storage import (
+    AskRemote,
+    ChangedAccounts,
+    Proof,
+    ReadChangedAccounts,
+    ReadProof,
+    ReadState,
+    ReadStatePage,
+    RemoteAnswer,
+    StatePage,
+    StateValues,
+)
+from chain.types import Address, Version
+from storage.awaited import Awaited
+from storage.changes import StateChanges
+from storage.errors import NoFork, NoProofOnFork, NoWholeState
+from storage.handlers import Handlers
+from storage.proofs import prove
+from storage.remote import Slot
+from storage.remote_below import RemoteBelow
+from storage.reverts import accounts_in, changed_accounts
+from storage.slices import in_slices
+from storage.state_pages import StatePageWalk
+from storage.store import Store
+from storage.tries import ACCOUNT_TRIE
+
+READS_A_SLICE = 256
+
+
+class StateAnswers:
+    """A read waits until its version is applied. On a fork what was never read is asked of the remote chain first."""
+
+    def __init__(self, store: Store, remote: RemoteBelow | None, awaited: Awaited) -> None:
+        self._store = store
+        self._remote = remote
+        self._awaited = awaited
+
+    def handlers(self) -> Handlers:
+        """By the class of what they answer."""
+        return {
+            ReadState: self._read_state,
+            ReadChangedAccounts: self._read_changed_accounts,
+            ReadProof: self._read_proof,
+            ReadStatePage: self._read_state_page,
+            WorkOutRoot: self._work_out_root,
+            AskRemote: self._ask_remote,
+        }
+
+    async def _read_state(self, read: ReadState) -> StateValues:
+        version = await self._awaited.reached(read.version)
+        state = self._store.state
+
+        def values() -> Generator[None, None, StateValues]:
+            accounts, slots = [], []
+            for count, address in enumerate(read.accounts, 1):
+                accounts.append(state.account(address, version).account)
+                if count % READS_A_SLICE == 0:
+                    yield
+            for count, (address, number) in enumerate(read.slots, 1):
+                slots.append(state.slot(address, number, version))
+                if count % READS_A_SLICE == 0:
+                    yield
+            codes = tuple([state.code(code_hash) for code_hash in read.codes])
+            return StateValues(version, tuple(accounts), tuple(slots), codes)
+
+        with self._store.pruning.reading(version):
+            await self._ensure(read.accounts, read.slots, version)
+            return await in_slices(values())
+
+    async def _ensure(self, accounts: tuple[Address, ...], slots: tuple[Slot, ...], version: Version) -> None:
+        """On a fork, read from the remote chain what was never read. Raises RemoteError."""
+        if self._remote is not None:
+            await self._remote.state.ensure(accounts, slots, version)
+
+    async def _read_changed_accounts(self, read: ReadChangedAccounts) -> ChangedAccounts:
+        """Raises StatePruned. Who asks is about to go back to that version, so it is kept for a while."""
+        with self._store.pruning.going_back(read.version):
+            names = await in_slices(self._store.ways.names(read.version))
+            await self._ensure(tuple(accounts_in(names)), (), read.version)
+            return ChangedAccounts(await in_slices(changed_accounts(names, self._store.state, read.version)))
+
+    async def _read_proof(self, read: ReadProof) -> Proof:
+        """Raises NoProofOnFork."""
+        if self._store.state.forked:
+            raise NoProofOnFork
+        version = await self._awaited.reached(read.version)
+        with self._store.pruning.reading(version):
+            return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
+
+    async def _read_state_page(self, read: ReadStatePage) -> StatePage:
+        """Raises NoWholeState."""
+        if self._store.state.forked:
+            raise NoWholeState
+        version = await self._awaited.reached(read.version)
+        with self._store.pruning.reading(version):
+            walk = StatePageWalk(self._store.state, self._store.tries, version, read.max_bytes)
+            return await in_slices(walk.page(read.after))
+
+    async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
+        """The root that a version would have, without anything being written."""
+        version = await self._awaited.reached(asked.version)
+        slots = tuple((change.address, number) for change in asked.changes for number in change.slots)
+        state, tries = self._store.state, self._store.tries
+        with self._store.pruning.reading(version):
+            await self._ensure(tuple(change.address for change in asked.changes), slots, version)
+            changes = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
+            return StateRoot(await in_slices(changes.run(tries.root(ACCOUNT_TRIE, version), asked.changes)))
+
+    async def _ask_remote(self, asked: AskRemote) -> RemoteAnswer:
+        """Raises NoFork, RemoteError."""
+        if self._remote is None:
+            raise NoFork
+        answer = await self._remote.answers.forward(asked.method, asked.params)
+        if isinstance(answer, bytes):
+            return RemoteAnswer(answer, 0, "", None)
+        return RemoteAnswer(None, answer.code, answer.message, answer.data)
