@@ -10,16 +10,15 @@ from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import RequestFailed
 from chain.merkle import EMPTY_ROOT
 from chain.messages.mempool import LeftOut
+from chain.messages.proofs import Proof, ReadProof
 from chain.messages.storage import (
     ApplyBlock,
     ApplyOperation,
     ChangedAccounts,
     NotThere,
-    Proof,
     ReadBlock,
     ReadChangedAccounts,
     ReadHeight,
-    ReadProof,
     ReadSnapshot,
     Revert,
     StoredBlock,

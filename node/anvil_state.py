@@ -15,7 +15,7 @@ from chain.fork_schedule import only
 from chain.forks import fork_named
 from chain.genesis import first_header
 from chain.headers import Header
-from chain.messages.storage import AccountPart, StatePage
+from chain.messages.state_pages import AccountPart, StatePage
 from chain.state_head import StateHead
 from chain.system_contracts import system_accounts
 from chain.types import BlockNumber, Gas, Hash32, Wei

@@ -8,7 +8,7 @@ from typing import Any
 
 from chain.codec import decode_message
 from chain.errors import ChainError
-from chain.messages.storage import StatePage
+from chain.messages.state_pages import StatePage
 from chain.state_head import EARLIER_HEADERS, StateHead, head_from_json
 from chain.types import BlockNumber
 from node.errors import BadSetting, BadStateFile, NodeError

@@ -18,15 +18,14 @@ from chain.messages import Message
 from chain.messages.execution import BlockNews
 from chain.messages.logs import FoundLog, FoundLogs, ReadLogs
 from chain.messages.mempool import ConsensusNews
+from chain.messages.proofs import Proof, ReadProof
 from chain.messages.storage import (
     BlockApplied,
     NotThere,
-    Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadHeight,
-    ReadProof,
     ReadRecord,
     ReadSettings,
     ReadTransaction,

@@ -9,7 +9,8 @@ import orjson
 from chain.accounts import WITHOUT_CODE, AccountChange
 from chain.anvil_state import NoAnvilState, account_record, accounts_in, unpacked
 from chain.keccak import keccak256
-from chain.messages.storage import ReadStatePage, StatePage, StoredBlock
+from chain.messages.state_pages import ReadStatePage, StatePage
+from chain.messages.storage import StoredBlock
 from chain.operations import LoadAccounts, SetAccount
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS
 from rpc.dev_method import dev_method

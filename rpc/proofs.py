@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chain.messages.storage import Proof, SlotProof
+from chain.messages.proofs import Proof, SlotProof
 from chain.types import ZERO_HASH, Address
 from rpc.errors import InvalidParams
 from rpc.methods import Node, method, optional

@@ -1,7 +1,7 @@
 """tandem_dumpState: the whole state after a block, a page at a time, for `tandem dump`."""
 
 from chain.codec import encode_message
-from chain.messages.storage import ReadStatePage, StatePage
+from chain.messages.state_pages import ReadStatePage, StatePage
 from chain.state_head import EARLIER_HEADERS, StateHead, head_json
 from chain.types import BlockNumber
 from rpc.errors import InvalidParams, ServerError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chain.codec import decode_value, encode_value
 from chain.keccak import keccak256
-from chain.messages.storage import AccountPart, StatePage
+from chain.messages.state_pages import AccountPart, StatePage
 from chain.state_head import StateHead
 from storage.sorted_rows import Row, SortedRows
 from storage.state import SLOT_BYTES

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
-from chain.messages.storage import Proof, SlotProof
+from chain.messages.proofs import Proof, SlotProof
 from chain.types import Address, Version
 from storage.nodes import (
     EMPTY,

@@ -2,19 +2,10 @@
 
 from collections.abc import Generator
 
+from chain.messages.proofs import Proof, ReadProof
 from chain.messages.simulation import StateRoot, WorkOutRoot
-from chain.messages.storage import (
-    AskRemote,
-    ChangedAccounts,
-    Proof,
-    ReadChangedAccounts,
-    ReadProof,
-    ReadState,
-    ReadStatePage,
-    RemoteAnswer,
-    StatePage,
-    StateValues,
-)
+from chain.messages.state_pages import ReadStatePage, StatePage
+from chain.messages.storage import AskRemote, ChangedAccounts, ReadChangedAccounts, ReadState, RemoteAnswer, StateValues
 from chain.types import Address, Version
 from storage.awaited import Awaited
 from storage.changes import StateChanges

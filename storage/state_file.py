@@ -21,7 +21,7 @@ from typing import IO
 
 from chain.codec import decode_value, encode_value
 from chain.errors import ChainError, DecodeError
-from chain.messages.storage import AccountPart
+from chain.messages.state_pages import AccountPart
 from chain.state_head import StateHead, head_from_json, head_json
 from chain.types import Hash32
 from storage.keyvalue import StoreError

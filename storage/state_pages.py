@@ -6,7 +6,7 @@ Whoever asks for the pages may take as long as it likes between them: a version 
 from collections.abc import Generator, Iterator
 
 from chain.accounts import WITHOUT_CODE, Account
-from chain.messages.storage import AccountPart, StatePage
+from chain.messages.state_pages import AccountPart, StatePage
 from chain.types import Address, Hash32, Version
 from storage.state import SLOT_BYTES, VersionedState
 from storage.steps import run

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chain.accounts import Account, AccountChange
-from chain.messages.storage import StatePage
+from chain.messages.state_pages import StatePage
 from chain.state_head import StateHead
 from chain.types import ZERO_HASH, Address, BlockNumber, Version, Wei
 from node import folder as data

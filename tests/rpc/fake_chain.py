@@ -35,22 +35,20 @@ from chain.messages.mempool import (
     ReadMempool,
     SenderState,
 )
+from chain.messages.proofs import Proof, ReadProof, SlotProof
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.storage import (
     BlockApplied,
     NotThere,
-    Proof,
     ReadBlock,
     ReadHead,
     ReadHeaders,
     ReadHeight,
-    ReadProof,
     ReadRecord,
     ReadSettings,
     ReadState,
     ReadStorageStatus,
     ReadTransaction,
-    SlotProof,
     StateValues,
     StorageStatus,
     StoredBlock,

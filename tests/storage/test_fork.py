@@ -8,15 +8,15 @@ import pytest
 from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
 from chain.genesis import Forked, Genesis
 from chain.keccak import keccak256
+from chain.messages.proofs import ReadProof
+from chain.messages.state_pages import ReadStatePage
 from chain.messages.storage import (
     ApplyBlock,
     ApplyOperation,
     AskRemote,
     BlockHashes,
     ReadHashes,
-    ReadProof,
     ReadState,
-    ReadStatePage,
     RemoteAnswer,
     Revert,
     StateValues,

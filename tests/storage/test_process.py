@@ -14,24 +14,22 @@ from chain.codec import decode_message, encode_message
 from chain.keccak import keccak256
 from chain.messages.link import Done
 from chain.messages.logs import FoundLogs, ReadLogs
+from chain.messages.proofs import Proof, ReadProof
 from chain.messages.simulation import StateRoot, WorkOutRoot
+from chain.messages.state_pages import ReadStatePage, StatePage
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
     BlockHashes,
     NotThere,
-    Proof,
     ReadBlock,
     ReadHashes,
     ReadHead,
     ReadHeaders,
-    ReadProof,
     ReadRecord,
     ReadState,
-    ReadStatePage,
     ReadStorageStatus,
     ReadTransaction,
-    StatePage,
     StateValues,
     StorageStatus,
     StoredBlock,

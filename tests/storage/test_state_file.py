@@ -11,7 +11,7 @@ from chain.accounts import Account, AccountChange
 from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.keccak import keccak256
-from chain.messages.storage import StatePage
+from chain.messages.state_pages import StatePage
 from chain.state_head import StateHead
 from chain.types import Address, Height, Version, Wei
 from storage import dumping
