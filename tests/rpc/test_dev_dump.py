@@ -11,7 +11,7 @@ from chain.accounts import Account, AccountChange
 from chain.codec import encode_message
 from chain.keccak import keccak256
 from chain.messages import Message
-from chain.messages.storage import AccountPart, ReadStatePage, StatePage
+from chain.messages.state_pages import AccountPart, ReadStatePage, StatePage
 from chain.operations import LoadAccounts
 from chain.types import ZERO_HASH, Address, Wei
 from consensus.operation_queue import MAX_OPERATION_BYTES
