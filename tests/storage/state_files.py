@@ -7,7 +7,7 @@ from pathlib import Path
 from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.genesis import Genesis
-from chain.messages.storage import StatePage
+from chain.messages.state_pages import StatePage
 from chain.state_head import StateHead
 from chain.types import Version
 from storage.dumping import StateTotals, write_state_file
