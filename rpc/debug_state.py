@@ -2,7 +2,8 @@
 accounts blocks have changed."""
 
 from chain.keccak import keccak256
-from chain.messages.storage import ReadStatePage, StatePage, StoredBlock
+from chain.messages.state_pages import ReadStatePage, StatePage
+from chain.messages.storage import StoredBlock
 from chain.messages.traces import TransactionTrace
 from chain.records import AccessKind
 from chain.types import Address, BlockNumber, Hash32, Version
