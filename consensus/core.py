@@ -43,8 +43,9 @@ from consensus.events import (
     TimerFired,
 )
 from consensus.fetching import Fetching
+from consensus.gathering import Gathering
 from consensus.outbox import Outbox
-from consensus.pacemaker import UNHURRIED_DELAY_MS, Pacemaker
+from consensus.pacemaker import GATHER_QUIET_MS, UNHURRIED_DELAY_MS, Pacemaker
 from consensus.production import Work, block_allowed, wanted
 from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
 from consensus.proposer import Proposer
@@ -86,6 +87,7 @@ class Core:
         self._proposer = Proposer(me, self._chain_rules, payload)
         self._now_ms = 0
         self._waited_in: Round | None = None
+        self._gathering = Gathering()
         self._interval_runs_for: Hash32 | None = None
         self._interval_passed_for: Hash32 | None = None
         self._interval_ends_ms = 0
@@ -141,7 +143,7 @@ class Core:
                 self._state.learn_certificate(self._state.safety.highest)
                 self._voting.vote_if_safe()
             case PayloadChanged():
-                pass
+                self._gathering.more_came()
 
     def _receive(self, sender: ValidatorIndex, message: PeerMessage) -> None:
         signer = _signer_of(message)
@@ -240,6 +242,8 @@ class Core:
             return False
         if work is Work.UNHURRIED and self._waited_in != round:
             return False
+        if work is Work.GATHERING and not self._gathering.is_over(round):
+            return False
         proposal = self._proposer.make(work, round, state, timeouts, self._now_ms)
         self._voting.formed()
         self._outbox.send(self._others, self._signed(proposal))
@@ -296,6 +300,8 @@ class Core:
                 self._interval_passed_for = self._interval_runs_for
             case Timer.UNHURRIED:
                 self._waited_in = self._state.round
+            case Timer.GATHER:
+                self._gathering.looked(self._state.round, self._now_ms)
 
     def _set_timers(self) -> None:
         """The round timer runs only while something is expected of the round."""
@@ -305,10 +311,11 @@ class Core:
             self._outbox.stop_timer(Timer.ROUND)
         elif not self._outbox.is_running(Timer.ROUND):
             self._outbox.start_timer(Timer.ROUND, self._pacemaker.begin_wait(this_round.attempts))
-        if work is not Work.UNHURRIED or self._pacemaker.leader != self.me or this_round.proposal is not None:
-            self._outbox.stop_timer(Timer.UNHURRIED)
-        elif not self._outbox.is_running(Timer.UNHURRIED):
-            self._outbox.start_timer(Timer.UNHURRIED, UNHURRIED_DELAY_MS)
+        leads = self._pacemaker.leader == self.me and this_round.proposal is None
+        self._run_timer(Timer.UNHURRIED, UNHURRIED_DELAY_MS, leads and work is Work.UNHURRIED)
+        if leads and work is Work.GATHERING:
+            self._gathering.goes_on(this_round.number, self._now_ms)
+        self._run_timer(Timer.GATHER, GATHER_QUIET_MS, leads and work is Work.GATHERING)
         due_in_ms = self._due_in_ms()
         if not due_in_ms:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)
@@ -316,6 +323,12 @@ class Core:
             self._outbox.start_timer(Timer.BLOCK_INTERVAL, due_in_ms)
             self._interval_ends_ms = self._now_ms + due_in_ms
             self._interval_runs_for = self._state.safety.highest.proposal  # the tip
+
+    def _run_timer(self, timer: Timer, delay_ms: int, wanted: bool) -> None:
+        if not wanted:
+            self._outbox.stop_timer(timer)
+        elif not self._outbox.is_running(timer):
+            self._outbox.start_timer(timer, delay_ms)
 
     def _due_in_ms(self) -> int | None:
         """Until the block interval has passed since the newest block; None without one, or while none is allowed.

@@ -20,6 +20,8 @@ class Timer(Enum):
     FETCH = auto()
     UNHURRIED = auto()
     """A leader waits for a block that could carry the newest result, or for a reason to believe who gave up."""
+    GATHER = auto()
+    """A leader looks whether transactions still come that the next block could hold."""
 
 
 @dataclass(frozen=True, slots=True)

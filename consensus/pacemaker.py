@@ -29,6 +29,11 @@ MEASURED_ROUNDS = 8
 UNHURRIED_DELAY_MS = 20
 """How long a leader holds back a proposal that nobody waits for (`production.Work`). Shorter than any wait for one."""
 
+GATHER_QUIET_MS = 3
+"""A block that gathers transactions (`production.Work`) leaves when none came for so long."""
+GATHER_MOST_MS = 25
+"""The longest that it waits."""
+
 
 class Pacemaker:
     """`now_ms` is set by whoever handles events, before each."""

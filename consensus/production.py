@@ -11,6 +11,9 @@ from chain.types import Height
 from consensus.payload import Pending
 from consensus.tree import Node
 
+SEVERAL = 2
+"""Transactions in a block that show that they come faster than blocks. Whoever sends one and waits for it sees none."""
+
 
 class Work(Enum):
     NOTHING = auto()
@@ -19,7 +22,14 @@ class Work(Enum):
     UNHURRIED = auto()
     """An empty proposal that can wait a bit: one that only carries a result, which a block would carry as well, or one
     that only helps along whoever gave the round up, who may lie and have no reason to."""
+    GATHERING = auto()
+    """A block that can wait a moment for more transactions: the one before held several, so they keep coming, and each
+    block costs as much as dozens of transactions in it."""
     BLOCK = auto()
+
+    @property
+    def makes_block(self) -> bool:
+        return self in (Work.BLOCK, Work.GATHERING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +52,15 @@ def block_allowed(view: View, max_lag: int) -> bool:
 
 def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     """A block when an operation or transactions can go in and the block before is executed (else only if they fill it:
-    bursts make few, full blocks), or when it is due. Otherwise an empty proposal while a block is uncommitted, or the
-    proposal that carries its newest result is; or one to carry that. Waiting for execution is not work.
+    bursts make few, full blocks), or when it is due; it may wait where transactions keep coming. Otherwise an empty
+    proposal while a block is uncommitted, or the proposal that carries its newest result is; or one to carry that.
+    Waiting for execution is not work.
     """
     executed = view.result >= view.tip.height
     ready = (pending.operation and executed) or (pending.packable and (executed or pending.full))
     if block_allowed(view, max_lag) and (view.due or ready):
-        return Work.BLOCK
+        must = view.due or pending.operation or pending.full
+        return Work.BLOCK if must or view.tip.transactions < SEVERAL else Work.GATHERING
     if view.tip.height > view.committed.height:
         return Work.EMPTY
     verified = view.committed.executed.height

@@ -22,7 +22,7 @@ class Proposer:
         tip = state.tip
         assert tip is not None
         assert work is not Work.NOTHING
-        takes_height = work is Work.BLOCK
+        takes_height = work.makes_block
         packed = self._payload.pack() if takes_height else Packed((), None)
         return Proposal(
             parent=tip.id,

@@ -15,7 +15,9 @@ GENESIS_EXECUTED = ExecutedBlock(Height(0), ZERO_HASH)
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A proposal in its place. `depth` counts proposals from genesis; `timestamp_ms` is of its newest block."""
+    """A proposal in its place. `depth` counts proposals from genesis; `timestamp_ms` is of its newest block, and so are
+    `transactions`, how many it holds (0 where that is not known any more).
+    """
 
     id: Hash32
     parent: Hash32
@@ -26,6 +28,7 @@ class Node:
     executed: ExecutedBlock
     proposal: Proposal | None
     """None for genesis only."""
+    transactions: int = 0
 
 
 def genesis_node(genesis_id: Hash32, timestamp_s: int) -> Node:
@@ -42,6 +45,7 @@ def child_node(proposal: Proposal, parent: Node) -> Node:
         timestamp_ms=parent.timestamp_ms if proposal.inputs is None else proposal.inputs.timestamp_ms,
         executed=proposal.executed,
         proposal=proposal,
+        transactions=parent.transactions if proposal.inputs is None else len(proposal.transactions),
     )
 
 

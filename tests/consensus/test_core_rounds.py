@@ -5,7 +5,13 @@ from chain.proposals import ExecutedBlock
 from chain.types import Height
 from consensus.commands import SetTimer
 from consensus.events import PayloadChanged, ResultReceived, Timer
-from consensus.pacemaker import BASE_TIMEOUT_MS, SUSPECTED_TIMEOUT_MS, UNHURRIED_DELAY_MS
+from consensus.pacemaker import (
+    BASE_TIMEOUT_MS,
+    GATHER_MOST_MS,
+    GATHER_QUIET_MS,
+    SUSPECTED_TIMEOUT_MS,
+    UNHURRIED_DELAY_MS,
+)
 from consensus.settings import ConsensusSettings
 from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.consensus.builders import START_MS
@@ -218,10 +224,10 @@ def test_a_validator_that_votes_for_two_proposals_is_reported_and_counts_once() 
     assert reasons(world.receive(world.vote(first, 3))) == ["Equivocation"]
 
 
-def committed_world(me: int) -> LoneCore:
+def committed_world(me: int, transactions: tuple[bytes, ...] = (b"a transaction",)) -> LoneCore:
     """Block 1 is proposed in round 1 and committed by the certificate of round 2."""
     world = LoneCore(me=me)
-    first = world.proposal(1)
+    first = world.proposal(1, transactions=transactions)
     second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     world.propose(second)
@@ -248,6 +254,52 @@ def test_a_block_that_comes_soon_carries_the_result() -> None:
     assert message.proposal.executed == RESULT
     assert message.proposal.takes_height
     assert Timer.UNHURRIED not in running_timers(world)
+
+
+def streaming_world() -> LoneCore:
+    """The block before had two transactions, its result is known, and more have come."""
+    world = committed_world(me=3, transactions=(b"one", b"another"))
+    world.handle(ResultReceived(RESULT))
+    world.payload.waiting = (b"a third",)
+    assert not sent(world.handle(PayloadChanged()), ProposalMessage)
+    return world
+
+
+def test_where_transactions_keep_coming_a_block_leaves_when_none_has_come_for_a_moment() -> None:
+    world = streaming_world()
+    assert Timer.GATHER in running_timers(world)
+    world.handle(PayloadChanged())
+    assert not sent(world.fire(Timer.GATHER), ProposalMessage), "one came since it began"
+    (message,) = sent(world.fire(Timer.GATHER), ProposalMessage)
+    assert message.proposal.takes_height
+    assert message.proposal.executed == RESULT
+    assert Timer.GATHER not in running_timers(world)
+
+
+def test_a_block_gathers_transactions_for_so_long_and_no_longer() -> None:
+    world = streaming_world()
+    looks = 0
+    while not sent(world.commands, ProposalMessage):
+        world.now_ms += GATHER_QUIET_MS
+        world.handle(PayloadChanged())
+        world.fire(Timer.GATHER)
+        looks += 1
+    assert looks * GATHER_QUIET_MS >= GATHER_MOST_MS > (looks - 1) * GATHER_QUIET_MS
+
+
+def test_a_block_that_gathers_leaves_at_once_when_it_is_full() -> None:
+    world = streaming_world()
+    world.payload.full = True
+    assert sent(world.handle(PayloadChanged()), ProposalMessage)
+    assert Timer.GATHER not in running_timers(world)
+
+
+def test_who_does_not_lead_gathers_nothing_and_waits_for_the_leader() -> None:
+    world = committed_world(me=0, transactions=(b"one", b"another"))
+    world.handle(ResultReceived(RESULT))
+    world.payload.waiting = (b"a third",)
+    world.handle(PayloadChanged())
+    assert running_timers(world) == {Timer.ROUND}
 
 
 def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:

@@ -56,6 +56,21 @@ def test_what_is_wanted(tip: Node, committed: Node, result: int, pending: Pendin
     assert wanted(View(tip, committed, Height(result), due=False), pending, MAX_LAG) is work
 
 
+def test_a_block_after_one_with_several_transactions_may_wait_for_more() -> None:
+    for transactions, work in ((1, Work.BLOCK), (2, Work.GATHERING), (500, Work.GATHERING)):
+        tip = replace(node(5, 5), transactions=transactions)
+        assert wanted(View(tip, tip, Height(5), due=False), SOME, MAX_LAG) is work
+        assert wanted(View(tip, tip, Height(5), due=False), NOTHING, MAX_LAG) is Work.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("due", "pending"), [(True, SOME), (False, FULL), (False, replace(SOME, operation=True))], ids=str
+)
+def test_a_block_that_is_due_or_full_or_has_an_operation_waits_for_nothing(due: bool, pending: Pending) -> None:
+    tip = replace(node(5, 5), transactions=9)
+    assert wanted(View(tip, tip, Height(5), due), pending, MAX_LAG) is Work.BLOCK
+
+
 def test_a_block_that_is_due_is_made_without_transactions_but_never_beyond_the_lag() -> None:
     assert wanted(View(node(5, 5), node(5, 5), Height(5), due=True), NOTHING, MAX_LAG) is Work.BLOCK
     assert wanted(View(node(5, 2), node(5, 2), Height(2), due=True), NOTHING, MAX_LAG) is Work.NOTHING

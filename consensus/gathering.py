@@ -1,0 +1,31 @@
+"""How long a leader waits with a block while transactions keep coming (`production.Work.GATHERING`)."""
+
+from chain.types import Round
+from consensus.pacemaker import GATHER_MOST_MS
+
+
+class Gathering:
+    """One round's. It ends when no transaction came between two looks, or after `GATHER_MOST_MS`."""
+
+    def __init__(self) -> None:
+        self._round: Round | None = None
+        self._began_ms = 0
+        self._came = False
+        self._over = False
+
+    def goes_on(self, round: Round, now_ms: int) -> None:
+        """In this round transactions wait; those that were there before count as none that came."""
+        if self._round != round:
+            self._round, self._began_ms, self._came, self._over = round, now_ms, False, False
+
+    def more_came(self) -> None:
+        self._came = True
+
+    def looked(self, round: Round, now_ms: int) -> None:
+        """A while has passed since it began, or since the last look."""
+        if self._round == round:
+            self._over = not self._came or now_ms - self._began_ms >= GATHER_MOST_MS
+            self._came = False
+
+    def is_over(self, round: Round) -> bool:
+        return self._over and self._round == round
