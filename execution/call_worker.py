@@ -25,7 +25,7 @@ from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
 from execution.known import KnownState
 from execution.outcome import StateView
-from execution.overrides import BALANCE_OVERFLOW, OverridableView, OverrideRefused
+from execution.overrides import OverridableView, OverrideRefused
 from execution.run_traces import trace_runs
 from execution.simulation import simulate
 from execution.speculative_view import SpeculativeView
@@ -72,8 +72,6 @@ class CallRunner:
             return CallOutcome(task.call_id, b"", error.text, Gas(0))
         except OverrideRefused as error:
             return CallOutcome(task.call_id, b"", str(error), Gas(0))
-        except OverflowError:
-            return CallOutcome(task.call_id, b"", BALANCE_OVERFLOW, Gas(0))
         except CallTimeout:
             return CallOutcome(
                 task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)

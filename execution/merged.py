@@ -14,7 +14,7 @@ from chain.records import BEFORE_TRANSACTIONS, AccessKind
 from chain.types import Address, BlockNumber, Hash32, Wei
 from execution.attempts import StaleRead
 from execution.known import KnownState
-from execution.outcome import Reads, Slot, Writes
+from execution.outcome import MAX_BALANCE, Reads, Slot, Writes
 
 NONCE, BALANCE, CODE, SLOT = AccessKind.NONCE, AccessKind.BALANCE, AccessKind.CODE, AccessKind.SLOT
 _Written: TypeAlias = tuple[AccessKind, Address]
@@ -164,9 +164,10 @@ class MergedState:
         changed: dict[Address, Account] = {}
         for address, delta in writes.balances.items():
             account = self.account(address)
-            assert account.balance + delta >= 0, f"0x{address.hex()} would owe {-account.balance - delta} wei"
+            balance = account.balance + delta
+            assert balance >= 0, f"0x{address.hex()} would owe {-balance} wei"
             nonce = writes.nonces.get(address, account.nonce)
-            changed[address] = Account(nonce, Wei(account.balance + delta), account.code_hash)
+            changed[address] = Account(nonce, Wei(balance) if balance < MAX_BALANCE else MAX_BALANCE, account.code_hash)
         for address, nonce in writes.nonces.items():
             if address not in changed:
                 account = self.account(address)
@@ -176,7 +177,9 @@ class MergedState:
             changed[address] = Account(account.nonce, account.balance, keccak256(code))
         if fee:
             account = changed.get(beneficiary) or self.account(beneficiary)
-            changed[beneficiary] = Account(account.nonce, Wei(account.balance + fee), account.code_hash)
+            changed[beneficiary] = Account(
+                account.nonce, min(Wei(account.balance + fee), MAX_BALANCE), account.code_hash
+            )
         for address in writes.touched:
             account = changed.get(address) or self.account(address)
             if account.is_empty:

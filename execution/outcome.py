@@ -15,6 +15,9 @@ from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
 Slot = tuple[Address, int]
 
+MAX_BALANCE = Wei(2**256 - 1)
+"""What is paid on top of it is lost. Nobody gets so much but from an operator, or where a call pretends it."""
+
 
 class StateView(Protocol):
     """The state a transaction runs on. Every method may block on storage."""

@@ -18,10 +18,6 @@ class OverridableView(StateView, Protocol):
     def merge(self, index: int, writes: Writes, fee: Wei) -> None: ...
 
 
-BALANCE_OVERFLOW = "an overridden balance grows above 2**256 - 1"
-"""Only pretended money can be so much; Python's numbers take it, the machine's words do not (OverflowError)."""
-
-
 class OverrideRefused(ExecutionError):
     """Overrides that contradict each other or the fork; the words are geth's."""
 

@@ -20,7 +20,7 @@ from execution.evm.executor import Executor
 from execution.evm.stepping import stepping
 from execution.known import KnownState
 from execution.outcome import Outcome
-from execution.overrides import BALANCE_OVERFLOW, OverrideRefused
+from execution.overrides import OverrideRefused
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
@@ -60,8 +60,6 @@ async def trace_runs(task: TraceRuns, engine: Engine, reads: BlockingReads) -> R
         return TraceFailed(task.trace_id, str(error))
     except CannotInclude as refusal:
         return TraceFailed(task.trace_id, f"{REFUSED}{refusal}")
-    except OverflowError:
-        return TraceFailed(task.trace_id, BALANCE_OVERFLOW)
     except CallTimeout:
         return TraceFailed(task.trace_id, "execution timeout")
 

@@ -45,7 +45,7 @@ from execution.evm.executor import Executor, Result
 from execution.evm.stepping import stepping
 from execution.known import KnownState
 from execution.outcome import Outcome, Writes
-from execution.overrides import BALANCE_OVERFLOW, OverrideRefused
+from execution.overrides import OverrideRefused
 from execution.reader import UnexpectedAnswer
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
@@ -90,8 +90,6 @@ def simulate(task: RunSimulation, engine: Engine, reads: BlockingReads) -> Simul
         return SimulationFailed(task.call_id, SERVER_ERROR, str(error))
     except RequestFailed as error:
         return SimulationFailed(task.call_id, SERVER_ERROR, error.text)
-    except OverflowError:
-        return SimulationFailed(task.call_id, SERVER_ERROR, BALANCE_OVERFLOW)
     except CallTimeout:
         limit_s = task.time_limit_ms / 1000
         return SimulationFailed(task.call_id, SERVER_ERROR, f"execution aborted (timeout = {limit_s:g}s)")

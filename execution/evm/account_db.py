@@ -14,7 +14,7 @@ from chain.accounts import WITHOUT_CODE, Account
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.receipts import Log
 from chain.types import Address, Hash32, Wei
-from execution.outcome import Reads, Slot, StateView, Writes
+from execution.outcome import MAX_BALANCE, Reads, Slot, StateView, Writes
 
 Journal = list[tuple[dict[Any, Any], Any, Any]]
 _ABSENT = object()
@@ -102,7 +102,7 @@ class AccountDB:
     def get_balance(self, address: Address) -> int:
         """The exact balance, for bytecode that observes it."""
         balance = self.reads.balances[address] = self._account(address).balance
-        return balance + self._deltas.get(address, 0)
+        return min(balance + self._deltas.get(address, 0), MAX_BALANCE)
 
     def can_pay(self, address: Address, amount: int) -> bool:
         """Whether the balance is at least `amount`. A yes depends on a least balance only, a no on the exact one."""
@@ -272,7 +272,7 @@ class AccountDB:
             if address not in gone and delta:
                 writes.balances[address] = delta
         for address in gone:
-            balance = self.get_balance(address) - self._deltas.get(address, 0)
+            balance = self.reads.balances[address] = self._account(address).balance
             if balance:
                 writes.balances[address] = -balance
         return writes

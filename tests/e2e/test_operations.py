@@ -113,6 +113,17 @@ def test_a_balance_that_would_not_fit_is_refused(fresh: JsonRpc) -> None:
     assert int(fresh.call("eth_getBalance", NOBODY, "latest"), 16) == 2**256 - 1
 
 
+def test_who_has_all_that_a_word_holds_stays_there(fresh: JsonRpc, node: Node) -> None:
+    """SELFBALANCE, SSTORE to slot 0."""
+    most = 2**256 - 1
+    fresh.call("anvil_setCode", NOBODY, "0x47600055")
+    for rich in (NOBODY, OTHER):
+        fresh.call("anvil_setBalance", rich, hex(most))
+        mined(fresh, node.addresses[0], to=rich, value="0x2", gas="0x186a0")
+        assert int(fresh.call("eth_getBalance", rich, "latest"), 16) == most
+    assert int(fresh.call("eth_getStorageAt", NOBODY, "0x0", "latest"), 16) == most
+
+
 def test_the_newest_block_is_traced_on_what_it_ran_on_also_after_operations_and_ways_back(fresh: JsonRpc) -> None:
     alice, bob = fresh.call("eth_accounts")[:2]
     fresh.call("anvil_addBalance", bob, 1)

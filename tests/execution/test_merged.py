@@ -205,3 +205,13 @@ def test_a_promised_slot_waits_for_the_hash(known: KnownState) -> None:
     assert other.slot(key) == known.slot(key)
     assert known.keep_promise(key, 1) == known.slot(key)
     assert known.promises() == ()
+
+
+def test_a_balance_grows_to_what_a_word_holds(known: KnownState) -> None:
+    state = MergedState(known)
+    merge(state, 0, balances={A: 2**256 - 101})
+    assert state.account(A).balance == 2**256 - 1
+    merge(state, 1, fee=5, balances={A: 7, BENEFICIARY: 2**256 - 3})
+    assert state.account(A).balance == state.account(BENEFICIARY).balance == 2**256 - 1
+    merge(state, 2, balances={A: -(2**256 - 1)})
+    assert state.account(A).balance == 0
