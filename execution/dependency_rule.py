@@ -10,7 +10,7 @@ from execution.accesses import Accesses, LearnedAccesses
 from execution.attempts import Waited
 from execution.block_run import BlockRun
 from execution.dependency_scheduler import DependencyScheduler
-from execution.schedule import Candidate
+from execution.schedule import Candidate, pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class DependencyRule(ABC):
             assert transaction is not None
             accesses = self._learned.expected(transaction, candidate.sender)
             expected.append(Expected(candidate.index, transaction, accesses, self._learned.knows(transaction)))
-        return DependencyScheduler(candidates, self.dependencies(expected), workers)
+        dependencies = self.dependencies(expected)
+        sent = candidates if pays(candidates, dependencies, len(workers)) else ()
+        return DependencyScheduler(sent, dependencies, workers)
 
     def learn(self, block: BlockRun) -> None:
         for turn in block.turns:

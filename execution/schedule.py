@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.types import Address
+from execution.attempts import Waited
 from execution.contention import Key
 
 MAX_TASK_TRANSACTIONS = 128
@@ -104,6 +105,20 @@ def _with_beginning(loads: _Loads, chain: Sequence[Candidate]) -> tuple[_Loads, 
     if alone_us > loads.end_us:
         return before, ()
     return loads, chain[:length]
+
+
+def pays(candidates: Sequence[Candidate], waits: Mapping[int, Sequence[Waited]], workers: int) -> bool:
+    """Whether to run these on so many workers, each after those it waits for, is expected to be clearly faster than to
+    run them in the execution process.
+    """
+    ends_us: dict[int, int] = {}
+    for candidate in candidates:
+        begins_us = max([ends_us.get(waited.writer, 0) for waited in waits.get(candidate.index, ())], default=0)
+        ends_us[candidate.index] = begins_us + candidate.expected_us + WORKER_US
+    run_us = sum([candidate.expected_us for candidate in candidates])
+    count = len(candidates)
+    end_us = max(count * (COMMON_US + HERE_US), (run_us + count * WORKER_US) / workers, *ends_us.values())
+    return end_us + BEGIN_US < WORTH_SHARE * (run_us + count * COMMON_US)
 
 
 def _mean_us(chain: Sequence[Candidate]) -> int:

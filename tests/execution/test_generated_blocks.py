@@ -59,6 +59,7 @@ def eager_scheduling(case: Case) -> Iterator[None]:
             ],
         ),
         patch("execution.speculative_strategy.DISPATCH_WORTH_US", 0),
+        patch("execution.dependency_rule.pays", lambda *_: True),
         patch("execution.run_times.RunTimes.took", lambda *_: None),
         patch("execution.chain_scheduler.MOST_TASK_US", SMALL_TASK_US),
         patch("execution.dependency_scheduler.TASK_US", SMALL_TASK_US),

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from chain.records import AccessKind
 from chain.types import Address
+from execution.attempts import Waited
 from execution.chain_scheduler import MOST_TASK_US, ChainScheduler
 from execution.contention import Key
-from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, Staying, chains_of, for_workers
+from execution.schedule import MAX_TASK_TRANSACTIONS, Candidate, PlannedTask, Staying, chains_of, for_workers, pays
 from execution.scheduler import Command, Send
 
 S = [Address(bytes([n]) * 20) for n in range(1, 60)]
@@ -169,3 +171,16 @@ def test_slow_workers_get_less() -> None:
     chains = chains_of(candidates(*range(40), us=1_000), {})
     lengths = [len(for_workers(chains, workers=1, slowness=slowness)) for slowness in (0.5, 1, 2)]
     assert lengths == sorted(set(lengths), reverse=True)
+
+
+def waiting(*writers: int) -> dict[int, tuple[Waited, ...]]:
+    """Each transaction after the first waits for one of these."""
+    return {at: (Waited(AccessKind.ACCOUNT, S[0], 0, writer),) for at, writer in enumerate(writers, start=1)}
+
+
+def test_a_graph_pays_if_neither_its_longest_path_nor_the_sending_takes_most_of_the_time() -> None:
+    long = candidates(*range(40), us=1_000)
+    assert pays(long, {}, workers=2)
+    assert pays(long, waiting(*[at // 2 for at in range(39)]), workers=2)
+    assert not pays(long, waiting(*range(39)), workers=8)
+    assert not pays(candidates(*range(40), us=50), {}, workers=8)
