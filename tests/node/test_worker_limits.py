@@ -43,7 +43,7 @@ def results(run: CaseRun) -> set[AttemptResult]:
 async def test_a_task_that_takes_too_long_costs_its_worker_and_not_its_result() -> None:
     given = case_of(SPINS, 5_000_000)
     async with workbench(workers=2, limits=WorkerLimits(share_of_time=0.0005)) as bench:
-        run = await bench.run(given, "accounts")
+        run = await bench.run(given, "block-stm")
     assert AttemptResult.WORKER_LOST in results(run)
     expected = await serial(given)
     assert by_address(run) == by_address(expected)
@@ -53,7 +53,7 @@ async def test_a_task_that_takes_too_long_costs_its_worker_and_not_its_result() 
 async def test_a_task_that_takes_too_much_memory_fails_and_its_worker_lives() -> None:
     given = case_of(GROWS, 40_000_000_000)
     async with workbench(workers=2, limits=WorkerLimits(memory_bytes=100_000_000)) as bench:
-        run = await bench.run(given, "accounts")
+        run = await bench.run(given, "block-stm")
         assert len(bench.pool.workers) == 2
         assert bench.pool.lost_workers == 0
     assert AttemptResult.ENGINE_FAILED in results(run)
