@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from chain.receipts import Receipt
-from execution import assembly, processor, roots, speculative_runs
+from execution import assembly, roots, speculative_runs
 from execution.ahead_runs import AheadRuns
 from execution.block_run import BlockRun, Strategy
 from execution.merged import MergedState
@@ -51,7 +51,7 @@ PLACES: Sequence[Place] = (
     (StateReader, "touched", "merge"),
     (MergedState, "changes", "merge"),
     (MergedState, "commit", "merge"),
-    (processor, "record_of", "assemble"),
+    (assembly, "record_of", "assemble"),
     (assembly, "_included", "assemble"),
     (Receipt, "encode", "assemble"),
     (assembly, "bloom_of", "assemble"),
