@@ -20,6 +20,8 @@ from rpc.wallet import text_digest
 UNLOCKED_S = 300
 """As long as geth's."""
 SIGNATURE_BYTES = 65
+MAX_PASSWORD_CHARACTERS = 1_024
+"""Passwords are kept: without a limit a thousand accounts would fill the memory."""
 
 
 def private_key(value: Any) -> bytes:
@@ -35,6 +37,13 @@ def private_key(value: Any) -> bytes:
     return key
 
 
+def password_text(value: Any) -> str:
+    password = text(value)
+    if len(password) > MAX_PASSWORD_CHARACTERS:
+        raise InvalidValue(f"a password has at most {MAX_PASSWORD_CHARACTERS} characters: this one has {len(password)}")
+    return password
+
+
 def signature(value: Any) -> bytes:
     signed = data(value)
     if len(signed) != SIGNATURE_BYTES:
@@ -47,18 +56,18 @@ async def list_accounts(node: Node) -> list[str | None]:
     return await accounts(node)
 
 
-@method("personal_newAccount", optional(text, ""))
+@method("personal_newAccount", optional(password_text, ""))
 async def new_account(node: Node, password: str) -> str:
     """An account that nobody has had; locked, as `personal_importRawKey` leaves one."""
     return data_json(node.wallet.add(private_key(secrets.token_hex(32)), password))
 
 
-@method("personal_importRawKey", private_key, optional(text, ""))
+@method("personal_importRawKey", private_key, optional(password_text, ""))
 async def import_key(node: Node, key: bytes, password: str) -> str:
     return data_json(node.wallet.add(key, password))
 
 
-@method("personal_unlockAccount", address, optional(text, ""), optional(small_number, UNLOCKED_S))
+@method("personal_unlockAccount", address, optional(password_text, ""), optional(small_number, UNLOCKED_S))
 async def unlock_account(node: Node, account: Address, password: str, seconds: int) -> bool:
     """For so many seconds; for good with 0."""
     node.wallet.unlock(account, password, seconds or None)
@@ -71,17 +80,17 @@ async def lock_account(node: Node, account: Address) -> bool:
     return node.wallet.lock(account)
 
 
-@method("personal_sendTransaction", transaction_arguments, optional(text, ""))
+@method("personal_sendTransaction", transaction_arguments, optional(password_text, ""))
 async def personal_send(node: Node, wanted: TransactionArguments, password: str) -> str:
     """As eth_sendTransaction; the account may be locked."""
-    with node.wallet.unlocked(sender_of(node, wanted), password):
-        return await send_transaction(node, wanted)
+    node.wallet.check_password(sender_of(node, wanted), password)
+    return await send_transaction(node, wanted, password)
 
 
-@method("personal_signTransaction", transaction_arguments, optional(text, ""))
+@method("personal_signTransaction", transaction_arguments, optional(password_text, ""))
 async def personal_sign_transaction(node: Node, wanted: TransactionArguments, password: str) -> JsonObject:
-    with node.wallet.unlocked(sender_of(node, wanted), password):
-        return await sign_transaction(node, wanted)
+    node.wallet.check_password(sender_of(node, wanted), password)
+    return await sign_transaction(node, wanted, password)
 
 
 @method("personal_ecRecover", data, signature)

@@ -36,8 +36,9 @@ async def send_raw_transaction(node: Node, raw: bytes) -> str:
 
 
 @method("eth_sendTransaction", transaction_arguments)
-async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
-    """Fill in, sign and send a transaction of an unlocked account, the first one if none is named.
+async def send_transaction(node: Node, wanted: TransactionArguments, password: str | None = None) -> str:
+    """Fill in, sign and send a transaction of an unlocked account, the first one if none is named; of a locked one with
+    its password.
 
     It is answered once its block is there, if blocks are made at once: suites that were written for hardhat or ganache
     read the state next, without asking for the receipt.
@@ -45,13 +46,16 @@ async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
     sender = sender_of(node, wanted)
     wanted = replace(wanted, sender=sender)
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
-    senders = node.wallet.impersonating if impersonates else node.wallet.sending(sender)
+    senders = node.wallet.impersonating if impersonates else node.wallet.sending(sender, password)
     with senders.place() as place:  # in the order of the requests, however long each takes to be filled in
         unsigned = await filled(node, wanted)
         await place.turn()  # until it is in the pool, so that the next one takes the next nonce
         if wanted.nonce is None:
             unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
-        signed = unsigned.impersonated_by(sender) if impersonates else node.wallet.sign_transaction(sender, unsigned)
+        if impersonates:
+            signed = unsigned.impersonated_by(sender)
+        else:
+            signed = node.wallet.sign_transaction(sender, unsigned, password)
         stored = await node.admission.enter(signed)
     await node.admission.stored(stored)
     await node.admission.while_pending(signed.hash)
@@ -59,7 +63,7 @@ async def send_transaction(node: Node, wanted: TransactionArguments) -> str:
 
 
 @method("eth_signTransaction", transaction_arguments)
-async def sign_transaction(node: Node, wanted: TransactionArguments) -> JsonObject:
+async def sign_transaction(node: Node, wanted: TransactionArguments, password: str | None = None) -> JsonObject:
     """Sign without sending. What would be filled in must be given, since the signature outlives the moment."""
     if wanted.gas is None:
         raise IncompleteTransaction("gas not specified")
@@ -68,7 +72,7 @@ async def sign_transaction(node: Node, wanted: TransactionArguments) -> JsonObje
     if wanted.nonce is None:
         raise IncompleteTransaction("nonce not specified")
     sender = sender_of(node, wanted)
-    signed = node.wallet.sign_transaction(sender, await filled(node, wanted))
+    signed = node.wallet.sign_transaction(sender, await filled(node, wanted), password)
     return {"raw": data_json(signed.raw), "tx": _unplaced(signed, sender)}
 
 

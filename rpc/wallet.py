@@ -4,10 +4,9 @@ Everybody who reaches the port can use them. They are a devnet's, their keys are
 place for anything of value.
 """
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -77,9 +76,12 @@ class Wallet:
     def accounts(self) -> tuple[Address, ...]:
         return tuple(self._keys)
 
-    def sending(self, account: Address) -> OrderedTurns:
-        """The turns to take the account's next nonce and pool the transaction that has it. Raises UnknownAccount."""
-        self._key(account)
+    def sending(self, account: Address, password: str | None = None) -> OrderedTurns:
+        """The turns to take the account's next nonce and pool the transaction that has it.
+
+        Raises as `sign_transaction`.
+        """
+        self._key(account, password)
         return self._turns[account]
 
     def add(self, private_key: bytes, password: str) -> Address:
@@ -103,27 +105,22 @@ class Wallet:
 
     def unlock(self, account: Address, password: str, seconds: int | None) -> None:
         """For so long, None: for good. Raises UnknownAccount, WrongPassword."""
+        self.check_password(account, password)
+        if account in self._passwords:
+            self._open_until[account] = inf if seconds is None else self._clock() + seconds
+
+    def check_password(self, account: Address, password: str) -> None:
+        """Any is right for an account without one. Raises UnknownAccount, WrongPassword."""
         self._known(account)
-        if account not in self._passwords:
-            return
-        if self._passwords[account] != password:
+        if self._passwords.get(account, password) != password:
             raise WrongPassword
-        self._open_until[account] = inf if seconds is None else self._clock() + seconds
 
-    @contextlib.contextmanager
-    def unlocked(self, account: Address, password: str) -> Iterator[None]:
-        """Unlocked meanwhile. Raises UnknownAccount, WrongPassword."""
-        before = self._open_until.get(account)
-        self.unlock(account, password, None)
-        try:
-            yield
-        finally:
-            if before is not None:
-                self._open_until[account] = before
+    def sign_transaction(self, account: Address, transaction: Transaction, password: str | None = None) -> Transaction:
+        """With its password a locked account signs too, this once.
 
-    def sign_transaction(self, account: Address, transaction: Transaction) -> Transaction:
-        """Raises UnknownAccount."""
-        return transaction.signed_with(self._key(account))
+        Raises UnknownAccount, AccountLocked, WrongPassword.
+        """
+        return transaction.signed_with(self._key(account, password))
 
     def sign_text(self, account: Address, text: bytes) -> bytes:
         """The signature of a personal message (EIP-191, version E). Raises UnknownAccount."""
@@ -140,9 +137,12 @@ class Wallet:
             raise UnknownAccount
         return key
 
-    def _key(self, account: Address) -> bytes:
+    def _key(self, account: Address, password: str | None = None) -> bytes:
+        """Of an account that is unlocked, or whose password this is."""
         key = self._known(account)
-        if self._open_until.get(account, inf) <= self._clock():
+        if password is not None:
+            self.check_password(account, password)
+        elif self._open_until.get(account, inf) <= self._clock():
             raise AccountLocked
         return key
 

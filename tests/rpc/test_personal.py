@@ -1,15 +1,19 @@
 """personal_*: accounts with passwords; what they sign is held against eth_account."""
 
+import asyncio
+
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct
 
-from rpc import wallet
+from chain.types import Gas
+from rpc import sending, wallet
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from rpc.wallet import AccountLocked, Wallet
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, KEYS
+from tests.rpc.small_chain import turns
 
 KEY = "0x" + "11" * 32
 WHO = Account.from_key(KEY).address.lower()
@@ -92,3 +96,36 @@ async def test_accounts_are_bounded(process: RpcProcess, client: Client, monkeyp
     await client.result("personal_newAccount", "")
     words = (await client.error("personal_newAccount", ""))[1]
     assert words == "there are 4 accounts: no more are kept here"
+
+
+async def test_a_transaction_with_the_password_opens_the_account_for_nobody_else(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimated = asyncio.Event()
+
+    async def estimate(*_: object) -> Gas:
+        await estimated.wait()
+        return Gas(21_000)
+
+    monkeypatch.setattr(sending, "estimate_gas", estimate)
+    await client.result("personal_importRawKey", KEY, "secret")
+    fields = {"from": WHO, "to": data_json(ALICE)}
+    sent = [asyncio.ensure_future(client.ask("personal_sendTransaction", fields, "secret")) for _ in range(2)]
+    await turns()
+    assert not any(one.done() for one in sent), "their gas is being estimated"
+    assert await client.error("eth_sign", WHO, "0x00") == LOCKED
+    assert await client.result("personal_lockAccount", WHO) is True
+    estimated.set()
+    for answer in await asyncio.gather(*sent):
+        assert answer["error"]["message"].startswith("insufficient funds")
+    assert await client.error("eth_sign", WHO, "0x00") == LOCKED
+
+
+async def test_a_password_has_a_limited_length(client: Client) -> None:
+    assert (await client.result("personal_newAccount", "x" * 1_024)).startswith("0x")
+    for method, *before in (("personal_newAccount",), ("personal_importRawKey", KEY)):
+        code, words = await client.error(method, *before, "x" * 1_025)
+        assert (code, words.split(": ", 1)[1]) == (
+            -32602,
+            "a password has at most 1024 characters: this one has 1025",
+        )
