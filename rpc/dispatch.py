@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from chain.links import LinkClosed, RequestFailed
+from rpc.awaited_transactions import MAX_WAIT_S
 from rpc.errors import (
     InternalError,
     InvalidRequest,
@@ -25,7 +26,9 @@ from rpc.errors import (
     ServerError,
 )
 from rpc.methods import METHODS, Connection, Json, Node, arguments_of
+from rpc.ordered_turns import OrderedTurns
 from rpc.params import BlockTag
+from rpc.settling import sends
 
 log = logging.getLogger("tandem.rpc")
 
@@ -56,9 +59,18 @@ class Dispatcher:
             return _error_answer(None, InvalidRequest("empty batch"))
         if len(messages) > MAX_BATCH_REQUESTS:
             return b"[" + _error_answer(_first_id(messages), InvalidRequest("batch too large")) + b"]"
-        answers = await asyncio.gather(*(self._answer_one(message, connection) for message in messages))
+        sending = OrderedTurns()
+        answers = await asyncio.gather(*(self._answer_entry(message, connection, sending) for message in messages))
         ordered = _within_limit(messages, answers)
         return b"[" + b",".join(ordered) + b"]" if ordered else None
+
+    async def _answer_entry(self, message: Any, connection: Connection | None, sending: OrderedTurns) -> bytes | None:
+        """One of a batch. All run concurrently, only that what does not send begins after the sends before it."""
+        if _sends(message):
+            with sending.place():
+                return await self._answer_one(message, connection)
+        await sending.all_over(MAX_WAIT_S)
+        return await self._answer_one(message, connection)
 
     async def _answer_one(self, message: Any, connection: Connection | None) -> bytes | None:
         if not isinstance(message, dict):
@@ -138,6 +150,11 @@ def _as_rpc_error(method: str, error: Exception) -> RpcError:
         return ServerError("the node is shutting down")
     log.error("%s failed", method, exc_info=error)
     return InternalError()
+
+
+def _sends(message: Any) -> bool:
+    name = message.get("method") if isinstance(message, dict) else None
+    return isinstance(name, str) and sends(name)
 
 
 def _first_id(messages: list[Any]) -> Any:

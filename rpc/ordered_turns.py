@@ -21,6 +21,11 @@ class OrderedTurns:
         finally:
             place.give_up()
 
+    async def all_over(self, limit_s: float) -> None:
+        """Wait until everybody who has a place has given it up, at most `limit_s`."""
+        if self._last is not None and not self._last.done():
+            await asyncio.wait((self._last,), timeout=limit_s)
+
 
 class Place:
     """One place in a sequence."""

@@ -24,6 +24,13 @@ AT_ONCE = frozenset(
 )
 """What says nothing of the chain's newest state, sends, shows the pool, or waits for one transaction by itself."""
 
+SENDING = ("eth_send", "personal_sendTransaction")
+
+
+def sends(method: str) -> bool:
+    """Whether what stands behind the method in a batch waits until it is answered."""
+    return method.startswith(SENDING)
+
 
 def reads_what_was_sent(method: str) -> bool:
     """Whether the method waits for the transactions that were sent before it."""

@@ -50,3 +50,14 @@ async def test_who_fails_or_is_cancelled_before_its_turn_gives_it_up_but_lets_no
     first.set()
     await asyncio.wait_for(tasks[3], 5)
     assert taken == [0, 3]
+
+
+async def test_all_are_over_when_the_last_place_is_given_up_and_are_not_waited_for_longer_than_the_limit() -> None:
+    turns = OrderedTurns()
+    await turns.all_over(60)
+    with turns.place(), turns.place():
+        await turns.all_over(0)
+        waiting = asyncio.create_task(turns.all_over(60))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting

@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from chain.transactions import decode_transaction
+from chain.types import Address
 from rpc import awaited_transactions
 from rpc.methods import METHODS
 from rpc.process import RpcProcess
@@ -13,6 +16,8 @@ from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, FakeChain, transfer
 from tests.rpc.small_chain import turns
 from tests.rpc.test_receipt_waiting import execute
+
+STRANGER = Address(b"\x55" * 20)
 
 
 def asked(client: Client, method: str, *params: Any) -> "asyncio.Future[Any]":
@@ -35,6 +40,23 @@ async def test_what_is_read_after_a_transaction_was_sent_waits_for_its_block(
     await execute(chain, transfer(0))
     number, _, found = await asyncio.gather(*reads)
     assert (number, found["blockNumber"]) == ("0x1", "0x1")
+
+
+async def test_what_stands_behind_a_sending_in_a_batch_finds_what_it_sent(
+    process: RpcProcess, client: Client, chain: FakeChain
+) -> None:
+    reading = "eth_getBalance", data_json(STRANGER), "latest"
+    send = {"from": data_json(ALICE), "to": data_json(STRANGER), "value": "0x5"}
+    entries = [reading, ("eth_sendTransaction", send), ("eth_sendTransaction", send), reading, ("eth_chainId",)]
+    batch = [{"jsonrpc": "2.0", "id": i, "method": name, "params": p} for i, (name, *p) in enumerate(entries)]
+    answering = asyncio.ensure_future(client.post(orjson.dumps(batch)))
+    await turns(100)
+    assert not answering.done()
+    sent = [decode_transaction(pooled.raw) for pooled in process.node.admission.pool]
+    await execute(chain, *sent)
+    answers = [answer["result"] for answer in await answering]
+    assert [answers[0], *answers[3:]] == ["0x0", "0xa", "0x7a69"]
+    assert answers[1:3] == [data_json(transaction.hash) for transaction in sent]
 
 
 async def test_what_no_block_takes_holds_readers_up_once(
