@@ -24,7 +24,6 @@ from execution.overrides import OverrideRefused
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
-from execution.tracers.javascript_tracer import TracerFailed
 from execution.tracers.tracer import BadTracerOptions, Run, TraceTooLarge, UnknownTracer
 
 MAX_ANSWER_BYTES = 7 * 1024 * 1024
@@ -45,7 +44,6 @@ REFUSALS = (
     TracesTooLarge,
     UnknownTracer,
     BadTracerOptions,
-    TracerFailed,
     OverrideRefused,
 )
 

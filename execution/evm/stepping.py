@@ -42,7 +42,7 @@ from execution.evm.program import (
 )
 from execution.evm.state import State
 
-OP_SSTORE, OP_LOG0, OP_LOG4 = 0x55, 0xA0, 0xA4
+OP_LOG0, OP_LOG4 = 0xA0, 0xA4
 OP_CREATE, OP_CALL, OP_CALLCODE, OP_DELEGATECALL, OP_CREATE2, OP_STATICCALL = 0xF0, 0xF1, 0xF2, 0xF4, 0xF5, 0xFA
 CALLS = frozenset((OP_CALL, OP_CALLCODE, OP_DELEGATECALL, OP_STATICCALL))
 CREATIONS = frozenset((OP_CREATE, OP_CREATE2))
@@ -69,8 +69,8 @@ class Step:
     """One instruction: what its frame was like before it, its gas, and the refund counter with it.
 
     `gas` is what was left before it. `stack` has its top last, and is empty, as `memory` is, if the tracer does not
-    want it. `error` says why it was not carried out. `before` is what the instruction takes away: the balance of an
-    account that destroys itself, and for who wants it the value of a slot that is written.
+    want it. `error` says why it was not carried out. `before` is the balance of an
+    account that destroys itself.
     """
 
     pc: int
@@ -136,7 +136,6 @@ class Listener:
     wants_steps = False
     wants_stack = False
     wants_memory = False
-    wants_old_slots = False
 
     def step(self, step: Step) -> None: ...
 
@@ -300,8 +299,6 @@ def _run(frame: SteppingFrame, program: Program) -> None:
         step = frame.begin(pc, opcode)
         if opcode == OP_SELFDESTRUCT:
             step.before = frame.state.db.get_balance(frame.address)
-        elif opcode == OP_SSTORE and frame.stack and frame.recorder.listener.wants_old_slots:
-            step.before = frame.state.db.get_storage(frame.address, frame.stack[-1])
         try:
             pc = _carry_out(frame, program, pc, opcode, instructions.get(opcode))
         except VMError as error:

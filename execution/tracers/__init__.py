@@ -1,4 +1,4 @@
-"""Tracers by the names that geth has for them, and those in JavaScript."""
+"""Tracers by the names that geth has for them."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,6 @@ from execution.tracers.access_list_tracer import AccessListTracer
 from execution.tracers.call_tracer import CallTracer, FourByteTracer
 from execution.tracers.console_tracer import ConsoleTracer
 from execution.tracers.flat_call_tracer import FlatCallTracer
-from execution.tracers.javascript_tracer import SOURCE, JavaScriptTracer
 from execution.tracers.opcode_counts import BigramTracer, OpcodeCount, TrigramTracer, UnigramTracer
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
@@ -94,10 +93,10 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
 
 
 def tracer_named(name: str, options: Options) -> Tracer:
-    """geth's, or one in JavaScript. Raises UnknownTracer and BadTracerOptions."""
+    """Raises UnknownTracer and BadTracerOptions."""
     make = TRACERS.get(name)
-    if make is None and not SOURCE.search(name):
+    if make is None:
         raise UnknownTracer(name)
     if not isinstance(options, dict):
         raise BadTracerOptions("json: cannot unmarshal the tracer's config into an object")
-    return JavaScriptTracer(name, options) if make is None else make(options)
+    return make(options)
