@@ -89,14 +89,7 @@ def _outcome(
         output=b"",
         error=error,
         contract=contract,
-        reads=Reads(
-            nonces_read,
-            code_hashes_read,
-            {address: Wei(number(balance, "big")) for address, balance in balances_read.items()},
-            {address: Wei(number(balance, "big")) for address, balance in minimums.items()},
-            empty,
-            slots_read,
-        ),
+        reads=Reads(nonces_read, code_hashes_read, _amounts(balances_read), _amounts(minimums), empty, slots_read),
         writes=Writes(
             nonces=nonces,
             balances={address: number(delta, "big", signed=True) for address, delta in balances.items()},
@@ -107,6 +100,10 @@ def _outcome(
         ),
         console=NO_CONSOLE_LOGS if console is None else ConsoleLogs(tuple(console[0]), console[1]),
     )
+
+
+def _amounts(packed: dict[Address, bytes]) -> dict[Address, Wei]:
+    return {address: Wei(int.from_bytes(amount, "big")) for address, amount in packed.items()}
 
 
 def pack_values(values: NewValues) -> bytes:

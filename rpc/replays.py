@@ -6,11 +6,10 @@ from typing import Any
 
 import orjson
 
-from chain.messages.calls import CallMessage
+from chain.messages.calls import message_of
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import TracedCall
-from chain.transactions import Transaction
-from chain.types import Address, Hash32
+from chain.types import Hash32
 from rpc.call_traces import FLAT_OPTIONS
 from rpc.calls import StateOverrides, call_message, stage
 from rpc.debug_traces import existing_block, in_turn, request_for
@@ -106,7 +105,7 @@ async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -
     transaction = decode(raw)
     rules = Rules(node.genesis.chain_id, pending_fork(head.header, node.genesis))
     sender = check(transaction, rules, head.header.gas_limit)
-    call = TracedCall(_message(transaction, sender), environment_of(head.header, node.genesis), ())
+    call = TracedCall(message_of(transaction, sender), environment_of(head.header, node.genesis), ())
     (told,) = await _traced(node, head, [call])
     return _replay(told, asked)
 
@@ -136,22 +135,6 @@ async def _traced(node: Node, block: StoredBlock, calls: Iterable[TracedCall]) -
     if not given:
         return []
     return list(await in_turn(node, await request_for(node, block, None, 0, BOTH, given)))
-
-
-def _message(transaction: Transaction, sender: Address) -> CallMessage:
-    return CallMessage(
-        sender=sender,
-        to=transaction.to,
-        gas=transaction.gas,
-        max_fee=transaction.max_fee,
-        max_priority_fee=transaction.max_priority_fee,
-        value=transaction.value,
-        data=transaction.data,
-        access_list=transaction.access_list,
-        authorizations=transaction.authorizations,
-        max_blob_fee=transaction.max_blob_fee,
-        blob_hashes=transaction.blob_hashes,
-    )
 
 
 def _replay(told: bytes, asked: frozenset[str]) -> JsonObject:

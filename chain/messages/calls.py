@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from chain.codec import message
 from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import AccessListEntry, Authorization
+from chain.transactions import AccessListEntry, Authorization, Transaction
 from chain.types import Address, Gas, Hash32, Version, Wei
 
 
@@ -41,6 +41,23 @@ class AccountOverride:
     slots: dict[int, int] = field(default_factory=dict)
     replaces_storage: bool = False
     precompile_moves_to: Address | None = None
+
+
+def message_of(transaction: Transaction, sender: Address) -> CallMessage:
+    """What a signed transaction calls for."""
+    return CallMessage(
+        sender=sender,
+        to=transaction.to,
+        gas=transaction.gas,
+        max_fee=transaction.max_fee,
+        max_priority_fee=transaction.max_priority_fee,
+        value=transaction.value,
+        data=transaction.data,
+        access_list=transaction.access_list,
+        authorizations=transaction.authorizations,
+        max_blob_fee=transaction.max_blob_fee,
+        blob_hashes=transaction.blob_hashes,
+    )
 
 
 @message(100)

@@ -6,7 +6,7 @@ from chain.accounts import AccountChange
 from chain.blocks import Withdrawal
 from chain.codec import message
 from chain.headers import Header
-from chain.messages.calls import AccountOverride, CallMessage
+from chain.messages.calls import AccountOverride, CallMessage, message_of
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import Transaction, TransactionType, decode_transaction, unsigned
@@ -50,17 +50,7 @@ class SimulatedCall:
 
 def signed_call(transaction: Transaction, sender: Address) -> SimulatedCall:
     """A transaction as it is in a block."""
-    message = CallMessage(
-        sender=sender,
-        to=transaction.to,
-        gas=transaction.gas,
-        max_fee=transaction.max_fee,
-        max_priority_fee=transaction.max_priority_fee,
-        value=transaction.value,
-        data=transaction.data,
-        access_list=transaction.access_list,
-        authorizations=transaction.authorizations,
-    )
+    message = message_of(transaction, sender)
     return SimulatedCall(transaction.type, message, transaction.gas, transaction.nonce, transaction.raw)
 
 

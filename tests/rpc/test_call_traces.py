@@ -9,14 +9,15 @@ from rpc.render import data_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, FakeChain, transfer
 
+ACTION = {"from": data_json(ALICE), "to": data_json(BOB), "callType": "call", "value": "0x1"}
 CALL = {
-    "action": {"from": data_json(ALICE), "to": data_json(BOB), "callType": "call", "value": "0x1"},
+    "action": ACTION,
     "result": {"gasUsed": "0x0", "output": "0x2a"},
     "subtraces": 1,
     "traceAddress": [],
     "type": "call",
 }
-INNER = CALL | {"subtraces": 0, "traceAddress": [0], "action": CALL["action"] | {"from": data_json(BOB)}}  # type: ignore[operator]
+INNER = CALL | {"subtraces": 0, "traceAddress": [0], "action": ACTION | {"from": data_json(BOB)}}
 NOWHERE = data_json(bytes(32))
 
 
