@@ -5,7 +5,7 @@ what was not read yet. Slots of an account whose storage was cleared here are ze
 hidden by a record of its own, at the version of the clearing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chain.accounts import Account
 from chain.keccak import EMPTY_HASH, keccak256
@@ -62,6 +62,10 @@ class ForkedState(VersionedState):
 
     def _without_latest(self, name: bytes, version: Version) -> tuple[Version, bytes]:
         return self._sought(name, version)  # the remote's values, read at any time, have no newest record
+
+    def stored_slots(self, address: Address, version: Version) -> Iterator[int]:
+        """Without those of the base that a clearing hides."""
+        return (number for number in super().stored_slots(address, version) if self.slot(address, number, version))
 
     def _clearing(self, name: bytes, version: Version) -> tuple[Version, bool]:
         """When the storage of the slot's account was last cleared or that undone, as `version` has it, and which."""

@@ -168,13 +168,14 @@ async def test_a_disk_without_room_loses_nothing_that_the_remote_said(remote: Fa
     assert (await asker.ask(block(1, TRANSFER))).header.number == N + 1
 
 
-async def test_going_back_before_a_clearing_shows_the_remote_s_slots_again(
-    asker: Asker, remote: FakeRemoteChain
-) -> None:
+@pytest.mark.parametrize("read_before", [False, True])
+async def test_going_back_before_a_clearing_shows_the_remote_s_slots_again(asker: Asker, read_before: bool) -> None:
     assert (await asker.ask(ReadState(None, (), ((A, 2),), ()))).slots == (0,)
     await asker.ask(block(1, AccountChange(A, Account(2, Wei(9), keccak256(CODE)), {5: 55})))
     await asker.ask(block(2, AccountChange(A, EMPTY_ACCOUNT, {}, clears_storage=True)))
     assert (await asker.ask(ReadState(None, (A,), ((A, 1), (A, 5)), ()))).slots == (0, 0)
+    if read_before:  # what the remote has comes into the store after the clearing
+        assert (await asker.ask(ReadState(Version(2), (), ((A, 1),), ()))).slots == (11,)
     back = Revert(BlockNumber(N + 1), Version(2), 0)
     nothing = ApplyOperation(Height(3), Hash32(b"\x77" * 32), (), (), back, None, BlockSettings(), b"back")
     applied = await asker.ask(nothing)
