@@ -2,7 +2,8 @@
 
 A function begins at one block and goes on for as long as the way is known: through jumps to constant targets, through
 returns of internal functions (whose target was pushed on the same way), and at a conditional jump to where it went
-before; the other side leaves the function. A way that comes back to its start is a loop in the function. Stack slots
+before; the other side leaves the function. An internal function is written out at every place that calls it. A way that
+comes back to its start is a loop in the function. Stack slots
 are local variables, and are written to the stack only where something else looks at it.
 
 Gas is charged once per segment: the part of a way between two places where it can end or where gas is observed. So the
@@ -105,7 +106,7 @@ class _Way:
         self.segments = [_Segment(head, 0)]
         self._lines: list[str] = []
         self._loops: list[int] = []
-        self._visited: set[int] = set()
+        self._visited: set[tuple[int, tuple[int, ...]]] = set()
         self.size = 0
         self._height = 0
         self._variables = 0
@@ -183,12 +184,17 @@ class _Way:
     def write(self) -> None:
         block: Block | None = self._head
         while block is not None:
-            self._visited.add(block.start)
+            self._visited.add(self._place_in_code(block))
             for kind, argument in block.instructions:
                 self._instruction(kind, argument)
             self.size += len(block.opcodes)
             self.segments[-1].opcodes += block.opcodes
             block = self._leave(block)
+
+    def _place_in_code(self, block: Block) -> tuple[int, tuple[int, ...]]:
+        """The block and where to the internal functions around it return: one called from two places is at two."""
+        is_destination = self._program.is_destination
+        return block.start, tuple(word for word in self._words if isinstance(word, int) and is_destination(word))
 
     def _leave(self, block: Block) -> Block | None:
         """The block to go on with in this function."""
@@ -243,7 +249,7 @@ class _Way:
             self._loops.append(len(self._lines))
             self._lines.append("")
             return None
-        if block.start in self._visited or self.size > MAX_INSTRUCTIONS:
+        if self._place_in_code(block) in self._visited or self.size > MAX_INSTRUCTIONS:
             self._flush()
             self._lines.append(f"return {self._name(block)}")
             return None

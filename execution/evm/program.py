@@ -157,12 +157,16 @@ class Program:
         """The block that a jump leads to. Raises InvalidJumpDestination."""
         block = self._targets.get(position)
         if block is None:
-            if self._jump_destinations is None:
-                self._jump_destinations = self._find_jump_destinations()
-            if position not in self._jump_destinations:
+            if not self.is_destination(position):
                 raise InvalidJumpDestination(f"no JUMPDEST at {position}")
             block = self._targets[position] = self._block_at(position)
         return block
+
+    def is_destination(self, position: int) -> bool:
+        """Whether a jump may lead there."""
+        if self._jump_destinations is None:
+            self._jump_destinations = self._find_jump_destinations()
+        return position in self._jump_destinations
 
     def take(self, block: Block) -> Block:
         """Links the block that a constant jump leads to."""

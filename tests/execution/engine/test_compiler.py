@@ -115,6 +115,38 @@ def test_internal_functions_return_to_where_they_were_called_from() -> None:
     assert facts(compiled) == facts(interpreted)
 
 
+def doubling_loop(turns: int) -> bytes:
+    """1, twice doubled on every turn by an internal function, modulo 2^256."""
+    return labelled(
+        f"1 0x{turns:04x} :turn SWAP1 @first SWAP1 @double JUMP :first @second SWAP1 @double JUMP :second SWAP1"
+        " 1 SWAP1 SUB DUP1 @turn JUMPI POP 0 MSTORE 32 0 RETURN :double DUP1 ADD SWAP1 JUMP"
+    )
+
+
+def test_an_internal_function_is_part_of_every_loop_that_calls_it_however_often() -> None:
+    code = doubling_loop(100)
+    computation = rules(hot=2)
+    assert int.from_bytes(run(computation, code).output, "big") == 1 << 200
+    way = computation.programs.program(code).jump(code.index(labelled(":turn SWAP1"))).compiled
+    assert way is not None
+    assert way.size == 6 + 5 + 5 + 5 + 8, "one turn, with the function's five instructions twice"
+
+
+def test_a_loop_that_calls_an_internal_function_leaves_the_same_with_every_gas_limit() -> None:
+    code = doubling_loop(5)
+    for gas in range(1_000):
+        assert facts(run(rules(1), code, gas)) == facts(run(rules(0), code, gas)), f"with {gas} gas"
+
+
+def test_return_targets_that_pile_up_are_followed_in_bounded_pieces() -> None:
+    code = assemble("JUMPDEST 0 0x0000 JUMP")
+    program = rules(hot=1).programs.program(code)
+    program.warm(program.start)
+    assert program.start.compiled is not None
+    assert program.start.compiled.size <= MAX_INSTRUCTIONS + 4
+    assert facts(run(rules(1), code)) == facts(run(rules(0), code))
+
+
 def test_an_endless_loop_of_a_call_ends_at_its_deadline() -> None:
     with pytest.raises(CallTimeout):
         run(rules(1), assemble("JUMPDEST 0 JUMP"), gas=10**12, deadline=time.monotonic() + 0.05)
