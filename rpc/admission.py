@@ -64,7 +64,7 @@ class Admission:
     ) -> None:
         self.pool = TransactionPool(limits, chain.height, self._left)
         self._genesis = genesis
-        self._min_tip = min_tip
+        self.min_tip = min_tip
         self._lacks_room = lacks_room
         self._chain = chain
         self._validators = validators
@@ -101,7 +101,7 @@ class Admission:
         if transaction.hash in self.pool:
             raise AlreadyKnown
         head = self._chain.head.header
-        rules = Rules(self._genesis.chain_id, pending_fork(head, self._genesis), self._min_tip)
+        rules = Rules(self._genesis.chain_id, pending_fork(head, self._genesis), self.min_tip)
         sender = check(transaction, rules, self._chain.settings.gas_limit or head.gas_limit)
         if transaction.is_impersonated and not self._chain.settings.impersonates(sender):
             raise InvalidSender("invalid sender")

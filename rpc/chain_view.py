@@ -8,6 +8,7 @@ Both count by the header's hash, and need validators with more than a third of t
 Validators speak of heights; clients are told the number of the newest block at that height.
 """
 
+import time
 from dataclasses import dataclass, replace
 
 from chain.accounts import Account
@@ -73,6 +74,8 @@ class ChainView:
         stakes = [validator.stake for validator in genesis.validators]
         self._agreed, self._verified = Vouching(stakes, self._hash_of), Vouching(stakes, self._hash_of)
         self._head: StoredBlock | None = None
+        self.head_since_ms = 0
+        """When the head came here, in milliseconds of the clock."""
         self._heights: BoundedCache[Height, _Place] = BoundedCache(CACHED_HEIGHTS)
         self._ways_back: list[tuple[Height, BlockNumber]] = []
         """The heights above the verified one that took blocks back, and to which."""
@@ -206,7 +209,7 @@ class ChainView:
         if self._head is not None and block.header.number <= self._head.header.number:
             self._versions = BoundedCache(CACHED_VERSIONS)
             self._logs = KeptLogs()
-        self._head = block
+        self._head, self.head_since_ms = block, int(time.time() * 1000)
         self._recent.add(block)
         self._versions.put(block.header.number, block.version)
 

@@ -157,7 +157,7 @@ class RpcProcess:
             chain=chain,
             admission=admission,
             wallet=Wallet(self._private_keys),
-            subscriptions=Subscriptions(admission, self._watch, observer),
+            subscriptions=Subscriptions(self._genesis, admission, self._watch, observer),
             consensus=observer,
             filters=Filters(chain, admission),
             network=NetworkControl(self._validators, self._faults),

@@ -32,6 +32,13 @@ async def get_raw_receipts(node: Node, reference: BlockReference) -> list[str]:
     return [data_json(receipt.encode()) for receipt in block.receipts]
 
 
+@method("debug_getRawTransactions", block_reference)
+async def get_raw_transactions(node: Node, reference: BlockReference) -> list[str]:
+    """Of a block, as Reth and anvil answer; none if there is no such block."""
+    block = await node.chain.block(reference)
+    return [] if block is None else [data_json(raw) for raw in block.transactions]
+
+
 @method("debug_getRawTransaction", hash32)
 async def get_raw_transaction(node: Node, transaction_hash: Hash32) -> str:
     """0x if there is none, as geth."""

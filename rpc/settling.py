@@ -5,7 +5,18 @@ written for them send, and then call, count or take a snapshot, without asking f
 milliseconds, and it is not the sender who is kept waiting for it but whoever reads afterwards.
 """
 
-AT_ONCE_NAMESPACES = ("net_", "web3_", "rpc_", "txpool_", "personal_", "wallet_", "tandem_", "eth_sign", "eth_send")
+AT_ONCE_NAMESPACES = (
+    "net_",
+    "web3_",
+    "rpc_",
+    "txpool_",
+    "personal_",
+    "wallet_",
+    "tandem_",
+    "eth_sign",
+    "eth_send",
+    "admin_",
+)
 AT_ONCE = frozenset(
     (
         "eth_accounts",
@@ -16,6 +27,7 @@ AT_ONCE = frozenset(
         "eth_pendingTransactions",
         "eth_protocolVersion",
         "eth_requestAccounts",
+        "eth_resend",
         "eth_subscribe",
         "eth_syncing",
         "eth_unsubscribe",
@@ -24,7 +36,7 @@ AT_ONCE = frozenset(
 )
 """What says nothing of the chain's newest state, sends, shows the pool, or waits for one transaction by itself."""
 
-SENDING = ("eth_send", "personal_sendTransaction")
+SENDING = ("eth_send", "eth_resend", "personal_sendTransaction")
 
 
 def sends(method: str) -> bool:

@@ -12,24 +12,28 @@ from typing import Any
 
 import orjson
 
+from chain.genesis import Genesis
 from chain.messages.mempool import Evicted, PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
-from chain.types import ValidatorIndex
+from chain.types import Hash32, ValidatorIndex
 from rpc.block_states import StateChange
 from rpc.block_watch import BlockWatch, change_json
 from rpc.consensus import ConsensusObserver
+from rpc.environments import fork_of
 from rpc.errors import InvalidArgument, MissingArgument, RpcError, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
 from rpc.logs import logs_in
 from rpc.methods import Connection, Node, connection_method, optional
 from rpc.news import HeadChange, PendingSource
-from rpc.params import InvalidValue, Parser, boolean, text
-from rpc.render import JsonObject, data_json, header_json, log_json, transaction_json
+from rpc.params import InvalidValue, Parser, boolean, hash32, mapping, member, sequence, text
+from rpc.render import JsonObject, block_receipts_json, data_json, header_json, log_json, transaction_json
 
 MAX_SUBSCRIPTIONS = 1_000
 """Of one connection."""
+MAX_RECEIPT_HASHES = 200
+"""geth's maxTxHashes."""
 ALL_LOGS = LogFilter(None, None, None, (), ())
 
 
@@ -66,6 +70,13 @@ class Logs:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipts:
+    """Wants the receipts of each new block, of these transactions only if any are named."""
+
+    hashes: frozenset[Hash32]
+
+
+@dataclass(frozen=True, slots=True)
 class PendingTransactions:
     """Wants each transaction that becomes pending: whole, or its hash."""
 
@@ -91,13 +102,16 @@ class ConsensusChanges:
     """Wants the picture of consensus whenever it has changed."""
 
 
-Interest = Heads | Logs | PendingTransactions | BlockStateChanges | ConsensusChanges | Syncing
+Interest = Heads | Logs | Receipts | PendingTransactions | BlockStateChanges | ConsensusChanges | Syncing
 
 
 class Subscriptions:
     """Who wants which news. Told of blocks by `height_executed`, and of transactions by the source it is given."""
 
-    def __init__(self, pending: PendingSource, watch: BlockWatch, observer: ConsensusObserver) -> None:
+    def __init__(
+        self, genesis: Genesis, pending: PendingSource, watch: BlockWatch, observer: ConsensusObserver
+    ) -> None:
+        self._genesis = genesis
         self._subscribers: dict[Connection, dict[str, Interest]] = {}
         self._watch = watch
         self._observer = observer
@@ -144,6 +158,7 @@ class Subscriptions:
         for added in change.added:
             self._tell_heads(added.block)
             self._tell_logs(added.block)
+            self._tell_receipts(added.block)
         self._watch.height_executed(change)
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
@@ -210,6 +225,17 @@ class Subscriptions:
                     rendered = rendered or orjson.dumps(log_json(found, removed))
                     self._push(connection, subscription, rendered)
 
+    def _tell_receipts(self, block: StoredBlock) -> None:
+        """Those that are wanted of one block, as one piece of news."""
+        wanting = list(self._interested(Receipts)) if block.transactions else []
+        receipts = block_receipts_json(block, fork_of(block.header, self._genesis)) if wanting else []
+        for connection, subscription, interest in wanting:
+            assert isinstance(interest, Receipts)
+            pairs = zip(block.hashes, receipts, strict=True)
+            wanted = [receipt for named, receipt in pairs if not interest.hashes or named in interest.hashes]
+            if wanted:
+                self._push(connection, subscription, orjson.dumps(wanted))
+
     def _interested(self, kind: type) -> Iterator[tuple[Connection, str, Interest]]:
         for connection, interests in self._subscribers.items():
             for subscription, interest in interests.items():
@@ -249,6 +275,19 @@ def _second(parse: Parser[Any], value: Any) -> Any:
         raise InvalidArgument(1, problem.text) from None
 
 
+def transaction_hashes(value: Any) -> frozenset[Hash32]:
+    """The transactions whose receipts are wanted; none named are all."""
+    given = mapping(value, "filters.TransactionReceiptsQuery")
+    hashes = member(given, "input", "transactionHashes", _hashes) or frozenset()
+    if len(hashes) > MAX_RECEIPT_HASHES:
+        raise ServerError("exceed max number of transaction hashes allowed per transactionReceipts subscription")
+    return hashes
+
+
+def _hashes(value: Any) -> frozenset[Hash32]:
+    return frozenset(hash32(each) for each in sequence(value, "[]common.Hash"))
+
+
 def _interest(kind: str, options: Any) -> Interest:
     if kind == "newHeads":
         return Heads()
@@ -256,6 +295,8 @@ def _interest(kind: str, options: Any) -> Interest:
         return PendingTransactions(full=options is not None and _second(boolean, options))
     if kind == "syncing":
         return Syncing()
+    if kind == "transactionReceipts":
+        return Receipts(frozenset() if options is None else _second(transaction_hashes, options))
     if kind == "tandemBlocks":
         return BlockStateChanges([])
     if kind == "tandemConsensus":

@@ -12,6 +12,7 @@ from execution.tracers.call_tracer import CallTracer, FourByteTracer
 from execution.tracers.console_tracer import ConsoleTracer
 from execution.tracers.flat_call_tracer import FlatCallTracer
 from execution.tracers.opcode_counts import BigramTracer, OpcodeCount, TrigramTracer, UnigramTracer
+from execution.tracers.opcode_gas import OpcodeGas
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
 from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, UnknownTracer
@@ -22,6 +23,8 @@ ACCESS_LIST = "accessList"
 """Not one of geth's: eth_createAccessList asks for it."""
 CONSOLE_LOG = "consoleLog"
 """Nor this one."""
+OPCODE_GAS = "opcodeGas"
+"""Nor this: trace_transactionOpcodeGas asks for it."""
 
 
 class NoopTracer(Tracer):
@@ -79,6 +82,7 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
     STRUCT_LOGGER: StructLogger,
     ACCESS_LIST: AccessListTracer,
     CONSOLE_LOG: ConsoleTracer,
+    OPCODE_GAS: OpcodeGas,
     "callTracer": CallTracer,
     "flatCallTracer": FlatCallTracer,
     "prestateTracer": PrestateTracer,

@@ -69,6 +69,10 @@ class Naming:
         """Remember what a block's transactions hashed: true for every block."""
         self._preimages.add(preimages)
 
+    def preimage(self, digest: Hash32) -> bytes | None:
+        """What was hashed to that, if it was learnt."""
+        return self._preimages.of(digest)
+
     async def names(self, version: Version, addresses: Iterable[Address]) -> Names:
         """The names at these addresses as of this version of the state."""
         wanted = tuple(dict.fromkeys(addresses))

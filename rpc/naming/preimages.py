@@ -66,6 +66,9 @@ class Preimages:
             self._by_hash = dict(list(known.items())[-self._limit :])
         self._sorted = sorted(self._by_hash)
 
+    def of(self, digest: Hash32) -> bytes | None:
+        return self._by_hash.get(int.from_bytes(digest, "big"))
+
     def near_below(self, slot: int) -> Hop | None:
         """The hop that leads to the slot, if its hash is known."""
         place = bisect_right(self._sorted, slot) - 1

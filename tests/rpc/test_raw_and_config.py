@@ -33,6 +33,7 @@ async def test_raw_encodings_hash_to_what_they_encode(client: Client, chain: Fak
     assert len(whole) == int((await client.result("eth_getBlockByNumber", "0x1", False))["size"], 16)
     assert await client.result("debug_getRawReceipts", "0x1") == [data_json(r.encode()) for r in block.receipts]
     assert await client.result("debug_getRawTransaction", data_json(transfer(1).hash)) == data_json(transfer(1).raw)
+    assert await client.result("debug_getRawTransactions", "0x1") == [data_json(transfer(n).raw) for n in range(2)]
     assert await client.result("debug_getRawTransaction", word_json(1)) == "0x"
     assert await client.error("debug_getRawBlock", "0x9") == (-32000, "not found")
     shown = await client.result("eth_getHeaderByNumber", "0x1")

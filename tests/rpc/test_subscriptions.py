@@ -194,3 +194,24 @@ async def test_wrong_subscriptions_are_refused(socket: Socket, params: list[Any]
 
 async def test_over_http_there_are_none(client: Client) -> None:
     assert await client.error("eth_subscribe", "newHeads") == (-32601, "notifications not supported")
+
+
+async def test_receipts_come_a_block_at_a_time_of_all_transactions_or_of_some(
+    process: RpcProcess, chain: FakeChain, client: Client
+) -> None:
+    socket = Socket(process)
+    hashes = [data_json(transfer(nonce).hash) for nonce in range(3)]
+    every = await socket.subscribe("transactionReceipts")
+    some = await socket.subscribe("transactionReceipts", {"transactionHashes": hashes[1:]})
+    chain.append(transfer(0))
+    await chain.execution.tell(chain.news())
+    chain.append(transfer(1), transfer(2))
+    await chain.execution.tell(chain.news())
+    chain.append()
+    await chain.execution.tell(chain.news())
+    receipts = [await client.result("eth_getTransactionReceipt", each) for each in hashes]
+    assert socket.news(every) == [receipts[:1], receipts[1:]]
+    assert socket.news(some) == [receipts[1:]]
+    too_many = {"transactionHashes": [hashes[0][:-3] + f"{n:03x}" for n in range(201)]}
+    code, words = await socket.error("eth_subscribe", "transactionReceipts", too_many)
+    assert (code, words[:40]) == (-32000, "exceed max number of transaction hashes ")

@@ -1,0 +1,32 @@
+"""What an operator may do with the node itself: empty the pool, free memory, set the least tip."""
+
+import gc
+
+from chain.types import Wei
+from rpc.dev_accounts import drop_all_transactions
+from rpc.dev_method import dev_method, number
+from rpc.methods import Node, method
+
+
+@dev_method("debug_clearTxpool")
+async def clear_pool(node: Node) -> None:
+    await drop_all_transactions(node)
+
+
+@method("debug_freeOSMemory")
+async def free_memory(node: Node) -> None:
+    """Of this process, what nothing refers to any more."""
+    gc.collect()
+
+
+@dev_method("anvil_getLastBlockWallTime")
+async def last_block_wall_time(node: Node) -> int:
+    """When the newest block came here, in milliseconds of the clock; its timestamp is what the chain says."""
+    return node.chain.head_since_ms
+
+
+@dev_method("miner_setGasPrice", takes=(number,))
+async def set_least_tip(node: Node, tip: int) -> bool:
+    """Transactions with a smaller tip are refused here from now on, until `tandem up` ends, as geth has it."""
+    node.admission.min_tip = Wei(tip)
+    return True
