@@ -34,7 +34,7 @@ def root_of(rows: dict[bytes, bytes]) -> str:
     trie = HexaryTrie({})
     for key, value in rows.items():
         trie[Web3.keccak(key)] = value
-    return trie.root_hash.hex()
+    return str(trie.root_hash.hex())
 
 
 def test_a_dumped_state_gives_the_roots_that_the_trie_package_computes(rpc: JsonRpc, transferred: Any) -> None:
