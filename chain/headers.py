@@ -19,9 +19,6 @@ EMPTY_REQUESTS_HASH = Hash32(bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae
 BEFORE_LONDON, LONDON, SHANGHAI, CANCUN, PRAGUE = 15, 16, 17, 20, 21
 """How many fields a header has since these forks."""
 NO_NONCE = bytes(8)
-BEFORE_DIFFICULTY = 3 + 33 + 33 + 21 + 3 * 33 + 259
-"""Bytes of an encoded header before its difficulty, of known length: the bloom makes every header a long list."""
-FIELDS_BEFORE_TIMESTAMP = ("difficulty", "number", "gas_limit", "gas_used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +77,6 @@ class Header:
     def size(self) -> int:
         """Bytes of the encoding."""
         return len(self.encode())
-
-
-def timestamp_of(encoded: bytes) -> int:
-    """The timestamp in an encoded header, without decoding the rest of it."""
-    at = BEFORE_DIFFICULTY
-    for _ in FIELDS_BEFORE_TIMESTAMP:
-        first = encoded[at]
-        at += 1 if first < 0x80 else first - 0x7F
-    length = encoded[at] - 0x80
-    return encoded[at] if length < 0 else int.from_bytes(encoded[at + 1 : at + 1 + length], "big")
 
 
 def decode_header(encoded: bytes) -> Header:

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from dataclasses import fields as fields_of
 from functools import lru_cache
-from typing import TypeAlias
 
 from chain import rlp
-from chain.codec import unpack
 from chain.keccak import keccak256
 from chain.transactions import LEGACY, TransactionType
 from chain.types import Address, Gas, Hash32, Wei
@@ -57,19 +54,6 @@ class Receipt:
         ]
         body = rlp.encode_list(fields)
         return body if self.type == LEGACY else bytes((self.type,)) + body
-
-
-LOGS_FIELD = [field.name for field in fields_of(Receipt)].index("logs")
-
-
-PackedLog: TypeAlias = tuple[Address, list[Hash32], bytes]
-"""Address, topics and data of a log."""
-
-
-def packed_logs(encoded: bytes) -> list[PackedLog]:
-    """The logs of a receipt that chain.codec has encoded; the rest is not looked at."""
-    logs: list[PackedLog] = unpack(encoded)[LOGS_FIELD]
-    return logs
 
 
 def _encode_log(log: Log) -> bytes:

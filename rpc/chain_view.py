@@ -17,7 +17,7 @@ from chain.headers import Header
 from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews
-from chain.messages.logs import FoundLog, FoundLogs, ReadLogs
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.mempool import ConsensusNews
 from chain.messages.proofs import Proof, ReadProof
 from chain.messages.storage import (
@@ -46,6 +46,7 @@ from rpc.kept_logs import KeptLogs
 from rpc.news import HeadChange, NewBlock
 from rpc.params import BlockReference, BlockTag
 from rpc.recent_blocks import RecentBlocks
+from rpc.rendered_logs import RenderedLogs, render_logs
 from rpc.state_reader import READ_TIMEOUT_S, StateReader
 from rpc.vouching import Vouching
 
@@ -293,7 +294,7 @@ class ChainView:
         answer = await self._read(ReadRecord(number))
         return decode_record(answer.record) if isinstance(answer, StoredRecord) else None
 
-    async def logs(self, query: ReadLogs) -> tuple[FoundLog, ...]:
+    async def logs(self, query: ReadLogs) -> RenderedLogs:
         """Of blocks up to the head.
 
         Raises RequestFailed with error TooManyLogs when more match than the query's limit.
@@ -303,7 +304,7 @@ class ChainView:
         if known is None:
             answer = await self._read(query)
             assert isinstance(answer, FoundLogs)
-            known = answer.logs
+            known = await render_logs(answer)
             kept.put(query, known)
         return known
 

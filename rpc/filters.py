@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from chain.links import RequestFailed
-from chain.messages.logs import FoundLog, ReadLogs
+import orjson
+
+from chain.messages.logs import FoundLog
 from chain.messages.mempool import Evicted, PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.types import BlockNumber, Hash32, ValidatorIndex
@@ -20,11 +21,12 @@ from rpc.chain_view import ChainView
 from rpc.errors import LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
-from rpc.logs import MAX_LOGS, logs_in, matching_logs
+from rpc.logs import logs_in, logs_of_blocks, matching_logs
 from rpc.methods import Json, Node, method, optional
 from rpc.news import HeadChange, PendingSource
 from rpc.params import boolean, text
-from rpc.render import JsonObject, data_json, log_json
+from rpc.render import data_json, log_json
+from rpc.rendered_logs import NO_LOGS, RenderedLogs, array_of, logs_as_json
 from rpc.subscriptions import random_id
 from rpc.transactions import get_transaction_by_hash
 
@@ -142,19 +144,16 @@ class Filters:
         of.cursor = self._transactions.end
         return hashes
 
-    async def new_logs(self, of: LogsFilter) -> tuple[FoundLog, ...]:
+    async def new_logs(self, of: LogsFilter) -> RenderedLogs:
         """The matching logs of the blocks since the last time. Raises LimitExceeded if they are too many."""
         first, head = of.cursor, self._chain.number
         last = head if of.range.last is None else min(head, of.range.last)
         if first > last:
-            return ()
+            return NO_LOGS
         of.cursor = BlockNumber(head + 1)
         try:
-            return await self._chain.logs(ReadLogs(first, last, of.wanted.addresses, of.wanted.topics, MAX_LOGS))
-        except RequestFailed as failure:
-            if failure.error == "TooManyLogs":  # asking again would not help: these blocks are passed over
-                raise LimitExceeded(f"query returned more than {MAX_LOGS} results") from None
-            of.cursor = min(of.cursor, first)
+            return await logs_of_blocks(self._chain, first, last, of.wanted)
+        except LimitExceeded:  # asking again would not help: these blocks are passed over
             raise
         except BaseException:
             of.cursor = min(of.cursor, first)
@@ -236,8 +235,8 @@ async def get_filter_changes(node: Node, filter_id: str) -> Json:
     found = node.filters.get(filter_id)
     if isinstance(found, LogsFilter):
         removed, found.removed = found.removed, []
-        told = [log_json(log, removed=True) for log in removed]
-        return told + [log_json(log) for log in await node.filters.new_logs(found)]
+        told = logs_as_json([log_json(log, removed=True) for log in removed])
+        return array_of(told, await node.filters.new_logs(found))
     if isinstance(found, BlocksFilter):
         return [data_json(block_hash) for block_hash in node.filters.new_blocks(found)]
     hashes = node.filters.new_transactions(found)
@@ -248,7 +247,7 @@ async def get_filter_changes(node: Node, filter_id: str) -> Json:
 
 
 @method("eth_getFilterLogs", text)
-async def get_filter_logs(node: Node, filter_id: str) -> list[JsonObject]:
+async def get_filter_logs(node: Node, filter_id: str) -> orjson.Fragment:
     """All logs that the filter matches, not only new ones."""
     found = node.filters.get(filter_id)
     if not isinstance(found, LogsFilter):

@@ -18,11 +18,12 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT, node_reference, ordered_root
 from chain.receipts import bloom_of
 from chain.types import Address, BlockNumber, Hash32, Version
-from storage.blocks import PLACES, HeightRow, place_key
+from storage.blocks import PLACES, HeightRow, StoredHeader, place_key
 from storage.errors import UnknownCode
 from storage.journal import Journal, Written
 from storage.keyvalue import CorruptStore, KeyValue, end_of_prefix
 from storage.latest import LATEST, latest
+from storage.logs import LOGS
 from storage.nodes import (
     EMPTY,
     FIRST_BRANCH,
@@ -35,6 +36,7 @@ from storage.nodes import (
     node_encoding,
 )
 from storage.state import ABSENT, ACCOUNTS, SLOT_BYTES, SLOTS, VersionedState
+from storage.steps import run
 from storage.store import Store
 from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
 from storage.versions import GENESIS_VERSION, SUFFIX_BYTES, filled_names, suffix, version_of
@@ -53,6 +55,7 @@ class Audit:
         self._keyvalue = keyvalue
         self._first = first
         self._roots: dict[Version, Hash32] = {}
+        self._log_rows = 0
         base = store.blocks.height(0)
         if base is None:
             raise _wrong("height 0", "what there was after it is missing")
@@ -86,6 +89,8 @@ class Audit:
             parent, before = stored.hash, version
             if number % BLOCKS_A_STEP == 0:
                 yield f"block {number}"
+        if self._log_rows != sum(1 for _ in self._keyvalue.with_prefix(LOGS)):
+            raise _wrong("the index of logs", "some of it is of logs that are not there")
 
     def _body(self, number: BlockNumber) -> None:
         blocks, name = self._store.blocks, f"block {number}"
@@ -108,7 +113,8 @@ class Audit:
         if number > self._base and blocks.record(number) is None:
             raise _wrong(name, "the record of its execution is missing")
         expected: dict[bytes, bytes | None] = {}
-        blocks.logs.put(number, block.receipts, expected)
+        run(blocks.put_logs(StoredHeader(header, block.hash), block.hashes, block.receipts, expected))
+        self._log_rows += len(expected)
         for index, raw in enumerate(block.transactions):
             expected[PLACES + keccak256(raw)] = place_key(number, index)
         if any(self._keyvalue.get(key) != value for key, value in expected.items()):

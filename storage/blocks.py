@@ -5,21 +5,21 @@ its block is.
 """
 
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from chain.blocks import Withdrawal
 from chain.codec import decode_value, encode_value, pack, unpack
-from chain.headers import Header, decode_header, timestamp_of
+from chain.headers import Header, decode_header
 from chain.keccak import keccak256
 from chain.messages.storage import ApplyBlock, CacheUse, StoredBlock, StoredTransaction
-from chain.receipts import PackedLog, Receipt, packed_logs
+from chain.receipts import Receipt
 from chain.types import Address, BlockNumber, Hash32, Height, Version
 from storage.cache import RecentlyUsed
 from storage.errors import InvalidBlock
 from storage.keyvalue import KeyValue
-from storage.logs import LogIndex
+from storage.logs import LoggedBlock, index_rows
 
 HEADERS = b"h"
 NUMBERS = b"n"
@@ -34,6 +34,7 @@ REST = b"r"
 NUMBER_BYTES = 8
 INDEX_BYTES = 4
 TRANSACTIONS_A_STEP = 32
+LOG_ROWS_A_STEP = 128
 CACHED_HEADERS = 128
 
 _HEIGHT = struct.Struct(">QQI32s32s32s")
@@ -98,28 +99,39 @@ class Blocks:
         self._headers: RecentlyUsed[int, StoredHeader] = RecentlyUsed(CACHED_HEADERS)
         self.newest = BlockNumber(-1)
         self.newest_height = Height(-1)
-        self.logs = LogIndex(store)
 
-    def put_body(self, block: ApplyBlock, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
-        """Add everything of a block but its header, which needs the state root."""
+    def put_body(self, block: ApplyBlock, batch: dict[bytes, bytes | None]) -> Generator[None, None, list[Hash32]]:
+        """Add what of a block needs not its hash, which needs the state root. The hashes of its transactions."""
         if not len(block.transactions) == len(block.senders) == len(block.receipts):
             raise InvalidBlock(block.header.number, "it has not as many senders and receipts as transactions")
         number, first_log = block.header.number, 0
+        hashes: list[Hash32] = []
         rows = zip(block.transactions, block.senders, block.receipts, strict=True)
         for index, (raw, sender, receipt) in enumerate(rows):
             place = place_key(number, index)
             transaction_hash = keccak256(raw)
             batch[TRANSACTIONS + place] = pack([raw, sender, transaction_hash, first_log, encode_value(receipt)])
             batch[PLACES + transaction_hash] = place
+            hashes.append(transaction_hash)
             first_log += len(receipt.logs)
             if index % TRANSACTIONS_A_STEP == 0:
                 yield
-        self.logs.put(number, block.receipts, batch)
-        yield
         if block.record:
             batch[RECORDS + number_key(number)] = block.record
         if block.ommers or block.withdrawals:
             batch[REST + number_key(number)] = encode_value(Rest(block.ommers, block.withdrawals))
+        return hashes
+
+    @staticmethod
+    def put_logs(
+        stored: StoredHeader, hashes: Sequence[Hash32], receipts: Sequence[Receipt], batch: dict[bytes, bytes | None]
+    ) -> Generator[None, None, None]:
+        """Add what a block's logs are found by; `hashes` are those of its transactions."""
+        block = LoggedBlock(stored.header.number, stored.hash, stored.header.timestamp, hashes, receipts)
+        for count, (key, value) in enumerate(index_rows(block)):
+            batch[key] = value
+            if count % LOG_ROWS_A_STEP == 0:
+                yield
 
     @staticmethod
     def put_header(stored: StoredHeader, version: Version, batch: dict[bytes, bytes | None]) -> None:
@@ -137,13 +149,16 @@ class Blocks:
         """Add the removal of a block with everything that leads to it."""
         stored = self.header(number)
         assert stored is not None, f"block {number} is to be removed and not there"
-        receipts = []
+        hashes: list[Hash32] = []
+        receipts: list[Receipt] = []
         for key, data in self._store.with_prefix(TRANSACTIONS + number_key(number)):
             row = _row(data)
             batch[key] = batch[PLACES + row.hash] = None
+            hashes.append(row.hash)
             receipts.append(row.receipt())
             yield
-        self.logs.delete(number, receipts, batch)
+        block = LoggedBlock(number, stored.hash, stored.header.timestamp, hashes, receipts)
+        batch.update(dict.fromkeys((key for key, _ in index_rows(block)), None))
         batch[NUMBERS + stored.hash] = None
         for kind in (HEADERS, VERSIONS, RECORDS, REST):
             batch[kind + number_key(number)] = None
@@ -185,11 +200,6 @@ class Blocks:
         stored = StoredHeader(decode_header(data[32:]), Hash32(data[:32]))
         self._headers.put(number, stored)
         return stored
-
-    def hash_and_timestamp(self, number: int) -> tuple[Hash32, int] | None:
-        """As in `header`, for many blocks at once, whose headers would only be decoded for these two."""
-        data = self._store.get(HEADERS + number_key(number)) if 0 <= number <= self.newest else None
-        return None if data is None else (Hash32(data[:32]), timestamp_of(data[32:]))
 
     def version(self, number: int) -> Version | None:
         """The version that the block made."""
@@ -247,13 +257,6 @@ class Blocks:
         data = self._store.get(TRANSACTIONS + place_key(number, index))
         assert data is not None, f"block {number} has no transaction {index} that its index names"
         return _row(data)
-
-    def logs_of(self, number: int, index: int) -> tuple[Hash32, int, list[PackedLog]]:
-        """A transaction's hash, how many logs the ones before it have, and its logs, without the rest: for searches."""
-        data = self._store.get(TRANSACTIONS + place_key(number, index))
-        assert data is not None, f"block {number} has no transaction {index} that its index names"
-        _, _, transaction_hash, first_log, encoded_receipt = unpack(data)
-        return transaction_hash, first_log, packed_logs(encoded_receipt)
 
     def record(self, number: int) -> bytes | None:
         if not 0 <= number <= self.newest:

@@ -1,7 +1,7 @@
 """What is asked of the chain: heights, blocks, transactions, logs, and what operations have left."""
 
 from chain.messages import Message
-from chain.messages.logs import FoundLogs, ReadLogs, pack_found_logs
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.storage import (
     BlockApplied,
     BlockHashes,
@@ -88,7 +88,7 @@ class ChainAnswers:
         return NotThere() if found is None else found
 
     async def _read_logs(self, read: ReadLogs) -> FoundLogs:
-        return pack_found_logs(await in_slices(self._store.logs(read)))
+        return await in_slices(self._store.logs(read))
 
     async def _read_hashes(self, read: ReadHashes) -> BlockHashes:
         await self._awaited.reached(read.version)

@@ -36,6 +36,12 @@ class TooManyLogs(StoreError):
         self.limit = limit
 
 
+class TooManyLogBytes(StoreError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"query found more than {limit} bytes of data: ask for fewer blocks, addresses or topics")
+        self.limit = limit
+
+
 class UnknownCode(StoreError):
     def __init__(self, code_hash: Hash32) -> None:
         super().__init__(f"no account ever had code with the hash 0x{code_hash.hex()}")

@@ -77,9 +77,10 @@ class HeightWork:
         newest = self._newest.header.number
         if block.header.number != newest + 1:
             raise InvalidBlock(block.header.number, f"the newest one is {newest}")
-        yield from self._blocks.put_body(block, self.batch)
+        hashes = yield from self._blocks.put_body(block, self.batch)
         yield from self._change(self._with_parent_hash(block))
         self._put_header(replace(block.header, parent_hash=self._newest.hash))
+        yield from self._blocks.put_logs(self._newest, hashes, block.receipts, self.batch)
 
     def operation(self, operation: ApplyOperation) -> Generator[None, None, None]:
         """Blocks, or a change of the state after the newest block, or a way back; and a snapshot of what there is."""

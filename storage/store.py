@@ -13,7 +13,7 @@ from chain.accounts import AccountChange
 from chain.codec import decode_value
 from chain.genesis import Genesis
 from chain.merkle import EMPTY_ROOT
-from chain.messages.logs import FoundLog, ReadLogs
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied
 from chain.operations import INITIAL_SETTINGS, BlockSettings, result_of
 from chain.types import ZERO_HASH, BlockNumber, Hash32, Height, Version
@@ -32,7 +32,7 @@ from storage.state import NEVER, VersionedState
 from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
 
-FORMAT = 5
+FORMAT = 6
 FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
 OLDEST_BLOCK = BlockNumber(0)
@@ -309,20 +309,20 @@ class Store:
         self._keyvalue.write(batch)
         self._load_head()
 
-    def logs(self, query: ReadLogs) -> Generator[None, None, list[FoundLog]]:
-        """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange, TooManyLogs.
+    def logs(self, query: ReadLogs) -> Generator[None, None, FoundLogs]:
+        """The logs that match, of those blocks asked for that exist. Raises BlockOutOfRange and what LogSearch does.
 
         If blocks are removed meanwhile it begins again.
         """
         newest, ways_back = self.head.number, self._ways_back
         if not OLDEST_BLOCK <= query.first <= min(query.last, newest):
             raise BlockOutOfRange(query.first, query.last, OLDEST_BLOCK, newest)
-        search = LogSearch(self.blocks, query).run(min(query.last, newest))
+        search = LogSearch(self._keyvalue, self.blocks, query).run(min(query.last, newest))
         while True:
             try:
                 next(search)
             except StopIteration as end:
-                found: list[FoundLog] = end.value
+                found: FoundLogs = end.value
                 return found
             yield
             if self._ways_back != ways_back:

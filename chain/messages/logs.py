@@ -1,12 +1,19 @@
-"""What storage is asked for logs, and answers."""
+"""What storage is asked for logs, and answers: each log with its place is one record of bytes, from the index on the
+disk to the JSON that a client gets.
+"""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chain.codec import message, pack, unpack
+from chain.codec import message
 from chain.receipts import Log
 from chain.types import Address, BlockNumber, Hash32
+
+LOG_HEAD = struct.Struct(">20sQI 32s32sQIBI")
+"""What a record begins with: address, block number, index in the block; the block's hash, the transaction's, the
+block's timestamp in seconds, the transaction's index, how many topics and how many bytes of data follow."""
 
 
 @message(60)
@@ -44,14 +51,16 @@ class FoundLog(NamedTuple):
 @message(61)
 @dataclass(frozen=True, slots=True)
 class FoundLogs:
-    """`packed` as `pack_found_logs` makes it: as fields of a message, many logs would take longer than the search."""
+    """So many logs in the order of the chain, as `pack_log` makes them: ten thousand as fields of a message would take
+    longer than the search.
+    """
 
+    count: int
     packed: bytes
 
-    @property
-    def logs(self) -> tuple[FoundLog, ...]:
-        return tuple(map(FoundLog._make, unpack(self.packed)))
 
-
-def pack_found_logs(found: Sequence[FoundLog]) -> FoundLogs:
-    return FoundLogs(pack(found))
+def pack_log(found: FoundLog) -> bytes:
+    """The log as one record: LOG_HEAD, its topics, its data."""
+    address, topics, data, number, block_hash, timestamp, transaction, transaction_index, log_index = found
+    counts = timestamp, transaction_index, len(topics), len(data)
+    return LOG_HEAD.pack(address, number, log_index, block_hash, transaction, *counts) + b"".join(topics) + data

@@ -1,5 +1,6 @@
 """Searches for the logs of one address in 10,000 blocks: in storage, and from its answer to the JSON that rpc sends."""
 
+import asyncio
 import random
 import statistics
 import time
@@ -14,12 +15,12 @@ from chain.fork_schedule import only
 from chain.forks import Fork
 from chain.genesis import Genesis, first_header
 from chain.keccak import keccak256
-from chain.messages.logs import FoundLogs, ReadLogs, pack_found_logs
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.storage import ApplyBlock
 from chain.receipts import Log, Receipt
 from chain.transactions import DYNAMIC_FEE
 from chain.types import Address, BlockNumber, Gas, Hash32, Height, Wei
-from rpc.render import log_json
+from rpc.rendered_logs import array_of, render_logs
 from storage.steps import run
 from storage.store import Store
 
@@ -91,16 +92,15 @@ def _searches(store: Store, address: Address, rounds: int) -> SearchFigures:
     searched, rendered, found = [], [], 0
     for _ in range(rounds):
         began = time.thread_time()
-        answer = pack_found_logs(run(store.logs(query)))
+        answer = run(store.logs(query))
         searched.append(time.thread_time() - began)
-        found, took = _as_json(answer)
-        rendered.append(took)
+        rendered.append(asyncio.run(_as_json(answer)))
+        found = answer.count
     return SearchFigures(found, statistics.median(searched) * 1e3, statistics.median(rendered) * 1e3)
 
 
-def _as_json(answer: FoundLogs) -> tuple[int, float]:
-    """How many logs there are, and the seconds until they are JSON."""
+async def _as_json(answer: FoundLogs) -> float:
+    """The seconds until the logs are an answer in JSON."""
     began = time.thread_time()
-    logs = answer.logs
-    orjson.dumps([log_json(log) for log in logs])
-    return len(logs), time.thread_time() - began
+    orjson.dumps({"result": array_of(await render_logs(answer))})
+    return time.thread_time() - began

@@ -10,7 +10,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -23,9 +23,10 @@ from trie import HexaryTrie
 from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
+from chain.messages.storage import ApplyBlock
 from chain.types import Address, BlockNumber, Hash32, Version, Wei
 from node.roles import RARE_COLLECTIONS
-from scripts.benchmarks.execution_blocks import World, ether_transfers
+from scripts.benchmarks.execution_blocks import Signed, User, World, ether_transfers, token_transfers
 from scripts.benchmarks.executors import Executor
 from scripts.benchmarks.log_search import BLOCKS, SearchFigures, measure_searches
 from storage.changes import StateChanges
@@ -91,6 +92,7 @@ class StorageFigures:
     trie: TrieFigures
     searches: Sequence[SearchFigures]
     bytes_per_1000_transfers: int
+    bytes_per_1000_token_transfers: int
 
 
 class TimedTries(Tries):
@@ -178,8 +180,8 @@ def measure_storage(sizes: Sequence[int], rounds: int, say: Callable[[str], None
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         searches = measure_searches(Path(folder), rounds)
     say("measuring the bytes of transfers …")
-    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
-        return StorageFigures(figures, trie, searches, asyncio.run(_bytes_of_transfers(Path(folder))))
+    plain, tokens = [asyncio.run(_bytes_of(transfers)) for transfers in (ether_transfers, token_transfers)]
+    return StorageFigures(figures, trie, searches, plain, tokens)
 
 
 def _figures(folder: Path, size: int, rounds: int) -> Figures:
@@ -268,19 +270,30 @@ def _trie_figures(folder: Path, rounds: int) -> TrieFigures:
     return TrieFigures(statistics.median(ours_ms), statistics.median(package_ms))
 
 
-async def _bytes_of_transfers(folder: Path) -> int:
-    """What 1,000 executed plain transfers take on the disk: blocks, receipts, records, state, tries and indices."""
+async def _bytes_of(transfers: Callable[[World, Sequence[User]], Iterator[Signed]]) -> int:
+    """What 1,000 executed transfers take on the disk: blocks, receipts, records, state, tries and indices."""
     world = World()
-    source = ether_transfers(world, world.users)
+    source = transfers(world, world.users)
     executor = Executor(world.genesis(), "serial", "compiled")
+    beginning = list(world.first_blocks())
     blocks = [list(islice(source, TRANSFERS)) for _ in range(TRANSFER_BLOCKS)]
-    _, executed = await executor.run(blocks)
-    store = Store.open(folder, world.genesis(), durable=False)
-    with closing(store):
-        compacted = store.disk_bytes()
-        for block in executed:
-            store.apply(block.apply)
-        return (store.disk_bytes() - compacted) // TRANSFER_BLOCKS
+    _, executed = await executor.run([*beginning, *blocks])
+    with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
+        before, after = [
+            _compacted_bytes(Path(folder) / str(count), world, [block.apply for block in executed[:count]])
+            for count in (len(beginning), len(executed))
+        ]
+    return (after - before) * 1000 // sum(len(block.apply.transactions) for block in executed[len(beginning) :])
+
+
+def _compacted_bytes(folder: Path, world: World, blocks: Sequence[ApplyBlock]) -> int:
+    """What a chain of these takes once LevelDB has compacted it."""
+    with closing(Store.open(folder, world.genesis(), durable=False)) as store:
+        for block in blocks:
+            store.apply(block)
+    with closing(plyvel.DB(str(folder), bloom_filter_bits=BLOOM_BITS_PER_KEY)) as database:
+        database.compact_range()
+    return sum(file.stat().st_size for file in folder.glob("*.ldb"))
 
 
 def storage_as_table(figures: StorageFigures) -> str:
@@ -313,7 +326,8 @@ def storage_as_table(figures: StorageFigures) -> str:
             f"{each.rpc_ms:.2f} ms to JSON"
             for each in figures.searches
         ),
-        f"1,000 plain transfers take {figures.bytes_per_1000_transfers:,} bytes on the disk",
+        f"1,000 plain transfers take {figures.bytes_per_1000_transfers:,} bytes on the disk, "
+        f"1,000 transfers of a token {figures.bytes_per_1000_token_transfers:,}",
     ]
     return "\n".join(lines)
 

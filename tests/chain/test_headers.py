@@ -9,8 +9,8 @@ import pytest
 from chain import rlp
 from chain.fork_schedule import ForkSchedule, only
 from chain.forks import Fork
-from chain.headers import count_fields, decode_header, fields_of, header_of_item, timestamp_of
-from chain.types import Gas, Wei
+from chain.headers import count_fields, decode_header, fields_of, header_of_item
+from chain.types import Wei
 
 CHAIN = Path(__file__).parents[1] / "conformance" / "fixtures" / "rpc_spec" / "chain.rlp"
 
@@ -34,18 +34,6 @@ def test_the_hash_of_a_header_is_what_the_next_one_names_as_its_parent() -> None
     headers = [header_of_item(item) for item in HEADERS]
     for parent, child in pairwise(headers):
         assert child.parent_hash == parent.hash()
-
-
-def test_the_timestamp_is_found_in_an_encoded_header_of_any_fork() -> None:
-    headers = [header_of_item(item) for item in HEADERS]
-    changed = [
-        replace(headers[-1], timestamp=timestamp, gas_used=Gas(gas_used), difficulty=difficulty)
-        for timestamp in (0, 1, 127, 128, 2**40, 2**64 - 1)
-        for gas_used in (0, 127, 128, 2**60)
-        for difficulty in (0, 2**60)
-    ]
-    for header in (*headers, *changed):
-        assert timestamp_of(header.encode()) == header.timestamp
 
 
 def test_the_fields_of_a_header_are_those_of_its_fork() -> None:

@@ -24,7 +24,7 @@ from chain.messages.execution import BlockNews, ExecutionStatus, ReadExecutionSt
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import Equivocate, ProcessAction, SetNetworkFaults
 from chain.messages.link import Done
-from chain.messages.logs import FoundLog, ReadLogs, pack_found_logs
+from chain.messages.logs import FoundLog, ReadLogs
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -82,6 +82,7 @@ from rpc.errors import ServerError
 from rpc.log_filter import LogFilter
 from rpc.recent_blocks import transaction_at
 from rpc.render import found_logs, place_in
+from tests.found_logs import pack_found_logs
 
 CHAIN_ID = 31337
 GWEI = 10**9

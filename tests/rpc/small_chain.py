@@ -14,7 +14,7 @@ from chain.links import RequestFailed
 from chain.merkle import EMPTY_ROOT
 from chain.messages import Message
 from chain.messages.execution import BlockNews
-from chain.messages.logs import FoundLogs, ReadLogs, pack_found_logs
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.mempool import (
     Admit,
     Admitted,
@@ -49,6 +49,7 @@ from rpc.log_filter import LogFilter
 from rpc.logs import logs_in
 from rpc.news import NewBlock
 from rpc.pool import PoolLimits
+from tests.found_logs import pack_found_logs
 
 CHAIN_ID = 31337
 GAS_LIMIT = Gas(30_000_000)

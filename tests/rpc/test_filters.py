@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import rpc.filters
+import rpc.logs
 from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.logs import ReadLogs
@@ -157,7 +158,7 @@ async def test_a_read_that_fails_loses_no_logs(
 async def test_too_many_logs_are_an_error_once(
     client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rpc.filters, "MAX_LOGS", 1)
+    monkeypatch.setattr(rpc.logs, "MAX_LOGS", 1)
     everything = await client.result("eth_newFilter", {})
     await extend(chain, transfer(0), logs=LOGS)
     assert await client.error("eth_getFilterChanges", everything) == (-32005, "query returned more than 1 results")

@@ -13,6 +13,7 @@ from storage.memory import MemoryKeyValue
 from storage.steps import run
 from storage.store import Store
 from storage.tries import ACCOUNT_TRIE
+from tests.found_logs import unpack_found_logs
 from tests.storage.oracle import oracle_root
 from tests.storage.world import Model, RandomChain, apply_to_model
 
@@ -181,10 +182,11 @@ def check(world: World, store: Store) -> None:
         assert (block.hash, block.transactions, block.receipts) == (hash, made.transactions, made.receipts)
         assert block.header.state_root == oracle_root(model)
         assert store.blocks.number_of(hash) == number
-        indexed |= {(number, index) for index, receipt in enumerate(made.receipts) if receipt.logs}
+        indexed |= {(number, hash, index) for index, receipt in enumerate(made.receipts) if receipt.logs}
         for transaction in block.hashes:
             found = store.blocks.transaction(transaction)
             assert found is not None
             assert found.block_hash == hash
     query = ReadLogs(BlockNumber(0), store.head.number, (), (), 10_000)
-    assert {(log.number, log.transaction_index) for log in run(store.logs(query))} == indexed
+    found_logs = unpack_found_logs(run(store.logs(query)))
+    assert {(log.number, log.block_hash, log.transaction_index) for log in found_logs} == indexed

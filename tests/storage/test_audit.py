@@ -6,6 +6,7 @@ from chain.types import BlockNumber, Version
 from storage.audit import Audit
 from storage.keyvalue import CorruptStore
 from storage.latest import latest_key, latest_prefix
+from storage.logs import OF_ADDRESS, position_key
 from storage.memory import MemoryKeyValue
 from storage.state import CODES, account_name
 from storage.store import Store
@@ -59,12 +60,21 @@ def test_code_that_an_account_has_may_not_be_missing(seed: int) -> None:
 
 def test_a_record_of_another_value_does_not_pass(seed: int) -> None:
     chain, keyvalue = _chain(seed, 6)
-    for name in (b"a", b"s", b"La", b"Ls", b"t", b"u", b"h", b"x", b"p", b"l", b"v", b"n", b"j"):
+    logs = [b"l" + bytes([kind]) for kind in (0, 1, 2, 3, 4, 5)]
+    for name in (b"a", b"s", b"La", b"Ls", b"t", b"u", b"h", b"x", b"p", *logs, b"v", b"n", b"j"):
         key, value = next(iter(keyvalue.with_prefix(name)))
         keyvalue.write({key: value[:-1] + bytes((value[-1] ^ 1,)) if value else b"\x01"})
         with pytest.raises(CorruptStore):
             _audit(keyvalue, chain)
         keyvalue.write({key: value})
+
+
+def test_a_log_that_no_receipt_has_does_not_pass(seed: int) -> None:
+    chain, keyvalue = _chain(seed, 6)
+    copied = next(value for _, value in keyvalue.with_prefix(OF_ADDRESS))
+    keyvalue.write({OF_ADDRESS + NOBODY + position_key(3, 100): copied})
+    with pytest.raises(CorruptStore, match="the index of logs"):
+        _audit(keyvalue, chain)
 
 
 def test_a_newest_value_of_nothing_does_not_pass(seed: int) -> None:

@@ -6,19 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from chain.messages.logs import FoundLog, ReadLogs, pack_found_logs
-from chain.receipts import Log, Receipt
-from chain.transactions import LEGACY
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
-from storage.errors import BlockOutOfRange, TooManyLogs
-from storage.logs import LogIndex
+import storage.log_search
+from chain.messages.logs import FoundLog, FoundLogs, ReadLogs
+from chain.messages.storage import ApplyBlock
+from chain.receipts import Log
+from chain.types import Address, BlockNumber, Hash32
+from storage.errors import BlockOutOfRange, TooManyLogBytes, TooManyLogs
+from storage.logs import COPIED_DATA_BYTES
 from storage.memory import MemoryKeyValue
 from storage.steps import run
 from storage.store import Store
+from tests.found_logs import unpack_found_logs
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain
 
 BLOCKS = 30
 ALL = 10_000
+BUSY = Address(b"busy" * 5)
 
 
 def _query(
@@ -32,11 +35,27 @@ def _query(
 
 
 def _chain(seed: int) -> tuple[RandomChain, Store]:
+    """In each other block two more logs of one address, the second sometimes with more data than is copied."""
     chain = RandomChain(seed)
     store = Store.open(MemoryKeyValue(), chain.genesis)
-    for _ in range(BLOCKS):
-        store.apply(chain.next(store.head.hash))
+    for number in range(BLOCKS):
+        block = chain.next(store.head.hash)
+        data = bytes([number]) * chain.random.choice((0, COPIED_DATA_BYTES, COPIED_DATA_BYTES + 1, 5000))
+        often = Log(BUSY, tuple(chain.topics[:2]), data)
+        store.apply(_with_logs(block, Log(BUSY, (UNKNOWN,), b""), often) if number % 2 else block)
     return chain, store
+
+
+def _with_logs(block: ApplyBlock, *logs: Log) -> ApplyBlock:
+    """Its first transaction, if it has any, has these too."""
+    if not block.receipts:
+        return block
+    first = block.receipts[0]
+    return replace(block, receipts=(replace(first, logs=(*first.logs, *logs)), *block.receipts[1:]))
+
+
+def _found(store: Store, query: ReadLogs) -> list[FoundLog]:
+    return unpack_found_logs(run(store.logs(query)))
 
 
 def _by_looking_at_every_log(store: Store, query: ReadLogs) -> list[FoundLog]:
@@ -58,34 +77,38 @@ def _by_looking_at_every_log(store: Store, query: ReadLogs) -> list[FoundLog]:
     return found
 
 
-def test_random_searches_find_what_looking_at_every_log_finds(seed: int) -> None:
+@pytest.mark.parametrize(("rows_a_step", "misses"), [(64, 8), (1, 0)])
+def test_random_searches_find_what_looking_at_every_log_finds(
+    seed: int, monkeypatch: pytest.MonkeyPatch, rows_a_step: int, misses: int
+) -> None:
+    monkeypatch.setattr(storage.log_search, "ROWS_A_STEP", rows_a_step)
+    monkeypatch.setattr(storage.log_search, "STEPS_BEFORE_SEEK", misses)
     chain, store = _chain(seed)
     chooser = random.Random(seed)
     found = 0
     for _ in range(200):
         first, last = sorted(chooser.choices(range(BLOCKS + 1), k=2))
-        addresses = tuple(chooser.sample([*chain.addresses[:6], NOBODY], chooser.choice((0, 1, 3))))
+        addresses = tuple(chooser.sample([*chain.addresses[:6], BUSY, NOBODY], chooser.choice((0, 1, 3))))
         topics = tuple(
             tuple(chooser.sample([*chain.topics, UNKNOWN], chooser.choice((0, 0, 1, 2))))
             for _ in range(chooser.choice((0, 1, 2, 4)))
         )
         query = _query(first, last, addresses, topics)
-        logs = run(store.logs(query))
-        expected = pack_found_logs(_by_looking_at_every_log(store, query)).logs
-        assert pack_found_logs(logs).logs == expected, query
+        logs = _found(store, query)
+        assert logs == _by_looking_at_every_log(store, query), query
         found += len(logs)
     assert found > 100
 
 
 def test_more_topics_than_a_log_can_have_match_nothing() -> None:
     _, store = _chain(1)
-    assert run(store.logs(_query(topics=((),) * 5))) == []
+    assert run(store.logs(_query(topics=((),) * 5))) == FoundLogs(0, b"")
 
 
 def test_one_log_more_than_the_limit_is_an_error() -> None:
     _, store = _chain(1)
-    count = len(run(store.logs(_query())))
-    assert len(run(store.logs(_query(limit=count)))) == count
+    count = run(store.logs(_query())).count
+    assert run(store.logs(_query(limit=count))).count == count
     with pytest.raises(TooManyLogs, match=f"more than {count - 1} results"):
         run(store.logs(_query(limit=count - 1)))
 
@@ -128,36 +151,37 @@ class CountedReads(MemoryKeyValue):
             yield pair
 
 
-def test_a_search_seeks_what_it_finds_and_nothing_for_the_blocks_in_between() -> None:
+@pytest.mark.parametrize("others", [True, False], ids=["often", "once in fifty blocks"])
+def test_a_search_seeks_what_it_finds_and_nothing_for_the_blocks_in_between(others: bool) -> None:
     keyvalue, chain = CountedReads(), RandomChain(1)
-    store = Store.open(keyvalue, chain.genesis)
-    rare = Log(NOBODY, (UNKNOWN,), b"")
+    store, blocks = Store.open(keyvalue, chain.genesis), 0
     for number in range(1, 101):
         block = chain.next(store.head.hash)
-        if number % 50 == 0:
-            receipt = replace(block.receipts[0], logs=(rare,)) if block.receipts else None
-            assert receipt is not None
-            block = replace(block, receipts=(receipt, *block.receipts[1:]))
+        if number % 50 == 0 or others:
+            blocks += len(block.receipts) > 0
+            block = _with_logs(block, Log(NOBODY, (UNKNOWN,) if number % 50 == 0 else (), b""))
         store.apply(block)
-    for addresses, topics, found, most in (
-        ((NOBODY,), (), 2, 1 + 2 * 2),
-        ((NOBODY,), ((UNKNOWN,),), 2, 2 + 2 * 2),
-        ((), ((UNKNOWN,),), 2, 1 + 2 * 2),
-        ((Address(bytes(20)),), (), 0, 1),
-    ):
-        keyvalue.seeks = 0
-        assert len(run(store.logs(_query(1, 100, addresses, topics)))) == found
-        assert keyvalue.seeks <= most
+    searches = [
+        ((NOBODY,), ((UNKNOWN,),), 2, 1 if not others else 3 + 2 * 2),
+        ((), ((UNKNOWN,),), 2, 1 + 2),
+        ((NOBODY, BUSY), ((UNKNOWN,),), 2, 3 + 2 * 2),
+        ((BUSY,), (), 0, 1),
+        ((NOBODY,), (), blocks, 1),
+    ]
+    for addresses, topics, found, most in searches:
+        keyvalue.seeks = keyvalue.walked = 0
+        assert run(store.logs(_query(1, 100, addresses, topics))).count == found
+        assert keyvalue.seeks <= most, (addresses, topics)
+        assert keyvalue.walked <= 100
 
 
-def test_where_one_criterion_is_rare_the_postings_of_a_frequent_one_are_leapt_over() -> None:
-    keyvalue = CountedReads()
-    index, batch = LogIndex(keyvalue), dict[bytes, bytes | None]()
-    for number in range(1, 1001):
-        topics = (UNKNOWN,) if number % 250 == 0 else ()
-        receipt = Receipt(LEGACY, True, Gas(1), Gas(1), (Log(NOBODY, topics, b""),), Wei(1))
-        index.put(BlockNumber(number), [receipt], batch)
-    keyvalue.write(batch)
-    candidates = [candidate for candidate in index.candidates(1, 1000, (NOBODY,), ((UNKNOWN,),)) if candidate]
-    assert candidates == [(250, [0]), (500, [0]), (750, [0]), (1000, [0])]
-    assert keyvalue.walked < 100
+def test_data_that_is_not_copied_is_bounded_in_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = RandomChain(1)
+    store = Store.open(MemoryKeyValue(), chain.genesis)
+    for _ in range(2):
+        store.apply(_with_logs(chain.next(store.head.hash), Log(BUSY, (), bytes(COPIED_DATA_BYTES + 1))))
+    monkeypatch.setattr(storage.log_search, "MAX_LARGE_DATA_BYTES", 2 * (COPIED_DATA_BYTES + 1))
+    assert run(store.logs(_query(addresses=(BUSY,), last=2))).count == 2
+    monkeypatch.setattr(storage.log_search, "MAX_LARGE_DATA_BYTES", 2 * COPIED_DATA_BYTES)
+    with pytest.raises(TooManyLogBytes, match="more than 2048 bytes of data"):
+        run(store.logs(_query(addresses=(BUSY,), last=2)))

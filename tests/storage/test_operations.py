@@ -65,7 +65,7 @@ def test_a_block_that_is_not_there_cannot_be_gone_back_to() -> None:
 def test_a_search_for_logs_during_which_blocks_are_removed_finds_what_is_there_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(storage.log_search, "TRANSACTIONS_A_STEP", 1)
+    monkeypatch.setattr(storage.log_search, "ROWS_A_STEP", 1)
     world = World(4)
     world.block()
     world.snapshot()
