@@ -247,7 +247,7 @@ async def get_filter_changes(node: Node, filter_id: str) -> Json:
 
 
 @method("eth_getFilterLogs", text)
-async def get_filter_logs(node: Node, filter_id: str) -> orjson.Fragment:
+async def get_filter_logs(node: Node, filter_id: str) -> list[orjson.Fragment]:
     """All logs that the filter matches, not only new ones."""
     found = node.filters.get(filter_id)
     if not isinstance(found, LogsFilter):

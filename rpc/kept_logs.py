@@ -25,4 +25,4 @@ class KeptLogs:
 
 
 def _size(found: RenderedLogs) -> int:
-    return SEARCH_BYTES + len(found.json)
+    return SEARCH_BYTES + sum(map(len, found.parts))

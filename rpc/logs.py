@@ -22,11 +22,11 @@ MAX_LOGS = 20_000
 
 
 @method("eth_getLogs", log_filter)
-async def get_logs(node: Node, wanted: LogFilter) -> orjson.Fragment:
+async def get_logs(node: Node, wanted: LogFilter) -> list[orjson.Fragment]:
     return await matching_logs(node, wanted)
 
 
-async def matching_logs(node: Node, wanted: LogFilter) -> orjson.Fragment:
+async def matching_logs(node: Node, wanted: LogFilter) -> list[orjson.Fragment]:
     """The logs that match as JSON, in the order of the chain; on a fork those of the remote's blocks before ours.
 
     Raises RpcError for ranges that make no sense.

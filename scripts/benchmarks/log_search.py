@@ -1,4 +1,4 @@
-"""Searches for the logs of one address in 10,000 blocks: in storage, and from its answer to the JSON that rpc sends."""
+"""Searches for logs in 10,000 blocks: in storage, and from its answer to the JSON that rpc sends."""
 
 import asyncio
 import random
@@ -30,27 +30,39 @@ RARE, FREQUENT, ALWAYS = (Address(bytes([byte]) * 20) for byte in (0xA1, 0xA2, 0
 ONE_IN = {RARE: 1_000, FREQUENT: 16, ALWAYS: 1}
 """An address has a log in one of so many blocks."""
 OTHERS = 50
+EVENT = Hash32(b"\xee" * 32)
 TOPICS = 1_000
 SEED = 20261123
 
 
 @dataclass(frozen=True, slots=True)
 class SearchFigures:
-    """A search that finds so many logs, in milliseconds."""
+    """A search by `criteria` that finds so many logs, in milliseconds."""
 
+    criteria: str
     found: int
     storage_ms: float
     rpc_ms: float
 
 
 def measure_searches(folder: Path, rounds: int) -> list[SearchFigures]:
-    """Of an address with a log in a thousandth, a sixteenth and all of the blocks. A folder to make the chain in."""
+    """Of an address with a log in a thousandth, a sixteenth and all of the blocks, and by other criteria.
+
+    The chain is made in a folder.
+    """
+    everywhere = ReadLogs(BlockNumber(1), BlockNumber(BLOCKS), (), (), BLOCKS)
+    queries = [("one address", replace(everywhere, addresses=(address,))) for address in ONE_IN]
+    queries += [
+        ("address, event", replace(everywhere, addresses=(ALWAYS,), topics=((EVENT,),))),
+        ("two addresses", replace(everywhere, addresses=(FREQUENT, ALWAYS), last=BlockNumber(BLOCKS - BLOCKS // 16))),
+        ("event", replace(everywhere, topics=((EVENT,),), last=BlockNumber(BLOCKS // TRANSACTIONS))),
+    ]
     with closing(_chain(folder)) as store:
-        return [_searches(store, address, rounds) for address in ONE_IN]
+        return [_searches(store, criteria, query, rounds) for criteria, query in queries]
 
 
 def _chain(folder: Path) -> Store:
-    """Blocks of four transactions with a log each, as of a token: three topics and a word."""
+    """Blocks of four transactions with a log each, as of a token: the event, two more topics and a word."""
     chosen = random.Random(SEED)
     genesis = Genesis(
         chain_id=31337,
@@ -68,7 +80,7 @@ def _chain(folder: Path) -> Store:
     for number in range(1, BLOCKS + 1):
         emitters = [address for address, one_in in ONE_IN.items() if number % one_in == 0]
         emitters += chosen.sample(others, TRANSACTIONS - len(emitters))
-        logs = [Log(emitter, tuple(chosen.sample(topics, 3)), chosen.randbytes(32)) for emitter in emitters]
+        logs = [Log(emitter, (EVENT, *chosen.sample(topics, 2)), chosen.randbytes(32)) for emitter in emitters]
         store.apply(_block(genesis, number, logs, chosen))
     return store
 
@@ -87,8 +99,7 @@ def _block(genesis: Genesis, number: int, logs: Sequence[Log], chosen: random.Ra
     )
 
 
-def _searches(store: Store, address: Address, rounds: int) -> SearchFigures:
-    query = ReadLogs(BlockNumber(1), BlockNumber(BLOCKS), (address,), (), BLOCKS)
+def _searches(store: Store, criteria: str, query: ReadLogs, rounds: int) -> SearchFigures:
     searched, rendered, found = [], [], 0
     for _ in range(rounds):
         began = time.thread_time()
@@ -96,7 +107,7 @@ def _searches(store: Store, address: Address, rounds: int) -> SearchFigures:
         searched.append(time.thread_time() - began)
         rendered.append(asyncio.run(_as_json(answer)))
         found = answer.count
-    return SearchFigures(found, statistics.median(searched) * 1e3, statistics.median(rendered) * 1e3)
+    return SearchFigures(criteria, found, statistics.median(searched) * 1e3, statistics.median(rendered) * 1e3)
 
 
 async def _as_json(answer: FoundLogs) -> float:

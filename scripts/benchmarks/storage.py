@@ -322,7 +322,7 @@ def storage_as_table(figures: StorageFigures) -> str:
         f"2,000 changed keys in a trie of 10,000, ms: ours {trie.ours_ms:.1f}, the trie package {trie.package_ms:.1f}, "
         f"{trie.package_ms / trie.ours_ms:.1f} times as long",
         *(
-            f"logs of one address in {BLOCKS:,} blocks, {each.found:,} found: {each.storage_ms:.2f} ms in storage, "
+            f"logs by {each.criteria} in {BLOCKS:,} blocks, {each.found:,} found: {each.storage_ms:.2f} ms in storage, "
             f"{each.rpc_ms:.2f} ms to JSON"
             for each in figures.searches
         ),

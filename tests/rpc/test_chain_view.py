@@ -18,6 +18,7 @@ from rpc.errors import HeaderNotFound
 from rpc.process import RpcProcess
 from rpc.recent_blocks import RecentBlocks
 from rpc.render import data_json
+from rpc.rendered_logs import array_of
 from rpc.vouching import highest_agreed
 from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, consensus_news, transfer
 
@@ -60,7 +61,7 @@ async def test_logs_are_searched_for_once_until_blocks_are_taken_back(chain: Fak
         return sum(isinstance(message, ReadLogs) for message in chain.storage.asked)
 
     async def data_of(query: ReadLogs) -> list[str]:
-        return [log["data"] for log in orjson.loads((await view.logs(query)).json)]
+        return [log["data"] for log in orjson.loads(orjson.dumps(array_of(await view.logs(query))))]
 
     for data in (b"\x01", b"\x02"):
         chain.append(transfer(0), logs=[Log(TOKEN, (), data)])
