@@ -17,8 +17,6 @@ from storage.slices import in_slices
 from storage.store import Store
 
 MAX_WAITING_BLOCKS = 64
-MAX_VERSIONS_BEHIND = 64
-"""So far behind what is to be kept may pruning fall before blocks have to wait longer for it."""
 
 log = logging.getLogger("tandem.storage")
 
@@ -94,7 +92,7 @@ class Applying:
             revert = message.revert
         newest = self._store.head.version
         await remote.state.ensure((*[change.address for change in changes], HISTORY_STORAGE.address), (), newest)
-        if revert is not None:
+        if revert is not None and self._store.ways.lead_to(revert.version):
             names = await in_slices(self._store.ways.names(revert.version))
             await remote.state.ensure((), tuple(slots_in(names)), revert.version)
 
@@ -103,18 +101,12 @@ class Applying:
             self._pruner = asyncio.create_task(self._prune())
 
     async def _prune(self) -> None:
-        """Prune what there is to prune, in turns with the blocks, so that a block waits for one batch at most.
-
-        Only when pruning is far behind the blocks is a turn a whole version, of which a block makes one.
-        """
-        pruning = self._store.pruning
+        """Prune what there is to prune, in turns with the blocks, so that a block waits for one batch at most."""
         try:
             while not self._closed:
                 async with self._turn:
                     if not await self._prune_batch():
                         return
-                    while pruning.in_a_version and pruning.behind() > MAX_VERSIONS_BEHIND:
-                        await self._prune_batch()
         except CorruptStore as error:
             self._met(error)
         except StoreError as error:

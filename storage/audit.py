@@ -144,12 +144,13 @@ class Audit:
         if not self._store.state.forked:  # the first state of a fork is another chain's, and mostly not here
             state.whole(first, self._roots.get(first))
         expected = first + 1
-        for version, written in Journal(self._keyvalue).entries(Version(first + 1), last):
+        for part in Journal(self._keyvalue).parts(Version(first + 1), last):
+            version = part.version
             if version != expected:
                 break
-            state.records(version, written)
-            state.changes(version, written, self._roots.get(version))
-            expected += 1
+            state.records(version, part.written)
+            state.changes(version, part.written, self._roots.get(version))
+            expected += not part.rest
             if version % BLOCKS_A_STEP == 0:
                 yield f"version {version}"
         if expected != last + 1:

@@ -13,12 +13,13 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.types import Address, BlockNumber, Hash32, Version
 from storage.errors import InvalidBlock
-from storage.journal import Written, encode_written, journal_key
+from storage.journal import journal_rows
 from storage.latest import latest_key, latest_prefix
 from storage.state import (
     ABSENT,
     CLEARED_HERE,
     CODES,
+    NEVER,
     SLOT_BYTES,
     StoredAccount,
     VersionedState,
@@ -29,23 +30,29 @@ from storage.state import (
     slot_name,
     slots_name,
 )
+from storage.steps import in_order
 from storage.trie import Entry, entry
 from storage.tries import ACCOUNT_TRIE, Tries, storage_trie
 from storage.versions import GENESIS_VERSION, suffix
 
 SLOTS_A_STEP = 64
 RECORDS_A_STEP = 256
+MOST_ADOPTED = 32_768
+"""Of more records the caches would hold but a part, and reads would wait for it to be put there."""
 
 
 class PendingState:
     """What earlier versions of the same write have changed, which nobody can read yet: by name, the newest values."""
 
     def __init__(self) -> None:
+        self.version = NEVER
+        """The newest of them."""
         self.accounts: dict[bytes, StoredAccount] = {}
         self.slots: dict[bytes, int] = {}
         self.nodes: dict[bytes, bytes] = {}
 
     def take(self, changes: "StateChanges") -> None:
+        self.version = changes.version
         self.accounts.update((name, stored) for name, (_, stored) in changes.accounts.items())
         self.slots.update((name, value) for name, (_, value) in changes.slots.items())
         self.nodes.update(changes.nodes)
@@ -91,8 +98,7 @@ class StateChanges:
             if changed is not None:
                 entries.append(changed)
             yield
-        entries.sort()
-        return (yield from self._updated(ACCOUNT_TRIE, root, entries))
+        return (yield from self._updated(ACCOUNT_TRIE, root, (yield from in_order(entries))))
 
     def _updated(self, trie: bytes, root: Hash32, entries: Sequence[Entry]) -> Generator[None, None, Hash32]:
         pending, on_newest = self._pending.nodes, self._on_newest
@@ -159,8 +165,7 @@ class StateChanges:
             entries.append(entry(key, rlp.encode_int(value) if value or self._state.forked else None))
             if count % SLOTS_A_STEP == 0:
                 yield
-        entries.sort()
-        return (yield from self._updated(storage_trie(change.address), root, entries))
+        return (yield from self._updated(storage_trie(change.address), root, (yield from in_order(entries))))
 
     def put_into(self, batch: dict[bytes, bytes | None]) -> Generator[None, None, None]:
         """Add the records that make these changes durable."""
@@ -179,7 +184,9 @@ class StateChanges:
             if count % RECORDS_A_STEP == 0:
                 yield
         if self.version != GENESIS_VERSION:
-            batch[journal_key(self.version)] = encode_written(Written(filled, emptied))
+            for key, row in journal_rows(self.version, filled, emptied):
+                batch[key] = row
+                yield
         for code_hash, code in self.codes.items():
             batch[CODES + code_hash] = code
 
@@ -192,6 +199,10 @@ class StateChanges:
 
     def adopt(self) -> None:
         """The records are written."""
+        if len(self.accounts) + len(self.slots) + len(self.nodes) > MOST_ADOPTED:
+            self._state.forget(self.version)
+            self._tries.forget()
+            return
         if not all(self.cleared.values()):  # what was hidden and is not any more may be cached as nothing
             self._state.forget(self.version)
         self._state.adopt(self.version, self.accounts, self.slots)

@@ -113,12 +113,17 @@ class HeightWork:
         """The next version of the state."""
         self._version = Version(self._version + 1)
         number = self._newest.header.number
+        self._take_last()
         layer = StateChanges(self._state, self._tries, number, self._version, pending=self._pending)
         self._root = yield from layer.run(self._root, changes)
         layer.cleared.update(dict.fromkeys(uncleared, b""))
         yield from layer.put_into(self.batch)
-        self._pending.take(layer)
         self._layers.append(layer)
+
+    def _take_last(self) -> None:
+        """Make what the version before changed, if there is one in this height, what the next one finds."""
+        if self._layers and self._layers[-1].version > self._pending.version:
+            self._pending.take(self._layers[-1])
 
     def _put_header(self, header: Header) -> None:
         finished = with_state_root(header, header.parent_hash, self._root)
@@ -140,7 +145,8 @@ class HeightWork:
         names = yield from self._ways.go(revert, self.batch)
         changes = yield from changes_back(names, self._state, revert.version)
         self._newest = there
-        yield from self._change(changes, uncleared(names, self._state, revert.version))
+        shown = uncleared(names, self._state, revert.version) if self._state.forked else ()
+        yield from self._change(changes, shown)
         self._blocks.put_version(revert.number, self._version, self.batch)
         self._reverts = True
 
@@ -162,5 +168,6 @@ class HeightWork:
         return [*others, replace(change, slots={**change.slots, number: value})]
 
     def _account(self, address: Address) -> Account:
+        self._take_last()
         pending = self._pending.accounts.get(account_name(address))
         return (pending or self._state.account(address, self._before.applied.version)).account

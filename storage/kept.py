@@ -7,19 +7,20 @@ trie nodes nothing is kept: going back works on the newest trie.
 
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
-from itertools import chain, groupby
+from dataclasses import dataclass
+from itertools import chain, islice
 
 from chain.types import Version
 from storage.keyvalue import KeyValue, end_of_prefix
 from storage.latest import latest, latest_key
 from storage.state import ACCOUNTS, CLEARED, SLOTS
-from storage.versions import SUFFIX_BYTES, behind, newest, suffix, version_of
+from storage.versions import SUFFIX_BYTES, newest, suffix, version_of
 
 VALUES = (ACCOUNTS, CLEARED, SLOTS)
 SWEEP_KEY = b"Msweep"
 """There while what a pinned version needed may be left over, because it is not pinned any more."""
-NAMES_A_BATCH = 1_024
-NAMES_A_STEP = 32
+RECORDS_A_STEP = 128
+STEPS_A_BATCH = 8
 
 Pins = Callable[[], Sequence[Version]]
 """The pinned versions, sorted."""
@@ -30,12 +31,6 @@ def nothing_pinned() -> Sequence[Version]:
     return ()
 
 
-def is_pinned(pins: Sequence[Version], since: Version, until: Version) -> bool:
-    """Whether a pinned version reads what was written at `since` and again at `until`."""
-    at = bisect_left(pins, until)
-    return at > 0 and pins[at - 1] >= since
-
-
 class Superseded:
     """Finds what may be deleted. On a fork empty values stay: they hide what the remote has."""
 
@@ -44,11 +39,16 @@ class Superseded:
         self._forked = forked
         self._pins = pins
 
+    def is_pinned(self, since: Version, until: Version) -> bool:
+        """Whether a pinned version reads what was written at `since` and again at `until`."""
+        at = bisect_left(self._pins, until)
+        return at > 0 and self._pins[at - 1] >= since
+
     def by(self, name: bytes, version: Version, is_empty: bool) -> Iterator[bytes]:
         """The keys that nobody needs once `version`, which wrote the name, is the floor."""
         before = self._before(name, version)
         is_value = name.startswith(VALUES)
-        stays = before is not None and is_value and is_pinned(self._pins, before, version)
+        stays = before is not None and is_value and self.is_pinned(before, version)
         if before is not None and not stays:
             yield name + suffix(before)
             stays = is_empty and is_value and self._before(name, before) is not None
@@ -65,53 +65,87 @@ class Superseded:
             if written_last is not None and written_last[0] == version:
                 yield latest_key(name)
 
-    def among(self, name: bytes, records: Sequence[tuple[Version, bytes]]) -> Iterator[bytes]:
-        """The keys that nobody needs of a name's records up to the floor, the newest first."""
-        later, record = records[0]
-        stays = False
-        for version, _ in records[1:]:
-            if is_pinned(self._pins, version, later):
-                stays = True
-            else:
-                yield name + suffix(version)
-            later = version
-        if not record and not stays:
-            yield from self.empty(name, records[0][0])
-
     def _before(self, name: bytes, version: Version) -> Version | None:
         """When the name was written before `version`."""
         found = newest(self._store, name, suffix(Version(version - 1)))
         return None if found is None else version_of(found[0])
 
 
+@dataclass(slots=True)
+class _Below:
+    """What a name has up to the floor, as far as it was looked at: its newest record there, and the last one seen."""
+
+    name: bytes
+    newest: Version
+    is_empty: bool
+    last: Version
+    stays: bool = False
+    """Whether an older one is pinned."""
+
+
 class Sweep:
-    """Looks at the records of all values, from the first on, for what was left over."""
+    """Looks at the records of all values, from the first on, for what was left over.
+
+    A batch looks at so many and the next one goes on behind them, also within a name. Of what is newer than the floor
+    it sees RECORDS_A_STEP of a name at most.
+    """
 
     def __init__(self, store: KeyValue) -> None:
         self._store = store
-        self._after = b""
+        self._at = b""
+        self._below: _Below | None = None
 
     def next_batch(self, superseded: Superseded, floor: Version) -> Generator[None, None, Deleted]:
         """What to delete next, which may be nothing; at the end also the key that says that there is something."""
         batch: Deleted = {}
-        names = groupby(self._pairs(), key=lambda pair: pair[0][:-SUFFIX_BYTES])
-        for count, (name, group) in enumerate(names, 1):
-            records = [(version_of(key), record) for key, record in group]
-            at_floor = [record for record in records if record[0] <= floor]
-            if at_floor:
-                batch.update(dict.fromkeys(superseded.among(name, at_floor)))
-            if count == NAMES_A_BATCH:
-                self._after = behind(name)
-                return batch
-            if count % NAMES_A_STEP == 0:
-                yield
-        batch[SWEEP_KEY] = None
+        self._look_again(floor)
+        for _ in range(STEPS_A_BATCH):
+            some = list(islice(self._records(), RECORDS_A_STEP))
+            for key, record in some:
+                batch.update(dict.fromkeys(self._left_over(key, record, superseded, floor)))
+            if not some:
+                batch.update(dict.fromkeys(self._left_at_end(superseded)))
+                batch[SWEEP_KEY] = None
+                break
+            last = some[-1][0]
+            self._at = max(last + b"\x00", last[:-SUFFIX_BYTES] + suffix(floor))
+            yield
         return batch
 
-    def _pairs(self) -> Iterator[tuple[bytes, bytes]]:
-        """The records of all values that were not looked at yet."""
+    def _records(self) -> Iterator[tuple[bytes, bytes]]:
+        """Of all values, those that were not looked at yet."""
         return chain.from_iterable(
-            self._store.pairs(max(kind, self._after), end_of_prefix(kind))
+            self._store.pairs(max(kind, self._at), end_of_prefix(kind))
             for kind in VALUES
-            if self._after < end_of_prefix(kind)
+            if self._at < end_of_prefix(kind)
         )
+
+    def _left_over(self, key: bytes, record: bytes, superseded: Superseded, floor: Version) -> Iterator[bytes]:
+        name, version = key[:-SUFFIX_BYTES], version_of(key)
+        if version > floor:
+            return
+        below = self._below
+        if below is None or below.name != name:
+            yield from self._left_at_end(superseded)
+            self._below = _Below(name, version, not record, version)
+            return
+        if superseded.is_pinned(version, below.last):
+            below.stays = True
+        else:
+            yield key
+        below.last = version
+
+    def _left_at_end(self, superseded: Superseded) -> Iterator[bytes]:
+        """Once all records of a name were seen: what says that it has nothing, if that hides nothing."""
+        below = self._below
+        if below is not None and below.is_empty and not below.stays:
+            yield from superseded.empty(below.name, below.newest)
+
+    def _look_again(self, floor: Version) -> None:
+        """The floor may have risen since the batch before."""
+        below = self._below
+        if below is not None:
+            found = newest(self._store, below.name, suffix(floor))
+            below.is_empty = found is not None and not found[1]
+            if found is not None:
+                below.newest = version_of(found[0])

@@ -6,6 +6,8 @@ So this is a second copy, written in the same batch. Without one a name was neve
 pruned: on a fork, never written here.
 """
 
+from collections.abc import Iterator
+
 from chain.types import Version
 from storage.keyvalue import KeyValue
 
@@ -26,3 +28,9 @@ def latest(store: KeyValue, name: bytes) -> tuple[Version, bytes] | None:
     """When a name was written last, and what: nothing where it was emptied."""
     data = store.get(LATEST + name)
     return None if data is None else (Version(int.from_bytes(data[:VERSION_BYTES], "big")), data[VERSION_BYTES:])
+
+
+def latest_versions(store: KeyValue, prefix: bytes) -> Iterator[tuple[bytes, Version]]:
+    """The names with this beginning, and when each was written last."""
+    for key, data in store.with_prefix(LATEST + prefix):
+        yield key[len(LATEST) :], Version(int.from_bytes(data[:VERSION_BYTES], "big"))

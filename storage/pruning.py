@@ -11,14 +11,13 @@ Blocks, transactions, receipts, logs and records stay; so does code, which accou
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from itertools import chain, repeat
 from time import monotonic
 
 from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
 from storage.blocks import NUMBER_BYTES, Blocks, number_key
 from storage.errors import StatePruned
 from storage.holds import Holds
-from storage.journal import Journal, Written, journal_key
+from storage.journal import Journal, Part
 from storage.kept import SWEEP_KEY, Pins, Superseded, Sweep, nothing_pinned
 from storage.keyvalue import Batch, CorruptStore, KeyValue
 from storage.versions import GENESIS_VERSION
@@ -26,7 +25,6 @@ from storage.versions import GENESIS_VERSION
 FLOOR_KEY = b"Mfloor"
 KEPT_HEIGHTS = 16
 """The states after the newest heights stay whatever is set: execution and its workers read those they began with."""
-NAMES_A_BATCH = 512
 NAMES_A_STEP = 16
 
 
@@ -49,7 +47,6 @@ class Pruning:
         self._forked = forked
         self._pins = pins
         self._holds = Holds(clock)
-        self._rest: tuple[Version, Written] | None = None
         self._sweep: Sweep | None = None
         self.floor = GENESIS_VERSION
         self.oldest = BlockNumber(0)
@@ -58,7 +55,6 @@ class Pruning:
 
     def load(self) -> None:
         """Take the floor from the disk. Raises CorruptStore."""
-        self._rest = None
         data = self._store.get(FLOOR_KEY)
         if data is not None and len(data) != NUMBER_BYTES:
             raise CorruptStore("the record of what was pruned", f"it has {len(data)} bytes")
@@ -106,11 +102,6 @@ class Pruning:
         if version < self.floor:
             raise StatePruned(version, self._root(version), self.oldest)
 
-    @property
-    def in_a_version(self) -> bool:
-        """Whether a version is pruned in part."""
-        return self._rest is not None
-
     def behind(self) -> int:
         """How many versions the floor has still to rise."""
         return self._target() - self.floor
@@ -124,24 +115,19 @@ class Pruning:
 
         From here on the floor is where the batch puts it. If the write fails, `load` takes the floor from the disk.
         """
-        if self._rest is None:
-            self._rest = self._next_version()
+        part = self._next_part()
         superseded = Superseded(self._store, self._forked, self._pins())
-        if self._rest is None:
+        if part is None:
             return (yield from self._swept(superseded))
-        version, written = self._rest
-        filled, emptied = written.filled[:NAMES_A_BATCH], written.emptied[:NAMES_A_BATCH]
-        batch: dict[bytes, bytes | None] = {}
-        names = chain(zip(filled, repeat(False), strict=False), zip(emptied, repeat(True), strict=False))
-        for count, (name, is_empty) in enumerate(names):
-            batch.update(dict.fromkeys(superseded.by(name, version, is_empty)))
+        batch: dict[bytes, bytes | None] = {part.key: None}
+        for count, (name, is_empty) in enumerate(part.written.names()):
+            batch.update(dict.fromkeys(superseded.by(name, part.version, is_empty)))
             if count % NAMES_A_STEP == 0:
                 yield
+        return self._counted(batch)
+
+    def _counted(self, batch: dict[bytes, bytes | None]) -> Batch:
         self.deleted += len(batch)
-        self._rest = version, Written(written.filled[NAMES_A_BATCH:], written.emptied[NAMES_A_BATCH:])
-        if not any(self._rest[1]):
-            self._rest = None
-            batch[journal_key(version)] = None
         batch[FLOOR_KEY] = number_key(self.floor)
         return batch
 
@@ -152,20 +138,17 @@ class Pruning:
         batch = yield from self._sweep.next_batch(superseded, self.floor)
         if SWEEP_KEY in batch:
             self._sweep = None
-        self.deleted += len(batch)
-        batch[FLOOR_KEY] = number_key(self.floor)
-        return batch
+        return self._counted(batch)
 
-    def _next_version(self) -> tuple[Version, Written] | None:
-        """The version whose predecessors are to go, and what it wrote. Nobody can begin to read those any more."""
-        if self._kept is None:
+    def _next_part(self) -> Part | None:
+        """Part of what the next version wrote. Nobody can begin to read any more what that supersedes."""
+        part = None if self._kept is None else self._journal.first(self.floor)
+        if part is None or part.version > self._target():
             return None
-        first = self._journal.first()
-        if first is None or first[0] > self._target():
-            return None
-        self.floor = max(self.floor, first[0])
-        self.oldest = self._first_at(self.floor)
-        return first
+        if part.version > self.floor:
+            self.floor = part.version
+            self.oldest = self._first_at(self.floor)
+        return part
 
     def _target(self) -> Version:
         """How far the floor may rise now."""

@@ -13,14 +13,16 @@ from chain.types import Address, Version
 from storage.journal import Journal
 from storage.kept import SWEEP_KEY, VALUES
 from storage.keyvalue import KeyValue
+from storage.latest import latest_versions
 from storage.pruning import Pruning
 from storage.state import ACCOUNTS, CLEARED, SLOTS, VersionedState
+from storage.steps import in_order
 from storage.versions import SUFFIX_BYTES, version_of
 
 SNAPSHOTS = b"z"
 ID_BYTES = 8
 ADDRESS_END = 1 + 20
-NAMES_A_STEP = 256
+NAMES_A_STEP = 32
 RECORDS_A_STEP = 1024
 
 
@@ -65,11 +67,18 @@ class Snapshots:
 class WaysBack:
     """Where the chain can go back to, and what has changed since."""
 
-    def __init__(self, store: KeyValue, snapshots: Snapshots, pruning: Pruning) -> None:
+    def __init__(self, store: KeyValue, state: VersionedState, snapshots: Snapshots, pruning: Pruning) -> None:
         self.snapshots = snapshots
         self._store = store
+        self._state = state
         self._journal = Journal(store)
         self._pruning = pruning
+        self._found: tuple[Version, Version, list[bytes]] | None = None
+        """The names found last, since which version and up to which one: who is told them goes back next."""
+
+    def forget(self) -> None:
+        """There is another version now."""
+        self._found = None
 
     def lead_to(self, version: Version) -> bool:
         """Whether everything that changed since has a record of the value that it had at the version."""
@@ -82,6 +91,9 @@ class WaysBack:
 
     def names(self, since: Version) -> Generator[None, None, list[bytes]]:
         """Those of values written after a version, each once; all that have another value now are among them."""
+        newest = self._state.latest
+        if self._found is not None and self._found[:2] == (since, newest):
+            return self._found[2]
         written = self._written(since) if since >= self._pruning.floor else self._newer(since)
         found: dict[bytes, None] = {}
         for count, name in enumerate(written):
@@ -89,31 +101,43 @@ class WaysBack:
                 found[name] = None
             if count % RECORDS_A_STEP == 0:
                 yield
-        return list(found)
+        names = list(found)
+        if newest == self._state.latest:
+            self._found = since, newest, names
+        return names
 
     def _written(self, since: Version) -> Iterator[bytes]:
         """What the journal has."""
-        for _, written in self._journal.entries(Version(since + 1)):
-            yield from (name for name in (*written.filled, *written.emptied) if name.startswith(VALUES))
+        for part in self._journal.parts(Version(since + 1)):
+            yield from (name for name, _ in part.written.names() if name.startswith(VALUES))
 
     def _newer(self, since: Version) -> Iterator[bytes]:
-        """For each record of the state its name if it is newer, else nothing."""
-        for kind in VALUES:
-            for key, _ in self._store.with_prefix(kind):
-                yield key[:-SUFFIX_BYTES] if version_of(key) > since else b""
+        """For each value of the state its name if it is newer, else nothing."""
+        for kind in (ACCOUNTS, SLOTS):
+            for name, version in latest_versions(self._store, kind):
+                yield name if version > since else b""
+        for key, _ in self._store.with_prefix(CLEARED):
+            yield key[:-SUFFIX_BYTES] if version_of(key) > since else b""
 
 
-def accounts_in(names: Iterable[bytes]) -> Iterator[Address]:
+def accounts_in(names: Iterable[bytes]) -> Generator[None, None, list[Address]]:
     """A slot is never written without its account."""
-    return (Address(name[1:]) for name in names if name.startswith(ACCOUNTS))
+    addresses = []
+    for count, name in enumerate(names):
+        if name.startswith(ACCOUNTS):
+            addresses.append(Address(name[1:]))
+        if count % RECORDS_A_STEP == 0:
+            yield
+    return addresses
 
 
 def changed_accounts(
-    names: Iterable[bytes], state: VersionedState, since: Version
+    names: Sequence[bytes], state: VersionedState, since: Version
 ) -> Generator[None, None, tuple[Address, ...]]:
     """Those of these accounts that are not as they were, sorted: the same whatever is pruned."""
     changed = []
-    for count, address in enumerate(sorted(accounts_in(names))):
+    addresses = yield from accounts_in(names)
+    for count, address in enumerate((yield from in_order(addresses))):
         if state.account(address, since).account != state.account(address, state.latest).account:
             changed.append(address)
         if count % NAMES_A_STEP == 0:
@@ -122,18 +146,24 @@ def changed_accounts(
 
 
 def slots_in(names: Iterable[bytes]) -> Iterator[tuple[Address, int]]:
-    for name in names:
-        if name.startswith(SLOTS):
-            yield Address(name[1:ADDRESS_END]), int.from_bytes(name[ADDRESS_END:], "big")
+    return (slot_in(name) for name in names if name.startswith(SLOTS))
+
+
+def slot_in(name: bytes) -> tuple[Address, int]:
+    return Address(name[1:ADDRESS_END]), int.from_bytes(name[ADDRESS_END:], "big")
 
 
 def changes_back(
     names: Sequence[bytes], state: VersionedState, to: Version
 ) -> Generator[None, None, list[AccountChange]]:
     """What gives these accounts and slots the values that they had at version `to`."""
-    slots: dict[Address, dict[int, int]] = {address: {} for address in accounts_in(names)}
-    for count, (address, number) in enumerate(slots_in(names)):
-        slots.setdefault(address, {})[number] = state.slot(address, number, to)
+    slots: dict[Address, dict[int, int]] = {}
+    for count, name in enumerate(names):
+        if name.startswith(ACCOUNTS):
+            slots.setdefault(Address(name[1:]), {})
+        elif name.startswith(SLOTS):
+            address, number = slot_in(name)
+            slots.setdefault(address, {})[number] = state.slot(address, number, to)
         if count % NAMES_A_STEP == 0:
             yield
     changes = []

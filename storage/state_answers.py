@@ -72,7 +72,8 @@ class StateAnswers:
         """Raises StatePruned. Who asks is about to go back to that version, so it is kept for a while."""
         with self._store.pruning.going_back(read.version):
             names = await in_slices(self._store.ways.names(read.version))
-            await self._ensure(tuple(accounts_in(names)), (), read.version)
+            if self._remote is not None:
+                await self._ensure(tuple(await in_slices(accounts_in(names))), (), read.version)
             return ChangedAccounts(await in_slices(changed_accounts(names, self._store.state, read.version)))
 
     async def _read_proof(self, read: ReadProof) -> Proof:

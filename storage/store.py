@@ -65,7 +65,7 @@ class Store:
         self.blocks = Blocks(keyvalue)
         self.snapshots = Snapshots(keyvalue)
         self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self._pinned)
-        self.ways = WaysBack(keyvalue, self.snapshots, self.pruning)
+        self.ways = WaysBack(keyvalue, self.state, self.snapshots, self.pruning)
         self._head: Head
         self._ways_back = 0
 
@@ -156,6 +156,7 @@ class Store:
         self.tries.forget()
         self.state.forget(version)
         self.snapshots.forget()
+        self.ways.forget()
         self.pruning.load()
         self._head = Head(self._answer(height, row, stored), root, settings)
 
@@ -269,6 +270,7 @@ class Store:
             self.blocks.forget()
             self._ways_back += 1
         self._head = prepared.head
+        self.ways.forget()
         self.blocks.newest, self.blocks.newest_height = self.head.number, self.head.height
         if prepared.reverts:
             self.pruning.reconsider()

@@ -13,6 +13,7 @@ from storage.trie import Entry, TrieUpdate
 from storage.versions import filled_names, newest, suffix
 
 CACHED_NODES = 16_384
+NODES_A_STEP = 1_024
 ACCOUNT_TRIE = b"t"
 
 
@@ -77,8 +78,10 @@ class Tries:
         else:
             update = TrieUpdate(lambda path: self.node(trie, path, version))
         after = yield from update.run(root, entries)
-        for path, record in update.changed.items():
+        for count, (path, record) in enumerate(update.changed.items()):
             nodes[trie + path] = record
+            if count % NODES_A_STEP == NODES_A_STEP - 1:
+                yield
         return after
 
     def stored_nodes(self, trie: bytes, version: Version) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import pytest
 import rlp
 from trie import HexaryTrie
 
+import storage.journal
 import storage.kept
 import storage.pruning
 from chain.accounts import Account, AccountChange
@@ -70,8 +71,9 @@ def _assert_state(store: Store, number: int, model: Model, chain: RandomChain) -
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of a few names, and nothing kept beyond what is set."""
-    monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 7)
-    monkeypatch.setattr(storage.kept, "NAMES_A_BATCH", 7)
+    monkeypatch.setattr(storage.journal, "NAMES_A_PART", 7)
+    monkeypatch.setattr(storage.kept, "RECORDS_A_STEP", 3)
+    monkeypatch.setattr(storage.kept, "STEPS_A_BATCH", 2)
     monkeypatch.setattr(storage.pruning, "KEPT_HEIGHTS", 0)
 
 
@@ -125,7 +127,9 @@ def test_once_pruned_nothing_is_left_that_no_kept_state_needs(seed: int) -> None
     _prune(store)
     assert store.pruning.floor == _version(store, 25)
     assert superfluous(keyvalue, store.pruning.floor, first) == []
-    assert len(list(keyvalue.with_prefix(JOURNAL))) == 5
+    kept = {part.version for part in Journal(keyvalue).parts(Version(store.pruning.floor + 1))}
+    assert len(kept) == 5
+    assert len(list(keyvalue.with_prefix(JOURNAL))) == len(list(Journal(keyvalue).parts(min(kept))))
     counted = store.pruning.deleted
     _prune(store)
     assert store.pruning.deleted == counted
@@ -316,8 +320,8 @@ def test_every_account_and_slot_at_every_kept_block_is_one_get_and_a_seek_if_it_
     assert store.pruning.oldest == 20
     for number in range(20, 41):
         version = _version(store, number)
-        entries = Journal(keyvalue).entries(Version(version + 1), store.head.version)
-        changed = {name for _, written in entries for name in (*written.filled, *written.emptied)}
+        parts = Journal(keyvalue).parts(Version(version + 1), store.head.version)
+        changed = {name for part in parts for name, _ in part.written.names()}
         for address in [*chain.addresses, NOBODY]:
             store.state.forget(store.state.latest)
             with keyvalue.counting(seeks=account_name(address) in changed):

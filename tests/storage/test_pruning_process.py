@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import storage.applying
-import storage.pruning
+import storage.journal
 from chain.messages.storage import BlockApplied, ReadState, ReadStorageStatus, StateValues
 from chain.types import Version
 from storage.errors import StatePruned
@@ -76,26 +75,16 @@ async def test_a_block_sets_off_the_pruning_of_what_is_too_old_and_status_tells_
     await world.asker.service.close()
 
 
-async def test_blocks_wait_for_one_batch_of_pruning_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 4)
-    world = World(40)
+async def test_blocks_wait_for_one_batch_of_pruning_at_most_however_far_behind_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage.journal, "NAMES_A_PART", 4)
+    world = World(100)
     for _ in range(10):
         await world.apply()
     assert world.keyvalue.noted.count(BLOCK) == 10
     assert "".join(kind[0] for kind in world.keyvalue.noted).find("pp") == -1, world.keyvalue.noted
     assert PRUNED in world.keyvalue.noted
-    await world.asker.service.close()
-
-
-async def test_pruning_that_is_far_behind_takes_a_whole_version_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 4)
-    monkeypatch.setattr(storage.applying, "MAX_VERSIONS_BEHIND", 3)
-    world = World(40)
-    await world.apply()
-    behind = world.store.pruning.behind()
-    for _ in range(30):
-        await world.apply()
-    assert world.store.pruning.behind() <= behind
     await world.asker.service.close()
 
 

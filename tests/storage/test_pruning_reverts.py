@@ -2,6 +2,7 @@
 
 import pytest
 
+import storage.journal
 import storage.kept
 import storage.pruning
 from chain.messages.storage import Revert
@@ -21,8 +22,9 @@ STEPS = 60
 def test_random_heights_with_pruning_in_between_leave_every_kept_version_right(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.pruning, "NAMES_A_BATCH", 7)
-    monkeypatch.setattr(storage.kept, "NAMES_A_BATCH", 7)
+    monkeypatch.setattr(storage.journal, "NAMES_A_PART", 7)
+    monkeypatch.setattr(storage.kept, "RECORDS_A_STEP", 3)
+    monkeypatch.setattr(storage.kept, "STEPS_A_BATCH", 2)
     monkeypatch.setattr(storage.pruning, "KEPT_HEIGHTS", 0)
     world, pruned = World(seed), 0
     first = world.store.head.version
