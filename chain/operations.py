@@ -32,6 +32,7 @@ class BlockSettings:
     that interval, 0 none, None as the validators were started. `impersonated` send without a signature; what those who
     are `released` sent before still counts. `operations` have been executed so far, `snapshots` taken. To blocks before
     `oldest` no way leads back: some executor may have pruned their states before a way back made the chain shorter.
+    The chain began anew `resets` times.
     """
 
     time_offset: int = 0
@@ -49,6 +50,7 @@ class BlockSettings:
     operations: int = 0
     snapshots: int = 0
     oldest: BlockNumber = BlockNumber(0)
+    resets: int = 0
 
     def impersonates(self, sender: Address) -> bool:
         """Whether this account may send without a signature now."""

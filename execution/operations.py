@@ -296,7 +296,9 @@ class Operations:
         """Raises TooFarBack. The first block's state can always be gone back to."""
         if operation.fresh:
             kept = ran.settings
-            fresh = BlockSettings(operations=kept.operations, snapshots=kept.snapshots, oldest=kept.oldest)
+            fresh = BlockSettings(
+                operations=kept.operations, snapshots=kept.snapshots, oldest=kept.oldest, resets=kept.resets + 1
+            )
             first = await self._way_to_the_first_block()
             return await self._back(replace(ran, settings=fresh), first, operation.history)
         revert = await self._way_to(operation.number)

@@ -5,7 +5,7 @@ from chain.types import Address, Hash32
 from rpc.dev_method import dev_method, number
 from rpc.environments import pending_fork
 from rpc.errors import InvalidParams
-from rpc.fees import coming_base_fee
+from rpc.fees import coming_base_fee, suggested_gas_price
 from rpc.methods import Node, optional
 from rpc.params import address, boolean, hash32, text
 from rpc.render import JsonObject, data_json
@@ -86,7 +86,7 @@ async def node_info(node: Node) -> JsonObject:
             "baseFee": hex(coming_base_fee(node)),
             "chainId": node.genesis.chain_id,
             "gasLimit": hex(head.header.gas_limit),
-            "gasPrice": hex(coming_base_fee(node)),
+            "gasPrice": hex(suggested_gas_price(node)),
         },
         "forkConfig": {
             "forkUrl": None if node.remote is None else node.remote.url,

@@ -54,21 +54,27 @@ def mine_options(value: Any) -> tuple[int, int | None]:
 def interval_ms(value: Any) -> int:
     """Milliseconds; hardhat takes a range too, whose middle is taken."""
     if isinstance(value, list):
-        if len(value) != 2:
+        ends = [small_number(end) for end in value]
+        if len(ends) != 2 or ends[0] > ends[1]:
             raise InvalidValue("give an interval, or the least and the greatest")
-        return (small_number(value[0]) + small_number(value[1])) // 2
+        return sum(ends) // 2
     given = small_number(value)
     return given * 1000 if given < SECONDS_BELOW else given
 
 
 async def mine(node: Node, blocks: int, interval: int | None) -> None:
-    """Make blocks, `interval` seconds apart, with what waits in the first."""
+    """Make blocks, `interval` seconds apart, each with what of the waiting transactions fits."""
     if blocks > MAX_BLOCKS:
         raise TooManyBlocks(blocks)
-    for done in range(0, blocks, MAX_MINED_BLOCKS):
+    done, some_fit = 0, True
+    while done < blocks:
         if done and interval is not None:
             await node.operator.execute(SetNextTimestamp(node.chain.head.header.timestamp + interval))
-        await node.operator.execute(Mine(min(blocks - done, MAX_MINED_BLOCKS), interval))
+        some_fit = some_fit and len(node.admission.pool) > 0
+        made = 1 if some_fit else min(blocks - done, MAX_MINED_BLOCKS)
+        await node.operator.execute(Mine(made, interval))
+        some_fit = some_fit and len(node.chain.head.transactions) > 0
+        done += made
 
 
 @dev_method("evm_mine", takes=(optional(mine_options, (1, None)),))
@@ -101,7 +107,14 @@ async def hardhat_mine(node: Node, blocks: int, interval: int) -> bool:
 
 @dev_method("anvil_mine", takes=(optional(small_number, 1), optional(small_number)))
 async def anvil_mine(node: Node, blocks: int, interval: int | None) -> None:
-    """viem says 0 where no interval was asked for, which must not undo one that is set for all blocks."""
+    """viem says 0 where no interval was asked for, which must not undo one that is set for all blocks.
+
+    The first block comes an interval after the clock's time, as in anvil; hardhat's comes at the clock's time.
+    """
+    if blocks > MAX_BLOCKS:  # before the clock is moved
+        raise TooManyBlocks(blocks)
+    if interval and blocks:
+        await node.operator.execute(ShiftTime(interval))
     await mine(node, blocks, interval or None)
 
 

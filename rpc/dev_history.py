@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
 from chain.types import BlockNumber
+from rpc.dev_accounts import drop_all_transactions
 from rpc.dev_method import dev_method, small_number
 from rpc.errors import InvalidParams, RpcError, ServerError
 from rpc.fork_options import Forking, check_fork, reset_options
@@ -92,9 +93,13 @@ async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> 
 
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
 async def reset(node: Node, forking: Forking | None) -> bool:
-    """The chain as it began, and nothing set. Raises NoFork and its kin where it is to be a fork that it is not."""
+    """The chain as it began, nothing set and nothing waiting.
+
+    Raises NoFork and its kin where it is to be a fork that it is not.
+    """
     if forking is not None:
         check_fork(node, forking)
+    await drop_all_transactions(node)
     await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
     return True
 

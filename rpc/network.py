@@ -95,9 +95,11 @@ async def anvil_metadata(node: Node) -> dict[str, Any]:
 async def hardhat_metadata(node: Node) -> dict[str, Any]:
     """With it Hardhat asks for receipts every 50 ms, not every 500, and Ignition knows a new chain from the last one.
 
-    `instanceId` is the genesis, which differs for every chain made, since the validators' keys do.
+    `instanceId` is the genesis, which differs for every chain made, since the validators' keys do, and how often it
+    was begun anew.
     """
     head, genesis = node.chain.head, node.genesis
+    resets = node.chain.settings.resets
     forked: dict[str, Any] = {}
     if genesis.forked is not None:
         forked = {
@@ -110,7 +112,7 @@ async def hardhat_metadata(node: Node) -> dict[str, Any]:
     return {
         "clientVersion": await web3_client_version(node),
         "chainId": genesis.chain_id,
-        "instanceId": data_json(genesis.id()),
+        "instanceId": data_json(keccak256(genesis.id() + resets.to_bytes(8, "big"))),
         "latestBlockNumber": node.chain.number,
         "latestBlockHash": data_json(head.hash),
         **forked,

@@ -11,6 +11,7 @@ from rpc.calls import estimate_gas
 from rpc.errors import ServerError
 from rpc.fees import SUGGESTED_TIP, coming_base_fee
 from rpc.methods import Node, method, optional
+from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import address, data, text
 from rpc.render import JsonObject, address_json, data_json, transaction_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -172,10 +173,10 @@ def _type(wanted: TransactionArguments) -> TransactionType:
 
 
 async def _estimated(node: Node, wanted: TransactionArguments, fees: Fees) -> Gas:
-    """The gas limit it needs, if the sender can afford it at these fees."""
+    """The gas limit it needs, if the sender can afford it at these fees, and they the base fee of the block to come."""
     if wanted.gas_price is None:
         wanted = replace(wanted, max_fee=fees.max_fee, max_priority_fee=fees.max_priority_fee)
-    return await estimate_gas(node, wanted)
+    return await estimate_gas(node, wanted, changes=replace(NO_BLOCK_OVERRIDES, base_fee=coming_base_fee(node)))
 
 
 def _fees(node: Node, wanted: TransactionArguments) -> Fees:

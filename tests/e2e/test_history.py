@@ -45,5 +45,10 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
         assert f"states from block {oldest} on" in shown
         rpc.call("anvil_rollback", KEPT)
         assert int(rpc.call("eth_getBalance", STRANGER, "latest"), 16) == head - KEPT
+        rpc.call("evm_setAutomine", False)
+        rpc.call("eth_sendTransaction", {"from": node.addresses[0], "to": STRANGER, "nonce": "0xff", "gas": "0x5208"})
+        before = rpc.call("hardhat_metadata")["instanceId"]
         rpc.call("hardhat_reset")
+        assert rpc.call("hardhat_metadata")["instanceId"] != before, "it is another chain to Ignition"
+        assert rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
         assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x0", "0x0")

@@ -4,6 +4,7 @@ validators, every block checked against serial execution.
 
 import contextlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,24 @@ def test_without_automine_transactions_wait_for_a_block(fresh: JsonRpc, node: No
     assert fresh.call("hardhat_getAutomine") is True
 
 
+def test_waiting_transactions_fill_as_many_of_the_mined_blocks_as_they_need(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("evm_setAutomine", False)
+    before = number(fresh)
+    fresh.call("evm_setBlockGasLimit", 3 * 21_000)
+    try:
+        for _ in range(7):
+            send(fresh, node.addresses[0], gas=hex(21_000))
+        send(fresh, node.addresses[1], gas=hex(21_000), nonce="0xff")  # which never fits
+        fresh.call("hardhat_mine", "0x40", "0xa")
+        found = [fresh.call("eth_getBlockByNumber", hex(before + n), False) for n in range(1, 65)]
+        assert [len(block["transactions"]) for block in found] == [3, 3, 1] + 61 * [0]
+        times = [int(block["timestamp"], 16) for block in found]
+        assert [later - time for time, later in pairwise(times)] == 63 * [10]
+    finally:
+        fresh.call("anvil_dropAllTransactions")
+        fresh.call("evm_setAutomine", True)
+
+
 def test_ganache_s_names_do_the_same(fresh: JsonRpc) -> None:
     assert fresh.call("miner_stop") is True
     assert fresh.call("hardhat_getAutomine") is False
@@ -288,6 +307,8 @@ def test_an_interval_below_a_second_is_told_as_it_is(fresh: JsonRpc) -> None:
     for set_to, told in ((1_500, 1.5), (2_000, 2), (0, None)):
         fresh.call("evm_setIntervalMining", set_to)
         assert fresh.call("anvil_getIntervalMining") == told
+    with pytest.raises(RpcError, match="give an interval, or the least and the greatest"):
+        fresh.call("evm_setIntervalMining", [2_000, 1_000])
 
 
 def test_blocks_that_are_answered_whole_are_few(fresh: JsonRpc) -> None:
@@ -418,6 +439,21 @@ def test_viem_s_mine_keeps_to_the_interval_that_is_set(fresh: JsonRpc) -> None:
     fresh.call("anvil_setBlockTimestampInterval", 5)
     fresh.call("anvil_mine", "0x2", "0x0")
     assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == before + 10
+
+
+def test_anvil_s_mine_puts_the_interval_before_its_first_block_too(fresh: JsonRpc) -> None:
+    fresh.call("evm_setTime", 4_000_000_000)
+    fresh.call("evm_mine")
+    before = timestamp(fresh)
+    fresh.call("anvil_mine", "0x2", "0xe10")
+    assert 7_200 <= timestamp(fresh) - before < 7_210  # the clock goes on meanwhile
+
+
+def test_a_fee_that_the_next_block_takes_is_enough_to_be_estimated_with(fresh: JsonRpc, node: Node) -> None:
+    fresh.call("evm_mine")
+    coming = fresh.call("eth_feeHistory", 1, "latest", [])["baseFeePerGas"][1]
+    assert int(coming, 16) < int(latest(fresh)["baseFeePerGas"], 16)
+    assert mined(fresh, node.addresses[0], gasPrice=coming)["effectiveGasPrice"] == coming
 
 
 def test_tokens_are_given_out_by_writing_the_slot_that_their_contract_answers_from(fresh: JsonRpc) -> None:

@@ -10,6 +10,7 @@ from chain.blocks import decode_block
 from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.json_fields import Fields
+from chain.system_contracts import SYSTEM_CONTRACTS, WITHDRAWAL_REQUESTS
 from node import folder as data
 from node.genesis_file import BadGenesisFile, schedule_of, start_from
 from node.settings import Settings
@@ -17,7 +18,8 @@ from storage.memory import MemoryKeyValue
 from storage.store import Store
 from tests.conformance.rpc_exchanges import GENESIS, chain_blocks
 
-ALLOC = {"0x" + "11" * 20: {"balance": "0x1"}}
+NEEDED = {"0x" + contract.address.hex(): {"code": "0x" + contract.code.hex()} for contract in SYSTEM_CONTRACTS}
+ALLOC = {"0x" + "11" * 20: {"balance": "0x1"}, **NEEDED}
 CONFIG: dict[str, Any] = {
     "chainId": 1337,
     **{f"{name}Block": 0 for name in ("homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople")},
@@ -76,8 +78,8 @@ def test_without_petersburg_constantinople_is_petersburg() -> None:
 
 def test_numbers_may_be_hexadecimal_decimal_or_plain(tmp_path: Path) -> None:
     alloc = {"22" * 20: {"balance": "1000", "nonce": 5, "storage": {"0x1": "0x02", "03": "0x0"}}}
-    start = start_from(written(tmp_path, alloc=alloc, gasLimit="30000000", timestamp=9, nonce="0x42"))
-    (change,) = start.accounts
+    start = start_from(written(tmp_path, alloc=alloc | NEEDED, gasLimit="30000000", timestamp=9, nonce="0x42"))
+    change = start.accounts[0]
     assert (change.account.balance, change.account.nonce, change.slots) == (1000, 5, {1: 2})
     assert (start.header.gas_limit, start.header.timestamp, start.header.nonce) == (30_000_000, 9, b"\0" * 7 + b"\x42")
 
@@ -114,6 +116,15 @@ def test_a_configuration_that_cannot_be_had_is_one_line(tmp_path: Path, config: 
 )
 def test_a_field_that_cannot_be_is_named(tmp_path: Path, fields: dict[str, Any], words: str) -> None:
     assert words in refusal(written(tmp_path, **fields))
+
+
+def test_a_contract_without_which_no_block_can_be_made_is_asked_for(tmp_path: Path) -> None:
+    address = "0x" + WITHDRAWAL_REQUESTS.address.hex()
+    alloc = {name: account for name, account in ALLOC.items() if name != address}
+    assert f"alloc: add the contract {address}, withdrawal requests (EIP-7002)" in refusal(
+        written(tmp_path, alloc=alloc)
+    )
+    assert start_from(written(tmp_path, {"pragueTime": 2, "osakaTime": 2}, alloc=alloc)), "it may come before that"
 
 
 def test_a_file_that_is_not_json_or_not_there_is_one_line(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ async def test_a_transaction_with_the_password_opens_the_account_for_nobody_else
 ) -> None:
     estimated = asyncio.Event()
 
-    async def estimate(*_: object) -> Gas:
+    async def estimate(*_: object, **named: object) -> Gas:
         await estimated.wait()
         return Gas(21_000)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chain.addresses import checksummed
+from chain.keccak import keccak256
 from chain.messages.mempool import Rejection
 from chain.receipts import Log
 from chain.types import Hash32
@@ -253,7 +254,7 @@ async def test_hardhat_is_told_which_chain_it_is_and_where_it_stands(client: Cli
     assert await client.result("hardhat_metadata") == {
         "clientVersion": await client.result("web3_clientVersion"),
         "chainId": 31337,
-        "instanceId": data_json(chain.genesis.id()),
+        "instanceId": data_json(keccak256(chain.genesis.id() + bytes(8))),
         "latestBlockNumber": int(head["number"], 16),
         "latestBlockHash": head["hash"],
     }
