@@ -30,6 +30,7 @@ from execution.run_traces import trace_runs
 from execution.simulation import simulate
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
+from execution.whole_reads import WholeReads
 from execution.worker import TaskLoop, UnexpectedTask
 
 KEPT_VERSIONS = 4
@@ -109,8 +110,8 @@ class CallWorkerProcess:
     ) -> None:
         self._pool = pool
         self._engine_for = engine_for
-        self._reads = reads
-        self._runner = CallRunner(engine_for, reads)
+        self._reads = WholeReads(reads)
+        self._runner = CallRunner(engine_for, self._reads)
         self._tracer_for = tracer_for
 
     async def run(self) -> None:

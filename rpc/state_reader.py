@@ -1,17 +1,20 @@
 """Reads of accounts, slots and code at a version, from storage.
 
 Reads that are asked for in the same turn of the event loop, as those of a JSON-RPC batch are, travel as one message.
-Values at a version never change, so they are cached without ever being invalid.
+Values at a version never change, so they are cached without ever being invalid. The newest state of a small chain is
+held whole once there have been enough reads (chain/whole_state.py).
 """
 
 import asyncio
 from dataclasses import dataclass, field
 
 from chain.accounts import Account
-from chain.keccak import EMPTY_HASH
-from chain.links import Link
+from chain.keccak import EMPTY_HASH, keccak256
+from chain.links import Link, LinkClosed, RequestFailed
+from chain.messages.state_pages import ReadStatePage, StatePage
 from chain.messages.storage import ReadState, StateValues
 from chain.types import Address, Hash32, Version
+from chain.whole_state import WholeState
 from rpc.bounded_cache import BoundedCache
 
 READ_TIMEOUT_S = 10.0
@@ -45,12 +48,16 @@ class StateReader:
     def __init__(self, storage: Link) -> None:
         self._storage = storage
         self._open: dict[Version, _Batch] = {}
+        self._whole = WholeState()
+        self._page: asyncio.Task[None] | None = None
         self._accounts: BoundedCache[tuple[Version, Address], Account] = BoundedCache(CACHED_ACCOUNTS)
         self._slots: BoundedCache[tuple[Version, Slot], int] = BoundedCache(CACHED_SLOTS)
         self._codes: BoundedCache[Hash32, bytes] = BoundedCache(CACHED_CODE_BYTES, len)
 
     async def account(self, version: Version, address: Address) -> Account:
         """The account; the empty one if it does not exist."""
+        if self._whole.covers(version):
+            return self._whole.account(address)
         known = self._accounts.get((version, address))
         if known is not None:
             return known
@@ -60,6 +67,8 @@ class StateReader:
         return batch.accounts[address]
 
     async def slot(self, version: Version, address: Address, number: int) -> int:
+        if self._whole.covers(version):
+            return self._whole.slot(address, number)
         known = self._slots.get((version, (address, number)))
         if known is not None:
             return known
@@ -96,8 +105,12 @@ class StateReader:
         if self._open.get(batch.version) is batch:
             del self._open[batch.version]
         accounts, slots, codes = tuple(batch.accounts), tuple(batch.slots), tuple(batch.codes)
-        values = await self._storage.request(ReadState(batch.version, accounts, slots, codes), READ_TIMEOUT_S)
+        since = self._whole.since(batch.version)
+        read = ReadState(batch.version, accounts, slots, codes, since)
+        values = await self._storage.request(read, READ_TIMEOUT_S)
         assert isinstance(values, StateValues)
+        if since is not None:
+            self._whole.follow(since, batch.version, values.changes)
         for address, account in zip(accounts, values.accounts, strict=True):
             batch.accounts[address] = account
             self._accounts.put((batch.version, address), account)
@@ -107,3 +120,18 @@ class StateReader:
         for code_hash, code in zip(codes, values.codes, strict=True):
             batch.codes[code_hash] = code
             self._codes.put(code_hash, code)
+        for _ in range(batch.size):
+            page = self._whole.next_page(batch.version)
+            if page is not None:
+                self._page = asyncio.create_task(self._read_page(page))
+
+    async def _read_page(self, wanted: ReadStatePage) -> None:
+        try:
+            page = await self._storage.request(wanted, READ_TIMEOUT_S)
+        except (RequestFailed, LinkClosed, TimeoutError) as error:
+            self._whole.give_up(for_good=isinstance(error, RequestFailed) and error.error == "NoWholeState")
+            return
+        assert isinstance(page, StatePage)
+        for code in page.codes:
+            self._codes.put(keccak256(code), code)
+        self._whole.take(page)

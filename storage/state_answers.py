@@ -5,9 +5,18 @@ from collections.abc import Generator
 from chain.messages.proofs import Proof, ReadProof
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.state_pages import ReadStatePage, StatePage
-from chain.messages.storage import AskRemote, ChangedAccounts, ReadChangedAccounts, ReadState, RemoteAnswer, StateValues
+from chain.messages.storage import (
+    AskRemote,
+    ChangedAccounts,
+    ChangedValues,
+    ReadChangedAccounts,
+    ReadState,
+    RemoteAnswer,
+    StateValues,
+)
 from chain.types import Address, Version
 from storage.awaited import Awaited
+from storage.changed_values import changed_values
 from storage.changes import StateChanges
 from storage.errors import NoFork, NoProofOnFork, NoWholeState
 from storage.handlers import Handlers
@@ -57,11 +66,17 @@ class StateAnswers:
                 if count % READS_A_SLICE == 0:
                     yield
             codes = tuple([state.code(code_hash) for code_hash in read.codes])
-            return StateValues(version, tuple(accounts), tuple(slots), codes)
+            changes = yield from self._changes(read.since, version)
+            return StateValues(version, tuple(accounts), tuple(slots), codes, changes)
 
         with self._store.pruning.reading(version):
             await self._ensure(read.accounts, read.slots, version)
             return await in_slices(values())
+
+    def _changes(self, since: Version | None, version: Version) -> Generator[None, None, ChangedValues | None]:
+        if since is None or since < self._store.pruning.floor or self._store.state.forked:
+            return None
+        return (yield from changed_values(self._store.journal, self._store.state, since, version))
 
     async def _ensure(self, accounts: tuple[Address, ...], slots: tuple[Slot, ...], version: Version) -> None:
         """On a fork, read from the remote chain what was never read. Raises RemoteError."""

@@ -22,6 +22,7 @@ from storage.changes import StateChanges
 from storage.errors import BlockOutOfRange, HeightGap, OtherProposalApplied, WrongStateRoot
 from storage.forked_state import ForkedState
 from storage.height import HEAD_KEY, META, SETTINGS_KEY, Head, HeightWork, Prepared
+from storage.journal import Journal
 from storage.keyvalue import Batch, CorruptStore, KeyValue, NewerFormat, OlderFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.loading import LOADING_KEY, Loading, StateLoad, remove_cut_off
@@ -65,6 +66,7 @@ class Store:
         self.blocks = Blocks(keyvalue)
         self.snapshots = Snapshots(keyvalue)
         self.pruning = Pruning(keyvalue, self.blocks, history, self.state.forked, self._pinned)
+        self.journal = Journal(keyvalue)
         self.ways = WaysBack(keyvalue, self.state, self.snapshots, self.pruning)
         self._head: Head
         self._ways_back = 0

@@ -14,23 +14,39 @@ from chain.types import Address, BlockNumber, Hash32, Height, Version
 @message(50)
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """Answer: StateValues, in the same order. A slot is (address, number)."""
+    """Answer: StateValues, in the same order. A slot is (address, number).
+
+    `since` asks for what has changed since that version as well.
+    """
 
     version: Version | None
     accounts: tuple[Address, ...]
     slots: tuple[tuple[Address, int], ...]
     codes: tuple[Hash32, ...]
+    since: Version | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedValues:
+    """What may have changed between two versions, as it is at the later one. A slot is (address, number, value)."""
+
+    accounts: tuple[tuple[Address, Account], ...]
+    slots: tuple[tuple[Address, int, int], ...]
 
 
 @message(51)
 @dataclass(frozen=True, slots=True)
 class StateValues:
-    """The values at `version`; an account that does not exist is the empty one."""
+    """The values at `version`; an account that does not exist is the empty one.
+
+    `changes` is None where they were not asked for, or are too many or forgotten.
+    """
 
     version: Version
     accounts: tuple[Account, ...]
     slots: tuple[int, ...]
     codes: tuple[bytes, ...]
+    changes: ChangedValues | None = None
 
 
 @message(52)
