@@ -37,6 +37,7 @@ from chain.messages.mempool import (
 )
 from chain.messages.proofs import Proof, ReadProof, SlotProof
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
+from chain.messages.state_pages import ReadStatePage
 from chain.messages.storage import (
     BlockApplied,
     NotThere,
@@ -306,6 +307,8 @@ class FakeChain:
                 return found if with_receipts else replace(found, receipts=())
             case ReadState():
                 return self._read_state(message)
+            case ReadStatePage():
+                raise RequestFailed("NoWholeState", "only single values")
             case ReadProof():
                 return self._read_proof(message)
             case ReadTransaction(transaction_hash):

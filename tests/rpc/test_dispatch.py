@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from chain.links import RequestFailed
+from chain.messages.storage import ReadState
 from rpc import dispatch
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
@@ -103,7 +104,8 @@ async def test_reads_of_one_batch_reach_storage_as_one_message(client: Client, c
     accounts = ["0x" + bytes([i] * 20).hex() for i in range(50)]
     batch = [{"jsonrpc": "2.0", "id": i, "method": "eth_getBalance", "params": [a]} for i, a in enumerate(accounts)]
     assert len(await client.post(orjson.dumps(batch))) == 50
-    assert len(chain.storage.asked) == 1
+    reads = [asked for asked in chain.storage.asked if isinstance(asked, ReadState)]
+    assert [len(read.accounts) for read in reads] == [50]
 
 
 async def test_a_failure_of_storage_is_told_in_its_words_and_a_bug_is_not(
