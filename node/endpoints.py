@@ -8,7 +8,7 @@ STORAGE_PORT, EXECUTION_PORT, RPC_PORT, VALIDATOR_PORT, PEER_PORT = 7100, 7200, 
 
 
 class Endpoints(Protocol):
-    """ZeroMQ endpoints by role. `bind` is what the role itself binds, the others connect to the plain one."""
+    """Endpoints by role: `bind` is what the role itself binds, the others connect to the plain one."""
 
     def storage(self, executor: int, *, bind: bool = False) -> str: ...
     def execution(self, executor: int, *, bind: bool = False) -> str: ...

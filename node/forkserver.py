@@ -1,7 +1,7 @@
 """A process that has done the costly imports and forks the chain's processes from itself.
 
 Forking shares the imported modules' memory, and makes a restart take milliseconds. The server has no thread and no
-ZeroMQ socket, which do not survive a fork. It speaks with the supervisor in JSON lines over a socket pair:
+event loop, which do not survive a fork. It speaks with the supervisor in JSON lines over a socket pair:
 `{"start": NAME}` in, `{"started": NAME, "pid": N}` and `{"ended": NAME, "pid": N, "status": N}` out. When the
 supervisor closes the pair or dies, the server and everything it forked end.
 """

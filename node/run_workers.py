@@ -13,13 +13,13 @@ from execution.worker_limits import DEFAULT_LIMITS
 from node.output import Output
 from node.plan import Plan, Role
 from node.queues.blocking import BlockingSocket
-from node.sockets import Sockets, sockets_of
+from node.sockets import sockets_of
 
 
 async def run_worker(plan: Plan, role: Role, output: Output) -> None:
     """Runs transactions for its executor, until cancelled."""
     async with sockets_of(role) as sockets:
-        reads = _reads(plan, role, role.executor, sockets)
+        reads = _reads(plan, role, role.executor)
         execution = sockets.link(plan.endpoints.execution(role.executor))
         DEFAULT_LIMITS.limit_memory()
         patient = PatientReads(reads, functools.partial(output.trouble, process=role.name))
@@ -29,7 +29,7 @@ async def run_worker(plan: Plan, role: Role, output: Output) -> None:
 async def run_reader(plan: Plan, role: Role, output: Output) -> None:
     """Runs calls and traces for rpc, until cancelled."""
     async with sockets_of(role) as sockets:
-        reads = _reads(plan, role, plan.executors.first(), sockets)
+        reads = _reads(plan, role, plan.executors.first())
         tracers = functools.cache(lambda fork: TracingEngine(fork, plan.settings.evm))
         await CallWorkerProcess(sockets.link(plan.endpoints.rpc()), reads, _engines(plan), tracers).run()
 
@@ -38,5 +38,5 @@ def _engines(plan: Plan) -> Callable[[Fork], Engine]:
     return functools.cache(lambda fork: Engine(fork, plan.settings.evm))
 
 
-def _reads(plan: Plan, role: Role, executor: int, sockets: Sockets) -> BlockingSocket:
-    return BlockingSocket(sockets.context, plan.endpoints.storage(executor), role.name)
+def _reads(plan: Plan, role: Role, executor: int) -> BlockingSocket:
+    return BlockingSocket(plan.endpoints.storage(executor), role.name)

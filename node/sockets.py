@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import zmq
-
 from chain.links import Service
 from node.plan import Role
 from node.queues.asking import AskingSocket, Prove
@@ -16,7 +14,6 @@ class Sockets:
     """The sockets of one process; all are closed at the end, in the reverse order of opening."""
 
     def __init__(self, role: Role) -> None:
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._name = role.name
         self._closing: list[Callable[[], Awaitable[None]]] = []
 
@@ -24,25 +21,24 @@ class Sockets:
         self, endpoint: str, on_connection: Callable[[bool], None] | None = None, prove: Prove | None = None
     ) -> AskingSocket:
         """A link to the process that serves at `endpoint`."""
-        link = AskingSocket(self.context, endpoint, self._name, on_connection, prove)
+        link = AskingSocket(endpoint, self._name, on_connection, prove)
         self._closing.append(link.close)
         return link
 
     def serve(self, endpoint: str, service: Service) -> ServingSocket:
-        server = ServingSocket(self.context, endpoint, service)
+        server = ServingSocket(endpoint, service)
         self._closing.append(server.close)
         return server
 
     def listen(self, endpoint: str, listener: Listener) -> ListeningSocket:
         """Takes one-way messages of those who prove their names."""
-        listening = ListeningSocket(self.context, endpoint, listener)
+        listening = ListeningSocket(endpoint, listener)
         self._closing.append(listening.close)
         return listening
 
     async def close(self) -> None:
         for close in reversed(self._closing):
             await close()
-        self.context.destroy(linger=0)
 
 
 @contextlib.asynccontextmanager

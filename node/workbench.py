@@ -211,6 +211,6 @@ async def _take_tasks(
     role: Role, endpoints: LocalEndpoints, engine_for: Callable[[Fork], Engine], limits: WorkerLimits
 ) -> None:
     async with sockets_of(role) as sockets:
-        reads = BlockingSocket(sockets.context, endpoints.storage(0), role.name)
+        reads = BlockingSocket(endpoints.storage(0), role.name)
         limits.limit_memory()
         await WorkerProcess(sockets.link(endpoints.execution(0)), reads, engine_for, limits).run()

@@ -1,4 +1,4 @@
-"""The asking end: one DEALER socket to one serving process, which outlives that process's deaths."""
+"""The asking end: a link to one serving process, which outlives that process's deaths."""
 
 import asyncio
 import logging
@@ -8,26 +8,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import zmq
-
 from chain.codec import decode_message, encode_message
 from chain.links import LinkClosed, RequestFailed
 from chain.messages import Message
 from chain.messages.link import Failed
-from node.queues.frames import HEAD, Kind, LoopSocket, Monitor, head
-from node.queues.names import NameLookup
+from node.queues.dialing import Dialer
+from node.queues.frames import Connection, Kind
 
 UNANSWERED_BYTES = 64 * 1024 * 1024
 """Requests sent and not answered; beyond it `request` waits before it sends."""
 NOTIFY_QUEUE_BYTES = 8 * 1024 * 1024
-"""One-way messages waiting for a full socket; beyond it the oldest goes and is counted."""
-SOCKET_MESSAGES = 32
-"""Messages that ZeroMQ itself may hold, besides the bytes that are counted here: a proposal may have megabytes."""
+"""One-way messages waiting for a full connection; beyond it the oldest goes and is counted."""
 ACKNOWLEDGE_BYTES = 256 * 1024
 """News taken that the server is not told of yet: a frame for each piece of news would cost as much as the news. A
 small part of what the server may send ahead (`serving.PUSH_WINDOW_BYTES`)."""
-RECONNECT_FIRST_MS, RECONNECT_MOST_MS = 20, 500
 
+_Frame: TypeAlias = tuple[int, int, bytes]
+"""Kind, number and payload."""
 Prove: TypeAlias = Callable[[bytes], bytes]
 """Signs the bytes that name a link."""
 
@@ -49,17 +46,14 @@ class AskingSocket:
 
     def __init__(
         self,
-        context: "zmq.Context[zmq.Socket[bytes]]",
         endpoint: str,
         name: str,
         on_connection: Callable[[bool], None] | None = None,
         prove: Prove | None = None,
     ) -> None:
-        socket = context.socket(zmq.DEALER)
-        configure_dealer(socket, name, prove)
-        self._socket = LoopSocket(socket, self._take, self._flush)
-        self._monitor = Monitor(socket, self._connection_changed)
-        self._lookup = NameLookup(socket, endpoint)
+        self._identity = identity_of(name, prove)
+        self._connection: Connection | None = None
+        self._dialer = Dialer(endpoint, lambda: Connection(self))
         self._on_connection = on_connection
         self._connected = False
         self._closed = False
@@ -69,8 +63,8 @@ class AskingSocket:
         self._unanswered_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._unsent: deque[list[bytes]] = deque()
-        """Frames that wait for room in the socket; those of requests are counted as unanswered."""
+        self._unsent: deque[_Frame] = deque()
+        """What waits for room in the connection; requests are counted as unanswered."""
         self._notices: deque[bytes] = deque()
         self._notice_bytes = 0
         self.dropped_frames = 0
@@ -78,6 +72,7 @@ class AskingSocket:
         self._pushed: asyncio.Queue[bytes | None] = asyncio.Queue()
         """News to take; None says that the follow must be sent again. The server's window bounds it."""
         self._taker: asyncio.Task[None] | None = None
+        self._dialer.dial()
 
     @property
     def connected(self) -> bool:
@@ -90,13 +85,14 @@ class AskingSocket:
     async def request(self, message: Message, timeout_s: float | None = None) -> Message:
         if timeout_s is None:
             return await self._request(message)
-        return await asyncio.wait_for(self._request(message), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            return await self._request(message)
 
     def notify(self, message: Message) -> bool:
         if not self._connected or self._closed:
             return False
         payload = encode_message(message)
-        if self._notices or not self._socket.send([head(Kind.NOTIFY), payload]):
+        if self._notices or not self._sent((Kind.NOTIFY, 0, payload)):
             self._notices.append(payload)
             self._notice_bytes += len(payload)
             while self._notice_bytes > NOTIFY_QUEUE_BYTES:
@@ -115,9 +111,9 @@ class AskingSocket:
     async def close(self) -> None:
         self._closed = True
         self._connected = False
-        self._lookup.close()
-        self._monitor.close()
-        self._socket.close()
+        self._dialer.close()
+        if self._connection is not None:
+            self._connection.abort()
         for unanswered in self._unanswered.values():
             if not unanswered.answer.done():
                 unanswered.answer.set_exception(LinkClosed())
@@ -136,14 +132,14 @@ class AskingSocket:
         number = self._number()
         entry = self._unanswered[number] = _Unanswered(payload, asyncio.get_running_loop().create_future())
         self._unanswered_bytes += len(payload)
-        frames = [head(Kind.REQUEST, number), payload]
+        frame = (Kind.REQUEST, number, payload)
         if self._connected:
-            self._send(frames)
+            self._send(frame)
         try:
             answer = await entry.answer
         except asyncio.CancelledError:
-            if frames in self._unsent:
-                self._unsent.remove(frames)
+            if frame in self._unsent:
+                self._unsent.remove(frame)
             raise
         finally:
             self._unanswered.pop(number, None)
@@ -157,17 +153,37 @@ class AskingSocket:
         self._last_number += 1
         return self._last_number
 
-    def _take(self, frames: list[bytes]) -> None:
-        kind, number = HEAD.unpack(frames[0])
-        if kind == Kind.WELCOME:
-            self._monitor.catch_up()  # the loss of the connection before must not be taken for that of this one
-            self._welcomed()
-        elif kind == Kind.ANSWER:
-            self._answered(number, decode_message(frames[1]))
+    # What the connection tells (node.queues.frames.Owner)
+
+    def opened(self, connection: Connection) -> None:
+        self._connection = connection
+        connection.send(Kind.HELLO, 0, self._identity)
+
+    def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
+        if kind == Kind.ANSWER:
+            self._answered(number, decode_message(payload))
         elif kind == Kind.PUSH and number == self._follow_number:
-            self._pushed.put_nowait(frames[1])
+            self._pushed.put_nowait(payload)
+        elif kind == Kind.WELCOME:
+            self._welcomed()
         elif kind == Kind.LAGGED:
             self._follow_anew()
+
+    def got_room(self, connection: Connection) -> None:
+        while self._unsent and self._sent(self._unsent[0]):
+            self._unsent.popleft()
+        while not self._unsent and self._notices and self._sent((Kind.NOTIFY, 0, self._notices[0])):
+            self._notice_bytes -= len(self._notices.popleft())
+
+    def lost(self, connection: Connection) -> None:
+        was_connected, self._connected = self._connected, False
+        self._connection = None
+        self._unsent.clear()
+        self._notices.clear()
+        self._notice_bytes = 0
+        self._dialer.dial()
+        if was_connected and self._on_connection is not None:
+            self._on_connection(False)
 
     def _answered(self, number: int, answer: Message) -> None:
         entry = self._unanswered.get(number)
@@ -178,37 +194,22 @@ class AskingSocket:
 
     def _welcomed(self) -> None:
         self._connected = True
-        self._lookup.settled()
         self._unsent.clear()
         for number, entry in self._unanswered.items():
-            self._send([head(Kind.REQUEST, number), entry.payload])
+            self._send((Kind.REQUEST, number, entry.payload))
         if self._follow_request is not None:
             self._follow_anew()
         if self._on_connection is not None:
             self._on_connection(True)
 
-    def _connection_changed(self, connected: bool) -> None:
-        """The monitor's word. A connection counts as made when the welcome comes, as lost at once."""
-        if connected or self._closed:
-            return
-        was_connected, self._connected = self._connected, False
-        self._unsent.clear()
-        self._notices.clear()
-        self._notice_bytes = 0
-        self._lookup.refresh()
-        if was_connected and self._on_connection is not None:
-            self._on_connection(False)
+    def _send(self, frame: _Frame) -> None:
+        """In its turn: what finds the connection full waits for room."""
+        if self._unsent or not self._sent(frame):
+            self._unsent.append(frame)
 
-    def _send(self, frames: list[bytes]) -> None:
-        """In its turn: what finds the socket full waits for room, which `_flush` is told of."""
-        if self._unsent or not self._socket.send(frames):
-            self._unsent.append(frames)
-
-    def _flush(self) -> None:
-        while self._unsent and self._socket.send(self._unsent[0]):
-            self._unsent.popleft()
-        while not self._unsent and self._notices and self._socket.send([head(Kind.NOTIFY), self._notices[0]]):
-            self._notice_bytes -= len(self._notices.popleft())
+    def _sent(self, frame: _Frame) -> bool:
+        connection = self._connection
+        return connection is not None and connection.has_room and connection.send(*frame)
 
     def _follow_anew(self) -> None:
         """Drop what was pushed and not taken; the taker then asks again from its cursor, which has not seen it."""
@@ -229,13 +230,13 @@ class AskingSocket:
             taken_bytes += len(payload)
             if self._connected and taken_bytes - told_bytes >= ACKNOWLEDGE_BYTES:
                 told_bytes = taken_bytes
-                self._send([head(Kind.ACKNOWLEDGE, taken_bytes), b""])
+                self._send((Kind.ACKNOWLEDGE, taken_bytes, b""))
 
     def _send_follow(self) -> None:
         assert self._follow_request is not None
         if self._connected:
             self._follow_number = self._number()
-            self._send([head(Kind.FOLLOW, self._follow_number), encode_message(self._follow_request())])
+            self._send((Kind.FOLLOW, self._follow_number, encode_message(self._follow_request())))
 
 
 def report_failure(task: "asyncio.Task[None]") -> None:
@@ -248,22 +249,3 @@ def identity_of(name: str, prove: Prove | None = None) -> bytes:
     """The name and a number that tells this link from all others, and, if asked for, the proof of both."""
     life = name.encode() + b":" + os.urandom(8).hex().encode()
     return life if prove is None else life + b":" + prove(life).hex().encode()
-
-
-def configure_dealer(socket: "zmq.Socket[bytes]", name: str, prove: Prove | None = None) -> None:
-    """The options every asking socket has; the identity tells this life of the process from its others.
-
-    IMMEDIATE makes each reconnection a new pipe: nothing is queued for a peer that is away, and the probe that
-    announces this end is sent again.
-    """
-    socket.set(zmq.IDENTITY, identity_of(name, prove))
-    for option, value in (
-        (zmq.IMMEDIATE, 1),
-        (zmq.PROBE_ROUTER, 1),
-        (zmq.LINGER, 0),
-        (zmq.SNDHWM, SOCKET_MESSAGES),
-        (zmq.RCVHWM, 0),
-        (zmq.RECONNECT_IVL, RECONNECT_FIRST_MS),
-        (zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS),
-    ):
-        socket.set(option, value)

@@ -1,19 +1,15 @@
 """A socket for one-way messages between validators: it believes signed names only, and keeps nothing for anyone."""
 
-from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-import zmq
-
-from node.queues.frames import HEAD, Kind, LoopSocket, head
+from node.queues.dialing import Door
+from node.queues.frames import Connection, Kind
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """A full proposal has 2 MB of transactions; an answer to a validator that catches up, 4 MB and one of these."""
 MAX_FRAME_BYTES = 2 * MAX_MESSAGE_BYTES
-"""ZeroMQ cuts the connection of whoever sends more, before any of it is taken in."""
-RECEIVE_QUEUE_MESSAGES = 64
-"""Of one connection, inside ZeroMQ. Beyond it the sender's own queue fills."""
-REMEMBERED_CONNECTIONS = 1024
+"""The connection of whoever sends more is cut, before any of it is taken in."""
 
 Sender: TypeAlias = int | None
 """A validator's index, or None: a stranger."""
@@ -35,52 +31,69 @@ class Listener(Protocol):
     def refuse_stranger(self, name: str) -> None: ...
 
 
-class ListeningSocket:
-    """One ROUTER, which takes from its connections in turn.
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a connection said it is, and who is believed to be there."""
 
-    An asking socket's identity is its name, a number of its own and the proof of both, so that every frame shows who
-    sent it and nothing need be kept; what was checked is remembered to save time.
+    name: str
+    sender: Sender
+
+
+NOBODY = _Claim("", None)
+"""Who has not said anything yet."""
+
+
+class ListeningSocket:
+    """Takes from its connections in turn, as much as has come on each.
+
+    An asking socket begins with its name, a number of its own and the proof of both, which is checked once.
     """
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, listener: Listener) -> None:
-        socket = context.socket(zmq.ROUTER)
-        for option, value in (
-            (zmq.ROUTER_HANDOVER, 1),
-            (zmq.LINGER, 0),
-            (zmq.RCVHWM, RECEIVE_QUEUE_MESSAGES),
-            (zmq.MAXMSGSIZE, MAX_FRAME_BYTES),
-        ):
-            socket.set(option, value)
+    def __init__(self, endpoint: str, listener: Listener) -> None:
         self._listener = listener
-        self._senders: OrderedDict[bytes, Sender] = OrderedDict()
-        self._socket = LoopSocket(socket, self._take)
-        socket.bind(endpoint)
+        self._claims: dict[Connection, _Claim] = {}
+        self._closed = False
+        self._door = Door(endpoint, lambda: Connection(self, MAX_FRAME_BYTES))
 
     async def close(self) -> None:
-        self._socket.close()
+        self._closed = True
+        await self._door.close()
+        for connection in tuple(self._claims):
+            connection.abort()
 
-    def _take(self, frames: list[bytes]) -> None:
-        identity = frames[0]
-        sender = self._sender(identity)
+    # What connections tell (node.queues.frames.Owner)
+
+    def opened(self, connection: Connection) -> None:
+        self._claims[connection] = NOBODY
+        if self._closed:
+            connection.abort()
+
+    def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
+        claim = self._claims[connection]
+        if kind == Kind.HELLO and claim is NOBODY:
+            claim = self._claims[connection] = self._claimed(payload)
+            if claim.sender is not None:
+                connection.send(Kind.WELCOME)
+                return
+        sender = claim.sender
         if sender is None:
-            self._listener.refuse_stranger(_name(identity))
-        elif len(frames) == 2 and not frames[1]:
-            self._socket.send([identity, head(Kind.WELCOME)])
-        elif len(frames) != 3 or len(frames[1]) != HEAD.size or HEAD.unpack(frames[1])[0] != Kind.NOTIFY:
+            self._listener.refuse_stranger(claim.name)
+        elif kind != Kind.NOTIFY:
             self._listener.refuse_malformed(sender)
-        elif len(frames[2]) > MAX_MESSAGE_BYTES:
-            self._listener.refuse_oversized(sender, len(frames[2]))
+        elif len(payload) > MAX_MESSAGE_BYTES:
+            self._listener.refuse_oversized(sender, len(payload))
         else:
-            self._listener.take(sender, frames[2])
+            self._listener.take(sender, payload)
 
-    def _sender(self, identity: bytes) -> Sender:
-        if identity in self._senders:
-            return self._senders[identity]
+    def got_room(self, connection: Connection) -> None:
+        """Nothing but a welcome is ever sent."""
+
+    def lost(self, connection: Connection) -> None:
+        del self._claims[connection]
+
+    def _claimed(self, identity: bytes) -> _Claim:
         life, _, proof = identity.rpartition(b":")
-        sender = self._senders[identity] = self._listener.sender(_name(life), life, _unhex(proof))
-        if len(self._senders) > REMEMBERED_CONNECTIONS:
-            self._senders.popitem(last=False)
-        return sender
+        return _Claim(_name(identity), self._listener.sender(_name(life), life, _unhex(proof)))
 
 
 def _name(identity: bytes) -> str:

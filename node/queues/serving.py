@@ -1,4 +1,4 @@
-"""The serving end: one ROUTER socket, a `Peer` for each connected process."""
+"""The serving end: one listening socket, a `Peer` for each connected process."""
 
 import asyncio
 import logging
@@ -6,20 +6,17 @@ import os
 from collections import deque
 from collections.abc import Awaitable
 
-import zmq
-
 from chain.codec import decode_message, encode_message
 from chain.links import LinkClosed, Service
 from chain.messages import Message
 from chain.messages.link import Done, Failed
-from node.queues.frames import HEAD, Kind, LoopSocket, Monitor, head
+from node.queues.dialing import Door
+from node.queues.frames import Connection, Kind
 
 PUSH_WINDOW_BYTES = 4 * 1024 * 1024
 """News sent to a follower that it has not acknowledged yet."""
 PUSH_QUEUE_BYTES = 32 * 1024 * 1024
 """News waiting here for the window; beyond it the follower is told to follow anew."""
-LOSS_CHECKS_S = (0.0, 0.01, 0.1)
-"""When to look, after a connection was lost, which peer it was."""
 
 log = logging.getLogger("tandem.queues")
 
@@ -27,10 +24,10 @@ log = logging.getLogger("tandem.queues")
 class ConnectedPeer:
     """One connected process, as the service sees it (implements chain.links.Peer)."""
 
-    def __init__(self, name: str, identity: bytes, socket: LoopSocket) -> None:
+    def __init__(self, name: str, identity: bytes, connection: Connection) -> None:
         self._name = name
-        self._identity = identity
-        self._socket = socket
+        self.identity = identity
+        self._connection = connection
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._sent_bytes = 0
@@ -58,7 +55,7 @@ class ConnectedPeer:
         payload = encode_message(message)
         if self._waiting_bytes + len(payload) > PUSH_QUEUE_BYTES:
             self.restart_follow(0)
-            self._socket.send([self._identity, head(Kind.LAGGED)])
+            self._connection.send(Kind.LAGGED)
             return False
         self._waiting.append(payload)
         self._waiting_bytes += len(payload)
@@ -91,7 +88,7 @@ class ConnectedPeer:
             payload = self._waiting.popleft()
             self._waiting_bytes -= len(payload)
             self._sent_bytes += len(payload)
-            self._socket.send([self._identity, head(Kind.PUSH, self._follow), payload])
+            self._connection.send(Kind.PUSH, self._follow, payload)
         if self._waiting:
             self._room.clear()
         else:
@@ -101,18 +98,16 @@ class ConnectedPeer:
 class ServingSocket:
     """Serves one `Service` at an endpoint until closed."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", endpoint: str, service: Service) -> None:
-        socket = context.socket(zmq.ROUTER)
-        for option, value in ((zmq.ROUTER_MANDATORY, 1), (zmq.ROUTER_HANDOVER, 1), (zmq.SNDHWM, 0), (zmq.LINGER, 0)):
-            socket.set(option, value)
+    def __init__(self, endpoint: str, service: Service) -> None:
         self._service = service
-        self._loop = asyncio.get_running_loop()
         self._life = int.from_bytes(os.urandom(8), "big")
-        self._peers: dict[bytes, ConnectedPeer] = {}
+        self._connections: set[Connection] = set()
+        self._peers: dict[Connection, ConnectedPeer] = {}
+        self._lives: dict[bytes, Connection] = {}
+        """By the identity of who is at the other end."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._socket = LoopSocket(socket, self._take)
-        self._monitor = Monitor(socket, self._connection_changed)
-        socket.bind(endpoint)
+        self._closed = False
+        self._door = Door(endpoint, lambda: Connection(self))
 
     @property
     def peers(self) -> tuple[ConnectedPeer, ...]:
@@ -123,38 +118,55 @@ class ServingSocket:
         return sum(peer.queued_bytes for peer in self._peers.values())
 
     async def close(self) -> None:
-        self._monitor.close()
-        self._socket.close()
+        self._closed = True
+        await self._door.close()
+        for connection in tuple(self._connections):
+            connection.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _take(self, frames: list[bytes]) -> None:
-        identity = frames[0]
-        if len(frames) == 2 and not frames[1]:
-            self._welcome(identity)
-            return
-        peer = self._peers.get(identity)
-        if peer is None:  # it is gone, and this was its last word
-            return
-        if len(frames) != 3 or len(frames[1]) != HEAD.size:
-            log.warning("dropped a frame of unknown form from %s", peer.name)
-            return
-        kind, number = HEAD.unpack(frames[1])
-        if kind == Kind.ACKNOWLEDGE:
+    # What connections tell (node.queues.frames.Owner)
+
+    def opened(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        if self._closed:
+            connection.abort()
+
+    def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
+        peer = self._peers.get(connection)
+        if peer is None:
+            if kind == Kind.HELLO:
+                self._welcome(connection, payload)
+        elif kind == Kind.ACKNOWLEDGE:
             peer.acknowledge(number)
         elif kind in (Kind.REQUEST, Kind.NOTIFY, Kind.FOLLOW):
             if kind == Kind.FOLLOW:
                 peer.restart_follow(number)
-            self._start(self._answer(peer, identity, None if kind == Kind.NOTIFY else number, frames[2]))
+            self._start(self._answer(peer, connection, None if kind == Kind.NOTIFY else number, payload))
 
-    def _welcome(self, identity: bytes) -> None:
-        known = self._peers.pop(identity, None)
-        if known is not None:
-            self._lose(known)
+    def got_room(self, connection: Connection) -> None:
+        """Answers are as many as requests, and news has its window: both go out at once."""
+
+    def lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._lose(connection)
+
+    def _lose(self, connection: Connection) -> None:
+        peer = self._peers.pop(connection, None)
+        if peer is not None and not self._closed:
+            del self._lives[peer.identity]
+            peer.close()
+            self._service.left(peer)
+
+    def _welcome(self, connection: Connection, identity: bytes) -> None:
+        """Over TCP an asker may be back before the loss of its last connection is noticed here."""
+        if identity in self._lives:
+            self._lose(self._lives[identity])
+        self._lives[identity] = connection
         name = identity.split(b":", 1)[0].decode("utf-8", "replace")
-        peer = self._peers[identity] = ConnectedPeer(name, identity, self._socket)
-        self._socket.send([identity, head(Kind.WELCOME, self._life)])
+        peer = self._peers[connection] = ConnectedPeer(name, identity, connection)
+        connection.send(Kind.WELCOME, self._life)
         self._service.joined(peer)
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -162,7 +174,7 @@ class ServingSocket:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, peer: ConnectedPeer, identity: bytes, number: int | None, payload: bytes) -> None:
+    async def _answer(self, peer: ConnectedPeer, connection: Connection, number: int | None, payload: bytes) -> None:
         answer: Message | None
         try:
             answer = await self._service.answer(decode_message(payload), peer)
@@ -172,20 +184,4 @@ class ServingSocket:
             answer = Failed(type(error).__name__, str(error))
         if number is not None:
             encoded = encode_message(Done() if answer is None else answer)
-            self._socket.send([identity, head(Kind.ANSWER, number), encoded])
-
-    def _connection_changed(self, connected: bool) -> None:
-        """The monitor speaks a moment before the ROUTER forgets the peer, so look more than once."""
-        if not connected:
-            for delay_s in LOSS_CHECKS_S:
-                self._loop.call_later(delay_s, self._look_for_losses)
-
-    def _look_for_losses(self) -> None:
-        for identity, peer in list(self._peers.items()):
-            if not self._socket.send([identity, head(Kind.PING)]):
-                del self._peers[identity]
-                self._lose(peer)
-
-    def _lose(self, peer: ConnectedPeer) -> None:
-        peer.close()
-        self._service.left(peer)
+            connection.send(Kind.ANSWER, number, encoded)

@@ -23,7 +23,7 @@ from execution.speculative_strategy import SpeculativeStrategy
 from execution.strategies import SERIAL
 from execution.worker_tasks import WorkerTasks
 from node.queues import serving
-from node.queues.frames import LoopSocket
+from node.queues.frames import Connection
 from scripts.benchmarks.cpu_account import CpuAccount, Place
 from scripts.benchmarks.execution_blocks import SignedBlock, Source, Workload, World
 from scripts.benchmarks.executors import Executor, Timing, running_executors
@@ -41,8 +41,8 @@ PLACES: Sequence[Place] = (
     (Pool, "_send", "dispatch"),
     (serving, "encode_message", "encode"),
     (serving, "decode_message", "encode"),
-    (LoopSocket, "send", "encode"),
-    (LoopSocket, "_on_events", "encode"),
+    (Connection, "send", "encode"),
+    (Connection, "data_received", "encode"),
     (speculative_runs, "unpack_outcome", "unpack"),
     (BlockRun, "_execute", "run"),
     (AheadRuns, "_outcome", "run"),

@@ -13,14 +13,13 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 
-import zmq
-
 from chain.genesis import Genesis
 from node import folder as folders
 from node.endpoints import LocalEndpoints
 from node.lifeline import die_with_parent
 from node.plan import Kind, Plan, Role
-from node.queues.frames import LoopSocket
+from node.queues.asking import AskingSocket
+from node.queues.frames import HEAD, Connection
 from node.roles import run_role
 from node.settings import Settings
 
@@ -145,17 +144,17 @@ def _be_validator(plan: Plan, name: str, sent: SentBytes, profiles: Path | None,
 
 def _count_sent_bytes(sent: SentBytes) -> None:
     """A validator's asking sockets lead to the other validators, its serving one to execution and rpc."""
-    send = LoopSocket.send
+    send = Connection.send
     to_validators, to_others = sent.to_validators.get_obj(), sent.to_others.get_obj()
 
-    def counted(socket: LoopSocket, frames: Sequence[bytes]) -> bool:
-        went = send(socket, frames)
+    def counted(connection: Connection, kind: int, number: int = 0, payload: bytes = b"") -> bool:
+        went = send(connection, kind, number, payload)
         if went:
-            counter: Any = to_validators if socket.socket.type == zmq.DEALER else to_others
-            counter.value += sum(map(len, frames))
+            counter: Any = to_validators if isinstance(connection.owner, AskingSocket) else to_others
+            counter.value += HEAD.size + len(payload)
         return went
 
-    setattr(LoopSocket, "send", counted)  # noqa: B010 - mypy refuses a plain assignment
+    setattr(Connection, "send", counted)  # noqa: B010 - mypy refuses a plain assignment
 
 
 def _cpu_seconds(pid: int) -> float:

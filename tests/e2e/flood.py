@@ -6,12 +6,11 @@ and again, and requests for the whole chain. Prints how many were sent once they
 """
 
 import os
+import socket as sockets
 import sys
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
-
-import zmq
 
 from chain.codec import encode_message
 from chain.proposals import SignedTimeout
@@ -21,51 +20,52 @@ from consensus.signatures import Ed25519Signer, SigningDomain
 from consensus.wire import FetchProposals, Timeout, Vote
 from node.folder import DataFolder, open_folder
 from node.queues.asking import identity_of
-from node.queues.frames import Kind, head
+from node.queues.dialing import UNIX
+from node.queues.frames import Kind, frame
 
 STRANGER = "stranger"
 ME = ValidatorIndex(3)
 ROUND = Round(10**9)
+FAREWELL_BYTES = 1_024
 
 
-def frames(folder: DataFolder) -> Iterator[list[bytes]]:
+def frames(folder: DataFolder) -> Iterator[bytes]:
     """What validator 3 could send with its own key, for ever."""
     genesis, signer = folder.genesis, Ed25519Signer(folder.validator_key(ME))
     here, elsewhere = SigningDomain(genesis.id(), genesis.rules), SigningDomain(Hash32(b"x" * 32), genesis.rules)
     id = Hash32(b"p" * 32)
 
-    def vote(round: int, validator: int, signature: bytes) -> list[bytes]:
+    def vote(round: int, validator: int, signature: bytes) -> bytes:
         message = Vote(Round(round), id, ValidatorIndex(validator), signature)
-        return [head(Kind.NOTIFY), encode_message(message)]
+        return frame(Kind.NOTIFY, 0, encode_message(message))
 
-    def timeout(validator: int, signature: bytes) -> list[bytes]:
+    def timeout(validator: int, signature: bytes) -> bytes:
         signed = SignedTimeout(ValidatorIndex(validator), Round(0), signature)
         message = Timeout(ROUND, genesis_certificate(genesis.id()), None, signed)
-        return [head(Kind.NOTIFY), encode_message(message)]
+        return frame(Kind.NOTIFY, 0, encode_message(message))
 
     old = vote(1, ME, signer.sign(here.vote(Round(1), id)))
     far = vote(ROUND, ME, signer.sign(here.vote(ROUND, id)))
     other_chain = timeout(ME, signer.sign(elsewhere.timeout(ROUND, Round(0))))
     forged = timeout(1, bytes(64))
-    garbage = [head(Kind.NOTIFY), os.urandom(200)]
-    malformed = [b"nonsense"]
+    garbage = frame(Kind.NOTIFY, 0, os.urandom(200))
+    malformed = frame(99, 0, b"nonsense")
     everything = FetchProposals(genesis.id(), 0, 0, genesis_certificate(genesis.id()))
-    costly = [head(Kind.NOTIFY), encode_message(everything)]
+    costly = frame(Kind.NOTIFY, 0, encode_message(everything))
     yield from cycle((garbage, old, forged, far, other_chain, malformed, costly))
 
 
 def flood(folder: DataFolder, endpoint: str, stranger: bool, to: ValidatorIndex, count: int) -> None:
     genesis, signer = folder.genesis, Ed25519Signer(folder.validator_key(ME))
     domain = SigningDomain(genesis.id(), genesis.rules)
-    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     prove = (lambda life: bytes(64)) if stranger else (lambda life: signer.sign(domain.link(to, life)))
-    dealer.set(zmq.IDENTITY, identity_of(f"validator-{ME}", prove))
-    dealer.set(zmq.PROBE_ROUTER, 1)
-    dealer.connect(endpoint)
-    for frame in islice(frames(folder), count):
-        dealer.send_multipart(frame)
-    dealer.close(linger=30_000)
-    zmq.Context.instance().term()
+    with sockets.socket(sockets.AF_UNIX) as connection:
+        connection.connect(endpoint.removeprefix(UNIX))
+        connection.sendall(frame(Kind.HELLO, 0, identity_of(f"validator-{ME}", prove)))
+        for each in islice(frames(folder), count):
+            connection.sendall(each)
+        connection.shutdown(sockets.SHUT_WR)
+        connection.recv(FAREWELL_BYTES)
     print(count)
 
 

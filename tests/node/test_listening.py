@@ -1,21 +1,20 @@
 """The socket between validators believes proven names only, and tells what it refuses and whose it was."""
 
 import asyncio
+import contextlib
+import socket as sockets
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-import zmq
 
 from chain.codec import decode_message, encode_message
 from chain.messages.link import Done
 from node.queues.asking import AskingSocket, identity_of
-from node.queues.frames import Kind, head
+from node.queues.dialing import UNIX
+from node.queues.frames import HEAD, Kind, frame
 from node.queues.listening import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, ListeningSocket, Sender
 
-Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 DEADLINE_S = 5.0
 PROOF = b"proof"
 
@@ -64,32 +63,32 @@ class Ear:
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context]:
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def endpoint(tmp_path: Path) -> str:
     return f"ipc://{tmp_path}/q"
 
 
-def raw_dealer(context: Context, endpoint: str, proof: bytes = PROOF) -> "zmq.Socket[bytes]":
-    dealer = context.socket(zmq.DEALER)
-    dealer.set(zmq.LINGER, 0)
-    dealer.set(zmq.IDENTITY, identity_of("validator-2", lambda _: proof))
-    dealer.connect(endpoint)
-    return dealer
+class Raw:
+    """A connection that sends what it likes."""
+
+    def __init__(self, endpoint: str, proof: bytes = PROOF) -> None:
+        self._socket = sockets.socket(sockets.AF_UNIX)
+        self._socket.connect(endpoint.removeprefix(UNIX))
+        self._socket.sendall(frame(Kind.HELLO, 0, identity_of("validator-2", lambda _: proof)))
+
+    async def send(self, data: bytes) -> None:
+        """As far as it is taken."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._socket.sendall, data)
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-async def test_messages_of_a_proven_link_arrive_in_order_and_its_name_is_checked_once(
-    context: Context, endpoint: str
-) -> None:
+async def test_messages_of_a_proven_link_arrive_in_order_and_its_name_is_checked_once(endpoint: str) -> None:
     ear, connected = Ear(), asyncio.Event()
-    listening = ListeningSocket(context, endpoint, ear)
+    listening = ListeningSocket(endpoint, ear)
     link = AskingSocket(
-        context, endpoint, "validator-2", lambda up: connected.set() if up else None, prove=lambda _: PROOF
+        endpoint, "validator-2", lambda up: connected.set() if up else None, prove=lambda _: PROOF
     )
     await asyncio.wait_for(connected.wait(), DEADLINE_S)
     assert all(link.notify(Done()) for _ in range(300))
@@ -101,15 +100,15 @@ async def test_messages_of_a_proven_link_arrive_in_order_and_its_name_is_checked
     await listening.close()
 
 
-async def test_a_stranger_is_never_welcomed_and_what_it_sends_is_counted(context: Context, endpoint: str) -> None:
+async def test_a_stranger_is_never_welcomed_and_what_it_sends_is_counted(endpoint: str) -> None:
     ear = Ear()
-    listening = ListeningSocket(context, endpoint, ear)
-    stranger = AskingSocket(context, endpoint, "validator-2")
-    liar = raw_dealer(context, endpoint, proof=b"forged")
+    listening = ListeningSocket(endpoint, ear)
+    stranger = AskingSocket(endpoint, "validator-2")
+    liar = Raw(endpoint, proof=b"forged")
     for _ in range(50):
-        liar.send_multipart([head(Kind.NOTIFY), encode_message(Done())])
+        await liar.send(frame(Kind.NOTIFY, 0, encode_message(Done())))
     async with asyncio.timeout(DEADLINE_S):
-        while ear.refused["validator-2 stranger"] < 51:
+        while ear.refused["validator-2 stranger"] < 52:
             ear.changed.clear()
             await ear.changed.wait()
     assert not stranger.connected
@@ -120,36 +119,34 @@ async def test_a_stranger_is_never_welcomed_and_what_it_sends_is_counted(context
     await listening.close()
 
 
-async def test_what_is_no_notice_is_counted_as_malformed(context: Context, endpoint: str) -> None:
+async def test_what_is_no_notice_is_counted_as_malformed(endpoint: str) -> None:
     ear = Ear()
-    listening = ListeningSocket(context, endpoint, ear)
-    dealer = raw_dealer(context, endpoint)
-    frames: list[list[bytes]] = [
-        [b"x"],
-        [b"", b"", b"", b""],
-        [b"short", b"message"],
-        [head(Kind.REQUEST), b"message"],
-        [b"\xff" * 9, b"message"],
+    listening = ListeningSocket(endpoint, ear)
+    raw = Raw(endpoint)
+    frames = [
+        frame(99, 0, b"x"),
+        frame(Kind.HELLO, 0, identity_of("validator-2", lambda _: PROOF)),
+        frame(Kind.REQUEST, 1, b"message"),
+        frame(Kind.FOLLOW),
+        frame(0xFF, 2**64 - 1, b"message"),
     ]
-    for frame in frames:
-        dealer.send_multipart(frame)
-    dealer.send_multipart([head(Kind.NOTIFY), b"good"])
+    for each in frames:
+        await raw.send(each)
+    await raw.send(frame(Kind.NOTIFY, 0, b"good"))
     await ear.hears(1)
     assert ear.refused == {"2 malformed": len(frames)}
-    dealer.close()
+    raw.close()
     await listening.close()
 
 
-async def test_an_oversized_message_is_counted_and_a_larger_frame_ends_only_its_connection(
-    context: Context, endpoint: str
-) -> None:
+async def test_an_oversized_message_is_counted_and_a_larger_frame_ends_only_its_connection(endpoint: str) -> None:
     ear = Ear()
-    listening = ListeningSocket(context, endpoint, ear)
-    rude, polite = raw_dealer(context, endpoint), raw_dealer(context, endpoint)
-    rude.send_multipart([head(Kind.NOTIFY), bytes(MAX_MESSAGE_BYTES + 1)])
+    listening = ListeningSocket(endpoint, ear)
+    rude, polite = Raw(endpoint), Raw(endpoint)
+    await rude.send(frame(Kind.NOTIFY, 0, bytes(MAX_MESSAGE_BYTES + 1)))
     await ear.until(f"2 oversized {MAX_MESSAGE_BYTES + 1}")
-    rude.send_multipart([head(Kind.NOTIFY), bytes(MAX_FRAME_BYTES + 1)])
-    polite.send_multipart([head(Kind.NOTIFY), bytes(MAX_MESSAGE_BYTES)])
+    await rude.send(HEAD.pack(MAX_FRAME_BYTES + 1, Kind.NOTIFY, 0) + bytes(100))
+    await polite.send(frame(Kind.NOTIFY, 0, bytes(MAX_MESSAGE_BYTES)))
     await ear.hears(1)
     assert [len(payload) for _, payload in ear.heard] == [MAX_MESSAGE_BYTES]
     rude.close()

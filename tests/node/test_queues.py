@@ -1,12 +1,9 @@
 """The queues outlive what they connect: requests are answered, news is followed from the cursor, losses are noticed."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-import zmq
 
 from chain.links import Peer, RequestFailed
 from chain.messages import Message
@@ -16,10 +13,10 @@ from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageSta
 from chain.types import ZERO_HASH, BlockNumber, Gas, Height, Wei
 from node.queues.asking import AskingSocket
 from node.queues.blocking import BlockingSocket
-from node.queues.frames import Kind, head
+from node.queues.dialing import listening_socket
+from node.queues.frames import HEAD, Connection, Kind, frame
 from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
 
-Context: TypeAlias = "zmq.Context[zmq.Socket[bytes]]"
 DEADLINE_S = 5.0
 
 
@@ -79,13 +76,6 @@ READ = ReadBlock(BlockNumber(1), None, False)
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context]:
-    context: Context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
 def endpoint(tmp_path: Path) -> str:
     return f"ipc://{tmp_path}/q"
 
@@ -94,8 +84,8 @@ async def within_deadline(event: asyncio.Event) -> None:
     await asyncio.wait_for(event.wait(), DEADLINE_S)
 
 
-async def test_a_request_is_answered_and_a_refusal_carries_its_cause(context: Context, endpoint: str) -> None:
-    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "rpc")
+async def test_a_request_is_answered_and_a_refusal_carries_its_cause(endpoint: str) -> None:
+    server, link = ServingSocket(endpoint, Newsroom()), AskingSocket(endpoint, "rpc")
     assert await link.request(READ, DEADLINE_S) == NotThere()
     with pytest.raises(RequestFailed, match="no such desk") as failure:
         await link.request(ReadStorageStatus(), DEADLINE_S)
@@ -104,23 +94,23 @@ async def test_a_request_is_answered_and_a_refusal_carries_its_cause(context: Co
     await server.close()
 
 
-async def test_a_request_made_before_the_server_is_there_is_answered(context: Context, endpoint: str) -> None:
-    link = AskingSocket(context, endpoint, "rpc")
+async def test_a_request_made_before_the_server_is_there_is_answered(endpoint: str) -> None:
+    link = AskingSocket(endpoint, "rpc")
     waiting = asyncio.ensure_future(link.request(READ, DEADLINE_S))
-    server = ServingSocket(context, endpoint, Newsroom())
+    server = ServingSocket(endpoint, Newsroom())
     assert await waiting == NotThere()
     await link.close()
     await server.close()
 
 
-async def test_a_request_outlives_the_death_of_the_server(context: Context, endpoint: str) -> None:
+async def test_a_request_outlives_the_death_of_the_server(endpoint: str) -> None:
     first = Newsroom()
-    server, link = ServingSocket(context, endpoint, first), AskingSocket(context, endpoint, "rpc")
+    server, link = ServingSocket(endpoint, first), AskingSocket(endpoint, "rpc")
     waiting = asyncio.ensure_future(link.request(ReadHead()))
     await within_deadline(first.asked)
     await server.close()
     second = Newsroom()
-    server = ServingSocket(context, endpoint, second)
+    server = ServingSocket(endpoint, second)
     await within_deadline(second.asked)
     assert await link.request(READ, DEADLINE_S) == NotThere()
     waiting.cancel()
@@ -128,9 +118,9 @@ async def test_a_request_outlives_the_death_of_the_server(context: Context, endp
     await server.close()
 
 
-async def test_the_server_notices_that_a_process_is_gone(context: Context, endpoint: str) -> None:
+async def test_the_server_notices_that_a_process_is_gone(endpoint: str) -> None:
     newsroom = Newsroom()
-    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "worker-3")
+    server, link = ServingSocket(endpoint, newsroom), AskingSocket(endpoint, "worker-3")
     await within_deadline(newsroom.peer_joined)
     assert newsroom.peers[0].name == "worker-3"
     await link.close()
@@ -139,7 +129,7 @@ async def test_the_server_notices_that_a_process_is_gone(context: Context, endpo
     await server.close()
 
 
-async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(context: Context, endpoint: str) -> None:
+async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(endpoint: str) -> None:
     taken: list[int] = []
     arrived = asyncio.Event()
 
@@ -147,11 +137,11 @@ async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(cont
         taken.append(item.number)
         arrived.set()
 
-    link = AskingSocket(context, endpoint, "rpc")
+    link = AskingSocket(endpoint, "rpc")
     link.follow(lambda: FollowBlocks(Height(len(taken))), take)
     for life in (0, 1):
         newsroom = Newsroom()
-        server = ServingSocket(context, endpoint, newsroom)
+        server = ServingSocket(endpoint, newsroom)
         await within_deadline(newsroom.followed)
         assert newsroom.follows == [life]
         arrived.clear()
@@ -162,11 +152,9 @@ async def test_a_follower_goes_on_from_its_cursor_after_the_server_restarts(cont
     await link.close()
 
 
-async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_anew(
-    context: Context, endpoint: str
-) -> None:
+async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_anew(endpoint: str) -> None:
     newsroom = Newsroom()
-    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "rpc")
+    server, link = ServingSocket(endpoint, newsroom), AskingSocket(endpoint, "rpc")
     gate, taken, first = asyncio.Event(), [], asyncio.Event()
 
     async def take(item: BlockNews) -> None:
@@ -192,10 +180,10 @@ async def test_a_slow_follower_holds_back_the_window_and_one_that_lags_follows_a
     await server.close()
 
 
-async def test_much_news_in_small_pieces_passes_the_window(context: Context, endpoint: str) -> None:
+async def test_much_news_in_small_pieces_passes_the_window(endpoint: str) -> None:
     newsroom, taken, all_taken = Newsroom(), list[Message](), asyncio.Event()
     count, padding = 3 * PUSH_WINDOW_BYTES // 20_000, 20_000
-    server, link = ServingSocket(context, endpoint, newsroom), AskingSocket(context, endpoint, "rpc")
+    server, link = ServingSocket(endpoint, newsroom), AskingSocket(endpoint, "rpc")
 
     async def take(message: Message) -> None:
         taken.append(message)
@@ -212,75 +200,106 @@ async def test_much_news_in_small_pieces_passes_the_window(context: Context, end
     await server.close()
 
 
-async def test_notices_to_a_peer_that_is_away_are_not_kept(context: Context, endpoint: str) -> None:
-    link = AskingSocket(context, endpoint, "validator-0")
+async def test_notices_to_a_peer_that_is_away_are_not_kept(endpoint: str) -> None:
+    link = AskingSocket(endpoint, "validator-0")
     assert not link.notify(READ)
     assert link.queued_bytes == 0
     await link.close()
 
 
-async def test_a_blocking_request_outlives_the_death_of_the_server(context: Context, endpoint: str) -> None:
+async def test_a_blocking_request_outlives_the_death_of_the_server(endpoint: str) -> None:
     newsroom = Newsroom()
-    server = ServingSocket(context, endpoint, newsroom)
-    asking = BlockingSocket(context, endpoint, "worker-0")
+    server = ServingSocket(endpoint, newsroom)
+    asking = BlockingSocket(endpoint, "worker-0")
     assert await asyncio.to_thread(asking.request, READ) == NotThere()
     await server.close()
     waiting = asyncio.create_task(asyncio.to_thread(asking.request, READ))
-    server = ServingSocket(context, endpoint, newsroom)
+    server = ServingSocket(endpoint, newsroom)
     assert await asyncio.wait_for(waiting, DEADLINE_S) == NotThere()
     asking.close()
     await server.close()
 
 
-async def test_the_loss_of_a_connection_that_is_told_late_is_not_taken_for_that_of_the_next(
-    context: Context, endpoint: str
-) -> None:
-    """A busy process may read the next server's welcome before its monitor's word that the last one is gone."""
-    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "worker-0")
-    await link.request(READ, DEADLINE_S)
-    untold = [False]
-
-    def catch_up() -> None:
-        while untold:
-            link._connection_changed(untold.pop())
-
-    link._monitor.catch_up = catch_up  # type: ignore[method-assign]
-    link._take([head(Kind.WELCOME, 2)])
-    catch_up()
-    assert link.connected
-    await link.close()
-    await server.close()
-
-
 async def test_requests_that_nobody_waits_for_any_more_leave_the_queue_of_a_peer_that_reads_nothing(
-    context: Context, endpoint: str
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stopped process stays connected, and `tandem status` may be asked for days."""
-    router = context.socket(zmq.ROUTER)
-    router.set(zmq.LINGER, 0)
-    router.set(zmq.RCVHWM, 1)
-    router.bind(endpoint)
-    link = AskingSocket(context, endpoint, "rpc")
-    identity, _ = await asyncio.to_thread(router.recv_multipart)
-    router.send_multipart([identity, head(Kind.WELCOME, 1)])
-    waiting = [asyncio.ensure_future(link.request(READ)) for _ in range(5_000)]
+    monkeypatch.setattr("node.queues.frames.SEND_BUFFER_BYTES", 1_000)
+    stopped = listening_socket(endpoint)
+    stopped.setblocking(True)
+    link = AskingSocket(endpoint, "rpc")
+    peer, _ = await asyncio.to_thread(stopped.accept)
+    peer.sendall(frame(Kind.WELCOME, 1))
+    waiting = [asyncio.ensure_future(link.request(READ)) for _ in range(3_000)]
     for _ in range(100_000):
         if link._unsent:
             break
         await asyncio.sleep(0)
+    assert link._unsent
     for request in waiting:
         request.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert (len(link._unsent), link.queued_bytes) == (0, 0)
     await link.close()
-    router.close()
+    peer.close()
+    stopped.close()
 
 
-async def test_more_requests_than_the_socket_holds_are_all_answered(context: Context, endpoint: str) -> None:
-    server, link = ServingSocket(context, endpoint, Newsroom()), AskingSocket(context, endpoint, "rpc")
+async def test_more_requests_than_the_socket_holds_are_all_answered(endpoint: str) -> None:
+    server, link = ServingSocket(endpoint, Newsroom()), AskingSocket(endpoint, "rpc")
     await link.request(READ, DEADLINE_S)
     answers = await asyncio.wait_for(asyncio.gather(*(link.request(READ) for _ in range(5_000))), DEADLINE_S)
     assert answers == [NotThere()] * 5_000
     assert link.queued_bytes == 0
     await link.close()
     await server.close()
+
+
+class Ear:
+    """Takes the frames of a connection."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[int, int, bytes]] = []
+
+    def opened(self, connection: Connection) -> None: ...
+
+    def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
+        self.taken.append((kind, number, payload))
+
+    def got_room(self, connection: Connection) -> None: ...
+
+    def lost(self, connection: Connection) -> None: ...
+
+
+class Pipe(asyncio.Transport):
+    """The connection's other side, which is only ever cut."""
+
+    cut = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def is_closing(self) -> bool:
+        return self.cut
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+@pytest.mark.parametrize("size", [1, 2, 12, 13, 14, 40, 1_000, 10**9])
+def test_frames_are_whole_however_the_stream_is_cut(size: int) -> None:
+    frames = [(Kind.NOTIFY, number, bytes([number % 251]) * (number * 7 % 120)) for number in range(60)]
+    stream = b"".join(frame(*each) for each in frames)
+    ear = Ear()
+    connection = Connection(ear)
+    connection.connection_made(Pipe())
+    for at in range(0, len(stream), size):
+        connection.data_received(stream[at : at + size])
+    assert ear.taken == frames
+
+
+def test_a_payload_over_the_limit_ends_the_connection_before_it_is_taken_in() -> None:
+    ear, pipe = Ear(), Pipe()
+    connection = Connection(ear, most_bytes=10)
+    connection.connection_made(pipe)
+    connection.data_received(frame(Kind.NOTIFY, 1, bytes(10)) + HEAD.pack(11, Kind.NOTIFY, 2))
+    assert (ear.taken, pipe.cut) == ([(Kind.NOTIFY, 1, bytes(10))], True)

@@ -1,0 +1,101 @@
+"""Endpoints as addresses: who serves listens there; who asks dials until somebody answers, and again after a loss."""
+
+import asyncio
+import contextlib
+import os
+import socket as sockets
+from collections.abc import Callable
+from typing import Any
+
+from node.queues.frames import Connection
+
+UNIX, TCP = "ipc://", "tcp://"
+RETRY_FIRST_S, RETRY_MOST_S = 0.02, 0.5
+ATTEMPT_S = 5.0
+"""A container that is gone may leave its address unanswered, or its name."""
+BACKLOG = 1_024
+
+
+class Dialer:
+    """Keeps one connection. A name is looked up at every attempt: a container that comes back may have another address,
+    and its name may lag behind. Processes listen on IPv4.
+    """
+
+    def __init__(self, endpoint: str, make: Callable[[], Connection]) -> None:
+        self._endpoint = endpoint
+        self._make = make
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def dial(self) -> None:
+        """There is no connection (any more)."""
+        if not self._closed:
+            self._task = asyncio.get_running_loop().create_task(self._dial())
+
+    def close(self) -> None:
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _dial(self) -> None:
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                async with asyncio.timeout(ATTEMPT_S):
+                    return await connect(self._endpoint, self._make)
+            except OSError:  # a TimeoutError is one
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_MOST_S)
+
+
+async def connect(endpoint: str, make: Callable[[], Connection]) -> None:
+    """Raises OSError."""
+    loop = asyncio.get_running_loop()
+    if endpoint.startswith(UNIX):
+        await loop.create_unix_connection(make, endpoint.removeprefix(UNIX))
+    else:
+        host, port = host_and_port(endpoint)
+        await loop.create_connection(make, host, port, family=sockets.AF_INET)
+
+
+class Door:
+    """A listening socket: bound at once, and each connection that comes is made by `make`."""
+
+    def __init__(self, endpoint: str, make: Callable[[], Connection]) -> None:
+        self._socket = listening_socket(endpoint)
+        self._is_unix = endpoint.startswith(UNIX)
+        self._make = make
+        self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    async def _open(self) -> Any:
+        loop = asyncio.get_running_loop()
+        if self._is_unix:
+            return await loop.create_unix_server(self._make, sock=self._socket, backlog=BACKLOG)
+        return await loop.create_server(self._make, sock=self._socket, backlog=BACKLOG)
+
+    async def close(self) -> None:
+        (await self._opening).close()
+
+
+def listening_socket(endpoint: str) -> sockets.socket:
+    """Raises OSError."""
+    if endpoint.startswith(UNIX):
+        path = endpoint.removeprefix(UNIX)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # of a former life
+        listening = sockets.socket(sockets.AF_UNIX)
+        listening.bind(path)
+    else:
+        host, port = host_and_port(endpoint)
+        listening = sockets.socket(sockets.AF_INET)
+        listening.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+        listening.bind(("" if host == "*" else host, port))
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def host_and_port(endpoint: str) -> tuple[str, int]:
+    """("storage", 7100) of "tcp://storage:7100"."""
+    host, _, port = endpoint.removeprefix(TCP).rpartition(":")
+    return host, int(port)
