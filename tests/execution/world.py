@@ -17,6 +17,7 @@ from chain.keccak import EMPTY_HASH, keccak256
 from chain.links import LinkClosed, RequestFailed
 from chain.messages import Message
 from chain.messages.simulation import StateRoot, WorkOutRoot
+from chain.messages.state_pages import ReadStatePage
 from chain.messages.storage import (
     ApplyBlock,
     BlockApplied,
@@ -175,6 +176,8 @@ class MemoryStorage:
                 return stored_height(applied)
             case ReadState():
                 return self._read(message)
+            case ReadStatePage():
+                raise RequestFailed("NoWholeState", "only single values")
             case ReadHashes():
                 return BlockHashes(tuple(self.hashes.get(number, ZERO_HASH) for number in message.numbers))
             case ApplyBlock():
