@@ -87,9 +87,7 @@ class Raw:
 async def test_messages_of_a_proven_link_arrive_in_order_and_its_name_is_checked_once(endpoint: str) -> None:
     ear, connected = Ear(), asyncio.Event()
     listening = ListeningSocket(endpoint, ear)
-    link = AskingSocket(
-        endpoint, "validator-2", lambda up: connected.set() if up else None, prove=lambda _: PROOF
-    )
+    link = AskingSocket(endpoint, "validator-2", lambda up: connected.set() if up else None, prove=lambda _: PROOF)
     await asyncio.wait_for(connected.wait(), DEADLINE_S)
     assert all(link.notify(Done()) for _ in range(300))
     await ear.hears(300)
