@@ -28,7 +28,7 @@ def changed_values(
             return None
         yield
     accounts, slots = [], []
-    for count, address in enumerate(accounts_in(names), 1):
+    for count, address in enumerate((yield from accounts_in(names)), 1):
         accounts.append((address, state.account(address, version).account))
         if count % NAMES_A_STEP == 0:
             yield
