@@ -26,6 +26,8 @@ class AheadRun:
 
     __slots__ = ("_ran", "index", "outcome")
 
+    worker = ""
+
     def __init__(self, index: int, outcome: Outcome, ran: Ran) -> None:
         self.index = index
         self.outcome = outcome

@@ -187,13 +187,13 @@ class BlockRun:
         thread_us = (time.thread_time_ns() - thread_start) // 1000
         turn.runs.append(Ran(result, "", start_us, self.elapsed_us(), thread_us))
 
-    async def accept(self, index: int, outcome: Outcome) -> None:
-        """The outcome is that of the final prefix: merge it."""
+    async def accept(self, index: int, outcome: Outcome, worker: str = "") -> None:
+        """The outcome is that of the final prefix: merge it. `worker` has run it, if not this process."""
         turn = self.turns[index]
         transaction, sender = turn.signed.transaction, turn.signed.sender
         assert transaction is not None
         assert sender is not None
-        await self._merge(index, outcome.writes, outcome.fee)
+        await self._merge(index, outcome.writes, outcome.fee, worker)
         turn.outcome = outcome
         self.gas_used += outcome.gas_used
         if transaction.blob_hashes:
@@ -247,7 +247,7 @@ class BlockRun:
             log.exception("the engine failed on transaction 0x%s", transaction.hash.hex())
             raise EngineFailure(f"internal error: {type(error).__name__}: {error}") from error
 
-    async def _merge(self, index: int, writes: Writes, fee: Wei) -> None:
+    async def _merge(self, index: int, writes: Writes, fee: Wei, worker: str = "") -> None:
         beneficiary = self.environment.beneficiary
         while True:
             try:
@@ -256,7 +256,7 @@ class BlockRun:
             except Missing as missing:
                 await self._fetch(missing.keys)
         if self._changes is not None:
-            self._changes.append(writes, beneficiary if fee else None)
+            self._changes.append(writes, beneficiary if fee else None, worker, index)
 
     async def _with_values(self, run: Callable[[], Result]) -> Result:
         """What `run` gives once all it needs is known. Each round makes at least one more key known, so it ends."""

@@ -6,6 +6,7 @@ what storage has applied, because a worker that knows nothing needs all from the
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chain.accounts import Account
 from chain.types import Address
@@ -17,12 +18,26 @@ KEPT_CHANGES = 4096
 
 @dataclass(slots=True)
 class NewValues:
-    """The values, now, of all keys that changed after some position."""
+    """The values, now, of the keys that changed after some position.
+
+    `counted` are the positions of the worker's own runs that were merged as they were: it has their values, which are
+    not told again.
+    """
 
     accounts: dict[Address, Account]
     slots: dict[Slot, int]
     cleared: tuple[Address, ...] = ()
     codes: tuple[bytes, ...] = ()
+    counted: tuple[int, ...] = ()
+
+
+class _Change(NamedTuple):
+    """What was merged, whom its fee went to if there was one, and which worker ran it, where in its block."""
+
+    writes: Writes
+    beneficiary: Address | None
+    worker: str
+    place: int
 
 
 class ChangeLog:
@@ -30,7 +45,7 @@ class ChangeLog:
 
     def __init__(self, kept_changes: int = KEPT_CHANGES) -> None:
         self._kept_changes = kept_changes
-        self._entries: deque[tuple[Writes, Address | None]] = deque()
+        self._entries: deque[_Change] = deque()
         self._first = 0
         self.settled = 0
 
@@ -39,9 +54,11 @@ class ChangeLog:
         """The count of all changes so far."""
         return self._first + len(self._entries)
 
-    def append(self, writes: Writes, beneficiary: Address | None) -> None:
-        """A change was merged, its fee going to `beneficiary` unless that is None."""
-        self._entries.append((writes, beneficiary))
+    def append(self, writes: Writes, beneficiary: Address | None, worker: str = "", index: int = -1) -> None:
+        """A change was merged, its fee going to `beneficiary` unless that is None. If it is a run of a worker's: whose,
+        and its position in the block.
+        """
+        self._entries.append(_Change(writes, beneficiary, worker, index))
 
     def settle(self, position: int) -> None:
         """Storage's base version contains the changes up to `position`; old entries may go."""
@@ -54,17 +71,21 @@ class ChangeLog:
         """Whether all changes after `position` are still here."""
         return position >= self._first
 
-    def since(self, position: int, merged: MergedState) -> NewValues:
-        """The newest values of everything that changed after `position`."""
+    def since(self, position: int, merged: MergedState, worker: str = "") -> NewValues:
+        """The newest values of everything that changed after `position`, but for what the worker itself ran."""
         addresses: set[Address] = set()
         slots: dict[Slot, int] = {}
         cleared: dict[Address, int] = {}
         codes: dict[bytes, None] = {}
+        counted: list[int] = []
         for at in range(position - self._first, len(self._entries)):
-            writes, beneficiary = self._entries[at]
-            addresses.update(writes.nonces, writes.balances, writes.codes, writes.touched)
+            writes, beneficiary, ran_by, index = self._entries[at]
             if beneficiary is not None:
                 addresses.add(beneficiary)
+            if ran_by and ran_by == worker:
+                counted.append(index)
+                continue
+            addresses.update(writes.nonces, writes.balances, writes.codes, writes.touched)
             slots.update(dict.fromkeys(writes.slots, at))
             if writes.cleared:
                 cleared.update(dict.fromkeys(writes.cleared, at))
@@ -75,4 +96,5 @@ class ChangeLog:
             {key: merged.slot(*key) for key, at in slots.items() if at >= cleared.get(key[0], 0)},
             tuple(cleared),
             tuple(codes),
+            tuple(counted),
         )

@@ -5,7 +5,7 @@ a later read can be validated by its value. The merged state knows who wrote eac
 conflict, and what it held before the block, to tell storage what really changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
@@ -156,9 +156,17 @@ class MergedState:
         self._before = _Replaced(
             self._before, list(self._accounts), [k for k in self._slots if k[0] not in self._cleared]
         )
+        self.make_known(known, position)
+
+    def make_known(self, known: KnownState, position: int) -> None:
+        """Make what these transactions left the newest known values."""
         for code_hash, code in self._codes.items():
             known.learn_code(code_hash, code)
         known.change(position, self._accounts, self._slots, self._cleared)
+
+    def wrote_any_of(self, accounts: Collection[Address], slots: Collection[Slot]) -> bool:
+        """Whether a transaction changed one of these."""
+        return not (self._accounts.keys().isdisjoint(accounts) and self._slots.keys().isdisjoint(slots))
 
     def _changed_accounts(self, writes: Writes, beneficiary: Address, fee: Wei) -> dict[Address, Account]:
         changed: dict[Address, Account] = {}

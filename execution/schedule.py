@@ -4,7 +4,7 @@ A sender's transactions form one chain, and so do those that will probably meet 
 at contracts): on one worker each sees what the one before it left, so that a fully dependent block conflicts nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.types import Address
@@ -66,20 +66,23 @@ class _Loads:
 
 
 def for_workers(
-    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float = 1.0
+    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float = 1.0, theirs: Collection[int] = ()
 ) -> list[Sequence[Candidate]]:
     """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
     Of one of them it may be the beginning only.
 
     None if that is not expected to be clearly faster than to run everything in the execution process. The longest
     runs go first, since sending costs the same for long and short ones; of like ones every so-manieth, because what
-    execution awaits in the order of the block must not all come first.
+    execution awaits in the order of the block must not all come first. But before those of like ones the chains at the
+    places `theirs` go, whose values workers have from the block before.
     """
     alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
     loads = _Loads(workers, slowness, alone_us)
     sent: list[Sequence[Candidate]] = []
     too_long: list[Sequence[Candidate]] = []
-    for chain in _by_mean([chain for chain in chains if _mean_us(chain) > HERE_US]):
+    for chain in _in_order(chains, theirs):
+        if _mean_us(chain) <= HERE_US:
+            continue
         then = loads.with_sent(chain)
         if then.end_us > then.here_us:
             too_long.append(chain)
@@ -125,9 +128,11 @@ def _mean_us(chain: Sequence[Candidate]) -> int:
     return sum([candidate.expected_us for candidate in chain]) // len(chain)
 
 
-def _by_mean(chains: Sequence[Sequence[Candidate]]) -> list[Sequence[Candidate]]:
-    """Longest runs first; those that take about as long (to a factor of two) in scattered order."""
-    order = sorted((-_mean_us(chain).bit_length(), _reversed_bits(at), at) for at, chain in enumerate(chains))
+def _in_order(chains: Sequence[Sequence[Candidate]], first: Collection[int]) -> list[Sequence[Candidate]]:
+    """Longest runs first. Of like ones (to a factor of two) those at the places `first`, then others, scattered."""
+    order = sorted(
+        (-_mean_us(chain).bit_length(), at not in first, _reversed_bits(at), at) for at, chain in enumerate(chains)
+    )
     return [chains[at] for *_, at in order]
 
 

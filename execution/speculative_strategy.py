@@ -105,7 +105,7 @@ class SpeculativeStrategy:
             await block.run_here(index)
             return True
         turn.runs.append(run.ended(AttemptResult.ACCEPTED))
-        await block.accept(index, outcome)
+        await block.accept(index, outcome, run.worker)
         return _has_lost(turn)
 
     def _candidates(self, block: BlockRun) -> list[Candidate]:

@@ -10,6 +10,7 @@ from chain.messages.tasks import Estimate
 from chain.records import AccessKind
 from chain.transactions import AccessListEntry
 from chain.types import Address, BlockNumber, Hash32, Version, Wei
+from execution.change_log import NewValues
 from execution.known import KnownState, Missing, MissingKeys
 from execution.merged import MergedState, StateBefore
 from execution.outcome import Slot, Writes
@@ -58,6 +59,11 @@ class SpeculativeView:
         """The next run is a transaction of this sender with this nonce."""
         self._sender, self._nonce = sender, nonce
 
+    def read_at(self, base: Version) -> None:
+        """From here on what is missing is read at this version, and what is read is noted anew."""
+        self._base = base
+        self.read_accounts, self.read_slots = [], []
+
     def rewind(self) -> None:
         """Show no run of the block that is not merged."""
         self._merged = MergedState(self._before)
@@ -104,6 +110,14 @@ class SpeculativeView:
             self._merged.merge(index, writes, self._beneficiary, fee)
         except Missing:
             self.with_values(lambda: self._merged.merge(index, writes, self._beneficiary, fee))
+
+    def shows_any_of(self, new: NewValues) -> bool:
+        """Whether runs that are shown wrote where others did."""
+        return bool(new.cleared) or self._merged.wrote_any_of(new.accounts, new.slots)
+
+    def make_known(self, position: int) -> None:
+        """Take what is shown into the known values, as changed up to `position`."""
+        self._merged.make_known(self._known, position)
 
     def changes(self) -> tuple[AccountChange, ...]:
         """What all that was merged changed."""

@@ -109,13 +109,13 @@ def _amounts(packed: dict[Address, bytes]) -> dict[Address, Wei]:
 def pack_values(values: NewValues) -> bytes:
     """Values of the state as they travel."""
     accounts = {address: (a.nonce, _word(a.balance), a.code_hash) for address, a in values.accounts.items()}
-    return pack([accounts, _flat(values.slots), values.cleared, values.codes])
+    return pack([accounts, _flat(values.slots), values.cleared, values.codes, values.counted])
 
 
 def unpack_values(packed: bytes) -> NewValues:
     """The values that travelled. Raises MessageError."""
     try:
-        accounts, slots, cleared, codes = unpack(packed)
+        accounts, slots, cleared, codes, counted = unpack(packed)
         return NewValues(
             {
                 address: Account(nonce, Wei(int.from_bytes(balance, "big")), code_hash)
@@ -124,6 +124,7 @@ def unpack_values(packed: bytes) -> NewValues:
             _slots(slots),
             tuple(cleared),
             tuple(codes),
+            tuple(counted),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise MessageError(f"not values of the state: {error}") from error

@@ -83,7 +83,10 @@ class WorkerTasks:
         """
         position = self._positions.get(worker)
         reset = position is None or not self._changes.reaches(position)
-        new = self._changes.since(self._changes.settled if position is None or reset else position, block.merged)
+        if position is None or reset:
+            new = self._changes.since(self._changes.settled, block.merged)
+        else:
+            new = self._changes.since(position, block.merged, worker)
         self._positions[worker] = self._changes.position
         signed = [(index, block.turns[index].signed) for index in indices]
         transactions = tuple([ProposedTransaction(i, s.raw, s.sender) for i, s in signed if s.sender is not None])

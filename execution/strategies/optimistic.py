@@ -43,6 +43,8 @@ class Optimistic:
         """In how many blocks that were looked through a function was called."""
         self._meets_at: dict[int, tuple[Key, ...]] = {}
         """Where the transactions of the newest block are expected to meet others, by their positions."""
+        self._sent_at: set[Key] = set()
+        """Where those met that were sent, by the first of each chain."""
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
         meets_at = self._meets_at = {}
@@ -51,7 +53,11 @@ class Optimistic:
             if keys:
                 meets_at[candidate.index] = keys
         chains = chains_of(candidates, meets_at)
-        sent = for_workers(chains, len(workers), self._pace.slowness) if workers else ()
+        theirs = {
+            at for at, chain in enumerate(chains) if not self._sent_at.isdisjoint(meets_at.get(chain[0].index, ()))
+        }
+        sent = for_workers(chains, len(workers), self._pace.slowness, theirs) if workers else ()
+        self._sent_at = {key for chain in sent for key in meets_at.get(chain[0].index, ())}
         return ChainScheduler(sent, workers, waits_of(meets_at), _staying(chains, sent))
 
     def learn(self, block: BlockRun) -> None:

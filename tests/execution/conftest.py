@@ -1,13 +1,15 @@
 """What all tests of execution share."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 
 from execution.schedule import Candidate
 
 
-def all_chains(chains: Sequence[Sequence[Candidate]], workers: int, slowness: float) -> Sequence[Sequence[Candidate]]:
+def all_chains(
+    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float, theirs: Collection[int]
+) -> Sequence[Sequence[Candidate]]:
     return chains
 
 

@@ -1,6 +1,6 @@
 """Runs that execution makes itself ahead of their turns, while workers run the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
@@ -19,7 +19,7 @@ Chains: TypeAlias = Sequence[Sequence[Candidate]]
 
 @pytest.fixture(autouse=True)
 def a_third_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def for_workers(chains: Chains, workers: int, slowness: float) -> Chains:
+    def for_workers(chains: Chains, workers: int, slowness: float, theirs: Collection[int]) -> Chains:
         return chains[::3]
 
     monkeypatch.setattr("execution.strategies.optimistic.for_workers", for_workers)

@@ -34,6 +34,18 @@ def test_only_what_changed_since_is_told_with_its_newest_value() -> None:
     assert new.codes == (b"\x01",)
 
 
+def test_a_worker_is_told_which_of_its_runs_counted_but_not_what_they_wrote() -> None:
+    log, merged = ChangeLog(), world()
+    for place, (worker, slot) in enumerate((("w", 1), ("v", 2), ("w", 3), ("", 1))):
+        writes = Writes(slots={(A, slot): 5 + place})
+        merged.merge(place, writes, BENEFICIARY, Wei(1))
+        log.append(writes, BENEFICIARY, worker, place)
+    new = log.since(0, merged, "w")
+    assert (new.counted, new.slots) == ((0, 2), {(A, 2): 6, (A, 1): 8}), "what execution wrote after it is told"
+    assert set(new.accounts) == {BENEFICIARY}
+    assert log.since(0, merged).counted == ()
+
+
 def test_the_log_forgets_only_what_storage_has() -> None:
     log, merged = ChangeLog(kept_changes=2), world()
     for _ in range(10):

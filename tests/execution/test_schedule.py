@@ -184,3 +184,10 @@ def test_a_graph_pays_if_neither_its_longest_path_nor_the_sending_takes_most_of_
     assert pays(long, waiting(*[at // 2 for at in range(39)]), workers=2)
     assert not pays(long, waiting(*range(39)), workers=8)
     assert not pays(candidates(*range(40), us=50), {}, workers=8)
+
+
+def test_of_like_chains_those_that_workers_had_before_go_first() -> None:
+    chains = chains_of(candidates(*range(40), us=1_000), {})
+    theirs = range(20, 40)
+    sent = {chain[0].index for chain in for_workers(chains, workers=1, theirs=theirs)}
+    assert len(sent & set(theirs)) == min(len(sent), len(theirs))

@@ -31,7 +31,7 @@ from execution.calls import CallResult
 from execution.change_log import NewValues
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
-from execution.outcome import Outcome, Reads, StateView, Writes
+from execution.outcome import Outcome, Reads, Slot, StateView, Writes
 from execution.overrides import OverridableView
 from execution.task_messages import pack_outcome, pack_values, unpack_outcome, unpack_values
 from execution.worker import UnexpectedTask, WorkerProcess
@@ -148,6 +148,22 @@ async def test_the_next_task_sees_the_workers_own_runs_until_execution_has_merge
     answers = await run_worker(first, unmerged, merged)
     seen = [unpack_outcome(answer.attempts[-1].outcome or b"").reads.slots[(COUNTER, 0)] for answer in answers]
     assert seen == [1, 2, 41]
+
+
+async def test_what_a_workers_own_runs_wrote_stays_known_to_it_if_they_counted() -> None:
+    def counted(*indices: int, slots: dict[Slot, int] | None = None) -> bytes:
+        return pack_values(NewValues({}, slots or {}, counted=indices))
+
+    next_block = replace(ENVIRONMENT, number=BlockNumber(ENVIRONMENT.number + 1))
+    tasks = [
+        task(1, increment(0), increment(1)),
+        at(2, task(2, increment(2), reset=False, merged=2, position=2, values=counted(0, 1))),
+        at(4, task(3, increment(3), reset=False, merged=4, position=4, values=counted())),
+        at(6, task(4, increment(4), reset=False, merged=6, position=6, values=counted(4, slots={(COUNTER, 0): 41}))),
+        task(5, increment(5), reset=False, position=7, values=counted(6), environment=next_block),
+        at(1, task(6, increment(6), reset=False, merged=1, position=8, values=counted(), environment=next_block)),
+    ]
+    assert counts(await run_worker(*tasks)) == [1, 2, 2, 41, 42, 42], "the third and the fifth run after them did not"
 
 
 def at(index: int, given: RunTransactions) -> RunTransactions:
