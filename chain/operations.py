@@ -209,13 +209,16 @@ class RevertToSnapshot:
 class RevertToBlock:
     """Take the chain back to a block, to the first one if `fresh`: all that operations have set is forgotten then too.
 
-    Of `history` blocks before the newest the states are kept, None: of all. It is said here so that all executors go
-    back or none: when they prune is theirs alone, and an executor that comes later may keep more or less.
+    Of `history` blocks before the newest the states are kept, None: of all; `oldest` is the oldest block whose state
+    every executor had when this was asked for, which an earlier start with less `history` may have made younger. Both
+    are said here so that all executors go back or none: when they prune is theirs alone, and an executor that comes
+    later may keep more or less.
     """
 
     number: BlockNumber
     fresh: bool = False
     history: int | None = None
+    oldest: BlockNumber = BlockNumber(0)
 
 
 StateOperation: TypeAlias = SetAccount | LoadAccounts

@@ -302,7 +302,8 @@ class Operations:
             first = await self._way_to_the_first_block()
             return await self._back(replace(ran, settings=fresh), first, operation.history)
         revert = await self._way_to(operation.number)
-        oldest = oldest_kept(ran.settings, self._processor.parent.number, operation.history)
+        newest = self._processor.parent.number
+        oldest = max(operation.oldest, oldest_kept(ran.settings, newest, operation.history))
         if revert.number < oldest:
             raise TooFarBack(revert.number, oldest)
         return await self._back(ran, revert, operation.history)
@@ -321,7 +322,7 @@ class Operations:
         return Revert(number, block.version, 0)
 
     async def _back(self, ran: RanOperation, revert: Revert, history: int | None) -> RanOperation:
-        """Raises StateNotKept, where a start with a smaller `history` has pruned what this one would keep."""
+        """Raises StateNotKept, where storage has pruned more than it was asked to keep."""
         try:
             changed = await self._storage.request(ReadChangedAccounts(Version(revert.version)))
         except RequestFailed as refusal:

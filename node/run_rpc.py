@@ -5,6 +5,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from chain.links import Link
 from chain.messages.blobs import BlobsChecked, CheckBlobs
 from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
@@ -17,7 +18,7 @@ from node.contracts_file import ContractsFile, damaged
 from node.faults_file import FaultsFile
 from node.output import Output
 from node.plan import Plan, Role
-from node.sockets import sockets_of
+from node.sockets import Sockets, sockets_of
 from rpc.access import AccessRules
 from rpc.errors import LimitExceeded, ServerError
 from rpc.naming.contract import BadContract
@@ -57,6 +58,22 @@ class Readers:
             return await self._pool.check_blobs(request)
 
 
+class Storages:
+    """Links to the storages of the executors that run: of those at the start and of who came in for a wrong one."""
+
+    def __init__(self, plan: Plan, sockets: Sockets) -> None:
+        self._plan = plan
+        self._sockets = sockets
+        self._links: dict[int, Link] = {}
+
+    def __call__(self) -> tuple[Link, ...]:
+        executors = self._plan.executors.at_start(self._plan.settings.executors)
+        for executor in executors:
+            if executor not in self._links:
+                self._links[executor] = self._sockets.link(self._plan.endpoints.storage(executor))
+        return tuple(self._links[executor] for executor in executors)
+
+
 @contextlib.contextmanager
 def _as_rpc_errors() -> Iterator[None]:
     try:
@@ -94,6 +111,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),
             "" if plan.folder.fork is None else plan.folder.fork.shown,
             plan.settings.history,
+            Storages(plan, sockets),
         )
         await process.open()
         serving = asyncio.ensure_future(process.serve([plan.listening]))

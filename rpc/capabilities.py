@@ -6,6 +6,8 @@ from rpc.render import JsonObject, data_json
 from rpc.state_reader import READ_TIMEOUT_S
 
 RESOURCES = ("state", "tx", "logs", "receipts", "blocks", "stateproofs")
+OF_STATES = ("state", "stateproofs")
+"""What --history prunes."""
 
 
 @method("eth_coinbase")
@@ -19,8 +21,8 @@ async def capabilities(node: Node) -> JsonObject:
     status = await node.storage.request(ReadStorageStatus(), READ_TIMEOUT_S)
     assert isinstance(status, StorageStatus)
     head = node.chain.head
-    oldest = hex(status.oldest)
+    oldest = {name: hex(status.oldest_state if name in OF_STATES else status.oldest) for name in RESOURCES}
     return {
         "head": {"number": hex(head.header.number), "hash": data_json(head.hash)},
-        **{name: {"disabled": False, "oldestBlock": oldest} for name in RESOURCES},
+        **{name: {"disabled": False, "oldestBlock": oldest[name]} for name in RESOURCES},
     }

@@ -1,8 +1,11 @@
 """Developer methods that take the chain back: snapshots, rollback, reorganisation, reset."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from chain.links import LinkClosed
+from chain.messages.storage import ReadStorageStatus, StorageStatus
 from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
 from chain.types import BlockNumber
 from rpc.dev_accounts import drop_all_transactions
@@ -12,6 +15,7 @@ from rpc.fork_options import Forking, check_fork, reset_options
 from rpc.methods import Node, optional
 from rpc.params import InvalidValue, data, text
 from rpc.sending import send_transaction, sender_of
+from rpc.state_reader import READ_TIMEOUT_S
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.wallet import UnknownAccount
 
@@ -21,6 +25,16 @@ Placeable: TypeAlias = bytes | TransactionArguments
 class TooDeep(InvalidParams):
     def __init__(self, depth: int, number: int) -> None:
         super().__init__(f"{depth} blocks cannot be taken back: the chain is at block {number}")
+
+
+class ExecutorAway(ServerError):
+    """Going back to a snapshot needs no such answer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an executor's storage does not answer, so how far all of them can go back is not known: try again when "
+            "tandem status shows that every process runs"
+        )
 
 
 class TransactionsMissing(ServerError):
@@ -61,7 +75,7 @@ async def revert(node: Node, wanted: int) -> bool:
 @dev_method("anvil_rollback", takes=(optional(small_number, 1),))
 async def rollback(node: Node, depth: int) -> None:
     """Take back so many blocks."""
-    await node.operator.execute(RevertToBlock(_before(node, depth), history=node.history))
+    await _go_back_to(node, _before(node, depth))
 
 
 @dev_method("debug_setHead", takes=(small_number,))
@@ -69,7 +83,7 @@ async def set_head(node: Node, number: int) -> None:
     """Take back the blocks above that number, as geth's method does."""
     if number > node.chain.number:
         raise InvalidParams(f"block {number} is not there: the chain is at block {node.chain.number}")
-    await node.operator.execute(RevertToBlock(BlockNumber(number), history=node.history))
+    await _go_back_to(node, BlockNumber(number))
 
 
 @dev_method("anvil_reorg", takes=(small_number, optional(placed_transactions, [])))
@@ -82,7 +96,7 @@ async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> 
     await node.operator.execute(SetProduction(automine=False, interval_ms=0))
     try:
         number = _before(node, depth)  # no other block comes between this and the way back
-        await node.operator.execute(RevertToBlock(number, history=node.history))
+        await _go_back_to(node, number)
         missing = [words for place in range(depth) for words in await _put(node, placed, place)]
     finally:
         interval_ms = AS_STARTED if settings.interval_ms is None else settings.interval_ms
@@ -109,6 +123,20 @@ async def set_rpc_url(node: Node, url: str) -> None:
     """Where nothing is forked nothing is set, as in anvil; a fork's server is said at the start."""
     if node.remote is not None:
         check_fork(node, Forking(url, None))
+
+
+async def _go_back_to(node: Node, number: BlockNumber) -> None:
+    await node.operator.execute(RevertToBlock(number, history=node.history, oldest=await _oldest_state(node)))
+
+
+async def _oldest_state(node: Node) -> BlockNumber:
+    """The oldest block whose state every executor has. Raises ExecutorAway."""
+    asked = (storage.request(ReadStorageStatus(), READ_TIMEOUT_S) for storage in node.storages())
+    try:
+        found = await asyncio.gather(*asked)
+    except (TimeoutError, LinkClosed) as error:
+        raise ExecutorAway from error
+    return max(status.oldest_state for status in found if isinstance(status, StorageStatus))
 
 
 def _check_senders(node: Node, transactions: Sequence[Placeable]) -> None:

@@ -9,7 +9,7 @@ Methods that speak to one WebSocket connection (subscriptions) are declared with
 connection after the node; over HTTP they answer "notifications not supported".
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -118,6 +118,8 @@ class Node:
     kept_calls: "KeptCalls"
     console: Console
     storage: Link
+    storages: Callable[[], Sequence[Link]]
+    """Those of all executors that run."""
     execution: Link
     validators: Mapping[ValidatorIndex, Link]
     processes: Processes

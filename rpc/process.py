@@ -72,6 +72,7 @@ class RpcProcess:
         access: AccessRules | None = None,
         remote_url: str = "",
         history: int | None = None,
+        storages: Callable[[], Sequence[Link]] | None = None,
     ) -> None:
         self._genesis = genesis
         self._storage = storage
@@ -87,6 +88,7 @@ class RpcProcess:
         self._access = access or AccessRules()
         self._remote_url = remote_url
         self._history = history
+        self._storages = storages or (lambda: (storage,))
         self._node: Node | None = None
         self._server: Server | None = None
         self._tasks = Tasks()
@@ -165,6 +167,7 @@ class RpcProcess:
             kept_calls=KeptCalls(),
             console=self._console,
             storage=self._storage,
+            storages=self._storages,
             execution=self._execution,
             validators=self._validators,
             processes=self._processes,

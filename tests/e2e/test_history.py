@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -52,3 +53,24 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
         assert rpc.call("hardhat_metadata")["instanceId"] != before, "it is another chain to Ignition"
         assert rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
         assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x0", "0x0")
+
+
+def test_after_a_start_with_more_history_what_the_earlier_one_pruned_is_refused_with_the_oldest_block_really_kept(
+    tmp_path: Path,
+) -> None:
+    data = ("--data-dir", str(tmp_path / "chain"), "--executors", "2")
+    with running_tandem(*data, "--history", str(KEPT)) as node, closing(JsonRpc(node.http_url)) as rpc:
+        for _ in range(BLOCKS):
+            rpc.call("evm_mine")
+    with running_tandem(*data, "--history", "128") as node, closing(JsonRpc(node.http_url)) as rpc:
+        oldest = rpc.call("tandem_status")["storage"]["oldestState"]
+        assert 0 < oldest <= BLOCKS - KEPT
+        kept = rpc.call("eth_capabilities")
+        assert [int(kept[name]["oldestBlock"], 16) for name in ("state", "stateproofs", "tx")] == [oldest, oldest, 0]
+        pruned = f"the states of blocks before {oldest} are pruned"
+        with pytest.raises(RpcError, match=pruned):
+            rpc.call("eth_getBalance", STRANGER, hex(oldest - 1))
+        with pytest.raises(RpcError, match=pruned):
+            rpc.call("anvil_rollback", BLOCKS - oldest + 1)
+        rpc.call("anvil_rollback", BLOCKS - oldest)
+        assert int(rpc.call("eth_blockNumber"), 16) == oldest

@@ -136,3 +136,19 @@ async def test_exactly_as_many_blocks_as_states_are_kept_can_be_taken_back() -> 
     assert (applied.number, done.done.error) == (24, "")
     _, refused = await executor.carry_out(RevertToBlock(BlockNumber(23), history=HISTORY))
     assert "before 24 are pruned" in refused.done.error
+
+
+async def test_to_what_an_earlier_start_with_less_history_pruned_in_one_executor_all_refuse_to_go_back() -> None:
+    pruned, whole = Executor(HISTORY), Executor(None)
+    for executor in (pruned, whole):
+        for _ in range(40):
+            await executor.carry_out(Mine(1))
+    oldest = pruned.storage.store.pruning.oldest
+    assert (oldest, whole.storage.store.pruning.oldest) == (24, 0)
+    refused, far = RevertToBlock(BlockNumber(23), False, 64, oldest), RevertToBlock(BlockNumber(24), False, 64, oldest)
+    applied, record = await pruned.carry_out(refused)
+    assert "the states of blocks before 24 are pruned" in record.done.error
+    assert (applied, record) == await whole.carry_out(refused)
+    applied, record = await pruned.carry_out(far)
+    assert (applied.number, record.done.error) == (24, "")
+    assert (applied, record) == await whole.carry_out(far)
