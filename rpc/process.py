@@ -151,7 +151,7 @@ class RpcProcess:
         stakes = [identity.stake for identity in self._genesis.validators]
         self._block_watch = BlockWatch(chain, self._validators, stakes, self._tasks)
         admission = Admission(self._genesis, chain, self._execution, self._validators, lacks_room=self._lacks_room)
-        naming = Naming(chain.state, self._contracts)
+        naming = Naming(chain.state, self._contracts, lambda: chain.head.version)
         trace_turns = Turns(MAX_WAITING_TRACES)
         observer = ConsensusObserver(self._genesis, chain, self._validators)
         return Node(

@@ -1,9 +1,10 @@
 """What methods ask: the names of contracts, of their functions and of the variables in their slots."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from chain.links import RequestFailed
 from chain.types import Address, Hash32, Version
 from rpc.naming.contract import Contract
 from rpc.naming.interface import Interface, function_called
@@ -60,9 +61,10 @@ class Names:
 class Naming:
     """Makes names from the registry, the state, and what was hashed."""
 
-    def __init__(self, state: StateReader, registry: Registry) -> None:
+    def __init__(self, state: StateReader, registry: Registry, newest: Callable[[], Version]) -> None:
         self.registry = registry
         self._state = state
+        self._newest = newest
         self._preimages = Preimages()
 
     def learn(self, preimages: Mapping[Hash32, bytes]) -> None:
@@ -74,8 +76,16 @@ class Naming:
         return self._preimages.of(digest)
 
     async def names(self, version: Version, addresses: Iterable[Address]) -> Names:
-        """The names at these addresses as of this version of the state."""
+        """The names at these addresses as of this version of the state, of the newest one where it is pruned."""
         wanted = tuple(dict.fromkeys(addresses))
+        try:
+            return await self._names(version, wanted)
+        except RequestFailed as refusal:
+            if refusal.error != "StatePruned":
+                raise
+            return await self._names(self._newest(), wanted)
+
+    async def _names(self, version: Version, wanted: tuple[Address, ...]) -> Names:
         codes = await self._codes(version, wanted)
         behind = await self._implementations(version, codes)
         codes_behind = await self._codes(version, tuple(dict.fromkeys(behind.values())))

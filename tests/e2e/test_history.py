@@ -41,6 +41,7 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
         with pytest.raises(RpcError, match=beyond):
             rpc.call("anvil_rollback", KEPT + 1)
         assert len(rpc.call("eth_getBlockByNumber", "0x1", True)["transactions"]) == 1
+        assert [run["leftOut"] for run in rpc.call("tandem_getBlockExecution", "0x1")["transactions"]] == [None]
         command = [sys.executable, "-m", "node", "status", "--url", node.http_url]
         shown = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
         assert f"states from block {oldest} on" in shown
