@@ -6,14 +6,15 @@ what a search costs depends on what it finds, and not on how many blocks it span
 once, so that each step of one counts.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import islice
 
 from chain.messages.logs import FoundLogs, ReadLogs
+from chain.types import BlockNumber
 from storage.blocks import Blocks
 from storage.errors import TooManyLogBytes, TooManyLogs
 from storage.keyvalue import KeyValue
-from storage.log_walks import STEPS_BEFORE_SEEK, LogWalk, walk_along
+from storage.log_walks import STEPS_BEFORE_SEEK, Copies, LogWalk, walk_along
 from storage.logs import (
     ADDRESS_BYTES,
     KIND_BYTES,
@@ -40,10 +41,13 @@ Steps = Generator[None, None, None]
 class LogSearch:
     """One search, of blocks that are there."""
 
-    def __init__(self, store: KeyValue, blocks: Blocks, query: ReadLogs) -> None:
+    def __init__(self, store: KeyValue, blocks: Blocks, query: ReadLogs, last: BlockNumber) -> None:
+        """Of blocks up to `last`."""
         self._store = store
         self._blocks = blocks
         self._query = query
+        self._stop = position_key(last + 1, 0)
+        self._copies = Copies(store, self._stop)
         self._least_topics = len(query.topics)
         offsets = range(TOPICS_AT, TOPICS_AT + TOPIC_BYTES * len(query.topics), TOPIC_BYTES)
         self._topics = [(at, frozenset(some)) for at, some in zip(offsets, query.topics, strict=True) if some]
@@ -51,22 +55,28 @@ class LogSearch:
         self._count = 0
         self._large_bytes = 0
 
-    def run(self, last: int) -> Generator[None, None, FoundLogs]:
-        """What is found up to block `last`, in order. Pauses now and then. Raises TooManyLogs, TooManyLogBytes."""
-        addresses, first, stop = self._query.addresses, self._query.first, last + 1
+    def run(self) -> Generator[None, None, FoundLogs]:
+        """What is found, in order. Pauses now and then. Raises TooManyLogs, TooManyLogBytes."""
         if self._least_topics > len(OF_TOPICS):
             return FoundLogs(0, b"")
+        addresses, first = self._query.addresses, position_key(self._query.first, 0)
+        topics = [(kind, some) for kind, some in zip(OF_TOPICS, self._query.topics, strict=False) if some]
+        criteria = [[OF_ADDRESS + address for address in addresses]] if addresses else []
+        criteria += [[kind + topic for topic in some] for kind, some in topics]
         if len(addresses) == 1:
-            yield from self._of_address(OF_ADDRESS + addresses[0], position_key(first, 0), position_key(stop, 0))
-        elif addresses or self._topics:
-            yield from self._where_all_agree(position_key(first, 0), position_key(stop, 0))
+            yield from self._of_address(criteria, first)
+        elif len(criteria) == 1 and len(criteria[0]) == 1:
+            yield from self._of_topic(criteria[0][0], first)
+        elif criteria:
+            yield from self._where_all_agree(criteria, first)
         else:
-            yield from self._of_all(number_key(first), number_key(stop))
+            yield from self._of_all()
         return FoundLogs(self._count, b"".join(self._parts))
 
-    def _of_address(self, name: bytes, first: bytes, stop: bytes) -> Steps:
-        misses = 0
-        pairs = self._store.pairs(name + first, name + stop)
+    def _of_address(self, criteria: Sequence[Sequence[bytes]], first: bytes) -> Steps:
+        """Where too few of its logs match, the other criteria lead on."""
+        name, misses = criteria[0][0], 0
+        pairs = self._store.pairs(name + first, name + self._stop)
         while rows := list(islice(pairs, ROWS_A_STEP)):
             for key, copied in rows:
                 if self._matches(copied):
@@ -74,23 +84,26 @@ class LogSearch:
                     misses = 0
                     continue
                 misses += 1
-                if misses > STEPS_BEFORE_SEEK and self._topics:
-                    yield from self._where_all_agree(key[len(name) :], stop)
+                if misses > STEPS_BEFORE_SEEK and len(criteria) > 1:
+                    yield from self._where_all_agree(criteria, key[len(name) :])
                     return
             yield
 
-    def _where_all_agree(self, position: bytes, stop: bytes) -> Steps:
-        addresses, steps = self._query.addresses, 0
-        wanted = [[OF_ADDRESS + address for address in addresses]] if addresses else []
-        kinds = zip(OF_TOPICS, self._query.topics, strict=False)
-        wanted += [[kind + topic for topic in some] for kind, some in kinds if some]
-        walks = [walk_along(self._store, names, stop) for names in wanted]
+    def _of_topic(self, name: bytes, first: bytes) -> Steps:
+        pairs = self._store.pairs(name + first, name + self._stop)
+        while rows := list(islice(pairs, ROWS_A_STEP)):
+            for key, address in rows:
+                self._add_if_it_matches(address + key[len(name) :])
+            yield
+
+    def _where_all_agree(self, criteria: Sequence[Sequence[bytes]], position: bytes) -> Steps:
+        walks, steps = [walk_along(self._store, names, self._stop) for names in criteria], 0
         while True:
             for walk in walks:
                 while not walk.reach(position):
                     yield
                 position = walk.at
-            if position >= stop:
+            if position >= self._stop:
                 return
             if walks[0].at == position:
                 self._agreed(walks[0])
@@ -101,31 +114,26 @@ class LogSearch:
 
     def _agreed(self, walk: LogWalk) -> None:
         """All criteria agree where this one, the first, stands."""
-        if self._query.addresses:
-            name, copied = walk.name[KIND_BYTES:] + walk.at, walk.value
-        else:
-            name = walk.value + walk.at
-            copied = self._copy(name)
-        if self._matches(copied):
-            self._add(name, copied)
+        if not self._query.addresses:
+            self._add_if_it_matches(walk.value + walk.at)
+        elif self._matches(walk.value):
+            self._add(walk.name[KIND_BYTES:] + walk.at, walk.value)
 
-    def _of_all(self, first: bytes, stop: bytes) -> Steps:
-        read = 0
-        for key, addresses in self._store.pairs(OF_BLOCK + first, OF_BLOCK + stop):
+    def _of_all(self) -> Steps:
+        read, first, stop = 0, OF_BLOCK + number_key(self._query.first), OF_BLOCK + self._stop[:NUMBER_BYTES]
+        for key, addresses in self._store.pairs(first, stop):
             number = int.from_bytes(key[-NUMBER_BYTES:], "big")
             for index, at in enumerate(range(0, len(addresses), ADDRESS_BYTES)):
-                name = addresses[at : at + ADDRESS_BYTES] + position_key(number, index)
-                copied = self._copy(name)
-                if self._matches(copied):
-                    self._add(name, copied)
+                self._add_if_it_matches(addresses[at : at + ADDRESS_BYTES] + position_key(number, index))
                 read += 1
                 if read % ROWS_A_STEP == 0:
                     yield
 
-    def _copy(self, name: bytes) -> bytes:
-        copied = self._store.get(OF_ADDRESS + name)
-        assert copied is not None, f"the log index names a log that is not there: {name.hex()}"
-        return copied
+    def _add_if_it_matches(self, name: bytes) -> None:
+        """The log that is under an address and a position."""
+        copied = self._copies.get(name)
+        if self._matches(copied):
+            self._add(name, copied)
 
     def _matches(self, copied: bytes) -> bool:
         """Whether a log has any of the wanted topics at each position, where none wanted means any at all."""

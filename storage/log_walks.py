@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heapreplace
+from itertools import islice
 from typing import Protocol
 
 from storage.keyvalue import KeyValue
+from storage.logs import ADDRESS_BYTES, OF_ADDRESS
 
 END = b"\xff" * 16
 """Beyond every position."""
 STEPS_BEFORE_SEEK = 8
 """So many steps along a name's rows take as long as a seek."""
 WALKS_A_STEP = 64
+MAX_COPY_WALKS = 64
+STEPS_BEFORE_GET = 2
+"""So many steps take as long as reading one row by its key."""
 
 
 class LogWalk(Protocol):
@@ -88,3 +93,31 @@ def walk_along(store: KeyValue, names: Sequence[bytes], stop: bytes) -> LogWalk:
     """Along the rows of any of the names before the position `stop`."""
     walks = [NameWalk(store, name, stop) for name in dict.fromkeys(names)]
     return walks[0] if len(walks) == 1 else AnyWalk(walks)
+
+
+class Copies:
+    """The copies of logs before a position, read in the order of the chain.
+
+    Who emitted one that is wanted often emitted the next ones too: each address is walked along until that is wrong.
+    """
+
+    def __init__(self, store: KeyValue, stop: bytes) -> None:
+        self._store = store
+        self._stop = stop
+        self._walks: dict[bytes, Iterator[tuple[bytes, bytes]] | None] = {}
+
+    def get(self, name: bytes) -> bytes:
+        """The copy that stands under an address and a position."""
+        key, address = OF_ADDRESS + name, name[:ADDRESS_BYTES]
+        if address not in self._walks:
+            full = len(self._walks) == MAX_COPY_WALKS
+            self._walks[address] = None if full else self._store.pairs(key, OF_ADDRESS + address + self._stop)
+        walk = self._walks[address]
+        if walk is not None:
+            for found, copied in islice(walk, STEPS_BEFORE_GET):
+                if found == key:
+                    return copied
+            self._walks[address] = None
+        found_copy = self._store.get(key)
+        assert found_copy is not None, f"the log index names a log that is not there: {name.hex()}"
+        return found_copy
