@@ -18,7 +18,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT, node_reference, ordered_root
 from chain.receipts import bloom_of
 from chain.types import Address, BlockNumber, Hash32, Version
-from storage.blocks import PLACES, HeightRow, StoredHeader, place_key
+from storage.blocks import PLACES, HeightRow, StoredHeader
 from storage.errors import UnknownCode
 from storage.journal import Journal, Written
 from storage.keyvalue import CorruptStore, KeyValue, end_of_prefix
@@ -35,6 +35,7 @@ from storage.nodes import (
     extension_parts,
     node_encoding,
 )
+from storage.number_keys import place_key
 from storage.state import ABSENT, ACCOUNTS, SLOT_BYTES, SLOTS, VersionedState
 from storage.steps import run
 from storage.store import Store

@@ -20,6 +20,7 @@ from storage.cache import RecentlyUsed
 from storage.errors import InvalidBlock
 from storage.keyvalue import KeyValue
 from storage.logs import LoggedBlock, index_rows
+from storage.number_keys import NUMBER_BYTES, number_key, place_key
 
 HEADERS = b"h"
 NUMBERS = b"n"
@@ -31,8 +32,6 @@ HEIGHTS = b"i"
 OPERATIONS = b"o"
 REST = b"r"
 """Ommers and withdrawals, of those blocks that have any."""
-NUMBER_BYTES = 8
-INDEX_BYTES = 4
 TRANSACTIONS_A_STEP = 32
 LOG_ROWS_A_STEP = 128
 CACHED_HEADERS = 128
@@ -77,14 +76,6 @@ class TransactionRow(NamedTuple):
 
     def receipt(self) -> Receipt:
         return decode_value(Receipt, self.encoded_receipt)
-
-
-def number_key(number: int) -> bytes:
-    return number.to_bytes(NUMBER_BYTES, "big")
-
-
-def place_key(number: int, index: int) -> bytes:
-    return number.to_bytes(NUMBER_BYTES, "big") + index.to_bytes(INDEX_BYTES, "big")
 
 
 def _row(data: bytes) -> TransactionRow:

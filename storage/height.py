@@ -14,9 +14,10 @@ from chain.headers import Header, with_state_root
 from chain.messages.storage import ApplyBlock, ApplyOperation, BlockApplied, Revert, StoredSnapshot
 from chain.operations import BlockSettings, result_of
 from chain.types import Address, BlockNumber, Hash32, Height, Version
-from storage.blocks import OPERATIONS, Blocks, HeightRow, StoredHeader, number_key
+from storage.blocks import OPERATIONS, Blocks, HeightRow, StoredHeader
 from storage.changes import PendingState, StateChanges
 from storage.errors import InvalidBlock
+from storage.number_keys import number_key
 from storage.reverts import WaysBack, changes_back, uncleared
 from storage.state import VersionedState, account_name
 from storage.tries import Tries

@@ -18,17 +18,15 @@ from storage.log_walks import STEPS_BEFORE_SEEK, Copies, LogWalk, walk_along
 from storage.logs import (
     ADDRESS_BYTES,
     KIND_BYTES,
-    NUMBER_BYTES,
     OF_ADDRESS,
     OF_BLOCK,
     OF_TOPICS,
     TOPICS_AT,
     TOPICS_COUNT_AT,
     has_all_data,
-    number_key,
     place_in_block,
-    position_key,
 )
+from storage.number_keys import NUMBER_BYTES, number_key, place_key
 
 ROWS_A_STEP = 64
 TOPIC_BYTES = 32
@@ -46,7 +44,7 @@ class LogSearch:
         self._store = store
         self._blocks = blocks
         self._query = query
-        self._stop = position_key(last + 1, 0)
+        self._stop = place_key(last + 1, 0)
         self._copies = Copies(store, self._stop)
         self._least_topics = len(query.topics)
         offsets = range(TOPICS_AT, TOPICS_AT + TOPIC_BYTES * len(query.topics), TOPIC_BYTES)
@@ -59,7 +57,7 @@ class LogSearch:
         """What is found, in order. Pauses now and then. Raises TooManyLogs, TooManyLogBytes."""
         if self._least_topics > len(OF_TOPICS):
             return FoundLogs(0, b"")
-        addresses, first = self._query.addresses, position_key(self._query.first, 0)
+        addresses, first = self._query.addresses, place_key(self._query.first, 0)
         topics = [(kind, some) for kind, some in zip(OF_TOPICS, self._query.topics, strict=False) if some]
         criteria = [[OF_ADDRESS + address for address in addresses]] if addresses else []
         criteria += [[kind + topic for topic in some] for kind, some in topics]
@@ -124,7 +122,7 @@ class LogSearch:
         for key, addresses in self._store.pairs(first, stop):
             number = int.from_bytes(key[-NUMBER_BYTES:], "big")
             for index, at in enumerate(range(0, len(addresses), ADDRESS_BYTES)):
-                self._add_if_it_matches(addresses[at : at + ADDRESS_BYTES] + position_key(number, index))
+                self._add_if_it_matches(addresses[at : at + ADDRESS_BYTES] + place_key(number, index))
                 read += 1
                 if read % ROWS_A_STEP == 0:
                     yield

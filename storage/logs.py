@@ -16,6 +16,7 @@ from typing import NamedTuple
 from chain.messages.logs import LOG_HEAD, FoundLog, pack_log
 from chain.receipts import Receipt
 from chain.types import Address, BlockNumber, Hash32
+from storage.number_keys import INDEX_BYTES, NUMBER_BYTES, number_key
 
 LOGS = b"l"
 OF_ADDRESS = LOGS + b"\x00"
@@ -23,10 +24,7 @@ OF_TOPICS = [LOGS + bytes((1 + position,)) for position in range(4)]
 OF_BLOCK = LOGS + b"\x05"
 KIND_BYTES = 2
 ADDRESS_BYTES = 20
-NUMBER_BYTES = 8
-POSITION_BYTES = NUMBER_BYTES + 4
-"""A log's position in the chain: the number of its block and its index there."""
-NAMED_BYTES = ADDRESS_BYTES + POSITION_BYTES
+NAMED_BYTES = ADDRESS_BYTES + NUMBER_BYTES + INDEX_BYTES
 """So much of a record is in the key of its copy."""
 TOPICS_AT = LOG_HEAD.size - NAMED_BYTES
 TOPICS_COUNT_AT = TOPICS_AT - 5
@@ -62,14 +60,6 @@ def index_rows(block: LoggedBlock) -> Iterator[tuple[bytes, bytes]]:
             addresses.append(log.address)
     if addresses:
         yield OF_BLOCK + number_key(block.number), b"".join(addresses)
-
-
-def number_key(number: int) -> bytes:
-    return number.to_bytes(NUMBER_BYTES, "big")
-
-
-def position_key(number: int, index: int) -> bytes:
-    return number_key(number) + index.to_bytes(POSITION_BYTES - NUMBER_BYTES, "big")
 
 
 def has_all_data(copied: bytes) -> bool:

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from time import monotonic
 
 from chain.types import ZERO_HASH, BlockNumber, Hash32, Version
-from storage.blocks import NUMBER_BYTES, Blocks, number_key
+from storage.blocks import Blocks
 from storage.errors import StatePruned
 from storage.holds import Holds
 from storage.journal import Journal, Part
 from storage.kept import SWEEP_KEY, Pins, Superseded, Sweep, nothing_pinned
 from storage.keyvalue import Batch, CorruptStore, KeyValue
+from storage.number_keys import NUMBER_BYTES, number_key
 from storage.versions import GENESIS_VERSION
 
 FLOOR_KEY = b"Mfloor"

@@ -6,8 +6,9 @@ from chain.types import BlockNumber, Version
 from storage.audit import Audit
 from storage.keyvalue import CorruptStore
 from storage.latest import latest_key, latest_prefix
-from storage.logs import OF_ADDRESS, position_key
+from storage.logs import OF_ADDRESS
 from storage.memory import MemoryKeyValue
+from storage.number_keys import place_key
 from storage.state import CODES, account_name
 from storage.store import Store
 from storage.versions import version_of
@@ -72,7 +73,7 @@ def test_a_record_of_another_value_does_not_pass(seed: int) -> None:
 def test_a_log_that_no_receipt_has_does_not_pass(seed: int) -> None:
     chain, keyvalue = _chain(seed, 6)
     copied = next(value for _, value in keyvalue.with_prefix(OF_ADDRESS))
-    keyvalue.write({OF_ADDRESS + NOBODY + position_key(3, 100): copied})
+    keyvalue.write({OF_ADDRESS + NOBODY + place_key(3, 100): copied})
     with pytest.raises(CorruptStore, match="the index of logs"):
         _audit(keyvalue, chain)
 

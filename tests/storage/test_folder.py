@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from chain.accounts import Account, AccountChange
-from storage.blocks import HEADERS, HEIGHTS, VERSIONS, number_key
+from storage.blocks import HEADERS, HEIGHTS, VERSIONS
 from storage.height import HEAD_KEY
 from storage.keyvalue import CorruptStore, FolderInUse, FolderUnreadable, NewerFormat, OtherChain, StoreError
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
+from storage.number_keys import number_key
 from storage.store import FORMAT, FORMAT_KEY, Store
 from tests.storage.world import NOBODY, RandomChain, block_of, genesis_of
 
