@@ -78,7 +78,7 @@ class TransactionRow(NamedTuple):
         return decode_value(Receipt, self.encoded_receipt)
 
 
-def _row(data: bytes) -> TransactionRow:
+def transaction_row(data: bytes) -> TransactionRow:
     return TransactionRow(*unpack(data))
 
 
@@ -143,7 +143,7 @@ class Blocks:
         hashes: list[Hash32] = []
         receipts: list[Receipt] = []
         for key, data in self._store.with_prefix(TRANSACTIONS + number_key(number)):
-            row = _row(data)
+            row = transaction_row(data)
             batch[key] = batch[PLACES + row.hash] = None
             hashes.append(row.hash)
             receipts.append(row.receipt())
@@ -207,7 +207,7 @@ class Blocks:
         stored, version = self.header(number), self.version(number)
         if stored is None or version is None:
             return None
-        rows = [_row(data) for _, data in self._store.with_prefix(TRANSACTIONS + number_key(number))]
+        rows = [transaction_row(data) for _, data in self._store.with_prefix(TRANSACTIONS + number_key(number))]
         rest = self._rest(number)
         return StoredBlock(
             header=stored.header,
@@ -247,7 +247,7 @@ class Blocks:
     def row(self, number: int, index: int) -> TransactionRow:
         data = self._store.get(TRANSACTIONS + place_key(number, index))
         assert data is not None, f"block {number} has no transaction {index} that its index names"
-        return _row(data)
+        return transaction_row(data)
 
     def record(self, number: int) -> bytes | None:
         if not 0 <= number <= self.newest:

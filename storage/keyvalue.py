@@ -11,17 +11,25 @@ Batch: TypeAlias = Mapping[bytes, bytes | None]
 """What one write changes: each key's new value, None to delete it."""
 
 
-class KeyValue(Protocol):
-    """Ordered bytes to bytes. Keys compare as bytes do. A value read never changes under the reader."""
+class Reads(Protocol):
+    """What can be read of ordered bytes to bytes."""
 
     def get(self, key: bytes) -> bytes | None: ...
+
+    def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The pairs with start <= key < stop, in order, as they were at the call."""
+        ...
+
+
+class KeyValue(Reads, Protocol):
+    """Ordered bytes to bytes. Keys compare as bytes do. A value read never changes under the reader."""
 
     def first_from(self, key: bytes) -> tuple[bytes, bytes] | None:
         """The first pair whose key is at or after `key`."""
         ...
 
-    def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The pairs with start <= key < stop, in order, as they were at the call."""
+    def snapshot(self) -> Reads:
+        """All as it is at the call, for several reads that must fit together whatever is written meanwhile."""
         ...
 
     def with_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -116,8 +116,18 @@ class LevelDB:
         self._cursor_writes = writes
 
     def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return self._pairs_of(self._db, start, stop)
+
+    def snapshot(self) -> "_Snapshot":
         try:
-            cursor = self._db.raw_iterator(verify_checksums=True)
+            return _Snapshot(self, self._db.snapshot())
+        except (plyvel.Error, RuntimeError) as error:
+            raise self._read_failed(error) from error
+
+    def _pairs_of(self, source: Any, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Of the database or a snapshot."""
+        try:
+            cursor = source.raw_iterator(verify_checksums=True)
         except (plyvel.Error, RuntimeError) as error:
             raise self._read_failed(error) from error
         return self._walk(cursor, start, stop)
@@ -202,6 +212,24 @@ class LevelDB:
         if isinstance(meaning, CorruptStore) and meaning.what == self.folder:
             return next(damaged_tables(self.folder), meaning)
         return meaning
+
+
+class _Snapshot:
+    """The database as it was when this was taken."""
+
+    def __init__(self, database: LevelDB, taken: Any) -> None:
+        self._database = database
+        self._taken = taken
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            found: bytes | None = self._taken.get(key, verify_checksums=True)
+        except (plyvel.Error, RuntimeError) as error:
+            raise self._database._read_failed(error) from error
+        return found
+
+    def pairs(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return self._database._pairs_of(self._taken, start, stop)
 
 
 def _is_in_use(folder: Path) -> bool:

@@ -11,9 +11,9 @@ from itertools import islice
 
 from chain.messages.logs import FoundLogs, ReadLogs
 from chain.types import BlockNumber
-from storage.blocks import Blocks
+from storage.blocks import TRANSACTIONS, transaction_row
 from storage.errors import TooManyLogBytes, TooManyLogs
-from storage.keyvalue import KeyValue
+from storage.keyvalue import CorruptStore, Reads
 from storage.log_walks import STEPS_BEFORE_SEEK, Copies, LogWalk, walk_along
 from storage.logs import (
     ADDRESS_BYTES,
@@ -39,10 +39,9 @@ Steps = Generator[None, None, None]
 class LogSearch:
     """One search, of blocks that are there."""
 
-    def __init__(self, store: KeyValue, blocks: Blocks, query: ReadLogs, last: BlockNumber) -> None:
-        """Of blocks up to `last`."""
+    def __init__(self, store: Reads, query: ReadLogs, last: BlockNumber) -> None:
+        """Of blocks up to `last`, in a snapshot of what is stored."""
         self._store = store
-        self._blocks = blocks
         self._query = query
         self._stop = place_key(last + 1, 0)
         self._copies = Copies(store, self._stop)
@@ -151,7 +150,10 @@ class LogSearch:
 
     def _data_in_receipt(self, name: bytes, copied: bytes) -> bytes:
         number, index_in_block, transaction = place_in_block(name, copied)
-        row = self._blocks.row(number, transaction)
+        stored = self._store.get(TRANSACTIONS + place_key(number, transaction))
+        if stored is None:
+            raise CorruptStore(f"block {number}", f"its transaction {transaction} is missing")
+        row = transaction_row(stored)
         data = row.receipt().logs[index_in_block - row.first_log].data
         self._large_bytes += len(data)
         if self._large_bytes > MAX_LARGE_DATA_BYTES:

@@ -5,7 +5,7 @@ from heapq import heapify, heapreplace
 from itertools import islice
 from typing import Protocol
 
-from storage.keyvalue import KeyValue
+from storage.keyvalue import CorruptStore, Reads
 from storage.logs import ADDRESS_BYTES, OF_ADDRESS
 
 END = b"\xff" * 16
@@ -38,7 +38,7 @@ class LogWalk(Protocol):
 class NameWalk:
     """The rows of one name."""
 
-    def __init__(self, store: KeyValue, name: bytes, stop: bytes) -> None:
+    def __init__(self, store: Reads, name: bytes, stop: bytes) -> None:
         self.name = name
         self._store = store
         self._stop = name + stop
@@ -89,7 +89,7 @@ class AnyWalk:
         return self.at >= position
 
 
-def walk_along(store: KeyValue, names: Sequence[bytes], stop: bytes) -> LogWalk:
+def walk_along(store: Reads, names: Sequence[bytes], stop: bytes) -> LogWalk:
     """Along the rows of any of the names before the position `stop`."""
     walks = [NameWalk(store, name, stop) for name in dict.fromkeys(names)]
     return walks[0] if len(walks) == 1 else AnyWalk(walks)
@@ -101,7 +101,7 @@ class Copies:
     Who emitted one that is wanted often emitted the next ones too: each address is walked along until that is wrong.
     """
 
-    def __init__(self, store: KeyValue, stop: bytes) -> None:
+    def __init__(self, store: Reads, stop: bytes) -> None:
         self._store = store
         self._stop = stop
         self._walks: dict[bytes, Iterator[tuple[bytes, bytes]] | None] = {}
@@ -118,6 +118,7 @@ class Copies:
                 if found == key:
                     return copied
             self._walks[address] = None
-        found_copy = self._store.get(key)
-        assert found_copy is not None, f"the log index names a log that is not there: {name.hex()}"
-        return found_copy
+        there = self._store.get(key)
+        if there is None:
+            raise CorruptStore("the index of logs", f"it names a log that is not there, {name.hex()}")
+        return there

@@ -30,6 +30,11 @@ class MemoryKeyValue:
     def with_prefix(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         return self.pairs(prefix, end_of_prefix(prefix))
 
+    def snapshot(self) -> "MemoryKeyValue":
+        taken = MemoryKeyValue()
+        taken._values, taken._keys = dict(self._values), self._keys
+        return taken
+
     def write(self, batch: Batch, sync: bool = True) -> None:
         for key, value in batch.items():
             if value is not None:

@@ -321,7 +321,7 @@ class Store:
         newest, ways_back = self.head.number, self._ways_back
         if not OLDEST_BLOCK <= query.first <= min(query.last, newest):
             raise BlockOutOfRange(query.first, query.last, OLDEST_BLOCK, newest)
-        search = LogSearch(self._keyvalue, self.blocks, query, min(query.last, newest)).run()
+        search = LogSearch(self._keyvalue.snapshot(), query, min(query.last, newest)).run()
         while True:
             try:
                 next(search)

@@ -221,7 +221,15 @@ def test_a_height_whose_version_is_another_state_is_refused() -> None:
 
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     database = LevelDB(tmp_path / "chain")
+    snapshot = database.snapshot()
     database.close()
-    for read in (lambda: database.get(b"a"), lambda: database.first_from(b"a"), lambda: database.pairs(b"a", b"b")):
+    for read in (
+        lambda: database.get(b"a"),
+        lambda: database.first_from(b"a"),
+        lambda: database.pairs(b"a", b"b"),
+        database.snapshot,
+        lambda: snapshot.get(b"a"),
+        lambda: snapshot.pairs(b"a", b"b"),
+    ):
         with pytest.raises(StoreError, match="is closed"):
             read()

@@ -40,6 +40,16 @@ def test_pairs_are_those_of_the_moment_they_were_asked_for(keyvalue_factory: Key
     store.close()
 
 
+def test_a_snapshot_stays_as_it_was_taken(keyvalue_factory: KeyValueFactory) -> None:
+    store = keyvalue_factory()
+    store.write({b"a1": b"1", b"a2": b"2"})
+    snapshot = store.snapshot()
+    store.write({b"a1": None, b"a2": b"x", b"a3": b"3"})
+    assert [snapshot.get(key) for key in (b"a1", b"a2", b"a3")] == [b"1", b"2", None]
+    assert list(snapshot.pairs(b"a", b"b")) == [(b"a1", b"1"), (b"a2", b"2")]
+    store.close()
+
+
 def test_a_prefix_ends_before_the_next_key_that_has_it_not() -> None:
     assert end_of_prefix(b"a") == b"b"
     assert end_of_prefix(b"a\xff\xff") == b"b"

@@ -78,3 +78,22 @@ def test_a_search_for_logs_during_which_blocks_are_removed_finds_what_is_there_a
     world.revert(1)
     world.block()
     assert run(search) == run(world.store.logs(query))
+
+
+def test_a_search_for_logs_between_the_write_of_a_way_back_and_its_adoption_finds_what_was_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The write is another thread's: of the blocks that it removed the index's rows are gone, and then the copies."""
+    monkeypatch.setattr(storage.log_search, "ROWS_A_STEP", 1)
+    world = World(4)
+    for _ in range(9):
+        world.block()
+    store, query = world.store, ReadLogs(BlockNumber(1), BlockNumber(9), (), (), 10_000)
+    before, search = run(store.logs(query)), store.logs(query)
+    next(search)
+    way_back = operation_of(store, Hash32(b"o" * 32), revert=Revert(BlockNumber(0), Version(1), 0))
+    prepared = run(store.prepare(way_back))
+    store.write(prepared)
+    assert run(search) == before
+    store.adopt(prepared)
+    assert store.head.number == 0
