@@ -9,10 +9,12 @@ import pytest
 import storage.log_search
 from chain.messages.logs import FoundLog, FoundLogs, ReadLogs
 from chain.messages.storage import ApplyBlock
-from chain.receipts import Log
-from chain.types import Address, BlockNumber, Hash32
+from chain.receipts import Log, Receipt
+from chain.transactions import LEGACY
+from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from storage.errors import BlockOutOfRange, TooManyLogBytes, TooManyLogs
-from storage.logs import COPIED_DATA_BYTES
+from storage.log_search import ROWS_A_STEP, LogSearch
+from storage.logs import COPIED_DATA_BYTES, LoggedBlock, index_rows
 from storage.memory import MemoryKeyValue
 from storage.steps import run
 from storage.store import Store
@@ -177,6 +179,18 @@ def test_a_search_seeks_what_it_finds_and_nothing_for_the_blocks_in_between(othe
         assert run(store.logs(_query(1, 100, addresses, topics))).count == found
         assert keyvalue.seeks <= most, (addresses, topics)
         assert keyvalue.walked <= 100
+
+
+def test_where_one_criterion_is_rare_the_rows_of_a_frequent_one_are_leapt_over() -> None:
+    keyvalue, batch = CountedReads(), dict[bytes, bytes | None]()
+    for number in range(1, 1001):
+        topics = (UNKNOWN,) if number % 250 == 0 else ()
+        receipt = Receipt(LEGACY, True, Gas(1), Gas(1), (Log(NOBODY, topics, b""),), Wei(1))
+        batch.update(index_rows(LoggedBlock(BlockNumber(number), UNKNOWN, 1, (UNKNOWN,), (receipt,))))
+    keyvalue.write(batch)
+    search = LogSearch(keyvalue, _query(1, 1000, (NOBODY,), ((UNKNOWN,),)), BlockNumber(1000))
+    assert [log.number for log in unpack_found_logs(run(search.run()))] == [250, 500, 750, 1000]
+    assert keyvalue.walked < ROWS_A_STEP + 100
 
 
 def test_data_that_is_not_copied_is_bounded_in_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
