@@ -57,7 +57,7 @@ def trace_filter(value: Any) -> TraceFilter:
         return frozenset(data_json(found) for found in member(given, FILTER, name, _addresses) or ())
 
     return TraceFilter(
-        first=BlockTag.LATEST if (first := member(given, FILTER, "fromBlock", block_number)) is None else first,
+        first=BlockTag.EARLIEST if (first := member(given, FILTER, "fromBlock", block_number)) is None else first,
         last=BlockTag.LATEST if (last := member(given, FILTER, "toBlock", block_number)) is None else last,
         senders=among("fromAddress"),
         receivers=among("toAddress"),

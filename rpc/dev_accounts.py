@@ -107,9 +107,14 @@ async def set_logging_enabled(node: Node, on: bool) -> bool:
     return True
 
 
-@dev_method("hardhat_setMinGasPrice", "anvil_setMinGasPrice", takes=(number,))
-async def set_min_gas_price(node: Node, price: int) -> bool:
-    raise InvalidParams("setMinGasPrice is not supported when EIP-1559 is active")
+@dev_method("hardhat_setMinGasPrice", takes=(number,))
+async def hardhat_set_min_gas_price(node: Node, price: int) -> bool:
+    raise InvalidParams("hardhat_setMinGasPrice is not supported when EIP-1559 is active")
+
+
+@dev_method("anvil_setMinGasPrice", takes=(number,))
+async def anvil_set_min_gas_price(node: Node, price: int) -> bool:
+    raise InvalidParams("anvil_setMinGasPrice is not supported when EIP-1559 is active")
 
 
 @dev_method("anvil_setChainId", takes=(number,))

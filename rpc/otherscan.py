@@ -40,7 +40,12 @@ async def erigon_header(node: Node, number: NumberOrTag) -> JsonObject | None:
     return await get_header_by_number(node, number)
 
 
-@method("ots_hasCode", address, optional(block_reference, BlockTag.LATEST))
+def tag_number_or_hash(value: Any) -> BlockReference:
+    """As everywhere, or JSON's own number."""
+    return BlockNumber(whole_number(value)) if isinstance(value, int) else block_reference(value)
+
+
+@method("ots_hasCode", address, optional(tag_number_or_hash, BlockTag.LATEST))
 async def has_code(node: Node, account: Address, reference: BlockReference) -> bool:
     return bool(await node.chain.state.code(await node.chain.version(reference), account))
 

@@ -4,20 +4,18 @@ Everybody who reaches the port can use them. They are a devnet's, their keys are
 place for anything of value.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-import orjson
-
 from chain.keccak import keccak256
 from chain.signing import address_of_private_key, sign
 from chain.transactions import Transaction
 from chain.types import Address, Hash32
-from rpc.errors import InvalidParams, ServerError
+from rpc.errors import ServerError
 from rpc.ordered_turns import OrderedTurns
+from rpc.typed_data import typed_data_digest
 
 MAX_ACCOUNTS = 1_000
 
@@ -47,13 +45,6 @@ class AccountExists(ServerError):
 class TooManyAccounts(ServerError):
     def __init__(self) -> None:
         super().__init__(f"there are {MAX_ACCOUNTS} accounts: no more are kept here")
-
-
-class InvalidTypedData(InvalidParams):
-    """Not the typed structured data of EIP-712."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"invalid typed data: {why}")
 
 
 class Wallet:
@@ -155,25 +146,3 @@ class Wallet:
 def text_digest(text: bytes) -> Hash32:
     """What is signed of a personal message (EIP-191, version E)."""
     return keccak256(b"\x19Ethereum Signed Message:\n%d%b" % (len(text), text))
-
-
-def typed_data_digest(typed_data: Any) -> Hash32:
-    """What is signed of typed data, given as an object or as its JSON text. Raises InvalidTypedData."""
-    # Imported on first use: it takes half a second, and few chains ever sign typed data in the node.
-    from eth_account.messages import encode_typed_data
-
-    try:
-        message = _parsed(typed_data) if isinstance(typed_data, str) else typed_data
-        signable = encode_typed_data(full_message=message)
-    except Exception as error:  # eth_account, eth_abi, json and orjson each raise their own kinds for malformed input
-        raise InvalidTypedData(str(error) or type(error).__name__) from error
-    return keccak256(b"\x19" + signable.version + signable.header + signable.body)
-
-
-def _parsed(text: str) -> Any:
-    """JSON with whole numbers of any size, which orjson would make floats of.
-
-    Its depth is orjson's to judge: json's parser overflows the stack, since py_ecc lifts Python's recursion limit.
-    """
-    orjson.loads(text)
-    return json.loads(text)

@@ -59,6 +59,9 @@ async def test_calls_are_filtered_by_block_by_address_and_by_count(client: Clien
     everywhere = {"fromBlock": "0x0", "toBlock": "latest"}
     of_bob = everywhere | {"fromAddress": [data_json(BOB)]}
     assert await client.result("trace_filter", of_bob) == [placed(chain, 0)[1], placed(chain, 1)[1]]
+    assert await client.result("trace_filter", {"fromAddress": [data_json(BOB)]}) == await client.result(
+        "trace_filter", of_bob
+    )
     assert await client.result("trace_filter", of_bob | {"after": 1, "count": 5}) == [placed(chain, 1)[1]]
     assert await client.result("trace_filter", everywhere | {"toAddress": [data_json(ALICE)]}) == []
     code, _ = await client.error("trace_filter", {"fromBlock": "0x2", "toBlock": "0x1"})
@@ -80,6 +83,7 @@ async def test_otterscan_is_told_of_blocks_contracts_and_inner_operations(client
     assert await client.error("ots_getBlockDetails", "0x99") == (-32001, "Resource not found")
     assert await client.result("ots_getApiLevel") == 8
     assert await client.result("ots_hasCode", data_json(ALICE)) is False
+    assert await client.result("ots_hasCode", data_json(ALICE), 1) is False
     (inner,) = await client.result("ots_getInternalOperations", data_json(transfer(0).hash))
     assert inner == {"type": 0, "from": data_json(BOB), "to": data_json(BOB), "value": "0x1"}
     assert await client.result("ots_getContractCreator", data_json(ALICE)) is None
@@ -95,7 +99,9 @@ async def test_an_account_is_shown_as_the_trie_has_it_and_with_its_code(client: 
 
 async def test_what_test_suites_set_in_passing_is_taken_or_refused_with_a_reason(client: Client) -> None:
     assert await client.result("hardhat_setLoggingEnabled", False) is True
-    assert (await client.error("anvil_setMinGasPrice", "0x1"))[0] == -32602
+    for method in ("anvil_setMinGasPrice", "hardhat_setMinGasPrice"):
+        refusal = await client.error(method, "0x1")
+        assert refusal == (-32602, f"{method} is not supported when EIP-1559 is active")
     chain_id = await client.result("eth_chainId")
     assert await client.result("anvil_setChainId", chain_id) is None
     assert (await client.error("anvil_setChainId", 5))[0] == -32602

@@ -12,11 +12,19 @@ from eth_account.messages import encode_defunct
 from chain.keccak import keccak256
 from chain.signing import address_of_private_key
 from chain.types import ZERO_ADDRESS, Address
-from rpc.wallet import InvalidTypedData, UnknownAccount, Wallet
+from rpc.typed_data import InvalidTypedData
+from rpc.wallet import UnknownAccount, Wallet
 from tests.rpc.small_chain import ACCOUNTS, KEYS, transfer
 
 COW = keccak256(b"cow")
 """The key of EIP-712's example."""
+
+FOUNDRY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+DOMAIN_SIGNATURE = (
+    "da87197eb020923476a6d0149ca90bc1c894251cc30b38e0dd2cdd48567e1238"
+    "6d3ed40a509397410a4fd2d66e1300a39ac42f828f8a5a2cb948b35c22cf29e8"
+    "1c"
+)
 
 MAIL: dict[str, Any] = {
     "types": {
@@ -88,6 +96,19 @@ def test_typed_data_is_signed_as_in_the_example_of_eip_712(given: Any) -> None:
     cow = address_of_private_key(COW)
     assert cow == Address(bytes.fromhex("cd2a3d9f938e13cd947ec05abc7fe734df8dd826"))
     assert Wallet([COW]).sign_typed_data(cow, given).hex() == MAIL_SIGNATURE
+
+
+def test_types_that_the_primary_one_does_not_lead_to_change_nothing() -> None:
+    """As in wallets and geth: dapps send all types that they have."""
+    more = {**MAIL["types"], "Letters": [{"name": "all", "type": "Mail[2]"}], "Other": [{"name": "it", "type": "bool"}]}
+    wallet, cow = Wallet([COW]), address_of_private_key(COW)
+    assert wallet.sign_typed_data(cow, {**MAIL, "types": more}).hex() == MAIL_SIGNATURE
+
+
+def test_a_domain_alone_is_signed_as_metamask_does_it() -> None:
+    """Of nothing but the domain's hash (its eth-sig-util); anvil 1.7.1 gave this signature."""
+    given = {"types": {"EIP712Domain": []}, "domain": {}, "primaryType": "EIP712Domain"}
+    assert Wallet([FOUNDRY]).sign_typed_data(address_of_private_key(FOUNDRY), given).hex() == DOMAIN_SIGNATURE
 
 
 @pytest.mark.parametrize("given", [{}, [], 5, "no json", {**MAIL, "primaryType": "Letter"}, {**MAIL, "message": 5}])
