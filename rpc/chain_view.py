@@ -17,7 +17,7 @@ from chain.headers import Header
 from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews
-from chain.messages.logs import FoundLogs, ReadLogs
+from chain.messages.logs import FoundLogs, ReadLogs, pack_log
 from chain.messages.mempool import ConsensusNews
 from chain.messages.proofs import Proof, ReadProof
 from chain.messages.storage import (
@@ -40,6 +40,7 @@ from chain.messages.storage import (
 from chain.operations import INITIAL_SETTINGS
 from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
+from rpc.block_logs import logs_in
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
 from rpc.kept_logs import KeptLogs
@@ -52,6 +53,8 @@ from rpc.vouching import Vouching
 
 CACHED_VERSIONS = 4_096
 CACHED_HEIGHTS = 4_096
+LOGS_LOOKED_THROUGH = 512
+"""So many logs of the newest blocks are looked through here: storage would not have answered sooner."""
 KEPT_LEFT_OUT = 16_384
 """So many transactions are known to have been left out of a block, those of the newest blocks."""
 
@@ -302,11 +305,21 @@ class ChainView:
         kept = self._logs
         known = kept.get(query)
         if known is None:
-            answer = await self._read(query)
-            assert isinstance(answer, FoundLogs)
-            known = await render_logs(answer)
+            known = await render_logs(self._logs_of_recent_blocks(query) or await self._logs_of_storage(query))
             kept.put(query, known)
         return known
+
+    def _logs_of_recent_blocks(self, query: ReadLogs) -> FoundLogs | None:
+        blocks = self._recent.between(query.first, query.last, min(LOGS_LOOKED_THROUGH, query.limit))
+        if blocks is None:
+            return None
+        records = [pack_log(log) for block in blocks for log in logs_in(block, query)]
+        return FoundLogs(len(records), b"".join(records))
+
+    async def _logs_of_storage(self, query: ReadLogs) -> FoundLogs:
+        answer = await self._read(query)
+        assert isinstance(answer, FoundLogs)
+        return answer
 
     async def headers(self, first: BlockNumber, last: BlockNumber) -> tuple[Header, ...]:
         """The headers of blocks that exist, oldest first."""

@@ -17,11 +17,12 @@ from chain.messages.logs import FoundLog
 from chain.messages.mempool import Evicted, PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.types import BlockNumber, Hash32, ValidatorIndex
+from rpc.block_logs import logs_in
 from rpc.chain_view import ChainView
 from rpc.errors import LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
 from rpc.log_range import LogRange, log_range
-from rpc.logs import logs_in, logs_of_blocks, matching_logs
+from rpc.logs import logs_of_blocks, matching_logs
 from rpc.methods import Json, Node, method, optional
 from rpc.news import HeadChange, PendingSource
 from rpc.params import boolean, text

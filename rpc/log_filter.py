@@ -1,7 +1,7 @@
 """Which logs a request wants: the filter object of eth_getLogs, eth_newFilter and eth_subscribe("logs")."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chain.messages.logs import FoundLog
 from chain.receipts import Log
@@ -25,6 +25,16 @@ MAX_ALTERNATIVES = 1000
 STRUCT = "input"
 
 
+class LogCriteria(Protocol):
+    """Which logs: those of any of the addresses (none: all), and at each position with any of the topics."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]: ...
+
+    @property
+    def topics(self) -> tuple[tuple[Hash32, ...], ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LogFilter:
     """What to look for and where.
@@ -39,13 +49,14 @@ class LogFilter:
     addresses: tuple[Address, ...]
     topics: tuple[tuple[Hash32, ...], ...]
 
-    def matches(self, log: Log | FoundLog) -> bool:
-        """Whether a log has one of the addresses, and at each position one of the topics."""
-        if self.addresses and log.address not in self.addresses:
-            return False
-        if len(self.topics) > len(log.topics):
-            return False
-        return all(not any_of or topic in any_of for any_of, topic in zip(self.topics, log.topics, strict=False))
+
+def matches(log: Log | FoundLog, wanted: LogCriteria) -> bool:
+    """Whether a log has one of the addresses, and at each position one of the topics."""
+    if wanted.addresses and log.address not in wanted.addresses:
+        return False
+    if len(wanted.topics) > len(log.topics):
+        return False
+    return all(not any_of or topic in any_of for any_of, topic in zip(wanted.topics, log.topics, strict=False))
 
 
 def log_filter(value: Any) -> LogFilter:

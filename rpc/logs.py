@@ -5,9 +5,9 @@ from dataclasses import replace
 import orjson
 
 from chain.links import RequestFailed
-from chain.messages.logs import FoundLog, ReadLogs
-from chain.messages.storage import StoredBlock
+from chain.messages.logs import ReadLogs
 from chain.types import BlockNumber
+from rpc.block_logs import logs_in
 from rpc.chain_view import ChainView
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
 from rpc.log_filter import LogFilter, log_filter
@@ -15,7 +15,7 @@ from rpc.log_range import InvalidBlockRange, PendingLogsUnsupported
 from rpc.methods import Node, method
 from rpc.params import BlockTag
 from rpc.remote import RemoteBlocks
-from rpc.render import JsonObject, data_json, found_logs, log_json, place_in
+from rpc.render import JsonObject, data_json, log_json
 from rpc.rendered_logs import NO_LOGS, RenderedLogs, array_of, logs_as_json
 
 MAX_LOGS = 20_000
@@ -95,14 +95,3 @@ def _range(node: Node, wanted: LogFilter) -> tuple[BlockNumber, BlockNumber]:
     if last > node.chain.number:
         raise InvalidParams("block range extends beyond current head block")
     return first, last
-
-
-def logs_in(block: StoredBlock, wanted: LogFilter) -> list[FoundLog]:
-    """The matching logs of one block that was read with its receipts."""
-    found: list[FoundLog] = []
-    first_log = 0
-    for index, receipt in enumerate(block.receipts):
-        logs = found_logs(receipt.logs, place_in(block, index), block.hashes[index], first_log)
-        found += [log for log in logs if wanted.matches(log)]
-        first_log += len(receipt.logs)
-    return found

@@ -2,7 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from chain.messages.storage import StoredBlock, StoredTransaction
 from chain.types import BlockNumber, Hash32
@@ -55,6 +55,15 @@ class RecentBlocks:
         """Those after this one, newest first."""
         return tuple(r.block for r in reversed(self._blocks) if r.block.header.number > number)
 
+    def between(self, first: BlockNumber, last: BlockNumber, most_logs: int) -> list[StoredBlock] | None:
+        """These blocks if all of them are here and have no more than so many logs together."""
+        if not self._blocks or first < self._blocks[0].block.header.number:
+            return None
+        start = self._blocks[0].block.header.number
+        found = list(islice(self._blocks, first - start, last - start + 1))
+        few = len(found) == last - first + 1 and sum(recent.first_logs[-1] for recent in found) <= most_logs
+        return [recent.block for recent in found] if few else None
+
     def clear(self) -> None:
         self._blocks.clear()
         self._bytes = 0
@@ -93,7 +102,7 @@ class RecentBlocks:
 
 
 def _first_logs(block: StoredBlock) -> tuple[int, ...]:
-    """For each transaction, how many logs come before its own in the block."""
+    """For each transaction, how many logs come before its own in the block; at the end, how many there are."""
     return tuple(accumulate((len(receipt.logs) for receipt in block.receipts), initial=0))
 
 

@@ -17,14 +17,14 @@ from chain.messages.mempool import Evicted, PooledTransaction
 from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import Hash32, ValidatorIndex
+from rpc.block_logs import logs_in
 from rpc.block_states import StateChange
 from rpc.block_watch import BlockWatch, change_json
 from rpc.consensus import ConsensusObserver
 from rpc.environments import fork_of
 from rpc.errors import InvalidArgument, MissingArgument, RpcError, ServerError
-from rpc.log_filter import LogFilter, log_filter
+from rpc.log_filter import LogFilter, log_filter, matches
 from rpc.log_range import LogRange, log_range
-from rpc.logs import logs_in
 from rpc.methods import Connection, Node, connection_method, optional
 from rpc.news import HeadChange, PendingSource
 from rpc.params import InvalidValue, Parser, boolean, hash32, mapping, member, sequence, text
@@ -221,7 +221,7 @@ class Subscriptions:
             rendered: bytes | None = None
             for connection, subscription, interest in wanting:
                 assert isinstance(interest, Logs)
-                if found.number in interest.range and interest.wanted.matches(found):
+                if found.number in interest.range and matches(found, interest.wanted):
                     rendered = rendered or orjson.dumps(log_json(found, removed))
                     self._push(connection, subscription, rendered)
 

@@ -80,7 +80,7 @@ from chain.types import (
     Wei,
 )
 from rpc.errors import ServerError
-from rpc.log_filter import LogFilter
+from rpc.log_filter import matches
 from rpc.recent_blocks import transaction_at
 from rpc.render import found_logs, place_in
 from tests.found_logs import pack_found_logs
@@ -351,8 +351,7 @@ class FakeChain:
         return NotThere()
 
     def _find_logs(self, read: ReadLogs) -> tuple[FoundLog, ...]:
-        wanted = LogFilter(None, None, None, read.addresses, read.topics)
-        found = [log for b in self.blocks[read.first : read.last + 1] for log in logs_of(b) if wanted.matches(log)]
+        found = [log for b in self.blocks[read.first : read.last + 1] for log in logs_of(b) if matches(log, read)]
         if len(found) > read.limit:
             raise RequestFailed("TooManyLogs", "too many")
         return tuple(found)

@@ -44,9 +44,8 @@ from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, ValidatorIndex, Version, Wei
 from rpc.admission import Admission
+from rpc.block_logs import logs_in
 from rpc.chain_view import ChainView
-from rpc.log_filter import LogFilter
-from rpc.logs import logs_in
 from rpc.news import NewBlock
 from rpc.pool import PoolLimits
 from tests.found_logs import pack_found_logs
@@ -159,8 +158,7 @@ class MemoryStorage(AnsweringLink):
         )
 
     def _logs(self, read: ReadLogs) -> FoundLogs:
-        wanted = LogFilter(None, None, None, read.addresses, read.topics)
-        logs = [log for b in self.blocks if read.first <= b.header.number <= read.last for log in logs_in(b, wanted)]
+        logs = [log for b in self.blocks if read.first <= b.header.number <= read.last for log in logs_in(b, read)]
         if len(logs) > read.limit:
             raise RequestFailed("TooManyLogs", f"more than {read.limit}")
         return pack_found_logs(logs)

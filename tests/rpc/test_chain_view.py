@@ -6,6 +6,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+import rpc.chain_view
 from chain.messages import Message
 from chain.messages.execution import FollowBlocks
 from chain.messages.logs import ReadLogs
@@ -52,6 +53,13 @@ async def test_a_block_that_comes_with_its_news_is_the_head_without_another_read
     assert (view.head, change.head) == (block, block)
 
 
+@pytest.fixture
+def logs_from_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the newest blocks, too."""
+    monkeypatch.setattr(rpc.chain_view, "LOGS_LOOKED_THROUGH", -1)
+
+
+@pytest.mark.usefixtures("logs_from_storage")
 async def test_logs_are_searched_for_once_until_blocks_are_taken_back(chain: FakeChain) -> None:
     view = ChainView(chain.storage, chain.genesis)
     await view.open()
@@ -76,6 +84,7 @@ async def test_logs_are_searched_for_once_until_blocks_are_taken_back(chain: Fak
     assert searches() == 2
 
 
+@pytest.mark.usefixtures("logs_from_storage")
 async def test_a_search_that_blocks_are_taken_back_under_is_not_kept(
     chain: FakeChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +109,38 @@ async def test_a_search_that_blocks_are_taken_back_under_is_not_kept(
     go_on.set()
     assert (await late).count == 1
     assert (await view.logs(query)).count == 0
+
+
+async def test_few_logs_of_the_newest_blocks_are_found_without_storage_and_are_the_same(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = ChainView(chain.storage, chain.genesis), ChainView(chain.storage, chain.genesis)
+    topics = [Hash32(bytes([number]) * 32) for number in range(3)]
+    logs = [Log(emitter, tuple(topics[:count]), b"") for emitter in (TOKEN, ALICE) for count in range(4)]
+    for number in range(8):
+        chain.append(transfer(number), logs=logs[number:])
+    here._recent = RecentBlocks(max_blocks=6)
+    for view in (here, there):
+        await view.open()
+        for block in chain.blocks[1:]:
+            await view.height_executed(replace(chain.news(), number=block.header.number, hash=block.hash, block=block))
+    for first, last, addresses, wanted, limit in (
+        (3, 8, (), (), 100),
+        (3, 8, (TOKEN,), (), 100),
+        (4, 7, (TOKEN, ALICE), ((topics[0],), (), (topics[1], topics[2])), 100),
+        (8, 8, (), ((),), 100),
+        (3, 3, (BOB,), (), 100),
+        (2, 8, (), (), 100),
+        (3, 9, (), (), 100),
+        (3, 8, (TOKEN,), (), 20),
+    ):
+        query = ReadLogs(BlockNumber(first), BlockNumber(last), addresses, wanted, limit)
+        chain.storage.asked.clear()
+        monkeypatch.setattr(rpc.chain_view, "LOGS_LOOKED_THROUGH", 512)
+        found = await here.logs(query)
+        assert (chain.storage.asked == []) == (first >= 3 and last <= 8 and limit == 100)
+        monkeypatch.setattr(rpc.chain_view, "LOGS_LOOKED_THROUGH", -1)
+        assert orjson.dumps(array_of(found)) == orjson.dumps(array_of(await there.logs(query)))
 
 
 def stored_height(height: int, block: StoredBlock) -> StoredHeight:

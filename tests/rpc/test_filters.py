@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import rpc.chain_view
 import rpc.filters
 import rpc.logs
 from chain.links import RequestFailed
@@ -149,6 +150,7 @@ async def test_a_read_that_fails_loses_no_logs(
             raise RequestFailed("DiskError", "the disk is gone")
         return answer(message)
 
+    monkeypatch.setattr(rpc.chain_view, "LOGS_LOOKED_THROUGH", -1)
     monkeypatch.setattr(chain.storage, "_answer", broken)
     assert await client.error("eth_getFilterChanges", everything) == (-32000, "the disk is gone")
     monkeypatch.setattr(chain.storage, "_answer", answer)
