@@ -220,11 +220,13 @@ class _Block:
         if remaining < wanted:
             words = f"block gas limit reached: remaining: {remaining}, required: {wanted}"
             raise SimulationRefused(BLOCK_GAS_LIMIT_REACHED, words)
-        gas = simulation.gas_for(wanted)
+        is_pooled = self._block.leaves_out
+        gas = wanted if is_pooled else simulation.gas_for(wanted)
         nonce = self._view.account(message.sender).nonce if call.nonce is None else call.nonce
         transaction = call.transaction(self._environment.chain_id, gas, nonce)
         outcome, peak, logs = self._executed(transaction, call)
-        simulation.use(outcome.gas_used)
+        if not is_pooled:
+            simulation.use(outcome.gas_used)
         simulation.tell(len(outcome.output) + sum(len(log.data) + LOG_BYTES for _, log in logs))
         self._take(transaction, outcome)
         return CallInBlock(

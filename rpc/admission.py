@@ -22,6 +22,7 @@ from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
 from rpc.tasks import Tasks
 from rpc.transaction_errors import (
+    AddressReserved,
     AlreadyKnown,
     InsufficientFunds,
     InsufficientFundsForAll,
@@ -232,11 +233,20 @@ class Admission:
             await self._read_sender(transaction.sender, any_sender)
         try:
             return self.pool.add(transaction)
+        except AddressReserved:
+            await self._executed(transaction.sender)
+            return self.pool.add(transaction)
         except (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsForReplacement):
             if not known:
                 raise
         await self._read_sender(transaction.sender, any_sender)
         return self.pool.add(transaction)
+
+    async def _executed(self, sender: Address) -> None:
+        """Where blocks are made at once, give what the sender has waiting the moment that it needs."""
+        last = self.pool.newest_of(sender)
+        if last is not None:
+            await self.while_pending(last)
 
     async def _read_sender(self, address: Address, any_sender: bool) -> None:
         """Have the pool know the sender. Raises SenderNotAnAccount, unless a contract may send too."""

@@ -11,7 +11,7 @@ Validators speak of heights; clients are told the number of the newest block at 
 import time
 from dataclasses import dataclass, replace
 
-from chain.accounts import Account
+from chain.accounts import Account, AccountChange
 from chain.genesis import Genesis
 from chain.headers import Header
 from chain.links import Link
@@ -270,9 +270,18 @@ class ChainView:
         """The account after a block. Raises HeaderNotFound."""
         return await self.state.account(await self.version(reference), address)
 
-    async def proof(self, address: Address, slots: tuple[int, ...], reference: BlockReference) -> Proof:
-        """The account and the slots after a block, proven against its state root. Raises HeaderNotFound."""
-        answer = await self._read(ReadProof(await self.version(reference), address, slots))
+    async def proof(
+        self,
+        address: Address,
+        slots: tuple[int, ...],
+        reference: BlockReference,
+        changes: tuple[AccountChange, ...] = (),
+    ) -> Proof:
+        """The account and the slots after a block and these changes, proven against that state's root.
+
+        Raises HeaderNotFound.
+        """
+        answer = await self._read(ReadProof(await self.version(reference), address, slots, changes))
         assert isinstance(answer, Proof)
         return answer
 

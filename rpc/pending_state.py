@@ -13,6 +13,7 @@ from chain.accounts import Account, AccountChange
 from chain.messages.calls import AccountOverride
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import PooledTransaction
+from chain.messages.proofs import Proof
 from chain.messages.simulation import BlockToSimulate, RunSimulation, SimulationFailed, signed_call
 from chain.transactions import decode_transaction
 from chain.types import ZERO_HASH, Address, Gas, Hash32
@@ -52,10 +53,7 @@ class PendingState:
 
 
 async def _changes_of(node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> Changes:
-    calls = tuple(signed_call(decode_transaction(each.raw), each.sender) for each in pooled)
-    block = BlockToSimulate(
-        environment, environment.base_fee, ZERO_HASH, withdrawals=(), overrides=(), calls=calls, leaves_out=True
-    )
+    block = _with(environment, pooled)
     request = RunSimulation(
         call_id=0,
         version=node.chain.head.version,
@@ -76,6 +74,19 @@ async def _changes_of(node: Node, environment: BlockEnvironment, pooled: Sequenc
     return {change.address: change for change in answer.changes}
 
 
+def pending_block(node: Node) -> BlockToSimulate:
+    """The block that the pool would fill."""
+    environment = environment_to_come(node)
+    return _with(environment, transactions_to_come(node, environment))
+
+
+def _with(environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> BlockToSimulate:
+    calls = tuple(signed_call(decode_transaction(each.raw), each.sender) for each in pooled)
+    return BlockToSimulate(
+        environment, environment.base_fee, ZERO_HASH, withdrawals=(), overrides=(), calls=calls, leaves_out=True
+    )
+
+
 async def account_at(node: Node, address: Address, reference: BlockReference) -> Account:
     """Raises HeaderNotFound."""
     if reference == BlockTag.PENDING:
@@ -83,6 +94,12 @@ async def account_at(node: Node, address: Address, reference: BlockReference) ->
         if change is not None:
             return change.account
     return await node.chain.account(address, reference)
+
+
+async def proof_at(node: Node, address: Address, slots: tuple[int, ...], reference: BlockReference) -> Proof:
+    """Raises HeaderNotFound. Of pending state the root is that of nobody's header."""
+    changes = await node.pending.changes(node) if reference == BlockTag.PENDING else {}
+    return await node.chain.proof(address, slots, reference, tuple(changes.values()))
 
 
 async def code_at(node: Node, address: Address, reference: BlockReference) -> bytes:

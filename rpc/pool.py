@@ -10,15 +10,17 @@ told of: each state is as of that height or newer, because a change between the 
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import PooledTransaction, SenderState
 from chain.types import Address, Hash32, Height, ValidatorIndex, Wei
+from rpc.sender_entries import Entry, Sender, cost_of, outbids
 from rpc.transaction_errors import (
     AccountLimitExceeded,
+    AddressReserved,
     AlreadyKnown,
     InsufficientFunds,
     InsufficientFundsForAll,
@@ -28,10 +30,7 @@ from rpc.transaction_errors import (
     ReplacementUnderpriced,
 )
 
-PRICE_BUMP_PERCENT = 10  # geth's default
 GENESIS = Height(0)
-EVERYONE = -1
-"""The bit mask of all validators, however many there are."""
 Left: TypeAlias = Callable[[Hash32, str | None], None]
 """Told of each transaction that leaves the pool, with the reason unless a block has included it."""
 
@@ -67,81 +66,8 @@ class Added:
     promoted: tuple[PooledTransaction, ...]
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A pooled transaction, and the validators that may hold it, as a bit mask: all that have not said otherwise."""
-
-    transaction: PooledTransaction
-    cost: Wei
-    holders: int = EVERYONE
-
-
-@dataclass(slots=True)
-class _Sender:
-    """A sender's newest state and its transactions by nonce.
-
-    `next` is the first nonce from the state's on that is free; `cost` sums what the transactions from the state's nonce
-    on can cost. The `executed` ones below it are in a block whose news is not here yet.
-    """
-
-    state: SenderState
-    entries: dict[int, _Entry] = field(default_factory=dict)
-    next: int = 0
-    cost: int = 0
-    executed: int = 0
-
-    def learn(self, state: SenderState) -> None:
-        self.state = state
-        self.next = state.nonce
-        ahead = [entry.cost for nonce, entry in self.entries.items() if nonce >= state.nonce]
-        self.cost, self.executed = sum(ahead), len(self.entries) - len(ahead)
-        self._close_gap()
-
-    def put(self, entry: _Entry) -> None:
-        """Add a transaction whose nonce is free and not below the state's."""
-        nonce = entry.transaction.nonce
-        assert nonce not in self.entries
-        assert nonce >= self.state.nonce
-        self.entries[nonce] = entry
-        self.cost += entry.cost
-        self._close_gap()
-
-    def take(self, nonce: int) -> None:
-        """Remove the transaction of this nonce."""
-        entry = self.entries.pop(nonce)
-        if nonce < self.state.nonce:
-            self.executed -= 1
-        else:
-            self.cost -= entry.cost
-            self.next = min(self.next, nonce)
-
-    def queued(self) -> int:
-        """How many wait behind a gap."""
-        return len(self.entries) - self.executed - (self.next - self.state.nonce)
-
-    def _close_gap(self) -> None:
-        while self.next in self.entries:
-            self.next += 1
-
-
 def _unheard(_: Hash32, __: str | None) -> None:
     """What is told to nobody."""
-
-
-def cost_of(transaction: PooledTransaction) -> Wei:
-    """The most that the transaction can take from its sender."""
-    return Wei(transaction.value + transaction.gas * transaction.max_fee)
-
-
-def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
-    """Whether `new` may take the place of `old`: both fees higher, and by a tenth (geth's legacypool/list.go)."""
-    bump = 100 + PRICE_BUMP_PERCENT
-    return (
-        new.max_fee > old.max_fee
-        and new.max_priority_fee > old.max_priority_fee
-        and new.max_fee >= old.max_fee * bump // 100
-        and new.max_priority_fee >= old.max_priority_fee * bump // 100
-    )
 
 
 class TransactionPool:
@@ -149,8 +75,8 @@ class TransactionPool:
 
     def __init__(self, limits: PoolLimits | None = None, height: Height = GENESIS, left: Left = _unheard) -> None:
         self._limits = limits or PoolLimits()
-        self._entries: dict[Hash32, _Entry] = {}
-        self._senders: dict[Address, _Sender] = {}
+        self._entries: dict[Hash32, Entry] = {}
+        self._senders: dict[Address, Sender] = {}
         self._idle: OrderedDict[Address, None] = OrderedDict()
         self._evictions: OrderedDict[Hash32, str] = OrderedDict()
         self._raw_bytes = 0
@@ -194,6 +120,13 @@ class TransactionPool:
         sender = self._senders.get(address)
         return None if sender is None else sender.next
 
+    def newest_of(self, address: Address) -> Hash32 | None:
+        """What the sender has put in last; None if nothing of it is here."""
+        sender = self._senders.get(address)
+        if sender is None or not sender.entries:
+            return None
+        return sender.entries[max(sender.entries)].transaction.hash
+
     def state(self, address: Address) -> SenderState | None:
         """The newest known state of the sender, as of `height` or newer."""
         sender = self._senders.get(address)
@@ -215,7 +148,7 @@ class TransactionPool:
         """Take a sender's state as read from storage just now."""
         sender = self._senders.get(state.address)
         if sender is None:
-            self._senders[state.address] = _Sender(state, next=state.nonce)
+            self._senders[state.address] = Sender(state, next=state.nonce)
         elif sender.state != state:
             sender.learn(state)
         self._settle(state.address)
@@ -223,8 +156,8 @@ class TransactionPool:
     def add(self, transaction: PooledTransaction) -> Added:
         """Admit a transaction whose sender's state is known.
 
-        Raises AlreadyKnown, NonceTooLow, InsufficientFunds and its two kin, PoolFull, ReplacementUnderpriced and
-        AccountLimitExceeded, looked for in geth's order.
+        Raises AlreadyKnown, NonceTooLow, InsufficientFunds and its two kin, AddressReserved, PoolFull,
+        ReplacementUnderpriced and AccountLimitExceeded, looked for in geth's order.
         """
         sender = self._senders[transaction.sender]
         if transaction.hash in self._entries:
@@ -232,6 +165,8 @@ class TransactionPool:
         old = sender.entries.get(transaction.nonce)
         cost = cost_of(transaction)
         _check_state(transaction, cost, sender, old)
+        if sender.is_reserved_against(transaction):
+            raise AddressReserved
         free = sender.next
         if old is None:
             self._check_room(transaction, sender)
@@ -240,7 +175,7 @@ class TransactionPool:
         else:
             self._drop(old, f"replaced by 0x{transaction.hash.hex()}")
         self._evictions.pop(transaction.hash, None)
-        self._insert(_Entry(transaction, cost), sender)
+        self._insert(Entry(transaction, cost), sender)
         if old is not None:
             return Added(old.transaction, (transaction,) if transaction.nonce < free else ())
         return Added(None, tuple(sender.entries[nonce].transaction for nonce in range(free, sender.next)))
@@ -258,17 +193,17 @@ class TransactionPool:
         if not _is_free(sender, transaction.nonce) or len(self._entries) >= self._limits.transactions:
             return False
         self._evictions.pop(transaction.hash, None)
-        self._insert(_Entry(transaction, cost_of(transaction)), sender)
+        self._insert(Entry(transaction, cost_of(transaction)), sender)
         return True
 
-    def _check_room(self, transaction: PooledTransaction, sender: _Sender) -> None:
+    def _check_room(self, transaction: PooledTransaction, sender: Sender) -> None:
         limits = self._limits
         if len(self._entries) >= limits.transactions or self._raw_bytes + len(transaction.raw) > limits.raw_bytes:
             raise PoolFull
         if transaction.nonce > sender.next and (queued := sender.queued()) >= limits.queued_of_one_sender:
             raise AccountLimitExceeded(queued)
 
-    def _insert(self, entry: _Entry, sender: _Sender) -> None:
+    def _insert(self, entry: Entry, sender: Sender) -> None:
         transaction = entry.transaction
         sender.put(entry)
         self._entries[transaction.hash] = entry
@@ -305,7 +240,7 @@ class TransactionPool:
         sender = self._senders.get(entry.transaction.sender)
         if restore is not None and sender is not None and _is_free(sender, restore.nonce):
             self._evictions.pop(restore.hash, None)
-            self._insert(_Entry(restore, cost_of(restore)), sender)
+            self._insert(Entry(restore, cost_of(restore)), sender)
         self._settle(entry.transaction.sender)
 
     def height_executed(self, news: BlockNews) -> list[tuple[Hash32, str]]:
@@ -342,7 +277,7 @@ class TransactionPool:
                 self._drop(entry, reason)
                 yield entry.transaction.hash, reason
 
-    def _drop(self, entry: _Entry, reason: str) -> None:
+    def _drop(self, entry: Entry, reason: str) -> None:
         self._forget(entry, reason)
         self._remember(entry.transaction.hash, reason)
 
@@ -351,7 +286,7 @@ class TransactionPool:
         if len(self._evictions) > self._limits.evictions:
             self._evictions.popitem(last=False)
 
-    def _forget(self, entry: _Entry, reason: str | None = None) -> None:
+    def _forget(self, entry: Entry, reason: str | None = None) -> None:
         transaction = entry.transaction
         del self._entries[transaction.hash]
         self._raw_bytes -= len(transaction.raw)
@@ -376,11 +311,11 @@ class TransactionPool:
         self._idle.clear()
 
 
-def _is_free(sender: _Sender, nonce: int) -> bool:
+def _is_free(sender: Sender, nonce: int) -> bool:
     return nonce >= sender.state.nonce and nonce not in sender.entries
 
 
-def _check_state(transaction: PooledTransaction, cost: Wei, sender: _Sender, old: _Entry | None) -> None:
+def _check_state(transaction: PooledTransaction, cost: Wei, sender: Sender, old: Entry | None) -> None:
     """geth's ValidateTransactionWithState (core/txpool/validation.go)."""
     nonce, balance = sender.state.nonce, sender.state.balance
     if transaction.nonce < nonce:

@@ -16,6 +16,7 @@ from rpc.params import (
     storage_key,
     texts,
 )
+from rpc.pending_state import proof_at
 from rpc.render import address_json, data_json, word_json
 
 MAX_KEYS = 1_024
@@ -25,7 +26,7 @@ MAX_KEYS = 1_024
 @method("eth_getProof", address, texts, optional(block_reference, BlockTag.LATEST))
 async def get_proof(node: Node, account: Address, keys: list[str], block: BlockReference) -> dict[str, Any]:
     slots = _storage_keys(keys)
-    proof = await node.chain.proof(account, tuple([slot.number for slot in slots]), block)
+    proof = await proof_at(node, account, tuple([slot.number for slot in slots]), block)
     return proof_json(account, slots, proof)
 
 

@@ -113,8 +113,9 @@ async def sign(node: Node, account: Address, message: bytes) -> str:
 
 @method("personal_sign", data, address, optional(text))
 async def personal_sign(node: Node, message: bytes, account: Address, password: str | None) -> str:
-    """As eth_sign with its arguments exchanged; unlocked accounts have no password, so any will do."""
-    return await sign(node, account, message)
+    """As eth_sign with its arguments exchanged. With its password a locked account signs too; any is right for an
+    account without one."""
+    return data_json(node.wallet.sign_text(account, message, password))
 
 
 def _typed_data(value: Any) -> Any:

@@ -21,10 +21,12 @@ from chain.revert_reasons import revert_reason
 from chain.transactions import ACCESS_LIST, BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType
 from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Version, Wei
 from rpc.calls import GAS_CAP, REVERTED, TIME_LIMIT_MS
+from rpc.environments import environment_of
 from rpc.errors import ClientLimitExceeded, ExecutionReverted, InvalidParams, RpcError, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference, boolean, mapping, member, sequence
+from rpc.pending_state import pending_block
 from rpc.render import JsonObject, Place, block_json, data_json, found_log, log_json, transaction_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 
@@ -99,12 +101,13 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
     """Each block with what its calls came to."""
     check_size(wanted)
     base = await node.chain.existing_block(reference)
-    blocks = chain_of(wanted.blocks, base.header)
+    pending = (pending_block(node),) if reference == BlockTag.PENDING else ()
+    blocks = chain_of(wanted.blocks, pending[0].environment if pending else environment_of(base.header, node.genesis))
     request = RunSimulation(
         call_id=0,
         version=base.version,
         base=base.header,
-        blocks=tuple(_to_simulate(node.genesis, block) for block in blocks),
+        blocks=pending + tuple(_to_simulate(node.genesis, block) for block in blocks),
         traces_transfers=wanted.traces_transfers,
         validates=wanted.validates,
         gas_cap=GAS_CAP,
@@ -116,7 +119,7 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
         raise ServerError(f"execution aborted (timeout = {TIME_LIMIT_MS // 1000}s)") from None
     if isinstance(answer, SimulationFailed):
         raise SimulationRefused(answer.code, answer.reason)
-    pairs = zip(request.blocks, answer.blocks, strict=True)
+    pairs = list(zip(request.blocks, answer.blocks, strict=True))[len(pending) :]
     return [_shown(asked, made, wanted.full_transactions) for asked, made in pairs]
 
 
@@ -134,7 +137,7 @@ def check_size(wanted: Wanted) -> None:
         raise ClientLimitExceeded(f"too many calls: {total} > {MAX_CALLS}")
 
 
-def chain_of(blocks: tuple[WantedBlock, ...], base: Header) -> list[WantedBlock]:
+def chain_of(blocks: tuple[WantedBlock, ...], base: BlockEnvironment) -> list[WantedBlock]:
     """The blocks with numbers and times, and empty ones where numbers are left out. Raises RpcError.
 
     Whom a block pays and its gas limit are those of the block before, if nothing is said.

@@ -18,7 +18,7 @@ from rpc.params import (
     storage_key,
     text,
 )
-from rpc.pending_state import account_at, code_at, slot_at
+from rpc.pending_state import account_at, code_at, proof_at, slot_at
 from rpc.render import data_json, word_json
 
 MAX_STORAGE_VALUES = 1024
@@ -82,7 +82,7 @@ async def get_storage_at(node: Node, account: Address, key: str, block: BlockRef
 @method("eth_getAccount", address, at_block)
 async def get_account(node: Node, account: Address, block: BlockReference) -> dict[str, str]:
     """The account as the state's trie has it."""
-    proof = await node.chain.proof(account, (), block)
+    proof = await proof_at(node, account, (), block)
     return {
         "nonce": hex(proof.account.nonce),
         "balance": hex(proof.account.balance),

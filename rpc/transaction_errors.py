@@ -132,6 +132,13 @@ class AlreadyKnown(TransactionRejected):
         super().__init__("already known")
 
 
+class AddressReserved(TransactionRejected):
+    """Blob transactions and others of one sender do not wait beside each other (geth's core/txpool/reserver.go)."""
+
+    def __init__(self) -> None:
+        super().__init__("address already reserved")
+
+
 class NonceTooLow(TransactionRejected):
     def __init__(self, next_nonce: int, nonce: int) -> None:
         super().__init__(f"nonce too low: next nonce {next_nonce}, tx nonce {nonce}")

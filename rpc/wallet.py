@@ -113,9 +113,12 @@ class Wallet:
         """
         return transaction.signed_with(self._key(account, password))
 
-    def sign_text(self, account: Address, text: bytes) -> bytes:
-        """The signature of a personal message (EIP-191, version E). Raises UnknownAccount."""
-        return self._sign(account, text_digest(text))
+    def sign_text(self, account: Address, text: bytes, password: str | None = None) -> bytes:
+        """The signature of a personal message (EIP-191, version E).
+
+        Raises UnknownAccount, AccountLocked, WrongPassword.
+        """
+        return self._sign(account, text_digest(text), password)
 
     def sign_typed_data(self, account: Address, typed_data: Any) -> bytes:
         """The signature of typed structured data (EIP-712). Raises UnknownAccount, InvalidTypedData."""
@@ -137,9 +140,9 @@ class Wallet:
             raise AccountLocked
         return key
 
-    def _sign(self, account: Address, digest: Hash32) -> bytes:
+    def _sign(self, account: Address, digest: Hash32, password: str | None = None) -> bytes:
         """65 bytes: r, s, and 27 or 28."""
-        y_parity, r, s = sign(digest, self._key(account))
+        y_parity, r, s = sign(digest, self._key(account, password))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + y_parity,))
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 
+from chain.accounts import AccountChange
+from chain.merkle import EMPTY_ROOT
 from chain.messages.proofs import Proof, ReadProof
 from chain.messages.simulation import StateRoot, WorkOutRoot
 from chain.messages.state_pages import ReadStatePage, StatePage
@@ -14,13 +16,13 @@ from chain.messages.storage import (
     RemoteAnswer,
     StateValues,
 )
-from chain.types import Address, Version
+from chain.types import Address, Hash32, Version
 from storage.awaited import Awaited
 from storage.changed_values import changed_values
 from storage.changes import StateChanges
 from storage.errors import NoFork, NoProofOnFork, NoWholeState
 from storage.handlers import Handlers
-from storage.proofs import prove
+from storage.proofs import ProvenState, prove
 from storage.remote import Slot
 from storage.remote_below import RemoteBelow
 from storage.reverts import accounts_in, changed_accounts
@@ -97,7 +99,9 @@ class StateAnswers:
             raise NoProofOnFork
         version = await self._awaited.reached(read.version)
         with self._store.pruning.reading(version):
-            return await in_slices(prove(self._store.state, self._store.tries, read.address, read.slots, version))
+            above, _ = await self._worked_in(version, read.changes) if read.changes else (None, EMPTY_ROOT)
+            proven = ProvenState(self._store.state, self._store.tries, version, above)
+            return await in_slices(prove(proven, read.address, read.slots))
 
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         """Raises NoWholeState."""
@@ -111,12 +115,17 @@ class StateAnswers:
     async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
         """The root that a version would have, without anything being written."""
         version = await self._awaited.reached(asked.version)
-        slots = tuple((change.address, number) for change in asked.changes for number in change.slots)
-        state, tries = self._store.state, self._store.tries
         with self._store.pruning.reading(version):
-            await self._ensure(tuple(change.address for change in asked.changes), slots, version)
-            changes = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
-            return StateRoot(await in_slices(changes.run(tries.root(ACCOUNT_TRIE, version), asked.changes)))
+            _, root = await self._worked_in(version, asked.changes)
+            return StateRoot(root)
+
+    async def _worked_in(self, version: Version, changes: tuple[AccountChange, ...]) -> tuple[StateChanges, Hash32]:
+        """What these changes make of the state and its tries, and the root. Nothing is written."""
+        slots = tuple((change.address, number) for change in changes for number in change.slots)
+        await self._ensure(tuple(change.address for change in changes), slots, version)
+        state, tries = self._store.state, self._store.tries
+        above = StateChanges(state, tries, self._store.head.number, Version(version + 1), version)
+        return above, await in_slices(above.run(tries.root(ACCOUNT_TRIE, version), changes))
 
     async def _ask_remote(self, asked: AskRemote) -> RemoteAnswer:
         """Raises NoFork, RemoteError."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chain.accounts import Account
+from chain.accounts import Account, AccountChange
 from chain.codec import message
 from chain.types import Address, Hash32, Version
 
@@ -10,11 +10,15 @@ from chain.types import Address, Hash32, Version
 @message(70)
 @dataclass(frozen=True, slots=True)
 class ReadProof:
-    """An account and some of its slots, with the trie nodes that prove them. Answer: Proof, slots in the same order."""
+    """An account and some of its slots, with the trie nodes that prove them. Answer: Proof, slots in the same order.
+
+    `changes` are worked into the state first, and written nowhere.
+    """
 
     version: Version | None
     address: Address
     slots: tuple[int, ...]
+    changes: tuple[AccountChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def signed_call(transaction: Transaction, sender: Address) -> SimulatedCall:
 class BlockToSimulate:
     """`base_fee` None is what follows from the parent, or nothing if the simulation does not validate.
 
-    With `leaves_out` a call that cannot be is left out; otherwise it ends the simulation.
+    With `leaves_out` a call that cannot be is left out, and only the block limits its gas; otherwise it ends the
+    simulation.
 
     Of `environment` base fee and excess blob gas are left to the reader, which knows the block before.
     """

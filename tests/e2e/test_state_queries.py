@@ -11,6 +11,7 @@ from web3 import Web3
 
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.running_node import Node
+from tests.e2e.test_proofs import data, proven
 from tests.e2e.web3_contracts import deploy, mined
 
 COUNTER = "0x" + "91" * 20
@@ -151,6 +152,32 @@ def test_a_waiting_transaction_is_sent_again_for_another_price(rpc: JsonRpc, nod
             rpc.call("eth_resend", {"from": sender, "to": friend})
         rpc.call("debug_clearTxpool")
         assert rpc.call("txpool_status") == {"pending": "0x0", "queued": "0x0"}
+
+
+def test_pending_state_is_proven_and_simulated_on_as_the_pool_leaves_it(rpc: JsonRpc, node: Node) -> None:
+    sender, number = node.addresses[7], int(rpc.call("eth_blockNumber"), 16)
+    rpc.call("anvil_setCode", COUNTER, COUNT)
+    rpc.call("evm_setAutomine", False)
+    with contextlib.ExitStack() as stack:
+        stack.callback(rpc.call, "evm_setAutomine", True)
+        for nonce in range(2):
+            rpc.call("eth_sendTransaction", {"from": sender, "to": COUNTER, "gas": "0x20000", "nonce": hex(nonce)})
+        proof = rpc.call("eth_getProof", COUNTER, ["0x0", "0x1"], "pending")
+        assert [slot["value"] for slot in proof["storageProof"]] == ["0x2", "0x0"]
+        in_trie = [proven(Web3.keccak(hexstr=proof["accountProof"][0]), data(COUNTER), proof["accountProof"])]
+        in_trie.append(proven(data(proof["storageHash"]), bytes(32), proof["storageProof"][0]["proof"]))
+        account = [0, 0, data(proof["storageHash"]), data(proof["codeHash"])]
+        assert in_trie == [rlp.encode(account), rlp.encode(2)]
+        assert rpc.call("eth_getAccount", COUNTER, "pending")["storageRoot"] == proof["storageHash"]
+        assert int(rpc.call("eth_getAccount", sender, "pending")["nonce"], 16) == 2
+        assert rpc.call("eth_getProof", COUNTER, ["0x0"], "latest")["storageProof"][0]["value"] == "0x0"
+        calls = {"calls": [{"to": COUNTER}, {"to": COUNTER}]}
+        first, second = rpc.call("eth_simulateV1", {"blockStateCalls": [calls, calls]}, "pending")
+        returned = [int(call["returnData"], 16) for block in (first, second) for call in block["calls"]]
+        assert (returned, int(first["number"], 16)) == ([3, 4, 5, 6], number + 2)
+        assert first["hash"] == second["parentHash"]
+    rpc.call("evm_mine")
+    assert rpc.call("eth_getProof", COUNTER, ["0x0"], "latest")["storageHash"] == proof["storageHash"]
 
 
 def test_a_transaction_is_sent_if_its_condition_is_met(rpc: JsonRpc, node: Node, w3: Web3, transferred: Any) -> None:

@@ -34,6 +34,10 @@ async def test_an_imported_account_signs_while_it_is_unlocked(client: Client) ->
     assert await client.result(*signing) == data_json(signed)
     assert await client.result("personal_ecRecover", data_json(MESSAGE), data_json(signed)) == WHO
     assert await client.result("personal_lockAccount", WHO) is True
+    personally = "personal_sign", data_json(MESSAGE), WHO
+    assert await client.error(*personally) == LOCKED
+    assert await client.error(*personally, "guess") == wrong
+    assert await client.result(*personally, "secret") == data_json(signed)
     assert await client.error(*signing) == LOCKED
     assert await client.error("personal_importRawKey", KEY, "other") == (-32000, "account already exists")
 

@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from rpc.errors import TransactionRejected
 from rpc.pool import Place, PoolLimits, TransactionPool
 from rpc.transaction_errors import (
     AccountLimitExceeded,
+    AddressReserved,
     AlreadyKnown,
     InsufficientFunds,
     InsufficientFundsForAll,
@@ -405,3 +407,20 @@ def test_the_reason_of_an_eviction_from_before_a_restart_is_kept() -> None:
     gone = Hash32(b"g" * 32)
     assert not pool.given_up_by(gone, ValidatorIndex(0), "replaced", others=0)
     assert pool.eviction(gone) == "replaced"
+
+
+def test_blob_transactions_do_not_wait_beside_others_of_their_sender() -> None:
+    pool = pool_with()
+    with_blobs = [replace(pooled(nonce), raw=b"\x03", hash=Hash32(bytes([nonce]) * 32)) for nonce in range(3)]
+    pool.add(pooled(0))
+    with pytest.raises(AddressReserved, match=r"^address already reserved$"):
+        pool.add(with_blobs[1])
+    execute(pool, [pooled(0)], [SenderState(ALICE, 1, Wei(10**9))])
+    pool.add(with_blobs[1])
+    with pytest.raises(AddressReserved):
+        pool.add(pooled(2))
+    pool.learn(SenderState(ALICE, 2, Wei(10**9)))  # in a block whose news is not here yet
+    pool.add(pooled(2))
+    with pytest.raises(AddressReserved):
+        pool.add(replace(with_blobs[2], nonce=3))
+    pool.add(pooled(0, sender=BOB))

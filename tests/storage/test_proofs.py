@@ -7,7 +7,7 @@ from chain.accounts import Account, AccountChange
 from chain.keccak import keccak256
 from chain.types import Version
 from storage.memory import MemoryKeyValue
-from storage.proofs import prove
+from storage.proofs import ProvenState, prove
 from storage.steps import run
 from storage.store import Store
 from tests.storage.world import NOBODY, RandomChain, block_of, genesis_of
@@ -30,7 +30,7 @@ def test_proofs_of_every_version_hold_against_its_state_root(seed: int) -> None:
         assert version is not None
         for address in [*chain.addresses, NOBODY]:
             slots = (*range(12), 2**200)
-            proof = run(prove(store.state, store.tries, address, slots, version))
+            proof = run(prove(ProvenState(store.state, store.tries, version), address, slots))
             value = _proven(stored.header.state_root, address, proof.nodes)
             expected = b"" if proof.account.is_empty else proof.account.trie_value(proof.storage_root)
             assert value == expected
@@ -45,5 +45,5 @@ def test_an_empty_state_is_proven_by_no_nodes() -> None:
     genesis = genesis_of()
     store = Store.open(MemoryKeyValue(), genesis)
     store.apply(block_of(genesis, 1, AccountChange(NOBODY, Account(1), {})))
-    assert run(prove(store.state, store.tries, NOBODY, (), Version(1))).nodes == ()
-    assert len(run(prove(store.state, store.tries, NOBODY, (), Version(2))).nodes) == 1
+    assert run(prove(ProvenState(store.state, store.tries, Version(1)), NOBODY, ())).nodes == ()
+    assert len(run(prove(ProvenState(store.state, store.tries, Version(2)), NOBODY, ())).nodes) == 1

@@ -24,7 +24,7 @@ from storage.kept import SWEEP_KEY
 from storage.keyvalue import KeyValue
 from storage.leveldb import LevelDB
 from storage.memory import MemoryKeyValue
-from storage.proofs import prove
+from storage.proofs import ProvenState, prove
 from storage.pruning import KEPT_HEIGHTS, Pruning
 from storage.state import account_name, slot_name
 from storage.steps import run
@@ -62,7 +62,7 @@ def _assert_state(store: Store, number: int, model: Model, chain: RandomChain) -
         slots = tuple(range(12)) + tuple(expected.slots)
         assert store.state.account(address, version).account == expected.account
         assert [store.state.slot(address, slot, version) for slot in slots] == [expected.slots.get(s, 0) for s in slots]
-        proof = run(prove(store.state, store.tries, address, slots, version))
+        proof = run(prove(ProvenState(store.state, store.tries, version), address, slots))
         nodes = [rlp.decode(node) for node in proof.nodes]
         proven = HexaryTrie.get_from_proof(stored.header.state_root, keccak256(address), nodes)
         assert proven == (b"" if proof.account.is_empty else proof.account.trie_value(proof.storage_root))
