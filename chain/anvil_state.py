@@ -8,12 +8,13 @@ import io
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chain.accounts import Account, AccountChange
 from chain.errors import DecodeError
 from chain.keccak import EMPTY_HASH, keccak256
-from chain.types import Address, Wei
+from chain.types import Address, Hash32, Wei
 
 GZIP = b"\x1f\x8b"
 MAX_NONCE = 2**64 - 1
@@ -26,6 +27,18 @@ class NoAnvilState(DecodeError):
 class StateTooLarge(NoAnvilState):
     def __init__(self, most: int) -> None:
         super().__init__(f"it unpacks to more than {most >> 20} MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class BestBlock:
+    """The newest block as far as the file says it: it may have an environment only, or a number only."""
+
+    number: int
+    timestamp: int | None
+    gas_limit: int | None
+    base_fee: Wei | None
+    beneficiary: Address | None
+    prev_randao: Hash32 | None
 
 
 def unpacked(data: bytes, most: int | None = None) -> dict[str, Any]:
@@ -51,6 +64,29 @@ def accounts_in(content: Mapping[str, Any]) -> list[AccountChange]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoAnvilState(f"{type(error).__name__}: {error}") from error
     return [change for change in changes if not change.account.is_empty or change.slots]
+
+
+def best_block_in(content: Mapping[str, Any]) -> BestBlock:
+    """Raises NoAnvilState."""
+    try:
+        block = content.get("block") or {}
+        number = content.get("best_block_number")
+        beneficiary, prev_randao = block.get("beneficiary") or block.get("coinbase"), block.get("prevrandao")
+        base_fee = _number_or_none(block.get("basefee"))
+        return BestBlock(
+            number=number_in(block.get("number") or 0) if number is None else number_in(number),
+            timestamp=_number_or_none(block.get("timestamp")),
+            gas_limit=_number_or_none(block.get("gas_limit")),
+            base_fee=None if base_fee is None else Wei(base_fee),
+            beneficiary=None if beneficiary is None else address_in(beneficiary),
+            prev_randao=None if prev_randao is None else Hash32(number_in(prev_randao).to_bytes(32, "big")),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NoAnvilState(f"{type(error).__name__}: {error}") from error
+
+
+def _number_or_none(value: Any) -> int | None:
+    return None if value is None else number_in(value)
 
 
 def _account(address: str, record: dict[str, Any]) -> AccountChange:

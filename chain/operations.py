@@ -33,6 +33,7 @@ class BlockSettings:
     are `released` sent before still counts. `operations` have been executed so far, `snapshots` taken. To blocks before
     `oldest` no way leads back: some executor may have pruned their states before a way back made the chain shorter.
     The chain began anew `resets` times.
+    `chain_id` is what genesis has, if None. `logs`: the terminal is told of blocks and of what contracts log.
     """
 
     time_offset: int = 0
@@ -51,6 +52,8 @@ class BlockSettings:
     snapshots: int = 0
     oldest: BlockNumber = BlockNumber(0)
     resets: int = 0
+    chain_id: int | None = None
+    logs: bool = True
 
     def impersonates(self, sender: Address) -> bool:
         """Whether this account may send without a signature now."""
@@ -158,6 +161,22 @@ class SetGasLimit:
     gas_limit: Gas
 
 
+@message(169)
+@dataclass(frozen=True, slots=True)
+class SetChainId:
+    """The blocks to come take transactions of this chain, and their contracts see it."""
+
+    chain_id: int
+
+
+@message(170)
+@dataclass(frozen=True, slots=True)
+class SetLogs:
+    """Whether the terminal is told of blocks and of what contracts log."""
+
+    on: bool
+
+
 @message(150)
 @dataclass(frozen=True, slots=True)
 class SetProduction:
@@ -232,6 +251,8 @@ SettingsOperation: TypeAlias = (
     | SetBeneficiary
     | SetGasLimit
     | SetProduction
+    | SetChainId
+    | SetLogs
     | Impersonate
 )
 RevertOperation: TypeAlias = RevertToSnapshot | RevertToBlock
@@ -249,6 +270,8 @@ OPERATIONS = (
     SetBeneficiary,
     SetGasLimit,
     SetProduction,
+    SetChainId,
+    SetLogs,
     Impersonate,
     DropTransactions,
     TakeSnapshot,

@@ -14,7 +14,9 @@ from chain.operations import (
     BlockSettings,
     Impersonate,
     SetBeneficiary,
+    SetChainId,
     SetGasLimit,
+    SetLogs,
     SetNextBaseFee,
     SetNextPrevRandao,
     SetNextTimestamp,
@@ -153,6 +155,10 @@ def settings_after(
                 automine=settings.automine if automine is None else automine,
                 interval_ms=None if interval == AS_STARTED else interval,
             )
+        case SetChainId(chain_id):
+            return replace(settings, chain_id=chain_id)
+        case SetLogs(on):
+            return replace(settings, logs=on)
         case Impersonate(address, allowed):
             return _impersonating(settings, address, allowed)
 
@@ -160,7 +166,7 @@ def settings_after(
 def settings_back(taken: BlockSettings, settings: BlockSettings, inputs: BlockInputs) -> BlockSettings:
     """Those of a snapshot (whose `time_offset` is the time it was taken at), for the blocks after going back to it.
 
-    How blocks are made and who is impersonated stays, and so do the counts.
+    How blocks are made, the chain's id and who is impersonated stays, and so do the counts.
     """
     return replace(
         settings,

@@ -24,7 +24,7 @@ from execution.outcome import Slot
 from execution.pool import Pool
 from execution.reader import StateReader
 from execution.record import Execution, record_of
-from execution.senders import Senders, SignedTransaction
+from execution.senders import Senders, SignedTransaction, for_chain
 from execution.storage_requests import StorageRequests
 from execution.strategies import strategy_named
 from execution.worker_tasks import WorkerTasks
@@ -114,6 +114,7 @@ class CaseRunner:
 
 def _signed(case: BlockCase) -> list[SignedTransaction]:
     environment = case.environment
-    senders = Senders(environment.chain_id, environment.fork)
+    senders = Senders(environment.fork)
     senders.hint((keccak256(tx.raw), tx.sender) for tx in case.transactions if tx.sender is not None)
-    return senders.all_signed([transaction.raw for transaction in case.transactions])
+    signed = senders.all_signed([transaction.raw for transaction in case.transactions])
+    return [for_chain(one, environment.chain_id) for one in signed]

@@ -98,7 +98,7 @@ class ExecutionProcess:
         self._on_trouble = on_trouble
         self._outside_workers = outside_workers
         self._pool = Pool(cores=len(os.sched_getaffinity(0)) if outside_workers is None else None)
-        self._senders = Senders(genesis.chain_id, genesis.forks.newest)
+        self._senders = Senders(genesis.forks.newest)
         self._progress = NewestBlock()
         self._newest = NewestBlock()
         self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()

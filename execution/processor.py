@@ -34,7 +34,7 @@ from execution.pre_state import WatchedState
 from execution.reader import StateReader
 from execution.record import Execution
 from execution.roots import RootWorkers
-from execution.senders import Senders, SignedTransaction
+from execution.senders import Senders, SignedTransaction, for_chain
 from execution.serial_check import SerialMismatch, differences_between, mismatch_of, save_case
 from execution.storage_requests import StorageRequests
 from execution.strategies import SERIAL, strategy_named
@@ -154,8 +154,9 @@ class BlockProcessor:
         if self._known.shrink():
             self._tasks.forget_all()
         settings = self.settings
-        environment = environment_of(self._chain_id, self._forks, self._parent, inputs, settings, place)
-        signed = [_unless_pretended(one, settings) for one in signed]
+        chain_id = self._chain_id if settings.chain_id is None else settings.chain_id
+        environment = environment_of(chain_id, self._forks, self._parent, inputs, settings, place)
+        signed = [_unless_pretended(for_chain(one, chain_id), settings) for one in signed]
         await self._reader.prefetch(_with_senders(signed), environment)
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)

@@ -28,11 +28,19 @@ class SignedTransaction:
     malformed: CannotInclude | None = None
 
 
+def for_chain(signed: SignedTransaction, chain_id: int) -> SignedTransaction:
+    """Without a transaction if it is for another chain."""
+    transaction = signed.transaction
+    if transaction is None or transaction.chain_id in (None, chain_id):
+        return signed
+    reason = MalformedTransaction(f"invalid chain id: have {transaction.chain_id}, want {chain_id}")
+    return SignedTransaction(signed.hash, signed.raw, None, None, reason)
+
+
 class Senders:
     """Knows who signed, from hints or from the signature. Bounded; the oldest hints go first."""
 
-    def __init__(self, chain_id: int, fork: Fork, max_hints: int = MAX_HINTS) -> None:
-        self._chain_id = chain_id
+    def __init__(self, fork: Fork, max_hints: int = MAX_HINTS) -> None:
         self._fork = fork
         self._any_s = fork < Fork.HOMESTEAD
         self._max_hints = max_hints
@@ -46,7 +54,7 @@ class Senders:
             del self._hints[next(iter(self._hints))]
 
     def signed(self, raw: bytes) -> SignedTransaction:
-        """The transaction in a raw envelope, or why there is none that this chain could run."""
+        """The transaction in a raw envelope, or why there is none that these rules could run; of whatever chain."""
         try:
             transaction = decode_transaction(raw, any_s=self._any_s)
             self._check(transaction)
@@ -62,7 +70,5 @@ class Senders:
         return [self.signed(raw) for raw in raws]
 
     def _check(self, transaction: Transaction) -> None:
-        if transaction.chain_id is not None and transaction.chain_id != self._chain_id:
-            raise MalformedTransaction(f"invalid chain id: have {transaction.chain_id}, want {self._chain_id}")
         if self._fork < FIRST_FORKS[transaction.type]:
             raise MalformedTransaction("transaction type not supported")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chain.accounts import AccountChange
-from chain.anvil_state import NoAnvilState, accounts_in, address_in, number_in, unpacked
+from chain.anvil_state import NoAnvilState, accounts_in, best_block_in, unpacked
 from chain.fork_schedule import only
 from chain.forks import fork_named
 from chain.genesis import first_header
@@ -18,7 +18,7 @@ from chain.headers import Header
 from chain.messages.state_pages import AccountPart, StatePage
 from chain.state_head import StateHead
 from chain.system_contracts import system_accounts
-from chain.types import BlockNumber, Gas, Hash32, Wei
+from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Wei
 from node.errors import BadStateFile
 from node.settings import DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, Settings
 from storage.roots import state_root
@@ -92,21 +92,18 @@ def _without_empty_slots(change: AccountChange) -> AccountChange:
 
 def _header(content: dict[str, Any], settings: Settings) -> Header:
     """A header for the newest block. Anvil's own would have another state root: it lets states change after a block."""
-    block = content.get("block") or {}
-    number = content.get("best_block_number")
-    number = number_in(block.get("number") or 0) if number is None else number_in(number)
-    gas_limit = number_in(block.get("gas_limit") or 0)
+    best = best_block_in(content)
     header = first_header(
         fork_named(settings.hardfork),
-        number_in(block.get("timestamp") or int(time.time())),
-        Gas(gas_limit if gas_limit in GAS_LIMITS else DEFAULT_GAS_LIMIT),
-        Wei(number_in(block.get("basefee", DEFAULT_BASE_FEE))),
+        best.timestamp or int(time.time()),
+        Gas(best.gas_limit if best.gas_limit is not None and best.gas_limit in GAS_LIMITS else DEFAULT_GAS_LIMIT),
+        Wei(DEFAULT_BASE_FEE) if best.base_fee is None else best.base_fee,
     )
     return replace(
         header,
-        number=BlockNumber(number),
-        beneficiary=address_in(block.get("beneficiary") or block.get("coinbase") or "0x" + "00" * 20),
-        prev_randao=Hash32(bytes.fromhex((block.get("prevrandao") or "0x" + "00" * 32).removeprefix("0x"))),
+        number=BlockNumber(best.number),
+        beneficiary=best.beneficiary or ZERO_ADDRESS,
+        prev_randao=best.prev_randao or ZERO_HASH,
     )
 
 

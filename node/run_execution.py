@@ -51,5 +51,5 @@ def _outside_workers(settings: Settings, on_trouble: Callable[[str], None]) -> O
 
 def _show_block(plan: Plan, role: Role, output: Output, news: BlockNews, block: ExecutedBlock) -> None:
     """Of several executors the one that rpc reads shows its blocks: theirs are the same, or it is right."""
-    if plan.settings.executors == 1 or plan.executors.first() == role.executor:
+    if news.settings.logs and (plan.settings.executors == 1 or plan.executors.first() == role.executor):
         output.block(news, block)

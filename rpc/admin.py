@@ -46,10 +46,10 @@ async def node_info(node: Node) -> JsonObject:
         "listenAddr": "",
         "protocols": {
             "eth": {
-                "network": genesis.chain_id,
+                "network": node.chain.chain_id,
                 "genesis": data_json(first.hash),
                 "head": data_json(head.hash),
-                "config": {"chainId": genesis.chain_id, **forks_json(genesis.forks)},
+                "config": {"chainId": node.chain.chain_id, **forks_json(genesis.forks)},
             }
         },
     }

@@ -102,7 +102,7 @@ class Admission:
         if transaction.hash in self.pool:
             raise AlreadyKnown
         head = self._chain.head.header
-        rules = Rules(self._genesis.chain_id, pending_fork(head, self._genesis), self.min_tip)
+        rules = Rules(self._chain.chain_id, pending_fork(head, self._genesis), self.min_tip)
         sender = check(transaction, rules, self._chain.settings.gas_limit or head.gas_limit)
         if transaction.is_impersonated and not self._chain.settings.impersonates(sender):
             raise InvalidSender("invalid sender")

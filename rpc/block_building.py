@@ -122,7 +122,7 @@ def _to_build(
         raise InvalidParams(f"invalid timestamp: {wanted.timestamp} is not above the parent's {parent.timestamp}")
     genesis, number = node.genesis, BlockNumber(parent.number + 1)
     environment = BlockEnvironment(
-        chain_id=genesis.chain_id,
+        chain_id=node.chain.chain_id,
         fork=genesis.forks.at(number, wanted.timestamp),
         number=number,
         timestamp=wanted.timestamp,

@@ -96,12 +96,12 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
         return block.version, environment_to_come(node)
-    return block.version, environment_of(block.header, node.genesis)
+    return block.version, environment_of(block.header, node.genesis, node.chain.chain_id)
 
 
 def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:
     """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
-    wanted.check_chain(node.genesis.chain_id)
+    wanted.check_chain(node.chain.chain_id)
     wanted.check_fees()
     fee = wanted.gas_price or Wei(0)
     most_gas = max(GAS_CAP, node.chain.head.header.gas_limit)  # of a real block: one that is pretended may have any
@@ -157,7 +157,7 @@ async def _run(
 
 
 def _show_logs(node: Node, name: str, message: CallMessage, outcome: CallOutcome) -> None:
-    if outcome.console.messages:
+    if outcome.console.messages and node.chain.settings.logs:
         node.console.call_logged(name, message, outcome.console)
 
 

@@ -1,6 +1,7 @@
 """eth_config (EIP-7910): the rules in force, those that come next, and the last ones known."""
 
 import zlib
+from dataclasses import replace
 
 from chain.fees import blob_schedule
 from chain.fork_schedule import ForkSchedule
@@ -56,10 +57,11 @@ async def config(node: Node) -> JsonObject:
     times = sorted({since for since, _ in genesis.forks.by_time})
     coming = [since for since in times if since > now]
     passed = [since for since in times if since <= now]
+    named = replace(genesis, chain_id=node.chain.chain_id)
     return {
-        "current": _config(genesis, first, passed[-1] if passed else 0),
-        "next": _config(genesis, first, coming[0]) if coming else None,
-        "last": _config(genesis, first, coming[-1]) if coming else None,
+        "current": _config(named, first, passed[-1] if passed else 0),
+        "next": _config(named, first, coming[0]) if coming else None,
+        "last": _config(named, first, coming[-1]) if coming else None,
     }
 
 

@@ -73,6 +73,7 @@ class ChainView:
 
     def __init__(self, storage: Link, genesis: Genesis, executors: int = 1) -> None:
         self.state = StateReader(storage)
+        self._genesis_chain_id = genesis.chain_id
         self._storage = storage
         self._executors = executors
         stakes = [validator.stake for validator in genesis.validators]
@@ -108,6 +109,11 @@ class ChainView:
         """The newest executed block, with its receipts."""
         assert self._head is not None, "the chain view is not open yet"
         return self._head
+
+    @property
+    def chain_id(self) -> int:
+        """Of the blocks to come: genesis says it, until an operation says another."""
+        return self._genesis_chain_id if self.settings.chain_id is None else self.settings.chain_id
 
     @property
     def number(self) -> BlockNumber:

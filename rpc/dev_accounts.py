@@ -1,8 +1,8 @@
 """Developer methods about senders and what they have sent: impersonation, dropping transactions; and about the node."""
 
-from chain.operations import DropTransactions, Impersonate
+from chain.operations import DropTransactions, Impersonate, SetChainId, SetLogs
 from chain.types import Address, Hash32
-from rpc.dev_method import dev_method, number
+from rpc.dev_method import dev_method, number, small_number
 from rpc.environments import pending_fork
 from rpc.errors import InvalidParams
 from rpc.fees import coming_base_fee, suggested_gas_price
@@ -84,7 +84,7 @@ async def node_info(node: Node) -> JsonObject:
         "transactionOrder": "fees",
         "environment": {
             "baseFee": hex(coming_base_fee(node)),
-            "chainId": node.genesis.chain_id,
+            "chainId": node.chain.chain_id,
             "gasLimit": hex(head.header.gas_limit),
             "gasPrice": hex(suggested_gas_price(node)),
         },
@@ -103,7 +103,8 @@ async def genesis_time(node: Node) -> int:
 
 @dev_method("hardhat_setLoggingEnabled", "anvil_setLoggingEnabled", takes=(boolean,))
 async def set_logging_enabled(node: Node, on: bool) -> bool:
-    """Taken and without effect: what is logged is for who started the chain to say, and test suites only want quiet."""
+    """Whether the terminal is told of blocks and of what contracts log."""
+    await node.operator.execute(SetLogs(on))
     return True
 
 
@@ -117,8 +118,7 @@ async def anvil_set_min_gas_price(node: Node, price: int) -> bool:
     raise InvalidParams("anvil_setMinGasPrice is not supported when EIP-1559 is active")
 
 
-@dev_method("anvil_setChainId", takes=(number,))
+@dev_method("anvil_setChainId", takes=(small_number,))
 async def set_chain_id(node: Node, chain_id: int) -> None:
-    """The chain's id is part of what its validators agree on from genesis."""
-    if chain_id != node.genesis.chain_id:
-        raise InvalidParams(f"the chain's id is {node.genesis.chain_id} for good: start it with tandem up --chain-id")
+    """For the blocks to come, until anvil_reset. What waits for the chain with the old id cannot be executed."""
+    await node.operator.execute(SetChainId(chain_id))

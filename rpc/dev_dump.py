@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from chain.accounts import WITHOUT_CODE, AccountChange
-from chain.anvil_state import NoAnvilState, account_record, accounts_in, unpacked
+from chain.anvil_state import BestBlock, NoAnvilState, account_record, accounts_in, best_block_in, unpacked
 from chain.keccak import keccak256
 from chain.messages.state_pages import ReadStatePage, StatePage
 from chain.messages.storage import StoredBlock
-from chain.operations import LoadAccounts, SetAccount
+from chain.operations import LoadAccounts, SetAccount, SetNextBaseFee, SetNextPrevRandao, SetNextTimestamp
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS
+from rpc.dev_blocks import mine
 from rpc.dev_method import dev_method
 from rpc.dev_state import MAX_CODE_BYTES, CodeTooLarge
 from rpc.errors import InvalidParams, ServerError
@@ -27,10 +28,12 @@ MAX_STATE_BYTES = 32 << 20
 OPERATION_BYTES = 256 * 1024
 """About so much goes into one operation; a code may come on top."""
 OPERATION_ACCOUNTS = 1_000
+MAX_BLOCKS_MADE = 10_000
+"""To reach the number of a loaded state's block."""
 ACCOUNT_BYTES, SLOT_BYTES = 100, 70
 JSON_ACCOUNT_BYTES, JSON_SLOT_BYTES = 160, 140
 NEEDED = (WITHDRAWAL_REQUESTS.address, CONSOLIDATION_REQUESTS.address)
-"""The contracts whose code cannot be another."""
+"""The contracts whose code cannot be another: they are merged first, so that what is refused leaves nothing behind."""
 
 
 class StateTooLarge(ServerError):
@@ -68,10 +71,38 @@ async def dump_state(node: Node, with_history: bool | None) -> str:
 
 @dev_method("anvil_loadState", "hardhat_loadState", takes=(data,))
 async def load_state(node: Node, packed: bytes) -> bool:
-    """Merges the accounts of a state into this one's. The blocks that anvil puts beside them are not taken."""
-    for part in parts_of(await asyncio.to_thread(_accounts_of, packed)):
-        await node.operator.execute(LoadAccounts(part))
+    """Merges the accounts of a state into this one's, after a block with the number and environment of its newest one.
+
+    The transactions, blocks and older states that anvil puts beside them are not taken.
+    """
+    changes, best = await asyncio.to_thread(_loaded, packed)
+    await _merge(node, [change for change in changes if change.address in NEEDED])
+    await _reach(node, best)
+    await _merge(node, changes)
     return True
+
+
+async def _merge(node: Node, changes: Sequence[AccountChange]) -> None:
+    for part in parts_of(changes):
+        await node.operator.execute(LoadAccounts(part))
+
+
+async def _reach(node: Node, best: BestBlock) -> None:
+    """Make blocks up to that number, the last as the state has it; none where the chain is there already.
+
+    Time does not go back, and a state whose block is further ahead than MAX_BLOCKS_MADE leaves number and time alone.
+    """
+    missing = best.number - node.chain.number
+    if not 0 < missing <= MAX_BLOCKS_MADE:
+        return
+    await mine(node, missing - 1, None)
+    if best.timestamp is not None and best.timestamp > node.chain.head.header.timestamp:
+        await node.operator.execute(SetNextTimestamp(best.timestamp))
+    if best.base_fee is not None:
+        await node.operator.execute(SetNextBaseFee(best.base_fee))
+    if best.prev_randao is not None:
+        await node.operator.execute(SetNextPrevRandao(best.prev_randao))
+    await mine(node, 1, None)
 
 
 def _add(page: StatePage, accounts: dict[str, JsonObject]) -> int:
@@ -111,16 +142,20 @@ def dumped(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
     return gzip.compress(orjson.dumps(content))
 
 
-def _accounts_of(packed: bytes) -> list[AccountChange]:
-    """Each once, first those that may be refused: then nothing is merged. Raises BadState and CodeTooLarge."""
+def _loaded(packed: bytes) -> tuple[list[AccountChange], BestBlock]:
+    """Each account once, and the newest block.
+
+    Raises BadState and CodeTooLarge.
+    """
     try:
-        changes = accounts_in(unpacked(packed, MAX_STATE_BYTES))
+        content = unpacked(packed, MAX_STATE_BYTES)
+        changes, best = accounts_in(content), best_block_in(content)
     except NoAnvilState as error:
         raise BadState(str(error)) from None
     for change in changes:
         if len(change.code or b"") > MAX_CODE_BYTES:
             raise CodeTooLarge(len(change.code or b""))
-    return sorted({change.address: change for change in changes}.values(), key=lambda each: each.address not in NEEDED)
+    return list({change.address: change for change in changes}.values()), best
 
 
 def parts_of(changes: Sequence[AccountChange]) -> Iterator[tuple[SetAccount, ...]]:

@@ -7,7 +7,9 @@ from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.headers import MAX_TIMESTAMP, Header
 from chain.messages.execution import BlockEnvironment
+from chain.messages.storage import StoredBlock
 from chain.operations import BlockSettings
+from chain.transactions import decode_transaction
 from chain.types import BlockNumber, Gas, Wei
 
 
@@ -21,9 +23,17 @@ def pending_fork(head: Header, genesis: Genesis) -> Fork:
     return genesis.forks.at(head.number + 1, max(int(time.time()), head.timestamp))
 
 
-def environment_of(header: Header, genesis: Genesis) -> BlockEnvironment:
-    """The environment that the transactions of this block had."""
-    return BlockEnvironment.of(header, genesis.chain_id, genesis.forks)
+def environment_of(header: Header, genesis: Genesis, chain_id: int) -> BlockEnvironment:
+    """The environment that calls on this block have."""
+    return BlockEnvironment.of(header, chain_id, genesis.forks)
+
+
+def environment_in(block: StoredBlock, genesis: Genesis) -> BlockEnvironment:
+    """The environment that the transactions of this block had. They say for which chain they are: anvil_setChainId may
+    have changed its id since."""
+    said = (decode_transaction(raw).chain_id for raw in block.transactions)
+    chain_id = next((found for found in said if found is not None), genesis.chain_id)
+    return environment_of(block.header, genesis, chain_id)
 
 
 def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings, now: int) -> BlockEnvironment:
@@ -34,7 +44,7 @@ def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings,
     number, timestamp = BlockNumber(head.number + 1), min(_coming_timestamp(head, settings, now), MAX_TIMESTAMP)
     fork = genesis.forks.at(number, timestamp)
     return BlockEnvironment(
-        chain_id=genesis.chain_id,
+        chain_id=genesis.chain_id if settings.chain_id is None else settings.chain_id,
         fork=fork,
         number=number,
         timestamp=timestamp,

@@ -32,7 +32,7 @@ async def sha3(node: Node, payload: bytes) -> str:
 
 @method("net_version")
 async def net_version(node: Node) -> str:
-    return str(node.genesis.chain_id)
+    return str(node.chain.chain_id)
 
 
 @method("eth_networkId")
@@ -59,7 +59,7 @@ async def net_peer_count(node: Node) -> str:
 
 @method("eth_chainId")
 async def chain_id(node: Node) -> str:
-    return hex(node.genesis.chain_id)
+    return hex(node.chain.chain_id)
 
 
 @method("eth_syncing")
@@ -111,7 +111,7 @@ async def hardhat_metadata(node: Node) -> dict[str, Any]:
         }
     return {
         "clientVersion": await web3_client_version(node),
-        "chainId": genesis.chain_id,
+        "chainId": node.chain.chain_id,
         "instanceId": data_json(keccak256(genesis.id() + resets.to_bytes(8, "big"))),
         "latestBlockNumber": node.chain.number,
         "latestBlockHash": data_json(head.hash),

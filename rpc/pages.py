@@ -20,7 +20,7 @@ def build_pages(node: Node) -> FastAPI:
         """The page for browsers, a few facts for whoever asks for no HTML."""
         if "text/html" in request.headers.get("accept", ""):
             return answer(files["index.html"], request)
-        facts = {"client": client_version(), "chainId": node.genesis.chain_id, "block": node.chain.number}
+        facts = {"client": client_version(), "chainId": node.chain.chain_id, "block": node.chain.number}
         return JSONResponse(facts | {"hint": "POST JSON-RPC 2.0 to this address"}, headers={"Vary": "Accept"})
 
     @pages.api_route("/page/{name}", methods=["GET", "HEAD"])

@@ -103,9 +103,10 @@ async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -
     """A signed transaction that is not sent, on the newest state."""
     head = node.chain.head
     transaction = decode(raw)
-    rules = Rules(node.genesis.chain_id, pending_fork(head.header, node.genesis))
+    rules = Rules(node.chain.chain_id, pending_fork(head.header, node.genesis))
     sender = check(transaction, rules, head.header.gas_limit)
-    call = TracedCall(message_of(transaction, sender), environment_of(head.header, node.genesis), ())
+    environment = environment_of(head.header, node.genesis, node.chain.chain_id)
+    call = TracedCall(message_of(transaction, sender), environment, ())
     (told,) = await _traced(node, head, [call])
     return _replay(told, asked)
 

@@ -148,10 +148,10 @@ async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
         raise IncompleteTransaction("contract creation without any data provided")
     if wanted.to is None and wanted.authorizations:
         raise IncompleteTransaction('authorizationList provided for contract creation, but "to" field is missing')
-    wanted.check_chain(node.genesis.chain_id)
+    wanted.check_chain(node.chain.chain_id)
     return Transaction(
         type=_type(wanted),
-        chain_id=node.genesis.chain_id,
+        chain_id=node.chain.chain_id,
         nonce=wanted.nonce or 0,
         max_fee=fees.max_fee,
         max_priority_fee=fees.max_priority_fee,

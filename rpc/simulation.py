@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chain.forks import Fork
-from chain.genesis import Genesis
 from chain.headers import Header
 from chain.messages.calls import AccountOverride, CallMessage
 from chain.messages.execution import BlockEnvironment
@@ -102,12 +101,13 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
     check_size(wanted)
     base = await node.chain.existing_block(reference)
     pending = (pending_block(node),) if reference == BlockTag.PENDING else ()
-    blocks = chain_of(wanted.blocks, pending[0].environment if pending else environment_of(base.header, node.genesis))
+    stored = environment_of(base.header, node.genesis, node.chain.chain_id)
+    blocks = chain_of(wanted.blocks, pending[0].environment if pending else stored)
     request = RunSimulation(
         call_id=0,
         version=base.version,
         base=base.header,
-        blocks=pending + tuple(_to_simulate(node.genesis, block) for block in blocks),
+        blocks=pending + tuple(_to_simulate(node, block) for block in blocks),
         traces_transfers=wanted.traces_transfers,
         validates=wanted.validates,
         gas_cap=GAS_CAP,
@@ -168,14 +168,14 @@ def chain_of(blocks: tuple[WantedBlock, ...], base: BlockEnvironment) -> list[Wa
     return chain
 
 
-def _to_simulate(genesis: Genesis, block: WantedBlock) -> BlockToSimulate:
+def _to_simulate(node: Node, block: WantedBlock) -> BlockToSimulate:
     overrides = block.overrides
     assert overrides.number is not None
     assert overrides.time is not None
     assert overrides.gas_limit is not None
-    fork = genesis.forks.at(overrides.number, overrides.time)
+    fork = node.genesis.forks.at(overrides.number, overrides.time)
     environment = BlockEnvironment(
-        chain_id=genesis.chain_id,
+        chain_id=node.chain.chain_id,
         fork=fork,
         number=BlockNumber(overrides.number),
         timestamp=overrides.time,
@@ -192,13 +192,13 @@ def _to_simulate(genesis: Genesis, block: WantedBlock) -> BlockToSimulate:
         parent_beacon_root=overrides.beacon_root or ZERO_HASH,
         withdrawals=overrides.withdrawals or (),
         overrides=block.state,
-        calls=tuple(_call(genesis, fork, call) for call in block.calls),
+        calls=tuple(_call(node.chain.chain_id, fork, call) for call in block.calls),
     )
 
 
-def _call(genesis: Genesis, fork: Fork, wanted: TransactionArguments) -> SimulatedCall:
+def _call(chain_id: int, fork: Fork, wanted: TransactionArguments) -> SimulatedCall:
     """The call with geth's defaults for calls. Raises ServerError."""
-    wanted.check_chain(genesis.chain_id)
+    wanted.check_chain(chain_id)
     wanted.check_mixed_fees()
     fee = wanted.gas_price or Wei(0)
     message = CallMessage(

@@ -35,7 +35,7 @@ async def status(node: Node) -> JsonObject:
     states = validator_states(node)
     return {
         "client": client_version(),
-        "chainId": node.genesis.chain_id,
+        "chainId": node.chain.chain_id,
         "genesis": data_json(node.genesis.id()),
         "rules": node.genesis.rules,
         "leaders": node.genesis.leaders,

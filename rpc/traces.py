@@ -15,7 +15,7 @@ from chain.messages.storage import StoredBlock
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
 from chain.types import ZERO_HASH, Hash32, Version
 from rpc.bounded_cache import BoundedCache
-from rpc.environments import environment_of
+from rpc.environments import environment_in
 from rpc.errors import LimitExceeded, ServerError
 from rpc.turns import Turns
 
@@ -118,7 +118,7 @@ def request_for(block: StoredBlock, base: Version, genesis: Genesis) -> TraceBlo
 
     Before Byzantium receipts hold a state root each, which running the transactions alone does not tell.
     """
-    header, environment = block.header, environment_of(block.header, genesis)
+    header, environment = block.header, environment_in(block, genesis)
     receipts_root = header.receipts_root if environment.fork >= Fork.BYZANTIUM else None
     return TraceBlock(
         trace_id=0,

@@ -92,7 +92,7 @@ class Executor:
         self.pool = Pool(cores=len(os.sched_getaffinity(0)))
         self.pids: list[int] = []
         self.has_workers = asyncio.Event()
-        self._senders = Senders(genesis.chain_id, genesis.forks.newest)
+        self._senders = Senders(genesis.forks.newest)
         self._parent = genesis.id()
         self._number = 0
         engines = cache(lambda fork: Engine(fork, evm))

@@ -56,7 +56,7 @@ async def _replay(genesis: Genesis, blocks: list[Proposal]) -> BlockApplied:
     storage = StorageService(Store.open(MemoryKeyValue(), genesis))
     link = DirectLink(storage)
     head = await link.request(ReadHead())
-    senders = Senders(genesis.chain_id, genesis.forks.newest)
+    senders = Senders(genesis.forks.newest)
     processor = BlockProcessor(genesis.chain_id, genesis.forks, head, link, Engine, "serial", Pool(), senders)
     for block in blocks:
         executed = await processor.execute(block)

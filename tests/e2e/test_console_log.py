@@ -102,6 +102,20 @@ def test_a_call_shows_what_it_logs_and_an_estimate_only_if_it_fails(running: Cha
     assert estimated["messages"] == ["about to fail: estimated"]
 
 
+def test_logging_is_switched_off_and_on(running: ChainProcess, rpc: JsonRpc, w3: Web3, talker: Contract) -> None:
+    rpc.call("hardhat_setLoggingEnabled", False)
+    mined(w3, send(talker.functions.add("quiet", 71), accounts(w3)[7]))
+    talker.functions.peek().call()
+    before = len(consoles(running))
+    assert rpc.call("anvil_setLoggingEnabled", True) is True
+    loud = send(talker.functions.add("loud", 1), accounts(w3)[7])
+    mined(w3, loud)
+    running.event(lambda event: event["event"] == "console" and event.get("transaction") == loud.to_0x_hex())
+    assert {each.get("transaction") for each in consoles(running)[before:]} == {loud.to_0x_hex()}
+    said = [message for each in consoles(running) for message in each["messages"]]
+    assert not any("quiet" in message for message in said)
+
+
 def test_a_trace_has_what_was_logged(rpc: JsonRpc, w3: Web3, talker: Contract) -> None:
     sender = accounts(w3)[9]
     before = talker.functions.count().call()

@@ -104,7 +104,25 @@ def test_a_state_of_anvil_is_merged_into_the_chain(fresh: JsonRpc, anvil: JsonRp
             assert ours[1:] == [given["balance"], given["code"]]
             assert int(ours[0], 16) >= given["nonce"]
     assert [slot(fresh, FRIEND, number) for number in (5, 9)] == [6, 10], "what is not named stays"
-    assert fresh.call("eth_blockNumber") == before
+    numbers = [int(number, 16) for number in (before, anvil.call("eth_blockNumber"))]
+    assert int(fresh.call("eth_blockNumber"), 16) == max(numbers)
+
+
+def test_the_chain_comes_to_the_number_and_time_of_the_state_s_block(fresh: JsonRpc, anvil: JsonRpc) -> None:
+    before = fresh.call("eth_getBlockByNumber", "latest", False)
+    later = int(before["timestamp"], 16) + 100_000
+    ahead = int(before["number"], 16) + 7
+    anvil.call("anvil_mine", ahead - int(anvil.call("eth_blockNumber"), 16) - 1)
+    anvil.call("evm_setNextBlockTimestamp", later)
+    anvil.call("anvil_setNextBlockBaseFeePerGas", hex(7 * 10**9))
+    anvil.call("evm_mine")
+    assert fresh.call("anvil_loadState", anvil.call("anvil_dumpState")) is True
+    ours, theirs = (each.call("eth_getBlockByNumber", "latest", False) for each in (fresh, anvil))
+    for name in ("number", "timestamp", "baseFeePerGas", "mixHash"):
+        assert ours[name] == theirs[name], name
+    assert int(ours["number"], 16) == ahead
+    fresh.call("evm_mine")
+    assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) - later in range(30)
 
 
 def test_both_merge_an_account_in_the_same_way(fresh: JsonRpc, anvil: JsonRpc) -> None:
@@ -148,10 +166,12 @@ def test_what_does_not_fit_into_one_operation_is_taken_in_several(fresh: JsonRpc
 def test_a_state_that_is_refused_leaves_nothing_behind(rpc: JsonRpc) -> None:
     many = {f"0x{number:040x}": record(balance=number) for number in range(2**80, 2**80 + 1_500)}
     needed = "0x" + WITHDRAWAL_REQUESTS.address.hex()
-    state = {"accounts": {**many, needed: record(1, 0, CODE)}, "block": None, "best_block_number": None}
+    before = rpc.call("eth_blockNumber")
+    state = {"accounts": {**many, needed: record(1, 0, CODE)}, "block": None, "best_block_number": "0x99"}
     with pytest.raises(RpcError, match="cannot be another"):
         rpc.call("anvil_loadState", packed(state))
     assert rpc.call("eth_getBalance", f"0x{2**80:040x}", "latest") == "0x0"
+    assert rpc.call("eth_blockNumber") == before
 
 
 @pytest.mark.parametrize(

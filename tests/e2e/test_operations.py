@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import eth_account
 import pytest
 
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS, SystemContract
@@ -96,6 +97,36 @@ def test_slots_stay_whatever_else_is_taken_from_an_account(fresh: JsonRpc) -> No
     fresh.call("anvil_setStorageAt", NOBODY, "0x2", "0x" + "00" * 32)
     fresh.call("anvil_setCode", NOBODY, "0x")
     assert fresh.call("eth_getCode", NOBODY, "latest") == "0x"
+
+
+def test_the_chain_id_is_another_for_the_blocks_to_come(fresh: JsonRpc, node: Node) -> None:
+    """As with anvil: what is signed for the old one is refused, contracts see the new one, and so do traces of then."""
+    sender, before = node.addresses[0], fresh.call("eth_chainId")
+    fresh.call("anvil_setCode", NOBODY, "0x465f5500")  # SSTORE(0, CHAINID)
+    old = mined(fresh, sender, to=NOBODY, gas="0x20000")
+    assert fresh.call("anvil_setChainId", 5) is None
+    assert (fresh.call("eth_chainId"), fresh.call("net_version")) == ("0x5", "5")
+    assert fresh.call("anvil_nodeInfo")["environment"]["chainId"] == 5
+    new = mined(fresh, sender, to=NOBODY, gas="0x20000")
+    assert (int(fresh.call("eth_getStorageAt", NOBODY, "0x0", "latest"), 16), new["status"]) == (5, "0x1")
+    assert fresh.call("eth_getTransactionByHash", new["transactionHash"])["chainId"] == "0x5"
+    for receipt, chain_id in ((old, before), (new, "0x5")):
+        options = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+        diff = fresh.call("debug_traceTransaction", receipt["transactionHash"], options)
+        (written,) = diff["post"][NOBODY]["storage"].values()
+        assert int(written, 16) == int(chain_id, 16)
+    assert fresh.call("tandem_getBlockAccessList", old["blockNumber"])
+    signed = eth_account.Account.sign_transaction(
+        {"nonce": 0, "to": OTHER, "gas": 21_000, "gasPrice": 10**10, "chainId": node.chain_id}, node.private_keys[3]
+    )
+    with pytest.raises(RpcError, match="invalid sender: invalid chain id for signer: have 31337 want 5"):
+        fresh.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+    fresh.call("evm_setAutomine", False)
+    waiting = fresh.call("eth_sendTransaction", {"from": sender, "to": OTHER})
+    fresh.call("anvil_setChainId", before)
+    fresh.call("evm_setAutomine", True)
+    wait_until(lambda: fresh.call("eth_getTransactionByHash", waiting) is None, "the transaction to be given up")
+    assert "invalid chain id: have 5, want 31337" in str(fresh.call("tandem_getTransactionStatus", waiting))
 
 
 @pytest.mark.parametrize("gas_limit", ["0x0", "0x1387", "0x8000000000000000"])

@@ -101,7 +101,7 @@ async def run_serially(case: BlockCase) -> BlockRun:
     parent = BlockNumber(case.environment.number - 1)
     known.applied = parent
     known.promise((HISTORY_STORAGE.address, parent % HISTORY_WINDOW_BLOCKS), parent)
-    senders = Senders(case.environment.chain_id, case.environment.fork)
+    senders = Senders(case.environment.fork)
     signed = senders.all_signed([tx.raw for tx in case.transactions])
     assert [tx.sender for tx in signed] == [tx.sender for tx in case.transactions]
     run = BlockRun(case.environment, signed, MergedState(known), ENGINE, Nothing(known))

@@ -60,7 +60,7 @@ class Executor:
 
     def __init__(self, history: int | None) -> None:
         self.storage = Storage(history)
-        senders, head = Senders(OF.chain_id, OF.forks.newest), self.storage.store.head
+        senders, head = Senders(OF.forks.newest), self.storage.store.head
         self._processor = BlockProcessor(
             OF.chain_id, OF.forks, head, self.storage, lambda _: ENGINE, "serial", Pool(), senders
         )

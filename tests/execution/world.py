@@ -377,7 +377,7 @@ class Chain:
         self.genesis = of
         self.storage = MemoryStorage(of)
         self.pool = Pool()
-        self.senders = Senders(of.chain_id, of.forks.newest)
+        self.senders = Senders(of.forks.newest)
         self.workers = [WorkerPeer(f"worker-{i}", self.storage, self.pool, engine) for i in range(workers)]
         self.processor = BlockProcessor(
             of.chain_id,

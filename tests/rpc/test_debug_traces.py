@@ -9,7 +9,7 @@ from chain.block_case import CaseTransaction
 from chain.messages.traces import TraceFailed, TraceRuns
 from chain.transactions import AccessListEntry
 from chain.types import Version
-from rpc.environments import environment_of
+from rpc.environments import environment_in
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, TOKEN, FakeChain, transfer
@@ -32,7 +32,7 @@ async def test_a_transaction_is_traced_behind_those_before_it(client: Client, ch
     (request,) = chain.callers.runs
     assert request.base == Version(block.version - 1)
     assert request.begins_block
-    assert request.environment == environment_of(block.header, chain.genesis)
+    assert request.environment == environment_in(block, chain.genesis)
     assert request.transactions == tuple(CaseTransaction(transfer(n).raw, ALICE) for n in (0, 1))
     assert (request.first_traced, request.run_limit_ms) == (1, 1500)
     assert (request.tracer, orjson.loads(request.options)) == ("callTracer", {"withLog": True})
