@@ -1,5 +1,5 @@
 """trace_call*, trace_rawTransaction and trace_replay*: runs told in Parity's form, as asked for: the calls (`trace`),
-what they changed (`stateDiff`), or both."""
+what they changed (`stateDiff`), every instruction (`vmTrace`)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -25,22 +25,25 @@ from rpc.trace_options import TraceOptions
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.transaction_rules import Rules, check, decode
 
-TRACE, STATE_DIFF = "trace", "stateDiff"
+TRACE, STATE_DIFF, VM_TRACE = "trace", "stateDiff", "vmTrace"
+KINDS = frozenset((TRACE, STATE_DIFF, VM_TRACE))
 MAX_CALLS = 256
 """Of one trace_callMany."""
 MEMBERS = ("action", "error", "result", "subtraces", "traceAddress", "type")
-BOTH = TraceOptions(
-    tracer="muxTracer",
-    options=orjson.dumps({"flatCallTracer": FLAT_OPTIONS, "prestateTracer": {"diffMode": True}}),
-)
 
 
 def kinds(value: Any) -> frozenset[str]:
-    """What is asked for. Raises InvalidParams for what is not made: of steps the struct logger tells."""
+    """What is asked for. Raises InvalidParams for what is not made."""
     asked = frozenset(texts(value))
-    for kind in asked - {TRACE, STATE_DIFF}:
-        raise InvalidParams(f"{kind!r} is not made: ask for 'trace' and 'stateDiff', or debug_traceTransaction")
+    for kind in asked - KINDS:
+        raise InvalidParams(f"{kind!r} is not made: ask for 'trace', 'stateDiff' and 'vmTrace'")
     return asked
+
+
+def _tracers(asked: frozenset[str]) -> TraceOptions:
+    """What has to listen. The output is the outermost call's, which is always told."""
+    tracers: JsonObject = {"flatCallTracer": FLAT_OPTIONS, "prestateTracer": {"diffMode": True}}
+    return TraceOptions("muxTracer", orjson.dumps(tracers | ({VM_TRACE: {}} if VM_TRACE in asked else {})))
 
 
 def _call_and_kinds(value: Any) -> tuple[TransactionArguments, frozenset[str]]:
@@ -78,7 +81,7 @@ async def trace_call(
     _, now = await stage(node, reference)
     environment, pretended = block.applied(now), await overrides_at(node, reference, state)
     call = TracedCall(call_message(node, wanted, environment), environment, pretended)
-    (told,) = await _traced(node, found, [call])
+    (told,) = await _traced(node, found, [call], asked)
     return _replay(told, asked)
 
 
@@ -94,7 +97,7 @@ async def trace_call_many(
         TracedCall(call_message(node, each, environment), environment, () if index else pretended)
         for index, (each, _) in enumerate(wanted)
     ]
-    told = await _traced(node, found, calls)
+    told = await _traced(node, found, calls, frozenset().union(*(kinds for _, kinds in wanted)))
     return [_replay(one, asked) for one, (_, asked) in zip(told, wanted, strict=True)]
 
 
@@ -107,7 +110,7 @@ async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -
     sender = check(transaction, rules, head.header.gas_limit)
     environment = environment_of(head.header, node.genesis, node.chain.chain_id)
     call = TracedCall(message_of(transaction, sender), environment, ())
-    (told,) = await _traced(node, head, [call])
+    (told,) = await _traced(node, head, [call], asked)
     return _replay(told, asked)
 
 
@@ -117,7 +120,7 @@ async def replay_transaction(node: Node, transaction_hash: Hash32, asked: frozen
     if stored is None:
         raise ServerError("transaction not found")
     block = await node.chain.existing_block(stored.block_hash)
-    (told,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, BOTH))
+    (told,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, _tracers(asked)))
     return _replay(told, asked) | {"transactionHash": data_json(transaction_hash)}
 
 
@@ -126,16 +129,16 @@ async def replay_block(node: Node, reference: BlockReference, asked: frozenset[s
     block = await node.chain.block(reference)
     if block is None or not block.transactions:
         return []
-    told = await in_turn(node, await request_for(node, block, len(block.transactions), 0, BOTH))
+    told = await in_turn(node, await request_for(node, block, len(block.transactions), 0, _tracers(asked)))
     hashes = map(data_json, block.hashes)
     return [_replay(one, asked) | {"transactionHash": named} for one, named in zip(told, hashes, strict=True)]
 
 
-async def _traced(node: Node, block: StoredBlock, calls: Iterable[TracedCall]) -> list[bytes]:
+async def _traced(node: Node, block: StoredBlock, calls: Iterable[TracedCall], asked: frozenset[str]) -> list[bytes]:
     given = tuple(calls)
     if not given:
         return []
-    return list(await in_turn(node, await request_for(node, block, None, 0, BOTH, given)))
+    return list(await in_turn(node, await request_for(node, block, None, 0, _tracers(asked), given)))
 
 
 def _replay(told: bytes, asked: frozenset[str]) -> JsonObject:
@@ -147,5 +150,5 @@ def _replay(told: bytes, asked: frozenset[str]) -> JsonObject:
         "output": outermost.get("output", outermost.get("code", "0x")),
         "stateDiff": state_difference(changed["pre"], changed["post"]) if STATE_DIFF in asked else None,
         "trace": [{name: call[name] for name in MEMBERS if name in call} for call in calls] if TRACE in asked else [],
-        "vmTrace": None,
+        "vmTrace": orjson.Fragment(found[VM_TRACE]) if VM_TRACE in asked else None,
     }

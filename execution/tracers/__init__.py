@@ -16,6 +16,7 @@ from execution.tracers.opcode_gas import OpcodeGas
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
 from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, UnknownTracer
+from execution.tracers.vm_tracer import VmTracer
 
 STRUCT_LOGGER = ""
 """geth's default tracer has no name."""
@@ -25,6 +26,8 @@ CONSOLE_LOG = "consoleLog"
 """Nor this one."""
 OPCODE_GAS = "opcodeGas"
 """Nor this: trace_transactionOpcodeGas asks for it."""
+VM_TRACE = "vmTrace"
+"""Nor this: trace_replayTransaction and its kin ask for it."""
 
 
 class NoopTracer(Tracer):
@@ -83,6 +86,7 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
     ACCESS_LIST: AccessListTracer,
     CONSOLE_LOG: ConsoleTracer,
     OPCODE_GAS: OpcodeGas,
+    VM_TRACE: VmTracer,
     "callTracer": CallTracer,
     "flatCallTracer": FlatCallTracer,
     "prestateTracer": PrestateTracer,

@@ -37,7 +37,11 @@ def chain() -> FakeChain:
     chain = FakeChain()
     chain.append(transfer(0), transfer(1))
     chain.append()
-    run = {"flatCallTracer": [CALL, INNER], "prestateTracer": {"pre": BEFORE, "post": AFTER}}
+    run = {
+        "flatCallTracer": [CALL, INNER],
+        "prestateTracer": {"pre": BEFORE, "post": AFTER},
+        "vmTrace": '{"code":"0x","ops":[]}',
+    }
     chain.callers.run_trace = orjson.dumps(run)
     return chain
 
@@ -53,9 +57,13 @@ async def test_a_replay_has_what_was_asked_for(client: Client, chain: FakeChain)
         TOLD | {"stateDiff": None, "transactionHash": each} for each in hashes
     ]
     assert (await client.result("trace_replayTransaction", hashes[0], ["stateDiff"]))["trace"] == []
+    stepped = await client.result("trace_replayTransaction", hashes[0], [*BOTH, "vmTrace"])
+    assert stepped["vmTrace"] == {"code": "0x", "ops": []}
+    wants = ["vmTrace" in orjson.loads(request.options) for request in chain.callers.runs]
+    assert wants == [False, False, False, True]
     for without in ("0x0", "latest", "0x99"):
         assert await client.result("trace_replayBlockTransactions", without, BOTH) == []
-    assert (await client.error("trace_replayBlockTransactions", "0x1", ["vmTrace"]))[0] == -32602
+    assert (await client.error("trace_replayBlockTransactions", "0x1", ["vmtrace"]))[0] == -32602
     assert await client.error("trace_replayTransaction", NOWHERE, []) == (-32000, "transaction not found")
 
 
