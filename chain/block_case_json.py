@@ -3,6 +3,7 @@
 Counts, numbers and times are plain integers; hashes, addresses, code, wei, slots and their values are 0x hex.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from chain.forks import UnknownFork, fork_named
 from chain.headers import EMPTY_BLOOM
 from chain.json_fields import Fields, WrongField, data, word
 from chain.messages.execution import BlockEnvironment
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import SIGNATURE_BYTES, Address, BlockNumber, Gas, Hash32, PretendedSignature, Wei
 
 _RESULTS = ("expected", "mismatch")
 FORMAT, VERSION = "tandem-block-case", 1
@@ -102,6 +103,7 @@ def _environment_to_json(case: BlockCase) -> dict[str, Any]:
         "gasLimit": environment.gas_limit,
         "baseFee": hex(environment.base_fee),
         "excessBlobGas": environment.excess_blob_gas,
+        **({"signatures": dict(_signatures_json(environment))} if environment.signatures else {}),
         "parentBeaconRoot": _hex(case.parent_beacon_root),
     }
 
@@ -149,7 +151,7 @@ def _credits(fields: Fields | None) -> dict[Address, Wei]:
 def _environment(fields: Fields) -> tuple[BlockEnvironment, Hash32]:
     fields.only(
         *("chainId", "fork", "number", "timestamp", "beneficiary", "prevRandao"),
-        *("gasLimit", "baseFee", "excessBlobGas", "parentBeaconRoot"),
+        *("gasLimit", "baseFee", "excessBlobGas", "parentBeaconRoot", "signatures"),
     )
     try:
         fork = fork_named(fields.text("fork"))
@@ -165,8 +167,21 @@ def _environment(fields: Fields) -> tuple[BlockEnvironment, Hash32]:
         gas_limit=Gas(fields.integer("gasLimit")),
         base_fee=Wei(fields.word("baseFee")),
         excess_blob_gas=Gas(fields.integer("excessBlobGas")),
+        signatures=_signatures(fields.optional("signatures")),
     )
     return environment, Hash32(fields.data("parentBeaconRoot", 32))
+
+
+def _signatures_json(environment: BlockEnvironment) -> Iterator[tuple[str, str]]:
+    return ((_hex(signature), _hex(signer)) for signature, signer in environment.signatures)
+
+
+def _signatures(fields: Fields | None) -> tuple[PretendedSignature, ...]:
+    """Whose ECRECOVER says that they are, by the signatures."""
+    if fields is None:
+        return ()
+    named = ((name, data(name, fields.place(name), SIGNATURE_BYTES)) for name in fields.names())
+    return tuple((signature, Address(fields.data(name, 20))) for name, signature in named)
 
 
 def _transaction(fields: Fields) -> CaseTransaction:

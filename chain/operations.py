@@ -9,12 +9,14 @@ from typing import TypeAlias
 
 from chain.codec import MessageError, decode_message, encode_message, encode_value, message
 from chain.keccak import keccak256
-from chain.types import Address, BlockNumber, Gas, Hash32, Wei
+from chain.types import Address, BlockNumber, Gas, Hash32, PretendedSignature, Wei
 
 MAX_MINED_BLOCKS = 256
 """Blocks that one operation makes: they are executed and written as one."""
 MAX_IMPERSONATED = 1_024
 """Accounts that may send without a signature at a time."""
+MAX_SIGNATURES = 256
+"""That are taken for an account's at a time."""
 
 
 class UnknownOperation(MessageError):
@@ -34,6 +36,7 @@ class BlockSettings:
     `oldest` no way leads back: some executor may have pruned their states before a way back made the chain shorter.
     The chain began anew `resets` times.
     `chain_id` is what genesis has, if None. `logs`: the terminal is told of blocks and of what contracts log.
+    ECRECOVER takes each of `signatures` for its account's, whatever was signed.
     """
 
     time_offset: int = 0
@@ -54,6 +57,7 @@ class BlockSettings:
     resets: int = 0
     chain_id: int | None = None
     logs: bool = True
+    signatures: tuple[PretendedSignature, ...] = ()
 
     def impersonates(self, sender: Address) -> bool:
         """Whether this account may send without a signature now."""
@@ -177,6 +181,15 @@ class SetLogs:
     on: bool
 
 
+@message(171)
+@dataclass(frozen=True, slots=True)
+class ImpersonateSignature:
+    """ECRECOVER takes a signature of SIGNATURE_BYTES for this account's, whatever was signed."""
+
+    signature: bytes
+    address: Address
+
+
 @message(150)
 @dataclass(frozen=True, slots=True)
 class SetProduction:
@@ -254,6 +267,7 @@ SettingsOperation: TypeAlias = (
     | SetChainId
     | SetLogs
     | Impersonate
+    | ImpersonateSignature
 )
 RevertOperation: TypeAlias = RevertToSnapshot | RevertToBlock
 Operation: TypeAlias = StateOperation | SettingsOperation | RevertOperation | Mine | DropTransactions | TakeSnapshot
@@ -273,6 +287,7 @@ OPERATIONS = (
     SetChainId,
     SetLogs,
     Impersonate,
+    ImpersonateSignature,
     DropTransactions,
     TakeSnapshot,
     RevertToSnapshot,

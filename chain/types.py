@@ -1,6 +1,6 @@
 """Names for the primitive quantities of the chain, so that signatures say which one they mean."""
 
-from typing import NewType
+from typing import NewType, TypeAlias
 
 Address = NewType("Address", bytes)
 """20 bytes."""
@@ -23,3 +23,8 @@ ExecutorIndex = NewType("ExecutorIndex", int)
 
 ZERO_ADDRESS = Address(bytes(20))
 ZERO_HASH = Hash32(bytes(32))
+
+SIGNATURE_BYTES = 65
+
+PretendedSignature: TypeAlias = tuple[bytes, Address]
+"""A signature, r, s and 27 or 28, and the account that is said to have made it."""

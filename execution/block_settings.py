@@ -11,8 +11,10 @@ from chain.operations import (
     AS_STARTED,
     INITIAL_SETTINGS,
     MAX_IMPERSONATED,
+    MAX_SIGNATURES,
     BlockSettings,
     Impersonate,
+    ImpersonateSignature,
     SetBeneficiary,
     SetChainId,
     SetGasLimit,
@@ -64,6 +66,11 @@ class TooManyImpersonated(OperationFailed):
         super().__init__(f"{MAX_IMPERSONATED} accounts are impersonated already: stop impersonating some")
 
 
+class TooManySignatures(OperationFailed):
+    def __init__(self) -> None:
+        super().__init__(f"{MAX_SIGNATURES} signatures are pretended already: anvil_reset forgets them")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in its height a block stands: the first is 0, others come `interval` seconds after the one before."""
@@ -98,6 +105,7 @@ def environment_of(
         base_fee=base_fee,
         excess_blob_gas=next_excess_blob_gas(parent, fork),
         deposit_contract=forks.deposit_contract,
+        signatures=settings.signatures,
     )
 
 
@@ -159,6 +167,8 @@ def settings_after(
             return replace(settings, chain_id=chain_id)
         case SetLogs(on):
             return replace(settings, logs=on)
+        case ImpersonateSignature(signature, address):
+            return _pretending(settings, signature, address)
         case Impersonate(address, allowed):
             return _impersonating(settings, address, allowed)
 
@@ -216,6 +226,13 @@ def _prev_randao(inputs: BlockInputs, settings: BlockSettings, place: Place) -> 
 def _check_time(timestamp: int, parent: Header) -> None:
     if timestamp < parent.timestamp:
         raise TimestampTooLow(timestamp, parent.timestamp)
+
+
+def _pretending(settings: BlockSettings, signature: bytes, address: Address) -> BlockSettings:
+    others = tuple([each for each in settings.signatures if each[0] != signature])
+    if len(others) >= MAX_SIGNATURES:
+        raise TooManySignatures
+    return replace(settings, signatures=(*others, (signature, address)))
 
 
 def _impersonating(settings: BlockSettings, address: Address | None, allowed: bool) -> BlockSettings:

@@ -96,7 +96,7 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
         return block.version, environment_to_come(node)
-    return block.version, environment_of(block.header, node.genesis, node.chain.chain_id)
+    return block.version, environment_of(block.header, node.genesis, node.chain.settings)
 
 
 def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:

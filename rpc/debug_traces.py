@@ -83,7 +83,7 @@ async def trace_call(
     if reference == BlockTag.PENDING:
         raise ServerError("tracing on top of pending is not supported")
     block = await existing_block(node, reference)
-    environment = options.block.applied(environment_of(block.header, node.genesis, node.chain.chain_id))
+    environment = options.block.applied(environment_of(block.header, node.genesis, node.chain.settings))
     call = TracedCall(call_message(node, wanted, environment), environment, options.state)
     request = await request_for(node, block, options.transaction_index, 0, options, (call,))
     (trace,) = await in_turn(node, request)
@@ -128,7 +128,7 @@ async def request_for(
     return TraceRuns(
         trace_id=0,
         base=block.version if transactions is None else await node.chain.version_before(block),
-        environment=environment_in(block, node.genesis),
+        environment=environment_in(block, node.genesis, node.chain.settings),
         begins_block=transactions is not None,
         parent_hash=block.header.parent_hash,
         parent_beacon_root=block.header.parent_beacon_root or ZERO_HASH,

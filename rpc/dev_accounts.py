@@ -1,13 +1,13 @@
 """Developer methods about senders and what they have sent: impersonation, dropping transactions; and about the node."""
 
-from chain.operations import DropTransactions, Impersonate, SetChainId, SetLogs
-from chain.types import Address, Hash32
+from chain.operations import DropTransactions, Impersonate, ImpersonateSignature, SetChainId, SetLogs
+from chain.types import SIGNATURE_BYTES, Address, Hash32
 from rpc.dev_method import dev_method, number, small_number
 from rpc.environments import pending_fork
 from rpc.errors import InvalidParams
 from rpc.fees import coming_base_fee, suggested_gas_price
 from rpc.methods import Node, optional
-from rpc.params import address, boolean, hash32, text
+from rpc.params import address, boolean, data, hash32, text
 from rpc.render import JsonObject, data_json
 
 
@@ -23,6 +23,14 @@ async def stop_impersonating_account(node: Node, account: Address) -> bool:
     there_was = account in node.chain.settings.impersonated
     await node.operator.execute(Impersonate(account, allowed=False))
     return there_was
+
+
+@dev_method("anvil_impersonateSignature", takes=(data, address))
+async def impersonate_signature(node: Node, signature: bytes, account: Address) -> None:
+    """ECRECOVER takes the signature for this account's from then on, whatever was signed; transactions do not."""
+    if len(signature) != SIGNATURE_BYTES:
+        raise InvalidParams(f"a signature has {SIGNATURE_BYTES} bytes, this one {len(signature)}: r, s and 27 or 28")
+    await node.operator.execute(ImpersonateSignature(signature, account))
 
 
 @dev_method("evm_addAccount", takes=(address, optional(text, "")))

@@ -1,6 +1,7 @@
 """What a call sees of the block it is run in."""
 
 import time
+from dataclasses import replace
 
 from chain.fees import next_base_fee, next_excess_blob_gas
 from chain.forks import Fork
@@ -23,17 +24,18 @@ def pending_fork(head: Header, genesis: Genesis) -> Fork:
     return genesis.forks.at(head.number + 1, max(int(time.time()), head.timestamp))
 
 
-def environment_of(header: Header, genesis: Genesis, chain_id: int) -> BlockEnvironment:
+def environment_of(header: Header, genesis: Genesis, settings: BlockSettings) -> BlockEnvironment:
     """The environment that calls on this block have."""
-    return BlockEnvironment.of(header, chain_id, genesis.forks)
+    chain_id = genesis.chain_id if settings.chain_id is None else settings.chain_id
+    return replace(BlockEnvironment.of(header, chain_id, genesis.forks), signatures=settings.signatures)
 
 
-def environment_in(block: StoredBlock, genesis: Genesis) -> BlockEnvironment:
+def environment_in(block: StoredBlock, genesis: Genesis, settings: BlockSettings) -> BlockEnvironment:
     """The environment that the transactions of this block had. They say for which chain they are: anvil_setChainId may
-    have changed its id since."""
+    have changed its id since. The signatures that ECRECOVER pretends are those of this moment."""
     said = (decode_transaction(raw).chain_id for raw in block.transactions)
     chain_id = next((found for found in said if found is not None), genesis.chain_id)
-    return environment_of(block.header, genesis, chain_id)
+    return replace(environment_of(block.header, genesis, settings), chain_id=chain_id)
 
 
 def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings, now: int) -> BlockEnvironment:
@@ -54,6 +56,7 @@ def pending_environment(head: Header, genesis: Genesis, settings: BlockSettings,
         base_fee=_coming_base_fee(head, fork, settings),
         excess_blob_gas=next_excess_blob_gas(head, fork) if fork >= Fork.CANCUN else Gas(0),
         deposit_contract=genesis.forks.deposit_contract,
+        signatures=settings.signatures,
     )
 
 

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from chain.signing import InvalidSignature, address_of_private_key, recover
-from chain.types import Address
+from chain.types import SIGNATURE_BYTES, Address
 from rpc.dev_method import small_number
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, method, optional
@@ -19,7 +19,6 @@ from rpc.wallet import text_digest
 
 UNLOCKED_S = 300
 """As long as geth's."""
-SIGNATURE_BYTES = 65
 MAX_PASSWORD_CHARACTERS = 1_024
 """Passwords are kept: without a limit a thousand accounts would fill the memory."""
 

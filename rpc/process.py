@@ -173,7 +173,9 @@ class RpcProcess:
             processes=self._processes,
             executors=ExecutorWatch(self._genesis, chain, self._processes, self._executors),
             naming=naming,
-            traces=Traces(self._genesis, chain.version_before, self._readers, naming, trace_turns),
+            traces=Traces(
+                self._genesis, lambda: chain.settings, chain.version_before, self._readers, naming, trace_turns
+            ),
             hotspot_turns=Turns(MAX_WAITING),
             requests=RequestCounts(),
             remote=self._remote_blocks(),

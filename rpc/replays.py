@@ -108,7 +108,7 @@ async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -
     transaction = decode(raw)
     rules = Rules(node.chain.chain_id, pending_fork(head.header, node.genesis))
     sender = check(transaction, rules, head.header.gas_limit)
-    environment = environment_of(head.header, node.genesis, node.chain.chain_id)
+    environment = environment_of(head.header, node.genesis, node.chain.settings)
     call = TracedCall(message_of(transaction, sender), environment, ())
     (told,) = await _traced(node, head, [call], asked)
     return _replay(told, asked)

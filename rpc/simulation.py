@@ -101,7 +101,7 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
     check_size(wanted)
     base = await node.chain.existing_block(reference)
     pending = (pending_block(node),) if reference == BlockTag.PENDING else ()
-    stored = environment_of(base.header, node.genesis, node.chain.chain_id)
+    stored = environment_of(base.header, node.genesis, node.chain.settings)
     blocks = chain_of(wanted.blocks, pending[0].environment if pending else stored)
     request = RunSimulation(
         call_id=0,
@@ -185,6 +185,7 @@ def _to_simulate(node: Node, block: WantedBlock) -> BlockToSimulate:
         base_fee=Wei(0),
         excess_blob_gas=Gas(0),
         blob_base_fee=overrides.blob_base_fee,
+        signatures=node.chain.settings.signatures,
     )
     return BlockToSimulate(
         environment=environment,

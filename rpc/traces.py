@@ -13,6 +13,7 @@ from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.messages.storage import StoredBlock
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed
+from chain.operations import BlockSettings
 from chain.types import ZERO_HASH, Hash32, Version
 from rpc.bounded_cache import BoundedCache
 from rpc.environments import environment_in
@@ -46,17 +47,22 @@ class Learner(Protocol):
 
 
 class Traces:
-    """The newest traces by their blocks' hashes. `version_before` tells the version that a block ran on."""
+    """The newest traces by their blocks' hashes.
+
+    `settings` are those of this moment, `version_before` tells the version that a block ran on.
+    """
 
     def __init__(
         self,
         genesis: Genesis,
+        settings: Callable[[], BlockSettings],
         version_before: Callable[[StoredBlock], Awaitable[Version]],
         tracers: Tracers,
         learner: Learner,
         turns: Turns,
     ) -> None:
         self._genesis = genesis
+        self._settings = settings
         self._version_before = version_before
         self._tracers = tracers
         self._learner = learner
@@ -91,7 +97,7 @@ class Traces:
         async with self._turns.one():
             try:
                 base = await self._version_before(block)
-                trace = await self._tracers.trace(request_for(block, base, self._genesis))
+                trace = await self._tracers.trace(request_for(block, base, self._genesis, self._settings()))
             except TimeoutError:
                 raise NoTrace(f"block {number} could not be run again within {TIME_LIMIT_MS // 1000} s") from None
         if isinstance(trace, TraceFailed):
@@ -113,12 +119,12 @@ def _weight(trace: BlockTrace) -> int:
     return max(KEPT_KEYS // KEPT_TRACES, keys)
 
 
-def request_for(block: StoredBlock, base: Version, genesis: Genesis) -> TraceBlock:
+def request_for(block: StoredBlock, base: Version, genesis: Genesis, settings: BlockSettings) -> TraceBlock:
     """What to ask a reader, of a block that ran on the state of version `base`.
 
     Before Byzantium receipts hold a state root each, which running the transactions alone does not tell.
     """
-    header, environment = block.header, environment_in(block, genesis)
+    header, environment = block.header, environment_in(block, genesis, settings)
     receipts_root = header.receipts_root if environment.fork >= Fork.BYZANTIUM else None
     return TraceBlock(
         trace_id=0,

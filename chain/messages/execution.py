@@ -11,7 +11,7 @@ from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import StoredBlock
 from chain.operations import INITIAL_SETTINGS, BlockSettings, OperationDone
 from chain.system_contracts import DEPOSIT_CONTRACT
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Wei
+from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, PretendedSignature, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class BlockEnvironment:
     """What the bytecode of a block sees of it. Time in seconds.
 
     `blob_base_fee` is what a call pretends the price of blob gas to be; None is the price of `excess_blob_gas`.
+    `signatures` are what an operator has ECRECOVER pretend.
     """
 
     chain_id: int
@@ -32,6 +33,7 @@ class BlockEnvironment:
     excess_blob_gas: Gas
     blob_base_fee: Wei | None = None
     deposit_contract: Address = DEPOSIT_CONTRACT
+    signatures: tuple[PretendedSignature, ...] = ()
 
     @classmethod
     def of(cls, header: Header, chain_id: int, forks: ForkSchedule) -> "BlockEnvironment":

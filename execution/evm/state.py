@@ -66,6 +66,10 @@ class State:
         """What was logged."""
         return NO_CONSOLE_LOGS if self.recorder is None else self.recorder.logs()
 
+    def pretended_signer(self, signature: bytes) -> Address | None:
+        """Whose an operator has said that this signature is."""
+        return next((signer for known, signer in self._environment.signatures if known == signature), None)
+
     @property
     def difficulty(self) -> int:
         """What stood in the place of prevRandao before the merge (EIP-4399)."""

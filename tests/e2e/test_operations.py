@@ -99,6 +99,25 @@ def test_slots_stay_whatever_else_is_taken_from_an_account(fresh: JsonRpc) -> No
     assert fresh.call("eth_getCode", NOBODY, "latest") == "0x"
 
 
+def test_ecrecover_takes_a_signature_for_anybodys(fresh: JsonRpc, node: Node) -> None:
+    """In transactions, calls and traces of both, and where the block runs serially; of this signature only."""
+    signature = "11" * 32 + "22" * 32
+    ask = "0x6080600060003760206080608060006001" + "5afa50" + "608051600055" + "60206080f3"
+    fresh.call("anvil_setCode", NOBODY, ask)
+    words = "33" * 32 + f"{28:064x}" + signature
+    assert fresh.call("anvil_impersonateSignature", "0x" + signature + "1c", OTHER) is None
+    assert fresh.call("eth_call", {"to": NOBODY, "data": "0x" + words}, "latest") == "0x" + OTHER[2:].zfill(64)
+    receipt = mined(fresh, node.addresses[0], to=NOBODY, data="0x" + words, gas="0x20000", value="0x0")
+    assert fresh.call("eth_getStorageAt", NOBODY, "0x0", "latest") == "0x" + OTHER[2:].zfill(64)
+    traced = fresh.call("debug_traceTransaction", receipt["transactionHash"])
+    assert (traced["returnValue"].removeprefix("0x"), hex(traced["gas"])) == (OTHER[2:].zfill(64), receipt["gasUsed"])
+    assert fresh.call("tandem_getBlockCase", receipt["blockNumber"])["environment"]["signatures"]
+    other = words[:-2] + "23"
+    assert int(fresh.call("eth_call", {"to": NOBODY, "data": "0x" + other}, "latest"), 16) != int(OTHER, 16)
+    with pytest.raises(RpcError, match="a signature has 65 bytes, this one 2"):
+        fresh.call("anvil_impersonateSignature", "0x1122", OTHER)
+
+
 def test_the_chain_id_is_another_for_the_blocks_to_come(fresh: JsonRpc, node: Node) -> None:
     """As with anvil: what is signed for the old one is refused, contracts see the new one, and so do traces of then."""
     sender, before = node.addresses[0], fresh.call("eth_chainId")

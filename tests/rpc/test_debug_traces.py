@@ -7,6 +7,7 @@ import pytest
 
 from chain.block_case import CaseTransaction
 from chain.messages.traces import TraceFailed, TraceRuns
+from chain.operations import INITIAL_SETTINGS
 from chain.transactions import AccessListEntry
 from chain.types import Version
 from rpc.environments import environment_in
@@ -32,7 +33,7 @@ async def test_a_transaction_is_traced_behind_those_before_it(client: Client, ch
     (request,) = chain.callers.runs
     assert request.base == Version(block.version - 1)
     assert request.begins_block
-    assert request.environment == environment_in(block, chain.genesis)
+    assert request.environment == environment_in(block, chain.genesis, INITIAL_SETTINGS)
     assert request.transactions == tuple(CaseTransaction(transfer(n).raw, ALICE) for n in (0, 1))
     assert (request.first_traced, request.run_limit_ms) == (1, 1500)
     assert (request.tracer, orjson.loads(request.options)) == ("callTracer", {"withLog": True})

@@ -9,6 +9,7 @@ from chain.block_case import BlockCase, CaseTransaction, ExpectedBlock
 from chain.block_case_json import case_from_json
 from chain.keccak import keccak256
 from chain.messages.traces import BlockTrace, TraceBlock, TraceFailed, TransactionTrace
+from chain.operations import INITIAL_SETTINGS
 from chain.records import LeftOutRecord
 from chain.types import Gas, Version
 from rpc.environments import environment_in
@@ -52,7 +53,7 @@ async def test_a_block_is_traced_on_the_version_before_its_own(process: RpcProce
     trace = await process.node.traces.of(block)
     (request,) = chain.callers.traces
     assert request.base == Version(block.version - 1)
-    assert request.environment == environment_in(block, chain.genesis)
+    assert request.environment == environment_in(block, chain.genesis, INITIAL_SETTINGS)
     assert request.parent_hash == chain.blocks[0].hash
     assert request.transactions == (CaseTransaction(block.transactions[0], ALICE),)
     assert request.expected == ExpectedBlock(block.header.gas_used, block.header.receipts_root, block.header.logs_bloom)
