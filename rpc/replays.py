@@ -101,10 +101,10 @@ async def trace_call_many(
     return [_replay(one, asked) for one, (_, asked) in zip(told, wanted, strict=True)]
 
 
-@method("trace_rawTransaction", data, kinds)
-async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str]) -> JsonObject:
-    """A signed transaction that is not sent, on the newest state."""
-    head = node.chain.head
+@method("trace_rawTransaction", data, kinds, optional(block_reference, BlockTag.LATEST))
+async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str], reference: BlockReference) -> JsonObject:
+    """A signed transaction that is not sent, on the state after a block."""
+    head = await existing_block(node, reference)
     transaction = decode(raw)
     rules = Rules(node.chain.chain_id, pending_fork(head.header, node.genesis))
     sender = check(transaction, rules, head.header.gas_limit)

@@ -93,6 +93,8 @@ async def test_a_signed_transaction_is_traced_without_being_sent(client: Client,
     assert await client.result("trace_rawTransaction", data_json(raw), BOTH) == TOLD
     (call,) = calls_of(chain)
     assert (call.sender, call.to, call.gas) == (ALICE, transfer(2).to, transfer(2).gas)
+    assert await client.result("trace_rawTransaction", data_json(raw), BOTH, "0x1") == TOLD
+    assert [request.base for request in chain.callers.runs] == [chain.head.version, chain.blocks[1].version]
     assert (await client.error("trace_rawTransaction", data_json(raw[:-1]), BOTH))[0] == -32000
     assert await client.result("txpool_status") == {"pending": "0x0", "queued": "0x0"}
 
