@@ -36,6 +36,7 @@ OF_BLOCKS = {
     "debug_getRawBlock": 0,
     "debug_getRawHeader": 0,
     "debug_getRawReceipts": 0,
+    "debug_getRawTransactions": 0,
     "debug_traceBlockByNumber": 0,
     "eth_getBlockByHash": 0,
     "eth_getHeaderByHash": 0,
