@@ -140,21 +140,20 @@ def test_a_trace_that_takes_long_keeps_no_call_waiting(rpc: JsonRpc, node: Node)
 
 
 def test_a_blob_transaction_gets_into_a_block_without_its_blobs(rpc: JsonRpc, node: Node) -> None:
-    signed = eth_account.Account.from_key(node.private_keys[5]).sign_transaction(
-        {
-            "type": 3,
-            "chainId": node.chain_id,
-            "nonce": 0,
-            "gas": 21_000,
-            "maxFeePerGas": 10**10,
-            "maxPriorityFeePerGas": 10**9,
-            "maxFeePerBlobGas": 10**9,
-            "to": node.addresses[1],
-            "value": 1,
-        },
-        blobs=[b"\x07" * 131_072],
-    )
-    receipt = rpc.call("eth_sendRawTransactionSync", "0x" + signed.raw_transaction.hex())
+    account = eth_account.Account.from_key(node.private_keys[5])
+    fields = {
+        "chainId": node.chain_id,
+        "gas": 21_000,
+        "maxFeePerGas": 10**10,
+        "maxPriorityFeePerGas": 10**9,
+        "to": node.addresses[1],
+        "value": 1,
+    }
+    plain = [Web3.to_hex(account.sign_transaction(fields | {"nonce": nonce}).raw_transaction) for nonce in (0, 2)]
+    with_blobs = fields | {"type": 3, "maxFeePerBlobGas": 10**9, "nonce": 1}
+    blobs = Web3.to_hex(account.sign_transaction(with_blobs, blobs=[b"\x07" * 131_072]).raw_transaction)
+    rpc.call("eth_sendRawTransaction", plain[0])  # which is waited for: the two do not wait beside each other
+    receipt = rpc.call("eth_sendRawTransactionSync", blobs)
     assert (receipt["status"], receipt["type"]) == ("0x1", "0x3")
     assert (receipt["blobGasUsed"], receipt["blobGasPrice"]) == (hex(2**17), "0x1")
     block = rpc.call("eth_getBlockByNumber", receipt["blockNumber"], True)
@@ -162,3 +161,11 @@ def test_a_blob_transaction_gets_into_a_block_without_its_blobs(rpc: JsonRpc, no
     raw = rpc.call("eth_getRawTransactionByHash", receipt["transactionHash"])
     assert Web3.to_hex(Web3.keccak(hexstr=raw)) == receipt["transactionHash"]
     assert len(raw) < 1_000
+    rpc.call("evm_setAutomine", False)
+    with contextlib.ExitStack() as stack:
+        stack.callback(rpc.call, "evm_setAutomine", True)
+        rpc.call("eth_sendRawTransaction", plain[1])
+        later = account.sign_transaction(with_blobs | {"nonce": 3}, blobs=[b"\x07" * 131_072]).raw_transaction
+        with pytest.raises(RpcError, match="address already reserved"):
+            rpc.call("eth_sendRawTransaction", Web3.to_hex(later))
+        rpc.call("anvil_dropAllTransactions")
