@@ -1,13 +1,15 @@
 """Developer methods about senders and what they have sent: impersonation, dropping transactions; and about the node."""
 
+from typing import Any
+
 from chain.operations import DropTransactions, Impersonate, ImpersonateSignature, SetChainId, SetLogs
 from chain.types import SIGNATURE_BYTES, Address, Hash32
 from rpc.dev_method import dev_method, number, small_number
 from rpc.environments import pending_fork
-from rpc.errors import InvalidParams
+from rpc.errors import InvalidParams, MissingArgument
 from rpc.fees import coming_base_fee, suggested_gas_price
 from rpc.methods import Node, optional
-from rpc.params import address, boolean, data, hash32, text
+from rpc.params import InvalidValue, address, boolean, data, hash32, text
 from rpc.render import JsonObject, data_json
 
 
@@ -25,9 +27,21 @@ async def stop_impersonating_account(node: Node, account: Address) -> bool:
     return there_was
 
 
-@dev_method("anvil_impersonateSignature", takes=(data, address))
-async def impersonate_signature(node: Node, signature: bytes, account: Address) -> None:
+def _signature_and_account(value: Any) -> tuple[bytes, Address | None]:
+    """A signature, or as anvil takes them both in one list."""
+    if not isinstance(value, list):
+        return data(value), None
+    if len(value) != 2:
+        raise InvalidValue("give a signature and an address")
+    return data(value[0]), address(value[1])
+
+
+@dev_method("anvil_impersonateSignature", takes=(_signature_and_account, optional(address)))
+async def impersonate_signature(node: Node, given: tuple[bytes, Address | None], second: Address | None) -> None:
     """ECRECOVER takes the signature for this account's from then on, whatever was signed; transactions do not."""
+    signature, account = given[0], given[1] or second
+    if account is None:
+        raise MissingArgument(1)
     if len(signature) != SIGNATURE_BYTES:
         raise InvalidParams(f"a signature has {SIGNATURE_BYTES} bytes, this one {len(signature)}: r, s and 27 or 28")
     await node.operator.execute(ImpersonateSignature(signature, account))

@@ -16,6 +16,30 @@ from rpc.methods import Argument, Handler, Node, method
 from rpc.params import HEX_DIGITS, UINT64_LIMIT, UINT256_LIMIT, InvalidValue, Parser
 
 H = TypeVar("H", bound=Handler)
+ANSWERED_WITH_NULL = frozenset(
+    (
+        "anvil_addBalance",
+        "anvil_dealERC20",
+        "anvil_impersonateAccount",
+        "anvil_reset",
+        "anvil_setAutomine",
+        "anvil_setBalance",
+        "anvil_setCode",
+        "anvil_setCoinbase",
+        "anvil_setERC20Allowance",
+        "anvil_setERC20Balance",
+        "anvil_setIntervalMining",
+        "anvil_setLoggingEnabled",
+        "anvil_setNextBlockBaseFeePerGas",
+        "anvil_setNextBlockPrevRandao",
+        "anvil_setNextBlockTimestamp",
+        "anvil_setNonce",
+        "anvil_stopImpersonatingAccount",
+        "tenderly_addBalance",
+        "tenderly_setBalance",
+    )
+)
+"""As anvil answers them (1.7.1); under Hardhat's and ganache's names they answer true, or what was set."""
 MAX_SHOWN = 80
 """Characters of a wrong value in what is said of it."""
 
@@ -39,7 +63,8 @@ def _guarded(handler: Handler, name: str) -> Handler:
         fork = pending_fork(node.chain.head.header, node.genesis)
         if fork < Fork.PARIS:
             raise ServerError(f"this chain can only be read: its rules ({fork.label}) are from before the merge")
-        return await handler(node, *arguments)
+        result = await handler(node, *arguments)
+        return None if name in ANSWERED_WITH_NULL else result
 
     return answer
 

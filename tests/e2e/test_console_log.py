@@ -103,11 +103,11 @@ def test_a_call_shows_what_it_logs_and_an_estimate_only_if_it_fails(running: Cha
 
 
 def test_logging_is_switched_off_and_on(running: ChainProcess, rpc: JsonRpc, w3: Web3, talker: Contract) -> None:
-    rpc.call("hardhat_setLoggingEnabled", False)
+    assert rpc.call("hardhat_setLoggingEnabled", False) is True
     mined(w3, send(talker.functions.add("quiet", 71), accounts(w3)[7]))
     talker.functions.peek().call()
     before = len(consoles(running))
-    assert rpc.call("anvil_setLoggingEnabled", True) is True
+    assert rpc.call("anvil_setLoggingEnabled", True) is None
     loud = send(talker.functions.add("loud", 1), accounts(w3)[7])
     mined(w3, loud)
     running.event(lambda event: event["event"] == "console" and event.get("transaction") == loud.to_0x_hex())

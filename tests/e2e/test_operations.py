@@ -62,8 +62,8 @@ def fresh(rpc: JsonRpc) -> Iterator[JsonRpc]:
 
 def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
     before = number(fresh)
-    fresh.call("hardhat_setBalance", NOBODY, hex(5 * ETHER))
-    fresh.call("anvil_addBalance", NOBODY, hex(ETHER))
+    assert fresh.call("hardhat_setBalance", NOBODY, hex(5 * ETHER)) is True
+    assert fresh.call("anvil_addBalance", NOBODY, hex(ETHER)) is None, "as anvil answers"
     fresh.call("anvil_setNonce", NOBODY, 7)
     fresh.call("anvil_setCode", NOBODY, BLOCKHASH_OF_PARENT)
     fresh.call("hardhat_setStorageAt", NOBODY, "0x2", "0x" + "00" * 31 + "2a")
@@ -105,7 +105,8 @@ def test_ecrecover_takes_a_signature_for_anybodys(fresh: JsonRpc, node: Node) ->
     ask = "0x6080600060003760206080608060006001" + "5afa50" + "608051600055" + "60206080f3"
     fresh.call("anvil_setCode", NOBODY, ask)
     words = "33" * 32 + f"{28:064x}" + signature
-    assert fresh.call("anvil_impersonateSignature", "0x" + signature + "1c", OTHER) is None
+    fresh.call("anvil_impersonateSignature", "0x" + signature + "1c", NOBODY)
+    assert fresh.call("anvil_impersonateSignature", ["0x" + signature + "1c", OTHER]) is None, "as anvil takes it"
     assert fresh.call("eth_call", {"to": NOBODY, "data": "0x" + words}, "latest") == "0x" + OTHER[2:].zfill(64)
     receipt = mined(fresh, node.addresses[0], to=NOBODY, data="0x" + words, gas="0x20000", value="0x0")
     assert fresh.call("eth_getStorageAt", NOBODY, "0x0", "latest") == "0x" + OTHER[2:].zfill(64)
