@@ -44,7 +44,10 @@ class DumpedState:
 
 
 def dump_folder(folder: DataFolder, file: Path, number: BlockNumber | None = None) -> DumpedState:
-    """Write the state after a block of a chain that does not run, its newest if none is given. Raises BadStateFile."""
+    """Write the state after a block of a chain that does not run, its newest if none is given.
+
+    Raises BadStateFile, also where that state is pruned, and BadSetting for a block that is not there.
+    """
     if folder.fork is not None:
         raise BadStateFile(f"{folder.path} holds a fork, most of whose state is on the remote chain only: not dumped")
     try:
@@ -64,8 +67,9 @@ def _dump_store(store: Store, folder: DataFolder, file: Path, number: BlockNumbe
     head = StateHead(folder.genesis.chain_id, folder.genesis.forks, stored.header, root)
     before = map(store.blocks.header, range(max(0, wanted - EARLIER_HEADERS), wanted))
     headers = [earlier.header.encode() for earlier in before if earlier is not None]
-    pages = all_pages(store.state, store.tries, version, PAGE_BYTES)
-    return DumpedState(head, write_state_file(file, head, headers, pages), file)
+    with store.pruning.holding(version):
+        pages = all_pages(store.state, store.tries, version, PAGE_BYTES)
+        return DumpedState(head, write_state_file(file, head, headers, pages), file)
 
 
 def dump_running(url: str, block: str, file: Path) -> DumpedState:

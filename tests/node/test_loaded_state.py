@@ -1,5 +1,6 @@
 """Data folders of chains that begin with a loaded state."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from node.settings import Settings
 from node.state_dump import DumpedState, dump_folder, dumped_line
 from storage.dumping import write_state_file
 from storage.loading import Loading
+from storage.pruning import KEPT_HEIGHTS
 from storage.state_file import StateFile
+from storage.steps import run
 from storage.store import Store
 from tests.node.test_anvil_state import DUMP
 from tests.storage.world import block_of
@@ -113,3 +116,16 @@ def test_a_block_that_is_not_there_cannot_be_dumped(dumped: DumpedState, tmp_pat
     with pytest.raises(BadSetting, match="there is no block 9: the newest one is 3"):
         dump_folder(folder, tmp_path / "other", BlockNumber(9))
     assert not (tmp_path / "other").exists()
+
+
+def test_a_pruned_state_cannot_be_dumped_from_a_folder_either(tmp_path: Path) -> None:
+    folder = data.create_or_open(tmp_path / "first", Settings(hardfork="prague"))
+    with closing(Store.open(folder.storage(0), folder.genesis, durable=False, history=KEPT_HEIGHTS)) as store:
+        for number in range(1, KEPT_HEIGHTS + 4):
+            store.apply(block_of(folder.genesis, number, AccountChange(ADDRESS, Account(number, Wei(7)), {})))
+        while (batch := run(store.pruning.next_batch())) is not None:
+            store.prune(batch)
+    with pytest.raises(BadStateFile, match="is not available: the states of blocks before 3 are pruned"):
+        dump_folder(folder, tmp_path / "state", BlockNumber(2))
+    assert not (tmp_path / "state").exists()
+    assert dump_folder(folder, tmp_path / "state", BlockNumber(3)).head.header.number == 3
