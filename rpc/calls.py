@@ -103,6 +103,7 @@ def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnv
     """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
     wanted.check_chain(node.chain.chain_id)
     wanted.check_fees()
+    wanted.check_not_empty()
     fee = wanted.gas_price or Wei(0)
     most_gas = max(GAS_CAP, node.chain.head.header.gas_limit)  # of a real block: one that is pretended may have any
     return CallMessage(

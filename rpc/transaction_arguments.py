@@ -7,8 +7,9 @@ nobody knows are ignored, as geth does; members that are known and not supported
 from dataclasses import dataclass
 from typing import Any
 
+from chain.addresses import checksummed
 from chain.transactions import AccessListEntry, Authorization
-from chain.types import Address, Gas, Hash32, Wei
+from chain.types import ZERO_ADDRESS, Address, Gas, Hash32, Wei
 from rpc.errors import InvalidParams, ServerError
 from rpc.params import InvalidValue, address, data, hash32, mapping, member, quantity, sequence, uint64
 
@@ -56,6 +57,14 @@ class TransactionArguments:
         dynamic = self.max_fee is not None or self.max_priority_fee is not None
         if self.gas_price is not None and dynamic:
             raise ServerError("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")
+
+    def check_not_empty(self) -> None:
+        """Raises ServerError for a list that makes a blob or set-code transaction of a call, and has nothing in it."""
+        if self.blob_hashes == ():
+            raise ServerError(f"blob transaction {'of type create' if self.to is None else 'missing blob hashes'}")
+        if self.authorizations == ():
+            sender = checksummed(self.sender or ZERO_ADDRESS)
+            raise ServerError(f"EIP-7702 transaction with empty auth list (sender {sender})")
 
     def check_no_blobs(self) -> None:
         """Raises InvalidParams for a transaction that is to be filled in and comes with blobs; calls ignore them."""

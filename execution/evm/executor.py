@@ -262,11 +262,12 @@ def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
 def check_blobs(transaction: Transaction, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction, TooManyBlobs and BlobFeeCapTooLow (EIP-4844, EIP-7594)."""
     if transaction.to is None:
-        raise MalformedTransaction("blob transaction cannot be used to create contract")
+        raise MalformedTransaction("blob transaction of type create")
     if not transaction.blob_hashes:
         raise MalformedTransaction("blob transaction missing blob hashes")
-    if any(blob_hash[0] != BLOB_HASH_VERSION for blob_hash in transaction.blob_hashes):
-        raise MalformedTransaction("blob transaction with a blob hash of an unknown version")
+    for i, blob_hash in enumerate(transaction.blob_hashes):
+        if blob_hash[0] != BLOB_HASH_VERSION:
+            raise MalformedTransaction(f"blob {i} has invalid hash version")
     limit = max_transaction_blobs(environment.fork)
     if len(transaction.blob_hashes) > limit:
         raise TooManyBlobs(len(transaction.blob_hashes), limit)

@@ -123,6 +123,12 @@ async def test_data_and_input_are_the_same_thing_and_may_not_differ(client: Clie
             (-32000, "maxFeePerGas (0x1) < maxPriorityFeePerGas (0x2)"),
         ),
         ({"chainId": "0x1"}, (-32000, "chainId does not match node's (have=1, want=31337)")),
+        ({"to": None, "blobVersionedHashes": []}, (-32000, "blob transaction of type create")),
+        ({"blobVersionedHashes": []}, (-32000, "blob transaction missing blob hashes")),
+        (
+            {"authorizationList": []},
+            (-32000, f"EIP-7702 transaction with empty auth list (sender {checksummed(ZERO_ADDRESS)})"),
+        ),
     ],
 )
 async def test_contradictions_are_refused(client: Client, given: dict[str, Any], expected: tuple[int, str]) -> None:
