@@ -7,12 +7,14 @@ pruned: on a fork, never written here.
 """
 
 from collections.abc import Iterator
+from struct import Struct
 
 from chain.types import Version
 from storage.keyvalue import KeyValue
 
 LATEST = b"L"
 VERSION_BYTES = 8
+_WRITTEN = Struct(">Q")
 
 
 def latest_key(name: bytes) -> bytes:
@@ -27,7 +29,10 @@ def latest_prefix(version: Version) -> bytes:
 def latest(store: KeyValue, name: bytes) -> tuple[Version, bytes] | None:
     """When a name was written last, and what: nothing where it was emptied."""
     data = store.get(LATEST + name)
-    return None if data is None else (Version(int.from_bytes(data[:VERSION_BYTES], "big")), data[VERSION_BYTES:])
+    if data is None:
+        return None
+    (written,) = _WRITTEN.unpack_from(data)
+    return written, data[VERSION_BYTES:]
 
 
 def latest_versions(store: KeyValue, prefix: bytes) -> Iterator[tuple[bytes, Version]]:

