@@ -1,7 +1,9 @@
 """The queues outlive what they connect: requests are answered, news is followed from the cursor, losses are noticed."""
 
 import asyncio
+import socket as sockets
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -276,6 +278,14 @@ class Pipe(asyncio.Transport):
 
     cut = False
 
+    def __init__(self, socket: sockets.socket) -> None:
+        super().__init__()
+        self._socket = socket
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        assert name == "socket"
+        return self._socket
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
 
     def is_closing(self) -> bool:
@@ -290,16 +300,19 @@ def test_frames_are_whole_however_the_stream_is_cut(size: int) -> None:
     frames = [(Kind.NOTIFY, number, bytes([number % 251]) * (number * 7 % 120)) for number in range(60)]
     stream = b"".join(frame(*each) for each in frames)
     ear = Ear()
-    connection = Connection(ear)
-    connection.connection_made(Pipe())
-    for at in range(0, len(stream), size):
-        connection.data_received(stream[at : at + size])
+    with sockets.socket() as socket:
+        connection = Connection(ear)
+        connection.connection_made(Pipe(socket))
+        for at in range(0, len(stream), size):
+            connection.data_received(stream[at : at + size])
     assert ear.taken == frames
 
 
 def test_a_payload_over_the_limit_ends_the_connection_before_it_is_taken_in() -> None:
-    ear, pipe = Ear(), Pipe()
-    connection = Connection(ear, most_bytes=10)
-    connection.connection_made(pipe)
-    connection.data_received(frame(Kind.NOTIFY, 1, bytes(10)) + HEAD.pack(11, Kind.NOTIFY, 2))
+    ear = Ear()
+    with sockets.socket() as socket:
+        pipe = Pipe(socket)
+        connection = Connection(ear, most_bytes=10)
+        connection.connection_made(pipe)
+        connection.data_received(frame(Kind.NOTIFY, 1, bytes(10)) + HEAD.pack(11, Kind.NOTIFY, 2))
     assert (ear.taken, pipe.cut) == ([(Kind.NOTIFY, 1, bytes(10))], True)
