@@ -130,6 +130,8 @@ class PoolCore(Generic[Job]):
 
     def assignments(self) -> list[Assignment[Job]]:
         """Leases to send now: each worker's own queue first, then the shared one, evenly."""
+        if not self.waiting:
+            return []
         assigned: list[Assignment[Job]] = []
         may_avoid_long = any(not worker.has_long for worker in self._workers.values())
         for in_flight in range(self._max_in_flight):

@@ -48,6 +48,8 @@ class BlockOverrides:
 
     def applied(self, environment: BlockEnvironment) -> BlockEnvironment:
         """The environment with these. Raises ServerError for what calls cannot have."""
+        if self is NO_BLOCK_OVERRIDES:
+            return environment
         if self.beacon_root is not None:
             raise ServerError('block override "beaconRoot" is not supported for this RPC method')
         if self.withdrawals is not None:

@@ -11,7 +11,7 @@ from chain.addresses import checksummed
 from chain.transactions import AccessListEntry, Authorization
 from chain.types import ZERO_ADDRESS, Address, Gas, Hash32, Wei
 from rpc.errors import InvalidParams, ServerError
-from rpc.params import InvalidValue, address, data, hash32, mapping, member, quantity, sequence, uint64
+from rpc.params import InvalidValue, Parser, address, data, hash32, mapping, member, quantity, sequence, uint64
 
 STRUCT = "TransactionArgs"
 BLOB_MEMBERS = ("blobs", "commitments", "proofs")
@@ -21,19 +21,19 @@ BLOB_MEMBERS = ("blobs", "commitments", "proofs")
 class TransactionArguments:
     """What the request said, None for what it did not."""
 
-    sender: Address | None
-    to: Address | None
-    gas: Gas | None
-    gas_price: Wei | None
-    max_fee: Wei | None
-    max_priority_fee: Wei | None
-    value: Wei | None
-    nonce: int | None
-    data: bytes | None
-    input: bytes | None
-    chain_id: int | None
-    access_list: tuple[AccessListEntry, ...] | None
-    authorizations: tuple[Authorization, ...] | None
+    sender: Address | None = None
+    to: Address | None = None
+    gas: Gas | None = None
+    gas_price: Wei | None = None
+    max_fee: Wei | None = None
+    max_priority_fee: Wei | None = None
+    value: Wei | None = None
+    nonce: int | None = None
+    data: bytes | None = None
+    input: bytes | None = None
+    chain_id: int | None = None
+    access_list: tuple[AccessListEntry, ...] | None = None
+    authorizations: tuple[Authorization, ...] | None = None
     max_blob_fee: Wei | None = None
     blob_hashes: tuple[Hash32, ...] | None = None
     has_blobs: bool = False
@@ -82,24 +82,8 @@ class TransactionArguments:
 def transaction_arguments(value: Any) -> TransactionArguments:
     """Parses the object. Raises InvalidValue."""
     given = mapping(value, f"ethapi.{STRUCT}")
-    return TransactionArguments(
-        sender=member(given, STRUCT, "from", address),
-        to=member(given, STRUCT, "to", address),
-        gas=member(given, STRUCT, "gas", _gas),
-        gas_price=member(given, STRUCT, "gasPrice", _wei),
-        max_fee=member(given, STRUCT, "maxFeePerGas", _wei),
-        max_priority_fee=member(given, STRUCT, "maxPriorityFeePerGas", _wei),
-        value=member(given, STRUCT, "value", _wei),
-        nonce=member(given, STRUCT, "nonce", uint64),
-        data=member(given, STRUCT, "data", data),
-        input=member(given, STRUCT, "input", data),
-        chain_id=member(given, STRUCT, "chainId", quantity),
-        access_list=member(given, STRUCT, "accessList", _access_list),
-        authorizations=member(given, STRUCT, "authorizationList", _authorizations),
-        max_blob_fee=member(given, STRUCT, "maxFeePerBlobGas", _wei),
-        blob_hashes=member(given, STRUCT, "blobVersionedHashes", _hashes),
-        has_blobs=any(given.get(name) is not None for name in BLOB_MEMBERS),
-    )
+    parsed = {name: member(given, STRUCT, said, parse) for name, (said, parse) in MEMBERS.items() if said in given}
+    return TransactionArguments(**parsed, has_blobs=any(given.get(name) is not None for name in BLOB_MEMBERS))
 
 
 def _gas(value: Any) -> Gas:
@@ -150,3 +134,23 @@ def _authorization(value: Any) -> Authorization:
         r=numbers["r"],
         s=numbers["s"],
     )
+
+
+MEMBERS: dict[str, tuple[str, Parser[Any]]] = {
+    "sender": ("from", address),
+    "to": ("to", address),
+    "gas": ("gas", _gas),
+    "gas_price": ("gasPrice", _wei),
+    "max_fee": ("maxFeePerGas", _wei),
+    "max_priority_fee": ("maxPriorityFeePerGas", _wei),
+    "value": ("value", _wei),
+    "nonce": ("nonce", uint64),
+    "data": ("data", data),
+    "input": ("input", data),
+    "chain_id": ("chainId", quantity),
+    "access_list": ("accessList", _access_list),
+    "authorizations": ("authorizationList", _authorizations),
+    "max_blob_fee": ("maxFeePerBlobGas", _wei),
+    "blob_hashes": ("blobVersionedHashes", _hashes),
+}
+"""What the request calls each, in the order in which mistakes are looked for."""
