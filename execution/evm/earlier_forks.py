@@ -23,8 +23,10 @@ from chain.forks import Fork
 from chain.types import Address
 from execution.evm import earlier_instructions as own
 from execution.evm import precompiles
+from execution.evm.account_db import AccountDB
 from execution.evm.call_instructions import CALL_STIPEND_GAS, CALL_VALUE_GAS
 from execution.evm.computation import CODE_BYTE_GAS, CancunComputation, Computation, TransactionContext, programs_of
+from execution.evm.earlier_accounts import SweepingAccountDB
 from execution.evm.instruction_sets import instruction_set
 from execution.evm.instructions import NEW_ACCOUNT_GAS, FrameFunction
 from execution.evm.message import Message
@@ -44,10 +46,22 @@ _BEFORE_BERLIN = own.BEFORE_BERLIN | {SELF_DESTRUCT: own.self_destruct_of_spurio
 
 
 class ShanghaiComputation(CancunComputation):
-    """Without transient storage; self-destruction destroys every contract."""
+    """Without transient storage; self-destruction destroys every contract; empty accounts go when they are touched."""
 
+    account_db: ClassVar[type[AccountDB]] = SweepingAccountDB
     programs: ClassVar[ProgramCache] = _programs(SHANGHAI_OPCODES, _SELF_DESTRUCT_OF_LONDON)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.BERLIN
+
+    @classmethod
+    def apply_message(
+        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
+    ) -> Computation:
+        checkpoint = state.db.record()
+        state.db.touch(message.storage_address)
+        frame = super().apply_message(state, message, transaction_context)
+        if frame.error is not None:
+            state.db.discard(checkpoint)
+        return frame
 
 
 class ParisComputation(ShanghaiComputation):
@@ -118,6 +132,7 @@ class SpuriousDragonComputation(ByzantiumComputation):
 class TangerineWhistleComputation(SpuriousDragonComputation):
     """With empty accounts, which every message brings about; without a limit to code."""
 
+    account_db: ClassVar[type[AccountDB]] = AccountDB
     programs: ClassVar[ProgramCache] = _programs(
         TANGERINE_WHISTLE_OPCODES,
         own.BEFORE_BERLIN,
@@ -125,17 +140,6 @@ class TangerineWhistleComputation(SpuriousDragonComputation):
     )
     limits_code: ClassVar[bool] = False
     first_nonce: ClassVar[int] = 0
-
-    @classmethod
-    def apply_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
-    ) -> Computation:
-        checkpoint = state.db.record()
-        state.db.touch(message.storage_address)
-        frame = super().apply_message(state, message, transaction_context)
-        if frame.error is not None:
-            state.db.discard(checkpoint)
-        return frame
 
     def value_gas(self, value: int, recipient: Address | None) -> int:
         """A call brings its recipient into existence even if it sends nothing."""

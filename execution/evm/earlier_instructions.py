@@ -108,7 +108,6 @@ def _store_net(frame: "Computation", slot: int, value: int, load_gas: int, reset
 def self_destruct(frame: "Computation") -> None:
     """As in Frontier: whom the balance goes to is brought into existence for nothing."""
     beneficiary = pop_address(frame)
-    frame.state.db.touch(beneficiary)
     _destroy(frame, beneficiary, SELF_DESTRUCT_REFUND)
 
 
@@ -117,7 +116,6 @@ def self_destruct_of_tangerine_whistle(frame: "Computation") -> None:
     beneficiary, db = pop_address(frame), frame.state.db
     if db.account_is_empty(beneficiary):
         frame.charge(NEW_ACCOUNT_GAS)
-    db.touch(beneficiary)
     _destroy(frame, beneficiary, SELF_DESTRUCT_REFUND)
 
 
@@ -156,6 +154,7 @@ def _pay_for_new_account(frame: "Computation", beneficiary: Address) -> None:
 
 def _destroy(frame: "Computation", beneficiary: Address, refund: int) -> None:
     db, owner = frame.state.db, frame.address
+    db.touch(beneficiary)
     amount = db.get_balance(owner)
     if beneficiary == owner:
         db.delta_balance(owner, -amount)

@@ -78,7 +78,7 @@ class StateCase:
         """Raises Failed and Unsupported."""
         outcome, state = self.run(evm)
         expected = self.post.get("expectException")
-        if isinstance(outcome, Exception) != bool(expected):
+        if self._names_refusals and isinstance(outcome, Exception) != bool(expected):
             raise Failed(f"expected {expected or 'that it runs'}, got {_words(outcome)}")
         root = state.root()
         if root != data(self.post["hash"]):
@@ -86,6 +86,11 @@ class StateCase:
         logs = () if isinstance(outcome, Exception) else outcome.logs
         if logs_hash(logs) != data(self.post["logs"]):
             raise Failed(f"the hash of the logs is 0x{logs_hash(logs).hex()}, expected {self.post['logs']}")
+
+    @property
+    def _names_refusals(self) -> bool:
+        """Those of ethereum/legacytests, which have no signed transaction either, tell them by the state root alone."""
+        return "expectException" in self.post or "txbytes" in self.post
 
     def run(self, evm: str) -> tuple[Outcome | Exception, MemoryState]:
         """The outcome, or why the transaction was refused, and the state after it."""

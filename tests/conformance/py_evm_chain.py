@@ -46,7 +46,12 @@ def blockchain_test(fork: Fork, seed: int) -> dict[str, Any]:
     contracts = {address: _program(rng) for address in CONTRACTS}
     chain = _chain(fork, contracts)
     genesis = chain.get_canonical_block_header_by_number(0)
-    blocks = [{"rlp": "0x" + rlp.encode(_block(chain, rng, number)).hex()} for number in range(BLOCKS)]
+    blocks = []
+    for number in range(BLOCKS):
+        encoded = rlp.encode(_block(chain, rng, number))
+        blocks.append(
+            {"rlp": "0x" + encoded.hex(), "blockHeader": {"hash": "0x" + chain.get_canonical_head().hash.hex()}}
+        )
     parts = [genesis, [], []] + ([[]] if fork >= Fork.SHANGHAI else [])
     return {
         "network": NETWORKS[fork],

@@ -67,7 +67,7 @@ def tampered(test: dict[str, Any], tampering: Tampering) -> dict[str, Any]:
     header, *rest = rlp.decode(bytes.fromhex(test["blocks"][-1]["rlp"][2:]))
     header = list(header)
     header[tampering.field] = tampering.change(header[tampering.field])
-    block = {"rlp": "0x" + rlp.encode([header, *rest]).hex()}
+    block = {"rlp": "0x" + rlp.encode([header, *rest]).hex(), "blockHeader": {}}
     parent = rlp.decode(bytes.fromhex(test["blocks"][-1]["rlp"][2:]))[0][0]
     return test | {"blocks": [*test["blocks"][:-1], block], "lastblockhash": "0x" + parent.hex()}
 
@@ -79,6 +79,15 @@ def test_a_block_that_breaks_a_rule_is_refused(name: str, made: dict[str, Any]) 
         BlockchainCase(name, test).check("interpreter")
     test["blocks"][-1]["expectException"] = "BlockException"
     BlockchainCase(name, test).check("interpreter")
+
+
+def test_in_older_tests_a_block_of_which_only_the_rlp_is_given_must_be_refused(made: dict[str, Any]) -> None:
+    test = tampered(made, TAMPERINGS["another gas used"])
+    del test["blocks"][-1]["blockHeader"]
+    BlockchainCase("bad", test).check("interpreter")
+    good = [*made["blocks"][:-1], {"rlp": made["blocks"][-1]["rlp"]}]
+    with pytest.raises(Failed, match="block 1 was accepted, expected a refusal"):
+        BlockchainCase("good", made | {"blocks": good}).check("interpreter")
 
 
 def test_a_good_block_where_a_refusal_is_expected_fails(made: dict[str, Any]) -> None:

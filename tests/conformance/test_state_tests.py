@@ -1,14 +1,17 @@
 """The committed sample always; with the marker `full` everything in `../shared/fixtures`, where that folder is."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chain.forks import CHAIN_FORKS
+from chain.forks import CHAIN_FORKS, Fork
+from chain.keccak import keccak256
 from execution.engine import EVMS
 from node.conformance.files import find_test_files
+from node.conformance.outcomes import Failed
 from node.conformance.running import run_files
-from node.conformance.state_case import StateCase
+from node.conformance.state_case import StateCase, state_of
 from tests.conformance import sample
 
 ARCHIVES = Path(__file__).parents[2].parent / "shared" / "fixtures"
@@ -27,6 +30,23 @@ def test_the_sample_covers_every_fork_and_refusals() -> None:
     assert {case.fork for case in SAMPLE} == set(CHAIN_FORKS)
     assert any("expectException" in case.post for case in SAMPLE)
     assert len({row["group"] for row in sample.rows()}) > 100
+
+
+def test_in_older_tests_only_the_state_root_tells_that_a_transaction_was_refused() -> None:
+    transaction = {"nonce": "0x00", "gasPrice": "0x01", "gasLimit": ["0x5208"], "to": "0x" + "11" * 20}
+    transaction |= {"value": ["0x01"], "data": ["0x"], "secretKey": "0x" + "22" * 32}
+    env = {"currentNumber": "0x01", "currentTimestamp": "0x03e8", "currentGasLimit": "0xffffff"}
+    env |= {"currentDifficulty": "0x20000", "currentCoinbase": "0x" + "33" * 20}
+    pre = {"0x" + "44" * 20: {"balance": "0x07"}}
+    root = state_of(pre, Fork.BYZANTIUM).root()
+    post = {"hash": "0x" + root.hex(), "logs": "0x" + keccak256(b"\xc0").hex()}
+    older = {**post, "indexes": {"data": 0, "gas": 0, "value": 0}}
+    case = StateCase("older", "Byzantium", {"env": env, "pre": pre, "transaction": transaction}, older)
+    case.check("interpreter")
+    with pytest.raises(Failed, match="state root is"):
+        replace(case, post=older | {"hash": "0x" + "00" * 32}).check("interpreter")
+    with pytest.raises(Failed, match="expected that it runs"):
+        replace(case, post=older | {"txbytes": "0x" + case.raw.hex()}).check("interpreter")
 
 
 def is_endless(name: str) -> bool:
