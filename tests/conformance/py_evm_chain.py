@@ -20,6 +20,8 @@ KEY = keys.PrivateKey(b"\x11" * 32)
 SENDER = KEY.public_key.to_canonical_address()
 CONTRACTS = [bytes([0xC0 + index]) * 20 for index in range(6)]
 NOBODY = b"\x99" * 20
+EMPTY = [b"\xe1" * 20, b"\xe2" * 20, b"\xe3" * 20, bytes(19) + b"\x03"]
+"""Accounts that are there and empty, as none is from Cancun on: RIPEMD-160's contract among them."""
 BALANCE = 10**20
 GAS, GAS_PRICE = 400_000, 10**10
 BLOCKS, TRANSACTIONS = 2, 8
@@ -59,6 +61,7 @@ def blockchain_test(fork: Fork, seed: int) -> dict[str, Any]:
         "pre": {
             "0x" + SENDER.hex(): {"balance": hex(BALANCE)},
             **{"0x" + a.hex(): {"nonce": "0x1", "code": "0x" + code.hex()} for a, code in contracts.items()},
+            **{"0x" + address.hex(): {} for address in _empty_accounts(fork)},
         },
         "blocks": blocks,
         "lastblockhash": "0x" + chain.get_canonical_head().hash.hex(),
@@ -88,7 +91,12 @@ def _chain(fork: Fork, contracts: dict[bytes, bytes]) -> Any:
     }
     state = {address: {"balance": 0, "nonce": 1, "code": code, "storage": {}} for address, code in contracts.items()}
     state[SENDER] = {"balance": BALANCE, "nonce": 0, "code": b"", "storage": {}}
+    state |= {address: {"balance": 0, "nonce": 0, "code": b"", "storage": {}} for address in _empty_accounts(fork)}
     return chain_class.from_genesis(AtomicDB(), header, state)
+
+
+def _empty_accounts(fork: Fork) -> list[bytes]:
+    return [] if fork >= Fork.CANCUN else EMPTY
 
 
 def _transaction(chain: Any, rng: random.Random, nonce: int) -> Any:
@@ -97,7 +105,7 @@ def _transaction(chain: Any, rng: random.Random, nonce: int) -> Any:
         nonce=nonce,
         gas_price=GAS_PRICE,
         gas=GAS if rng.random() < 0.8 else rng.randrange(60_000, 120_000),
-        to=b"" if creates else rng.choice([*CONTRACTS, NOBODY]),
+        to=b"" if creates else rng.choice([*CONTRACTS, NOBODY, EMPTY[0]]),
         value=rng.choice([0, 1, 10**15]),
         data=_creation(rng) if creates else rng.randbytes(rng.choice([0, 4, 32])),
     )
@@ -110,7 +118,9 @@ def _push(value: int, size: int = 1) -> bytes:
 
 def _call(rng: random.Random, opcode: int) -> bytes:
     """A call of a contract, a precompiled one or nobody, with or without value; its success is dropped."""
-    to = rng.choice([*CONTRACTS, NOBODY, rng.randbytes(20), *(number.to_bytes(20, "big") for number in range(1, 9))])
+    to = rng.choice(
+        [*CONTRACTS, NOBODY, *EMPTY[:2], rng.randbytes(20), *(number.to_bytes(20, "big") for number in range(1, 9))]
+    )
     value = _push(rng.choice([0, 0, 1])) if opcode in (0xF1, 0xF2) else b""
     gas = _push(rng.choice([0, 5_000, 40_000]), 3)
     return _push(32) + _push(0) + _push(64) + _push(0) + value + b"\x73" + to + gas + bytes([opcode, 0x50])
@@ -147,7 +157,7 @@ def _program(rng: random.Random) -> bytes:
     calls = [lambda r, opcode=opcode: _call(r, opcode) for opcode in (0xF1, 0xF1, 0xF2, 0xF4, 0xFA)]
     steps = [_store, _store, _store, _look, _look, _create, _log, *calls]
     body = b"".join(rng.choice(steps)(rng) for _ in range(rng.randrange(3, 10)))
-    destroys = [b"\x73" + rng.choice([NOBODY, SENDER]) + b"\xff", b"\x30\xff"]
+    destroys = [b"\x73" + rng.choice([NOBODY, SENDER, EMPTY[2]]) + b"\xff", b"\x30\xff"]
     returns = [b"\x00", b"\x00", _push(32) + _push(0) + b"\xf3", _push(0) + _push(0) + b"\xfd", b"\xfe"]
     end: bytes = rng.choice([*destroys, *returns])
     return body + end
