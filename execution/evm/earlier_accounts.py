@@ -5,6 +5,7 @@ No state holds any since the merge (EIP-7523), so Cancun and later need not look
 
 from collections.abc import Iterable
 
+from chain.accounts import THERE_WITHOUT_CODE
 from chain.types import Address
 from execution.evm.account_db import AccountDB
 from execution.outcome import StateView, Writes
@@ -26,9 +27,19 @@ class SweepingAccountDB(AccountDB):
         else:
             self._set(self._named, address, True)
 
+    def account_is_empty(self, address: Address) -> bool:
+        return super().account_is_empty(address) or self._is_there_in_vain(address)
+
     def writes(self) -> Writes:
         writes = super().writes()
         for address in self._named:
             if address not in writes.balances and self.account_is_empty(address):
                 writes.balances[address] = 0
+                if self._is_there_in_vain(address):
+                    writes.codes[address] = b""
         return writes
+
+    def _is_there_in_vain(self, address: Address) -> bool:
+        """One that an earlier rule or genesis has brought about empty, and that nothing has changed since."""
+        changes = (self._nonces.get(address), self._codes.get(address), self._deltas.get(address))
+        return not any(changes) and self._account(address).code_hash == THERE_WITHOUT_CODE

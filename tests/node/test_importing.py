@@ -71,8 +71,8 @@ def test_the_chain_then_begins_at_the_newest_imported_block(genesis: Genesis) ->
 
 
 def accounts_of(case: BlockchainCase) -> tuple[AccountChange, ...]:
-    """What the test begins with."""
-    state = state_of(case.test["pre"], Fork.OSAKA)
+    """What the test begins with; accounts that are empty are there all the same, as in a genesis file."""
+    state = state_of(case.test["pre"], Fork.FRONTIER)
     return tuple(
         AccountChange(address, account, state.slots[address], code=state.code(account.code_hash) or None)
         for address, account in state.accounts.items()
