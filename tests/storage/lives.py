@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import storage.journal
 import storage.loading
 from chain.messages.storage import ApplyBlock, ApplyOperation
 from storage.keyvalue import Batch
@@ -126,6 +127,7 @@ def _live(life: Life) -> None:
 
 
 def _grow(database: DyingLevelDB, life: Life) -> None:
+    storage.journal.NAMES_A_PART = 8  # a block of this world writes up to 60
     world = world_of(life.seed)
     store = Store.open(database, world.chain.genesis, history=life.history)
     database.adopted()

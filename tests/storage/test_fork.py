@@ -24,11 +24,13 @@ from chain.messages.storage import (
 from chain.operations import BlockSettings
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, Version, Wei
 from storage.audit import Audit
-from storage.errors import NoFork, NoProofOnFork, NoWholeState
+from storage.errors import InvalidBlock, NoFork, NoProofOnFork, NoWholeState
 from storage.keyvalue import DiskFull
 from storage.memory import MemoryKeyValue
 from storage.process import StorageService
+from storage.pruning import KEPT_HEIGHTS
 from storage.remote import RemoteAccount, RemoteRefusal, RemoteUnavailable
+from storage.steps import run
 from storage.store import Store
 from tests.storage.fake_remote import FakeRemoteChain, hash_of_remote_block
 from tests.storage.test_disk_full import Full
@@ -183,3 +185,19 @@ async def test_going_back_before_a_clearing_shows_the_remote_s_slots_again(asker
     values = await asker.ask(ReadState(None, (A,), ((A, 1), (A, 2), (A, 5), (A, 6)), ()))
     assert (values.accounts[0].balance, values.slots) == (9, (11, 0, 55, 0))
     assert (await asker.ask(ReadState(Version(3), (), ((A, 1),), ()))).slots == (0,)
+
+
+async def test_a_way_back_to_a_pruned_state_is_refused_before_the_remote_is_asked_what_there_was(
+    asker: Asker, remote: FakeRemoteChain, keyvalue: MemoryKeyValue
+) -> None:
+    for height in range(1, KEPT_HEIGHTS + 4):
+        await asker.ask(block(height, AccountChange(A, Account(height, Wei(9), keccak256(CODE)), {height: 55})))
+    store = Store.open(keyvalue, fork_genesis(), history=KEPT_HEIGHTS)
+    while (batch := run(store.pruning.next_batch())) is not None:
+        store.prune(batch)
+    again, asked = Asker(StorageService(store, remote)), len(remote.asked)
+    back, height = Revert(BlockNumber(N + 1), Version(2), 0), Height(store.head.height + 1)
+    with pytest.raises(InvalidBlock, match="it is not kept"):
+        await again.ask(ApplyOperation(height, Hash32(b"\x77" * 32), (), (), back, None, BlockSettings(), b"back"))
+    assert len(remote.asked) == asked
+    await again.service.close()
