@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+import storage.changes
+import storage.kept
 from chain.accounts import Account, AccountChange
 from chain.messages.storage import ReadChangedAccounts, Revert, TakenSnapshot
 from chain.types import Address, BlockNumber, Hash32, Height, Version, Wei
@@ -20,7 +22,7 @@ from storage.state import ACCOUNTS, SLOTS, slot_name
 from storage.steps import SORTED_A_STEP, in_order, run
 from storage.store import Store
 from storage.versions import suffix
-from tests.storage.heights import operation_of
+from tests.storage.heights import World, check, operation_of
 from tests.storage.superfluous import superfluous
 from tests.storage.test_process import Asker
 from tests.storage.world import block_of, genesis_of
@@ -127,6 +129,30 @@ def test_a_batch_of_a_sweep_looks_at_so_many_records_however_many_a_name_has_abo
         found |= set(batch)
     assert sorted(found - {SWEEP_KEY}) == sorted(expected)
     assert keyvalue.looked_at < 2_000 + 10 * RECORDS_A_STEP, "what is newer than the floor is leapt over"
+
+
+def test_a_sweep_in_the_middle_of_a_name_sees_that_pruning_went_on_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.kept, "RECORDS_A_STEP", 1)
+    monkeypatch.setattr(storage.kept, "STEPS_A_BATCH", 1)
+    keyvalue, name = MemoryKeyValue(), slot_name(A, 1)
+    keyvalue.write({name + suffix(Version(version)): b"\x07" for version in (5, 10)})
+    sweep, superseded = Sweep(keyvalue), Superseded(keyvalue, False, ())
+    keyvalue.write(run(sweep.next_batch(superseded, Version(10))))
+    keyvalue.write({name + suffix(Version(20)): b""})
+    keyvalue.write(dict.fromkeys(superseded.by(name, Version(20), is_empty=True)))
+    assert len(list(keyvalue.with_prefix(name))) == 2, "what says that the slot is empty hides the oldest record"
+    while SWEEP_KEY not in (batch := run(sweep.next_batch(superseded, Version(20)))):
+        keyvalue.write(batch)
+    keyvalue.write(batch)
+    assert list(keyvalue.with_prefix(name)) == []
+
+
+def test_reads_are_right_after_a_change_that_is_larger_than_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.changes, "MOST_ADOPTED", 20)
+    world = World(3)
+    for _ in range(20):
+        world.step()
+        check(world, world.store)
 
 
 async def test_what_a_way_back_changes_is_looked_for_once_and_only_if_it_leads_somewhere() -> None:
