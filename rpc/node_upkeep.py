@@ -5,7 +5,7 @@ import gc
 from chain.types import Wei
 from rpc.dev_accounts import drop_all_transactions
 from rpc.dev_method import dev_method, number
-from rpc.methods import Node, method
+from rpc.methods import Node
 
 
 @dev_method("debug_clearTxpool")
@@ -13,9 +13,9 @@ async def clear_pool(node: Node) -> None:
     await drop_all_transactions(node)
 
 
-@method("debug_freeOSMemory")
+@dev_method("debug_freeOSMemory")
 async def free_memory(node: Node) -> None:
-    """Of this process, what nothing refers to any more."""
+    """Of this process, what nothing refers to any more. It stops for that, so where strangers ask it is not offered."""
     gc.collect()
 
 
