@@ -17,7 +17,7 @@ from chain.headers import Header
 from chain.links import Link
 from chain.messages import Message
 from chain.messages.execution import BlockNews
-from chain.messages.logs import FoundLogs, ReadLogs, pack_log
+from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.mempool import ConsensusNews
 from chain.messages.proofs import Proof, ReadProof
 from chain.messages.storage import (
@@ -40,13 +40,13 @@ from chain.messages.storage import (
 from chain.operations import INITIAL_SETTINGS
 from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
-from rpc.block_logs import logs_in
 from rpc.bounded_cache import BoundedCache
 from rpc.errors import HeaderNotFound
 from rpc.kept_logs import KeptLogs
 from rpc.news import HeadChange, NewBlock
 from rpc.params import BlockReference, BlockTag
 from rpc.recent_blocks import RecentBlocks
+from rpc.recent_logs import RecentLogs
 from rpc.rendered_logs import RenderedLogs, render_logs
 from rpc.state_reader import READ_TIMEOUT_S, StateReader
 from rpc.vouching import Vouching
@@ -90,6 +90,7 @@ class ChainView:
         self._recent = RecentBlocks()
         self._versions: BoundedCache[BlockNumber, Version] = BoundedCache(CACHED_VERSIONS)
         self._logs = KeptLogs()
+        self._recent_logs = RecentLogs()
         self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
 
@@ -320,21 +321,15 @@ class ChainView:
         kept = self._logs
         known = kept.get(query)
         if known is None:
-            known = await render_logs(self._logs_of_recent_blocks(query) or await self._logs_of_storage(query))
+            recent = self._recent.between(query.first, query.last, min(LOGS_LOOKED_THROUGH, query.limit))
+            known = await self._stored_logs(query) if recent is None else self._recent_logs.matching(recent, query)
             kept.put(query, known)
         return known
 
-    def _logs_of_recent_blocks(self, query: ReadLogs) -> FoundLogs | None:
-        blocks = self._recent.between(query.first, query.last, min(LOGS_LOOKED_THROUGH, query.limit))
-        if blocks is None:
-            return None
-        records = [pack_log(log) for block in blocks for log in logs_in(block, query)]
-        return FoundLogs(len(records), b"".join(records))
-
-    async def _logs_of_storage(self, query: ReadLogs) -> FoundLogs:
+    async def _stored_logs(self, query: ReadLogs) -> RenderedLogs:
         answer = await self._read(query)
         assert isinstance(answer, FoundLogs)
-        return answer
+        return await render_logs(answer)
 
     async def headers(self, first: BlockNumber, last: BlockNumber) -> tuple[Header, ...]:
         """The headers of blocks that exist, oldest first."""

@@ -50,6 +50,9 @@ class LogFilter:
     topics: tuple[tuple[Hash32, ...], ...]
 
 
+ALL_LOGS = LogFilter(None, None, None, (), ())
+
+
 def matches(log: Log | FoundLog, wanted: LogCriteria) -> bool:
     """Whether a log has one of the addresses, and at each position one of the topics."""
     if wanted.addresses and log.address not in wanted.addresses:

@@ -23,7 +23,7 @@ from rpc.block_watch import BlockWatch, change_json
 from rpc.consensus import ConsensusObserver
 from rpc.environments import fork_of
 from rpc.errors import InvalidArgument, MissingArgument, RpcError, ServerError
-from rpc.log_filter import LogFilter, log_filter, matches
+from rpc.log_filter import ALL_LOGS, LogFilter, log_filter, matches
 from rpc.log_range import LogRange, log_range
 from rpc.methods import Connection, Node, connection_method, optional
 from rpc.news import HeadChange, PendingSource
@@ -34,7 +34,6 @@ MAX_SUBSCRIPTIONS = 1_000
 """Of one connection."""
 MAX_RECEIPT_HASHES = 200
 """geth's maxTxHashes."""
-ALL_LOGS = LogFilter(None, None, None, (), ())
 
 
 class SubscriptionNotFound(RpcError):
