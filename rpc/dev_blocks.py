@@ -178,9 +178,9 @@ async def set_time(node: Node, time: int) -> int:
 
 
 @dev_method("evm_setNextBlockTimestamp", "anvil_setNextBlockTimestamp", takes=(small_number,))
-async def set_next_block_timestamp(node: Node, timestamp: int) -> str:
+async def set_next_block_timestamp(node: Node, timestamp: int) -> None:
+    """Null under both names, as by anvil: its client in Rust takes nothing else, and hardhat's looks at nothing."""
     await node.operator.execute(SetNextTimestamp(timestamp))
-    return str(timestamp)
 
 
 @dev_method("anvil_setBlockTimestampInterval", "evm_setBlockTimestampInterval", takes=(small_number,))

@@ -32,7 +32,6 @@ ANSWERED_WITH_NULL = frozenset(
         "anvil_setLoggingEnabled",
         "anvil_setNextBlockBaseFeePerGas",
         "anvil_setNextBlockPrevRandao",
-        "anvil_setNextBlockTimestamp",
         "anvil_setNonce",
         "anvil_stopImpersonatingAccount",
         "tenderly_addBalance",

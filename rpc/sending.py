@@ -9,7 +9,7 @@ from chain.types import ZERO_ADDRESS, Address, Gas, Wei
 from rpc.blobs import without_blobs
 from rpc.calls import estimate_gas
 from rpc.errors import ServerError
-from rpc.fees import SUGGESTED_TIP, coming_base_fee
+from rpc.fees import SUGGESTED_TIP, coming_base_fee, suggested_gas_price
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import address, data, text
@@ -142,6 +142,7 @@ async def sign_typed_data_unversioned(node: Node, account: Address, typed_data: 
 async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
     """The unsigned transaction with geth's defaults (TransactionArgs.setDefaults), the nonce 0 if it was not given."""
     wanted.check_no_blobs()
+    wanted = _gas_priced(node, wanted)
     fees = _fees(node, wanted)
     payload = wanted.payload()
     if wanted.to is None and not payload:
@@ -162,6 +163,16 @@ async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
         access_list=wanted.access_list or (),
         authorizations=wanted.authorizations or (),
     )
+
+
+def _gas_priced(node: Node, wanted: TransactionArguments) -> TransactionArguments:
+    """With the price that a type with a gas price needs, where a type was named and nothing speaks against it."""
+    dynamic = (wanted.max_fee, wanted.max_priority_fee, wanted.authorizations)
+    if wanted.type is None or any(member is not None for member in dynamic):
+        return wanted
+    price = suggested_gas_price(node) if wanted.gas_price is None else wanted.gas_price
+    access = (wanted.access_list or ()) if wanted.type == ACCESS_LIST else wanted.access_list
+    return replace(wanted, gas_price=price, access_list=access)
 
 
 def _type(wanted: TransactionArguments) -> TransactionType:

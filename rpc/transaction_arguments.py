@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.addresses import checksummed
-from chain.transactions import AccessListEntry, Authorization
+from chain.transactions import ACCESS_LIST, LEGACY, AccessListEntry, Authorization, TransactionType
 from chain.types import ZERO_ADDRESS, Address, Gas, Hash32, Wei
 from rpc.errors import InvalidParams, ServerError
 from rpc.params import InvalidValue, Parser, address, data, hash32, mapping, member, quantity, sequence, uint64
 
 STRUCT = "TransactionArgs"
 BLOB_MEMBERS = ("blobs", "commitments", "proofs")
+GAS_PRICED = {"0x0": LEGACY, "0x1": ACCESS_LIST}
+"""Types that anvil and ganache look for where geth goes by the other members alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class TransactionArguments:
     max_blob_fee: Wei | None = None
     blob_hashes: tuple[Hash32, ...] | None = None
     has_blobs: bool = False
+    type: TransactionType | None = None
+    """Only where it says more than the other members do: that the fee is to be a gas price."""
 
     def payload(self) -> bytes:
         """The call data, under whichever of its two names it came. Raises ServerError when they differ."""
@@ -92,6 +96,10 @@ def _gas(value: Any) -> Gas:
 
 def _wei(value: Any) -> Wei:
     return Wei(quantity(value))
+
+
+def _gas_priced_type(value: Any) -> TransactionType | None:
+    return GAS_PRICED.get(value) if isinstance(value, str) else None
 
 
 def _hashes(value: Any) -> tuple[Hash32, ...]:
@@ -152,5 +160,6 @@ MEMBERS: dict[str, tuple[str, Parser[Any]]] = {
     "authorizations": ("authorizationList", _authorizations),
     "max_blob_fee": ("maxFeePerBlobGas", _wei),
     "blob_hashes": ("blobVersionedHashes", _hashes),
+    "type": ("type", _gas_priced_type),
 }
 """What the request calls each, in the order in which mistakes are looked for."""
