@@ -92,7 +92,7 @@ class Dispatcher:
         method = METHODS.get(name)
         if method is None:
             raise MethodNotFound(name)
-        given = arguments_of(params)
+        given = arguments_of(name, params)
         arguments = method.parse(given)
         unsettled = self._node.admission.newest is not None
         if unsettled and method.reads_what_was_sent and BlockTag.PENDING not in arguments:

@@ -206,10 +206,16 @@ def _parse(position: int, argument: Argument, values: list[Any], speaks_plainly:
         raise InvalidArgument(position, problem.plain if speaks_plainly else problem.text) from None
 
 
-def arguments_of(params: Any) -> list[Any]:
-    """The positional arguments in the `params` member of a request. Raises InvalidParams."""
+NAMED = {"anvil_reorg": ("depth", "tx_block_pairs")}
+"""What Rust's client of anvil (alloy) sends by name."""
+
+
+def arguments_of(name: str, params: Any) -> list[Any]:
+    """The positional arguments in the `params` member of a request for a method. Raises InvalidParams."""
     if params is None:
         return []
+    if name in NAMED and isinstance(params, dict):
+        return [params.get(argument) for argument in NAMED[name]]
     if not isinstance(params, list):
         raise InvalidParams("non-array args")
     return params

@@ -60,6 +60,12 @@ async def test_wrong_requests_get_geths_errors(client: Client, body: bytes, expe
     assert error(await client.post(body)) == expected
 
 
+async def test_a_reorganisation_may_be_asked_for_by_name_as_alloy_does_it(client: Client) -> None:
+    params = {"depth": 1, "tx_block_pairs": [["0x00", 10]]}
+    answer = await client.post(orjson.dumps({"jsonrpc": "2.0", "id": 7, "method": "anvil_reorg", "params": params}))
+    assert "block is not one of the 1 new ones" in answer["error"]["message"]
+
+
 async def test_a_batch_is_answered_in_order_with_its_errors_in_place(client: Client) -> None:
     batch = [
         {"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": ["0x" + ALICE.hex(), "latest"]},
