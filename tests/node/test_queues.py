@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chain.codec import encode_message
 from chain.links import Peer, RequestFailed
 from chain.messages import Message
 from chain.messages.execution import BlockNews, FollowBlocks
@@ -15,7 +16,7 @@ from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageSta
 from chain.types import ZERO_HASH, BlockNumber, Gas, Height, Wei
 from node.queues.asking import AskingSocket
 from node.queues.blocking import BlockingSocket
-from node.queues.dialing import listening_socket
+from node.queues.dialing import UNIX, listening_socket
 from node.queues.frames import HEAD, Connection, Kind, frame
 from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
 
@@ -128,6 +129,30 @@ async def test_the_server_notices_that_a_process_is_gone(endpoint: str) -> None:
     await link.close()
     await within_deadline(newsroom.peer_left)
     assert newsroom.peers == []
+    await server.close()
+
+
+async def test_a_process_that_is_back_before_its_loss_is_noticed_takes_the_place_of_its_former_connection(
+    endpoint: str,
+) -> None:
+    newsroom = Newsroom()
+    server = ServingSocket(endpoint, newsroom)
+    hello = frame(Kind.HELLO, 0, b"worker-3:life")
+    _, first = await asyncio.open_unix_connection(endpoint.removeprefix(UNIX))
+    first.write(hello)
+    await within_deadline(newsroom.peer_joined)
+    former = newsroom.peers[0]
+    reading, second = await asyncio.open_unix_connection(endpoint.removeprefix(UNIX))
+    second.write(hello)
+    await within_deadline(newsroom.peer_left)
+    assert (len(newsroom.peers), former.open) == (1, False)
+    first.close()
+    await first.wait_closed()
+    second.write(frame(Kind.REQUEST, 7, encode_message(READ)))
+    answers = await asyncio.wait_for(reading.readexactly(2 * HEAD.size), DEADLINE_S)
+    assert HEAD.unpack(answers[HEAD.size :])[1:] == (Kind.ANSWER, 7)
+    assert newsroom.peers[0].open
+    second.close()
     await server.close()
 
 
