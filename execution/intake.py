@@ -35,10 +35,17 @@ class ProposalsForked(ExecutionError):
 
 @dataclass(slots=True)
 class _Claims:
-    """What validators say was committed at one height: at most one claim each."""
+    """What validators say was committed at one height, and after what: at most one claim each.
 
-    by_validator: dict[int, Hash32] = field(default_factory=dict)
-    committed: dict[Hash32, Committed] = field(default_factory=dict)
+    Who lies about what a proposal comes after says something else than those who tell the truth about it.
+    """
+
+    by_validator: dict[int, Committed] = field(default_factory=dict)
+
+    def know(self, committed: Committed) -> bool:
+        """Whether another validator sent the same proposal, whose id has been held against it."""
+        others = self.by_validator.values()
+        return any(claim.id == committed.id and claim.proposal == committed.proposal for claim in others)
 
 
 class Intake:
@@ -58,10 +65,9 @@ class Intake:
         if committed.height <= self.height:
             return []
         claims = self._claims.setdefault(committed.height, _Claims())
-        if committed.id not in claims.committed and keccak256(committed.proposal) != committed.id:
+        if not claims.know(committed) and keccak256(committed.proposal) != committed.id:
             raise FalseProposal(validator, committed)
-        claims.by_validator[validator] = committed.id
-        claims.committed.setdefault(committed.id, committed)
+        claims.by_validator[validator] = committed
         accepted = []
         while (found := self._next()) is not None:
             if found.after != self.cursor:
@@ -75,9 +81,10 @@ class Intake:
         claims = self._claims.get(Height(self.height + 1))
         if claims is None:
             return None
-        stake: dict[Hash32, int] = {}
-        for validator, proposal in claims.by_validator.items():
-            stake[proposal] = stake.get(proposal, 0) + self._stakes[validator]
-            if 3 * stake[proposal] > sum(self._stakes):
-                return claims.committed[proposal]
+        stake: dict[tuple[Hash32, Hash32], int] = {}
+        for validator, claim in claims.by_validator.items():
+            said = claim.id, claim.after
+            stake[said] = stake.get(said, 0) + self._stakes[validator]
+            if 3 * stake[said] > sum(self._stakes):
+                return claim
         return None

@@ -1,6 +1,7 @@
 """Which committed proposals are taken, from claims in any order."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -77,3 +78,20 @@ def test_a_chain_that_does_not_follow_what_was_executed_stops_execution() -> Non
     intake.claim(0, other[0])
     with pytest.raises(ProposalsForked, match="different chains"):
         intake.claim(1, other[0])
+
+
+def test_a_liar_that_says_first_what_a_proposal_comes_after_does_not_stop_execution() -> None:
+    intake = Intake([1] * 4, Height(0), GENESIS)
+    first, second = chain_of(2)
+    assert intake.claim(0, replace(first, after=second.id)) == []
+    assert intake.claim(1, first) == []
+    assert intake.claim(2, first) == [first]
+
+
+def test_another_proposal_under_an_id_that_is_known_already_is_told_apart() -> None:
+    intake = Intake([1] * 4, Height(0), GENESIS)
+    (first,) = chain_of(1)
+    intake.claim(0, first)
+    with pytest.raises(FalseProposal):
+        intake.claim(1, replace(first, proposal=b"another"))
+    assert intake.claim(2, first) == [first]
