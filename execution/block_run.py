@@ -280,6 +280,10 @@ class Strategy(Protocol):
     @property
     def name(self) -> str: ...
 
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
+        """The block of these comes next; the one before it may still run."""
+        ...
+
     def run(self, block: BlockRun) -> Awaitable[None]:
         """Give every transaction of the block its turn, in order."""
         ...

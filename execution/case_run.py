@@ -62,7 +62,7 @@ class CaseRunner:
         signed = _signed(case)
         engine = self._engine_for(case.environment.fork)
         senders = ((s.transaction, s.sender) for s in signed if s.transaction is not None and s.sender is not None)
-        await self._reader.prefetch(senders, case.environment)
+        await self._reader.prefetch(self._reader.expected(senders), case.environment)
         block = BlockRun(
             case.environment,
             signed,

@@ -11,6 +11,7 @@ from execution.attempts import Waited
 from execution.block_run import BlockRun
 from execution.dependency_scheduler import DependencyScheduler
 from execution.schedule import Candidate, pays
+from execution.senders import SignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class DependencyRule(ABC):
     @abstractmethod
     def dependencies(self, expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
         """Whom each candidate waits for, on account of what. They come in the order of the block."""
+
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:  # noqa: B027
+        """Nothing is planned ahead: the block before may show what these do."""
 
     def scheduler(
         self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]

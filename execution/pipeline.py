@@ -53,16 +53,30 @@ class Pipeline:
             await asyncio.sleep(0)  # a block runs before the next is decoded, if it can
 
     async def _run(self) -> None:
-        while True:
-            proposal, signed = await self._decoded.get()
-            operates = proposal.operation is not None
-            ran = await (self._operations.run(proposal, signed) if operates else self._processor.run(proposal, signed))
-            self._to_run -= 1
-            self.newest = proposal.height
-            self._on_ran()
-            await self._ran.put(ran)
-            if operates:
-                await self._processor.parent_applied()
+        upcoming = asyncio.ensure_future(self._upcoming())
+        try:
+            while True:
+                proposal, signed = await upcoming
+                upcoming = asyncio.ensure_future(self._upcoming())
+                await self._run_one(proposal, signed)
+        finally:
+            upcoming.cancel()
+
+    async def _upcoming(self) -> tuple[Proposal, Sequence[SignedTransaction]]:
+        """The next one, which is planned while the one before it runs."""
+        proposal, signed = await self._decoded.get()
+        self._processor.expect(signed)
+        return proposal, signed
+
+    async def _run_one(self, proposal: Proposal, signed: Sequence[SignedTransaction]) -> None:
+        operates = proposal.operation is not None
+        ran = await (self._operations.run(proposal, signed) if operates else self._processor.run(proposal, signed))
+        self._to_run -= 1
+        self.newest = proposal.height
+        self._on_ran()
+        await self._ran.put(ran)
+        if operates:
+            await self._processor.parent_applied()
 
     async def _assemble(self) -> None:
         while True:

@@ -31,7 +31,7 @@ from execution.merged import MergedState, StateBefore
 from execution.outcome import Slot, Writes
 from execution.pool import Pool
 from execution.pre_state import WatchedState
-from execution.reader import StateReader
+from execution.reader import ExpectedReads, StateReader
 from execution.record import Execution
 from execution.roots import RootWorkers
 from execution.senders import Senders, SignedTransaction, for_chain
@@ -102,6 +102,7 @@ class BlockProcessor:
         self._known.learn_hash(head.number, head.hash)
         self._changes = ChangeLog()
         self._reader = StateReader(storage, self._known, head.version)
+        self._expected: tuple[Sequence[SignedTransaction], ExpectedReads] = (), self._reader.expected(())
         self._tasks = WorkerTasks(self._known, self._changes, self._reader)
         self._roots = RootWorkers(pool, sends=shares_roots and strategy != SERIAL)
         self.strategy: Strategy = strategy_named(strategy, pool, self._tasks, self._known)
@@ -113,9 +114,12 @@ class BlockProcessor:
 
     def signed(self, proposal: Proposal) -> Sequence[SignedTransaction]:
         """The proposal's transactions with their senders. Depends on no block, so that it can be done ahead."""
-        signed = self._senders.all_signed(proposal.transactions)
-        self._reader.expect(_with_senders(signed))
-        return signed
+        return self._senders.all_signed(proposal.transactions)
+
+    def expect(self, signed: Sequence[SignedTransaction]) -> None:
+        """The block of these comes next: what is guessed of it is worked out while the one before it still runs."""
+        self._expected = signed, self._reader.expected(_with_senders(signed))
+        self.strategy.expect(signed)
 
     async def execute(self, proposal: Proposal) -> ExecutedBlock:
         """The block that the proposal makes, at once. Raises as `run`."""
@@ -141,6 +145,10 @@ class BlockProcessor:
         self._height = proposal.height
         return ran
 
+    def _expected_reads(self, signed: Sequence[SignedTransaction]) -> ExpectedReads:
+        expected_of, expected = self._expected
+        return expected if signed is expected_of else self._reader.expected(_with_senders(signed))
+
     def inputs_of_next(self, proposal: Proposal) -> BlockInputs:
         """Raises ProposalOutOfOrder."""
         if proposal.inputs is None or proposal.height != self._height + 1:
@@ -156,8 +164,8 @@ class BlockProcessor:
         settings = self.settings
         chain_id = self._chain_id if settings.chain_id is None else settings.chain_id
         environment = environment_of(chain_id, self._forks, self._parent, inputs, settings, place)
+        await self._reader.prefetch(self._expected_reads(signed), environment)
         signed = [_unless_pretended(for_chain(one, chain_id), settings) for one in signed]
-        await self._reader.prefetch(_with_senders(signed), environment)
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
         await self._run(run, self.strategy)

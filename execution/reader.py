@@ -5,7 +5,9 @@ again: reads are deterministic, and the event loop never waits for storage insid
 touches is fetched before, in one request, and one more for code.
 """
 
+import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.messages import Message
@@ -59,6 +61,15 @@ def learn_hashes(known: KnownState, numbers: tuple[BlockNumber, ...], answer: Me
         known.learn_hash(number, block_hash)
 
 
+class ExpectedReads(NamedTuple):
+    """What a block's transactions will probably read, and of that the entries of mappings by transaction."""
+
+    addresses: dict[Address, None]
+    recipients: dict[Address, None]
+    slots: dict[Slot, None]
+    entries: dict[Hash32, list[Slot]]
+
+
 class StateReader:
     """Fetches into the known state of the execution process, at the newest version that storage has applied."""
 
@@ -68,8 +79,6 @@ class StateReader:
         self._touched = TouchedSlots()
         self._entries: dict[Hash32, list[Slot]] = {}
         """What was guessed of each transaction of the block that was prefetched."""
-        self._expected: dict[Hash32, list[Slot]] = {}
-        """Likewise of blocks to come."""
         self.base = base
         self.requests = 0
 
@@ -83,35 +92,34 @@ class StateReader:
             answer = await self._storage.request(ReadHashes(self.base, keys.hashes))
             learn_hashes(self._known, keys.hashes, answer)
 
-    async def prefetch(
-        self, transactions: Iterable[tuple[Transaction, Address]], environment: BlockEnvironment
-    ) -> None:
-        """Make known what these transactions and their block surely touch, and what others like them touched."""
-        addresses: dict[Address, None] = {environment.beneficiary: None}
-        slots: dict[Slot, None] = dict.fromkeys(self._system_slots(environment))
+    def expected(self, transactions: Iterable[tuple[Transaction, Address]]) -> ExpectedReads:
+        """What these transactions surely touch, and what others like them touched."""
+        addresses: dict[Address, None] = {}
+        slots: dict[Slot, None] = {}
         recipients: dict[Address, None] = dict.fromkeys(contract.address for contract in SYSTEM_CONTRACTS)
         kinds: dict[Kind, int] = {}
-        self._entries = {}
+        entries: dict[Hash32, list[Slot]] = {}
         for transaction, sender in transactions:
             addresses[sender] = None
             if transaction.to is None:
                 addresses[created_address(sender, transaction.nonce)] = None
                 continue
             recipients[transaction.to] = None
-            if transaction.data:
-                slots.update(dict.fromkeys(self.guess(transaction, sender, kinds)))
+            kind = kind_of(transaction)
+            if kind is not None and transaction.data:
+                entries[transaction.hash] = self._touched.entries(kind, transaction, sender)
+                slots.update(dict.fromkeys(self._with_fixed(kind, entries[transaction.hash], kinds)))
             for entry in transaction.access_list:
                 addresses[entry.address] = None
                 slots.update(dict.fromkeys((entry.address, slot) for slot in entry.slots))
-        await self._fetch_unknown([*addresses, *recipients], slots)
-        await self._fetch_codes(recipients)
+        return ExpectedReads(addresses, recipients, slots, entries)
 
-    def expect(self, transactions: Iterable[tuple[Transaction, Address]]) -> None:
-        """Guess ahead what these will read: each of them is prefetched later, when there is more to do at once."""
-        for transaction, sender in transactions:
-            kind = kind_of(transaction)
-            if kind is not None and transaction.data:
-                self._expected[transaction.hash] = self._touched.entries(kind, transaction, sender)
+    async def prefetch(self, expected: ExpectedReads, environment: BlockEnvironment) -> None:
+        """Make known what a block's transactions are expected to read, and what the block itself reads."""
+        self._entries = expected.entries
+        slots = itertools.chain(self._system_slots(environment), expected.slots)
+        await self._fetch_unknown([environment.beneficiary, *expected.addresses, *expected.recipients], slots)
+        await self._fetch_codes(expected.recipients)
 
     def guess(self, transaction: Transaction, sender: Address, kinds: dict[Kind, int]) -> list[Slot]:
         """The slots that the transaction probably reads, without those that calls of these `kinds` have in common.
@@ -123,10 +131,10 @@ class StateReader:
             return []
         entries = self._entries.get(transaction.hash)
         if entries is None:
-            entries = self._expected.pop(transaction.hash, None)
-            if entries is None:
-                entries = self._touched.entries(kind, transaction, sender)
-            self._entries[transaction.hash] = entries
+            entries = self._entries[transaction.hash] = self._touched.entries(kind, transaction, sender)
+        return self._with_fixed(kind, entries, kinds)
+
+    def _with_fixed(self, kind: Kind, entries: list[Slot], kinds: dict[Kind, int]) -> list[Slot]:
         edition, fixed = self._touched.fixed(kind)
         if kinds.get(kind) == edition:
             return entries

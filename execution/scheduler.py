@@ -13,6 +13,7 @@ from execution.attempts import StaleRead, Waited
 from execution.block_run import BlockRun
 from execution.outcome import Outcome
 from execution.schedule import Candidate, PlannedTask
+from execution.senders import SignedTransaction
 
 TASKS_PER_WORKER = 2
 """As many as a worker has leases: the next task is with it when it ends one."""
@@ -91,6 +92,10 @@ class SchedulingRule(Protocol):
     @property
     def runs_here_too(self) -> bool:
         """Whether execution runs transactions beside the workers, of which it then uses those that have a core too."""
+        ...
+
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
+        """The block of these comes next: what can be worked out while the one before it still runs."""
         ...
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> Scheduler: ...

@@ -19,6 +19,7 @@ from execution.pool import Pool
 from execution.run_times import RunTimes
 from execution.schedule import Candidate
 from execution.scheduler import SchedulingRule
+from execution.senders import SignedTransaction
 from execution.speculative_runs import FAILURES, SpeculativeRun, SpeculativeRuns
 from execution.transfers import may_be_plain
 from execution.worker_tasks import WorkerTasks
@@ -46,6 +47,9 @@ class SpeculativeStrategy:
     @property
     def name(self) -> str:
         return self.rule.name
+
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
+        self.rule.expect(transactions)
 
     async def run(self, block: BlockRun) -> None:
         candidates = self._candidates(block)

@@ -24,6 +24,7 @@ from execution.multi_version import MultiVersionMemory
 from execution.outcome import Outcome
 from execution.schedule import MAX_TASK_TRANSACTIONS, TASK_US, Candidate, PlannedTask
 from execution.scheduler import TASKS_PER_WORKER, Command, Discard, Send, WorkerRun
+from execution.senders import SignedTransaction
 
 MAX_INCARNATIONS = 5
 ANY_WORKER = ""
@@ -35,6 +36,9 @@ class BlockStm:
     name = "block-stm"
     tells_unmerged = True
     runs_here_too = False
+
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
+        """Nothing is planned ahead."""
 
     def scheduler(
         self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]

@@ -9,7 +9,7 @@ after the other leaves too little to run side by side.
 from collections.abc import Mapping, Sequence
 
 from chain.records import AccessKind
-from chain.types import Address
+from chain.types import Address, Hash32
 from execution.attempts import Waited
 from execution.block_run import BlockRun, Turn
 from execution.chain_scheduler import ChainScheduler
@@ -17,6 +17,7 @@ from execution.contention import WHOLE_ACCOUNT, Call, Contention, Key
 from execution.outcome import Slot
 from execution.pace import Pace
 from execution.schedule import Candidate, chains_of, for_workers
+from execution.senders import SignedTransaction
 from execution.touched import SELECTOR_SIZE, Kind
 
 LOOK_AT_LEAST = 32
@@ -43,13 +44,25 @@ class Optimistic:
         """In how many blocks that were looked through a function was called."""
         self._meets_at: dict[int, tuple[Key, ...]] = {}
         """Where the transactions of the newest block are expected to meet others, by their positions."""
+        self._expected_at: dict[Hash32, tuple[Key, ...]] = {}
+        """Likewise those of the block to come, by their hashes."""
         self._sent_at: set[Key] = set()
         """Where those met that were sent, by the first of each chain."""
+
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
+        self._expected_at = {
+            signed.hash: self._contention.keys(Call(signed.transaction, signed.sender))
+            for signed in transactions
+            if signed.transaction is not None and signed.sender is not None
+        }
 
     def scheduler(self, block: BlockRun, candidates: Sequence[Candidate], workers: Sequence[str]) -> ChainScheduler:
         meets_at = self._meets_at = {}
         for candidate in candidates:
-            keys = self._contention.keys(_call(block.turns[candidate.index]))
+            turn = block.turns[candidate.index]
+            keys = self._expected_at.get(turn.signed.hash)
+            if keys is None:
+                keys = self._contention.keys(_call(turn))
             if keys:
                 meets_at[candidate.index] = keys
         chains = chains_of(candidates, meets_at)

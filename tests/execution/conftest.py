@@ -8,7 +8,7 @@ from execution.schedule import Candidate
 
 
 def all_chains(
-    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float, theirs: Collection[int]
+    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float, theirs: Collection[int], spared_us: int
 ) -> Sequence[Sequence[Candidate]]:
     return chains
 

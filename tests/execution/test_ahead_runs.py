@@ -19,7 +19,7 @@ Chains: TypeAlias = Sequence[Sequence[Candidate]]
 
 @pytest.fixture(autouse=True)
 def a_third_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def for_workers(chains: Chains, workers: int, slowness: float, theirs: Collection[int]) -> Chains:
+    def for_workers(chains: Chains, workers: int, slowness: float, theirs: Collection[int], spared_us: int) -> Chains:
         return chains[::3]
 
     monkeypatch.setattr("execution.strategies.optimistic.for_workers", for_workers)
