@@ -16,17 +16,17 @@ from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import ApplyBlock
 from chain.operations import BlockSettings
 from chain.proposals import Proposal
-from chain.receipts import Receipt, bloom_of
+from chain.receipts import Receipt
 from chain.records import BlockRecord, encode_record
 from chain.types import Address, Gas, Hash32, Height
 from execution.block_run import BlockRun
 from execution.merged import MergedState
 from execution.reader import is_delegation
 from execution.record import Execution, record_of
-from execution.roots import PendingRoot
+from execution.roots import Pending
 
-RootOf: TypeAlias = Callable[[Sequence[bytes]], PendingRoot]
-"""Begins to compute the root of encoded receipts."""
+Summarize: TypeAlias = Callable[[Sequence[Receipt]], Pending[tuple[Hash32, bytes]]]
+"""Begins to compute what the header says of receipts: their root, and the bloom of their logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class RanBlock:
     run: BlockRun
     header: Header
     how: Execution
-    transactions_root: PendingRoot
+    transactions_root: Pending[Hash32]
     position: int
     settings: BlockSettings | None = None
     told: Told | None = None
@@ -97,16 +97,15 @@ def told_of(ran: RanBlock) -> Told:
     return Told(changes, states, record_of(ran.how, ran.run, states))
 
 
-async def assemble(ran: RanBlock, told: Told, root_of: RootOf) -> ExecutedBlock:
+async def assemble(ran: RanBlock, told: Told, summarize: Summarize) -> ExecutedBlock:
     """The block that the run of the proposal's transactions makes."""
     run = ran.run
     receipts, raws, senders, included = _included(run)
-    receipts_root = root_of([receipt.encode() for receipt in receipts])
+    summary, record = summarize(receipts), encode_record(told.record)
+    transactions_root = await ran.transactions_root.get()
+    receipts_root, logs_bloom = await summary.get()
     header = replace(
-        ran.header,
-        transactions_root=await ran.transactions_root.get(),
-        receipts_root=await receipts_root.get(),
-        logs_bloom=bloom_of(entry for receipt in receipts for entry in receipt.logs),
+        ran.header, transactions_root=transactions_root, receipts_root=receipts_root, logs_bloom=logs_bloom
     )
     applied = ApplyBlock(
         height=ran.proposal.height,
@@ -117,7 +116,7 @@ async def assemble(ran: RanBlock, told: Told, root_of: RootOf) -> ExecutedBlock:
         receipts=tuple(receipts),
         changes=told.changes,
         parent_hash_slot=run.parent_hash_slot,
-        record=encode_record(told.record),
+        record=record,
         settings=ran.settings,
     )
     return ExecutedBlock(

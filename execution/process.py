@@ -22,7 +22,7 @@ from chain.messages.execution import BlockNews, ExecutionStatus, FollowBlocks, R
 from chain.messages.link import Done
 from chain.messages.mempool import CatchingUp, Committed, FollowCommits, SenderHints
 from chain.messages.storage import BlockApplied, ReadHead, ReadSettings, StoredSettings
-from chain.messages.tasks import FollowTasks, RootComputed, TransactionsRun
+from chain.messages.tasks import FollowTasks, ReceiptsSummarized, RootComputed, TransactionsRun
 from chain.operations import BlockSettings
 from chain.types import Hash32, ValidatorIndex
 from execution.announcers import NewestBlock, NewsFollower, ResultSender
@@ -129,7 +129,7 @@ class ExecutionProcess:
                 follower.cancel()
 
     async def answer(self, message: Message, peer: Peer) -> Message | None:
-        if isinstance(message, TransactionsRun | RootComputed):
+        if isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized):
             self._pool.finished(peer, message.task_id, message)
         elif isinstance(message, SenderHints):
             self._senders.hint(message.senders)

@@ -127,7 +127,7 @@ class BlockProcessor:
 
     async def assemble(self, ran: RanBlock, *, meanwhile: bool = False) -> ExecutedBlock:
         """The block that was run; `meanwhile` another one runs."""
-        return await assemble(ran, await self.told(ran), partial(self._roots.begin, sends=meanwhile))
+        return await assemble(ran, await self.told(ran), partial(self._roots.begin_summary, sends=meanwhile))
 
     async def told(self, ran: RanBlock) -> Told:
         """What others are told of the block that was run; at the latest when the next one is done."""

@@ -10,11 +10,11 @@ from inspect import isawaitable
 from chain.forks import Fork
 from chain.links import Link
 from chain.messages import Message
-from chain.messages.tasks import ComputeRoot, FollowTasks, RunTransactions
+from chain.messages.tasks import ComputeRoot, FollowTasks, RunTransactions, SummarizeReceipts
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.pool_core import MAX_IN_FLIGHT
-from execution.roots import compute_root
+from execution.roots import compute_root, summarize_receipts
 from execution.speculation import Speculator
 from execution.storage_requests import BlockingReads
 from execution.worker_limits import DEFAULT_LIMITS, WorkerLimits
@@ -90,6 +90,8 @@ class WorkerProcess:
     def _carry_out(self, task: Message) -> Message:
         if isinstance(task, ComputeRoot):
             return compute_root(task)
+        if isinstance(task, SummarizeReceipts):
+            return summarize_receipts(task)
         if not isinstance(task, RunTransactions):
             raise UnexpectedTask(task)
         with self._limits.time_limit(task.environment.gas_limit):

@@ -121,8 +121,8 @@ class TransactionsRun:
 @message(83)
 @dataclass(frozen=True, slots=True)
 class ComputeRoot:
-    """execution → worker: the root of a block's transactions or receipts, encoded as their trie holds them and in the
-    order of the block. Answer: RootComputed, as a request.
+    """execution → worker: the root of a block's transactions, encoded as their trie holds them and in the order of the
+    block. Answer: RootComputed, as a request.
     """
 
     task_id: int
@@ -132,7 +132,28 @@ class ComputeRoot:
 @message(84)
 @dataclass(frozen=True, slots=True)
 class RootComputed:
-    """worker → execution: a transactionsRoot or receiptsRoot. Answer: Done."""
+    """worker → execution: a transactionsRoot. Answer: Done."""
 
     task_id: int
     root: Hash32
+
+
+@message(85)
+@dataclass(frozen=True, slots=True)
+class SummarizeReceipts:
+    """execution → worker: what a block's header says of its receipts, which are execution's own packing of them in the
+    order of the block. Answer: ReceiptsSummarized, as a request.
+    """
+
+    task_id: int
+    receipts: bytes
+
+
+@message(86)
+@dataclass(frozen=True, slots=True)
+class ReceiptsSummarized:
+    """worker → execution: a receiptsRoot and the bloom of all logs. Answer: Done."""
+
+    task_id: int
+    root: Hash32
+    bloom: bytes

@@ -54,7 +54,8 @@ PLACES: Sequence[Place] = (
     (assembly, "record_of", "assemble"),
     (assembly, "_included", "assemble"),
     (Receipt, "encode", "assemble"),
-    (assembly, "bloom_of", "assemble"),
+    (roots, "bloom_of", "assemble"),
+    (roots, "_pack_receipts", "assemble"),
     (assembly, "encode_record", "assemble"),
     (roots, "ordered_root", "assemble"),
 )

@@ -23,7 +23,7 @@ from chain.links import Peer
 from chain.messages import Message
 from chain.messages.link import Done
 from chain.messages.storage import BlockApplied
-from chain.messages.tasks import FollowTasks, RootComputed, TransactionsRun
+from chain.messages.tasks import FollowTasks, ReceiptsSummarized, RootComputed, TransactionsRun
 from chain.proposals import decode_proposal, encode_proposal
 from chain.types import Hash32, Height
 from execution.assembly import ExecutedBlock
@@ -171,7 +171,7 @@ class _Tasks:
         self._workers = workers
 
     async def answer(self, message: Message, peer: Peer) -> Message:
-        if isinstance(message, TransactionsRun | RootComputed):
+        if isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized):
             self._pool.finished(peer, message.task_id, message)
         else:
             assert isinstance(message, FollowTasks)

@@ -37,7 +37,7 @@ from chain.messages.storage import (
     StoredRecord,
     StoredSettings,
 )
-from chain.messages.tasks import ComputeRoot, RunTransactions
+from chain.messages.tasks import ComputeRoot, RunTransactions, SummarizeReceipts
 from chain.operations import INITIAL_SETTINGS
 from chain.proposals import BlockInputs, Certificate, ExecutedBlock, Proposal
 from chain.signing import address_of_private_key
@@ -61,7 +61,7 @@ from execution.block_run import TransactionEngine
 from execution.engine import Engine
 from execution.pool import Pool
 from execution.processor import BlockProcessor
-from execution.roots import compute_root
+from execution.roots import compute_root, summarize_receipts
 from execution.senders import Senders
 from execution.speculation import Speculator
 
@@ -265,7 +265,7 @@ class WorkerPeer:
         self._pool = pool
         self._reads = BlockingStorage(storage)
         self._speculator = Speculator(lambda _: engine, self._reads)
-        self._queue: asyncio.Queue[RunTransactions | ComputeRoot] = asyncio.Queue()
+        self._queue: asyncio.Queue[RunTransactions | ComputeRoot | SummarizeReceipts] = asyncio.Queue()
         self.tasks: list[RunTransactions] = []
         self.pace: Iterator[int] = repeat(1)
         """How often the event loop turns while each task runs."""
@@ -307,10 +307,16 @@ class WorkerPeer:
                 self.open = False
                 asyncio.get_running_loop().call_soon(self._pool.left, self)
                 return
-            done = compute_root(task) if isinstance(task, ComputeRoot) else self._speculator.run(task)
-            answer = decode_message(encode_message(done))
+            answer = decode_message(encode_message(self._done(task)))
             await turns(next(self.pace))
             self._pool.finished(self, answer.task_id, answer)
+
+    def _done(self, task: RunTransactions | ComputeRoot | SummarizeReceipts) -> Message:
+        if isinstance(task, ComputeRoot):
+            return compute_root(task)
+        if isinstance(task, SummarizeReceipts):
+            return summarize_receipts(task)
+        return self._speculator.run(task)
 
 
 async def until(true: Callable[[], bool]) -> None:
