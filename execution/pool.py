@@ -154,6 +154,13 @@ class Pool:
         self._core.submit(job, preferred, self._losses_allowed, is_long=is_long)
         self._send()
 
+    def submit_when_idle(self, job: PoolJob, worker: str) -> None:
+        """Queue a job for when the worker, which must be there, has nothing else to do. Otherwise as `submit_job`."""
+        if self._core.waiting >= self._max_waiting:
+            raise PoolBusy(self._core.waiting)
+        self._core.submit_when_idle(job, worker, self._losses_allowed)
+        self._send()
+
     async def run(
         self, message_for: Callable[[str, int], Message], time_limit_s: float, *, is_long: bool = False
     ) -> Message:

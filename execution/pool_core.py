@@ -34,6 +34,7 @@ class _Queued(Generic[Job]):
 class _Worker(Generic[Job]):
     leases: dict[int, _Queued[Job]] = field(default_factory=dict)
     queue: deque[_Queued[Job]] = field(default_factory=deque)
+    when_idle: deque[_Queued[Job]] = field(default_factory=deque)
 
     @property
     def has_long(self) -> bool:
@@ -61,7 +62,7 @@ class PoolCore(Generic[Job]):
     @property
     def waiting(self) -> int:
         """Jobs that no worker holds a lease for."""
-        return len(self._shared) + sum(len(worker.queue) for worker in self._workers.values())
+        return len(self._shared) + sum(len(w.queue) + len(w.when_idle) for w in self._workers.values())
 
     @property
     def is_busy(self) -> bool:
@@ -80,7 +81,7 @@ class PoolCore(Generic[Job]):
         if worker is None:
             return []
         given_up = []
-        self._shared.extendleft(reversed(worker.queue))
+        self._shared.extendleft(reversed((*worker.queue, *worker.when_idle)))
         for queued in reversed(list(worker.leases.values())):
             if queued.losses_left == 0:
                 given_up.append(queued.job)
@@ -96,6 +97,10 @@ class PoolCore(Generic[Job]):
         worker = self._workers.get(preferred) if preferred is not None else None
         (self._shared if worker is None else worker.queue).append(queued)
 
+    def submit_when_idle(self, job: Job, worker: str, losses_allowed: int = 1) -> None:
+        """Queue a job for when the worker has nothing else to do."""
+        self._workers[worker].when_idle.append(_Queued(job, losses_allowed, is_long=False))
+
     def finished(self, worker: str, lease: int) -> Job | None:
         """The worker answered. None if the lease is not (any more) the worker's."""
         state = self._workers.get(worker)
@@ -104,7 +109,8 @@ class PoolCore(Generic[Job]):
 
     def withdraw(self, job: Job) -> bool:
         """Forget a job that no worker holds yet. False if it was not waiting."""
-        for queue in (self._shared, *(worker.queue for worker in self._workers.values())):
+        of_workers = [queue for worker in self._workers.values() for queue in (worker.queue, worker.when_idle)]
+        for queue in (self._shared, *of_workers):
             for queued in queue:
                 if queued.job is job:
                     queue.remove(queued)
@@ -140,8 +146,13 @@ class PoolCore(Generic[Job]):
                     continue
                 queue = worker.queue or self._shared
                 if queue:
-                    queued = queue.popleft()
-                    worker.leases[self._next_lease] = queued
-                    assigned.append(Assignment(name, self._next_lease, queued.job))
-                    self._next_lease += 1
+                    assigned.append(self._lease(name, worker, queue.popleft()))
+        for name, worker in self._workers.items():
+            if not worker.leases and worker.when_idle:
+                assigned.append(self._lease(name, worker, worker.when_idle.popleft()))
         return assigned
+
+    def _lease(self, name: str, worker: _Worker[Job], queued: _Queued[Job]) -> Assignment[Job]:
+        lease, self._next_lease = self._next_lease, self._next_lease + 1
+        worker.leases[lease] = queued
+        return Assignment(name, lease, queued.job)

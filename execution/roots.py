@@ -1,8 +1,8 @@
 """The roots of a block's transactions and receipts: work that needs no state, and so is left to a worker.
 
-It is a tenth of what execution does for a token transfer. A worker gets the transactions when their turns are taken,
-because until the next block's first task it has nothing to do, and the receipts if another block runs meanwhile; if
-none does, the message would take as long as the root.
+It is a tenth of what execution does for a token transfer. A worker does it when it has nothing else to do, as between
+the last task of a block and the first of the next: the transactions of the block that is done by then, and the receipts
+of the one before, if another block runs meanwhile; if none does, the message would take as long as the root.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, PoolJob, Worke
 
 WORTH_SENDING = 64
 """For so many items a worker is quicker than the message to it; a short block should be done at once."""
-LIMIT_S = 5.0
+LIMIT_S = 0.05
+"""A block is not held up longer for want of an idle worker: then execution does it."""
 
 Result = TypeVar("Result")
 _log_fields = attrgetter("address", "topics", "data")
@@ -103,8 +104,8 @@ class RootWorkers:
         """For the last worker with a core of its own: one more at work would take its time from the others."""
         job = PoolJob(message_for, LIMIT_S)
         try:
-            self._pool.submit_job(job, (self._pool.lanes or self._pool.workers)[-1])
-        except (NoWorkers, PoolBusy):
+            self._pool.submit_when_idle(job, (self._pool.lanes or self._pool.workers)[-1])
+        except PoolBusy:
             return None
         return job
 
