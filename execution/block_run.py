@@ -87,6 +87,7 @@ class BlockRun:
     `conflicts` counts runs that lost; `reading_us` is how long it waited for values that storage had to be asked for,
     and `waits` gives what a strategy let each transaction wait for; None if it let none wait. Of the `turns_us` until
     all turns were taken, execution only waited for workers for `idle_us`; the last of these ended at `workers_end_us`.
+    `spared_us` is how much less than usual execution has to do meanwhile for the blocks before and after.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class BlockRun:
         self.blob_gas_used = 0
         self.serial_from = -1
         self.conflicts = 0
+        self.spared_us = 0
         self.idle_us = 0
         self.workers_end_us = 0
         self.turns_us = 0

@@ -26,10 +26,10 @@ class Pipeline:
         self._processor = processor
         self._operations = operations
         self._on_ran = on_ran
+        processor.is_followed = lambda: not self.proposals.empty()
         self.newest = newest
         self._to_run = 0
         """Blocks that are decoded, or are being, and have not run."""
-        self._decoded: asyncio.Queue[tuple[Proposal, Sequence[SignedTransaction]]] = asyncio.Queue(MAX_WAITING_BLOCKS)
         self._ran: asyncio.Queue[RanBlock | RanOperation] = asyncio.Queue(MAX_WAITING_BLOCKS)
         self.proposals: asyncio.Queue[bytes] = asyncio.Queue()
         self.blocks: asyncio.Queue[ExecutedBlock | ExecutedOperation] = asyncio.Queue(MAX_WAITING_BLOCKS)
@@ -38,19 +38,10 @@ class Pipeline:
         """Until cancelled. Raises as BlockProcessor.run."""
         try:
             async with asyncio.TaskGroup() as stages:
-                stages.create_task(self._decode())
                 stages.create_task(self._run())
                 stages.create_task(self._assemble())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-
-    async def _decode(self) -> None:
-        while True:
-            encoded = await self.proposals.get()
-            self._to_run += 1
-            proposal = decode_proposal(encoded)
-            await self._decoded.put((proposal, self._processor.signed(proposal)))
-            await asyncio.sleep(0)  # a block runs before the next is decoded, if it can
 
     async def _run(self) -> None:
         upcoming = asyncio.ensure_future(self._upcoming())
@@ -63,8 +54,11 @@ class Pipeline:
             upcoming.cancel()
 
     async def _upcoming(self) -> tuple[Proposal, Sequence[SignedTransaction]]:
-        """The next one, which is planned while the one before it runs."""
-        proposal, signed = await self._decoded.get()
+        """The next one, which is decoded, and what it will do guessed, while the one before it runs."""
+        encoded = await self.proposals.get()
+        self._to_run += 1
+        proposal = decode_proposal(encoded)
+        signed = self._processor.signed(proposal)
         self._processor.expect(signed)
         return proposal, signed
 

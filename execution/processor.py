@@ -45,6 +45,10 @@ log = logging.getLogger("tandem.execution")
 
 Result = TypeVar("Result")
 
+GET_READY_US, ASSEMBLE_US = 24, 16
+"""What it takes execution to decode a transaction of the next block and to guess what it does, and what to assemble one
+of the block before: CPU time, as `scripts/bench execution` shows it."""
+
 
 class ProposalOutOfOrder(ExecutionError):
     """A committed proposal has another height than the next one."""
@@ -93,6 +97,8 @@ class BlockProcessor:
         self._height = head.height
         self.settings = settings
         self._parent: Header = head.header
+        self.is_followed: Callable[[], bool] = lambda: False
+        """Whether there is a block to get ready while this one runs."""
         self._newest: RanBlock | None = None
         """The block that ran last: what is told of it needs the state that the next one replaces."""
         self._parent_applied = asyncio.Event()
@@ -149,6 +155,11 @@ class BlockProcessor:
         expected_of, expected = self._expected
         return expected if signed is expected_of else self._reader.expected(_with_senders(signed))
 
+    def _spared_us(self) -> int:
+        """What execution has not to do beside this block, by its transactions, as it has in the middle of many."""
+        assembles = self._newest is not None and self._newest.told is None
+        return (0 if self.is_followed() else GET_READY_US) + (0 if assembles else ASSEMBLE_US)
+
     def inputs_of_next(self, proposal: Proposal) -> BlockInputs:
         """Raises ProposalOutOfOrder."""
         if proposal.inputs is None or proposal.height != self._height + 1:
@@ -168,6 +179,7 @@ class BlockProcessor:
         signed = [_unless_pretended(for_chain(one, chain_id), settings) for one in signed]
         engine = self._engine_for(environment.fork)
         run = BlockRun(environment, signed, MergedState(self._known), engine, self, self._changes)
+        run.spared_us = len(signed) * self._spared_us()
         await self._run(run, self.strategy)
         transactions_root = self._roots.begin(included_raws(run))
         serial_us = 0 if self._cases is None else await self._check(run, self._cases)

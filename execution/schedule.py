@@ -66,7 +66,11 @@ class _Loads:
 
 
 def for_workers(
-    chains: Sequence[Sequence[Candidate]], workers: int, slowness: float = 1.0, theirs: Collection[int] = ()
+    chains: Sequence[Sequence[Candidate]],
+    workers: int,
+    slowness: float = 1.0,
+    theirs: Collection[int] = (),
+    spared_us: int = 0,
 ) -> list[Sequence[Candidate]]:
     """The chains to run on so many workers, such that they and execution, which runs the others, end at the same time.
     Of one of them it may be the beginning only.
@@ -74,10 +78,11 @@ def for_workers(
     None if that is not expected to be clearly faster than to run everything in the execution process. The longest
     runs go first, since sending costs the same for long and short ones; of like ones every so-manieth, because what
     execution awaits in the order of the block must not all come first. But before those of like ones the chains at the
-    places `theirs` go, whose values workers have from the block before.
+    places `theirs` go, whose values workers have from the block before. `spared_us` is what execution has to do less
+    than usual beside this block.
     """
     alone_us = sum(candidate.expected_us + COMMON_US for chain in chains for candidate in chain)
-    loads = _Loads(workers, slowness, alone_us)
+    loads = _Loads(workers, slowness, alone_us - spared_us)
     sent: list[Sequence[Candidate]] = []
     too_long: list[Sequence[Candidate]] = []
     for chain in _in_order(chains, theirs):

@@ -69,7 +69,7 @@ class Optimistic:
         theirs = {
             at for at, chain in enumerate(chains) if not self._sent_at.isdisjoint(meets_at.get(chain[0].index, ()))
         }
-        sent = for_workers(chains, len(workers), self._pace.slowness, theirs) if workers else ()
+        sent = for_workers(chains, len(workers), self._pace.slowness, theirs, block.spared_us) if workers else ()
         self._sent_at = {key for chain in sent for key in meets_at.get(chain[0].index, ())}
         return ChainScheduler(sent, workers, waits_of(meets_at), _staying(chains, sent))
 
