@@ -41,6 +41,27 @@ def test_a_preferred_worker_gets_its_jobs_and_others_wait_for_it() -> None:
     assert held(core) == [("w1", "b")]
 
 
+def test_what_may_wait_is_done_by_a_worker_that_has_nothing_else_to_do() -> None:
+    core: PoolCore[str] = PoolCore(max_in_flight=2)
+    core.add_worker("a")
+    core.submit("one", "a")
+    (one,) = core.assignments()
+    core.submit_when_idle("later", "a")
+    core.submit("two", "a")
+    assert [assigned.job for assigned in core.assignments()] == ["two"]
+    assert core.finished("a", one.lease) == "one"
+    assert core.assignments() == []
+    assert core.waiting == 1
+    assert core.finished("a", one.lease + 1) == "two"
+    assert [assigned.job for assigned in core.assignments()] == ["later"]
+    core.submit_when_idle("last", "a")
+    core.remove_worker("a")
+    core.add_worker("b")
+    assert [assigned.job for assigned in core.assignments()] == ["later", "last"], "of a lost worker another takes it"
+    core.submit_when_idle("too late", "b")
+    assert core.withdraw("too late")
+
+
 def test_a_lost_workers_jobs_go_first_to_another() -> None:
     core: PoolCore[str] = PoolCore(max_in_flight=2)
     core.add_worker("w0")

@@ -126,6 +126,12 @@ def test_workers_and_execution_share_what_is_independent() -> None:
     assert len(for_workers(chains, workers=16)) >= 36
 
 
+def test_execution_keeps_more_where_it_has_less_to_do_beside_the_block() -> None:
+    chains = chains_of(candidates(*range(40), us=1_000), {})
+    usual, spared = (len(for_workers(chains, workers=1, spared_us=us)) for us in (0, 4_000))
+    assert usual - 3 <= spared < usual
+
+
 def test_of_like_runs_those_sent_are_spread_over_the_block() -> None:
     sent = [chain[0].index for chain in for_workers(chains_of(candidates(*range(40), us=1_000), {}), workers=1)]
     assert all(3 <= sum(start <= index < start + 10 for index in sent) <= 7 for start in (0, 10, 20, 30))
