@@ -33,7 +33,8 @@ WARM_UP_STREAMS = 3
 
 PLACES: Sequence[Place] = (
     (Senders, "all_signed", "decode"),
-    (StateReader, "expect", "dispatch"),
+    (StateReader, "expected", "dispatch"),
+    (SpeculativeStrategy, "expect", "dispatch"),
     (StateReader, "guess", "dispatch"),
     (SpeculativeStrategy, "_candidates", "dispatch"),
     (speculative_runs.SpeculativeRuns, "start", "dispatch"),
