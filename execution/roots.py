@@ -5,6 +5,7 @@ the last task of a block and the first of the next: the transactions of the bloc
 of the one before, if another block runs meanwhile; if none does, the message would take as long as the root.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Generic, TypeVar
@@ -19,7 +20,8 @@ from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, PoolJob, Worke
 
 WORTH_SENDING = 64
 """For so many items a worker is quicker than the message to it; a short block should be done at once."""
-LIMIT_S = 0.05
+LIMIT_S = 5.0
+PATIENCE_S = 0.05
 """A block is not held up longer for want of an idle worker: then execution does it."""
 
 Result = TypeVar("Result")
@@ -57,8 +59,9 @@ class Pending(Generic[Result]):
     async def get(self) -> Result:
         if self._job is not None:
             try:
-                answer = await self._pool.wait(self._job)
-            except (NoWorkers, WorkerLost, JobTimeout):
+                async with asyncio.timeout(PATIENCE_S):
+                    answer = await self._pool.wait(self._job)
+            except (NoWorkers, WorkerLost, JobTimeout, TimeoutError):
                 return self._here()
             given = self._in_answer(answer)
             if given is not None:

@@ -66,3 +66,12 @@ async def test_without_a_worker_that_answers_execution_computes_them_itself(monk
     monkeypatch.setattr(Pool, "wait", too_long)
     assert await RootWorkers(chain.pool, sends=True).begin(ITEMS).get() == ordered_root(ITEMS)
     await chain.stop()
+
+
+async def test_a_busy_worker_is_not_waited_for_long_and_not_taken_for_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.roots.PATIENCE_S", 0.0)
+    chain = Chain(world_genesis(), "optimistic", 1)
+    assert await RootWorkers(chain.pool, sends=True).begin(ITEMS).get() == ordered_root(ITEMS)
+    assert chain.pool.lost_workers == 0
+    assert chain.pool.workers
+    await chain.stop()
