@@ -32,6 +32,7 @@ def tamper(first_block: int) -> None:
         def __init__(self, strategy: Strategy) -> None:
             self._strategy = strategy
             self.name = strategy.name
+            self.expect = strategy.expect
 
         async def run(self, block: BlockRun) -> None:
             await self._strategy.run(block)
