@@ -42,4 +42,4 @@ class SweepingAccountDB(AccountDB):
     def _is_there_in_vain(self, address: Address) -> bool:
         """One that an earlier rule or genesis has brought about empty, and that nothing has changed since."""
         changes = (self._nonces.get(address), self._codes.get(address), self._deltas.get(address))
-        return not any(changes) and self._account(address).code_hash == THERE_WITHOUT_CODE
+        return not any(changes) and self.get_code_hash(address) == THERE_WITHOUT_CODE

@@ -57,6 +57,11 @@ class TracedAccountDB(AccountDB):
         return super().get_storage(address, slot, from_journal)
 
 
+def _traced(rules: type[AccountDB]) -> type[AccountDB]:
+    """The accounts under the rules of a fork, and tracing."""
+    return type(f"Traced{rules.__name__}", (TracedAccountDB, rules), {})
+
+
 def traced_keccak(frame: "Computation") -> None:
     start, size = frame.stack[-1], frame.stack[-2]
     keccak(frame)
@@ -73,7 +78,7 @@ class TracingEngine:
         rules = rules_of(fork)
         instructions = _with_traced_keccak(rules.programs.instruction_set)
         compilation = Compilation(BlockCompiler(instructions)) if evm == COMPILED else None
-        members = {"programs": ProgramCache(instructions, compilation), "account_db": TracedAccountDB}
+        members = {"programs": ProgramCache(instructions, compilation), "account_db": _traced(rules.account_db)}
         self._rules: type[Computation] = type(rules.__name__, (rules,), members)
 
     def execute(
