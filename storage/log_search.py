@@ -8,8 +8,10 @@ once, so that each step of one counts.
 
 from collections.abc import Generator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from chain.messages.logs import FoundLogs, ReadLogs
+from chain.receipts import Log
 from chain.types import BlockNumber
 from storage.blocks import TRANSACTIONS, transaction_row
 from storage.errors import TooManyLogBytes, TooManyLogs
@@ -36,6 +38,16 @@ MAX_LARGE_DATA_BYTES = 32 << 20
 Steps = Generator[None, None, None]
 
 
+class _DecodedLogs(NamedTuple):
+    """Of the receipt read last, which the next log found is often of, too: `first_log` is its first one's index in the
+    block.
+    """
+
+    key: bytes
+    first_log: int
+    logs: Sequence[Log]
+
+
 class LogSearch:
     """One search, of blocks that are there."""
 
@@ -51,6 +63,7 @@ class LogSearch:
         self._parts: list[bytes] = []
         self._count = 0
         self._large_bytes = 0
+        self._receipt: _DecodedLogs | None = None
 
     def run(self) -> Generator[None, None, FoundLogs]:
         """What is found, in order. Pauses now and then. Raises TooManyLogs, TooManyLogBytes."""
@@ -150,12 +163,19 @@ class LogSearch:
 
     def _data_in_receipt(self, name: bytes, copied: bytes) -> bytes:
         number, index_in_block, transaction = place_in_block(name, copied)
-        stored = self._store.get(TRANSACTIONS + place_key(number, transaction))
-        if stored is None:
-            raise CorruptStore(f"block {number}", f"its transaction {transaction} is missing")
-        row = transaction_row(stored)
-        data = row.receipt().logs[index_in_block - row.first_log].data
+        receipt = self._decoded(number, transaction)
+        data = receipt.logs[index_in_block - receipt.first_log].data
         self._large_bytes += len(data)
         if self._large_bytes > MAX_LARGE_DATA_BYTES:
             raise TooManyLogBytes(MAX_LARGE_DATA_BYTES)
         return data
+
+    def _decoded(self, number: int, transaction: int) -> _DecodedLogs:
+        key = TRANSACTIONS + place_key(number, transaction)
+        if self._receipt is None or self._receipt.key != key:
+            stored = self._store.get(key)
+            if stored is None:
+                raise CorruptStore(f"block {number}", f"its transaction {transaction} is missing")
+            row = transaction_row(stored)
+            self._receipt = _DecodedLogs(key, row.first_log, row.receipt().logs)
+        return self._receipt

@@ -203,3 +203,22 @@ def test_data_that_is_not_copied_is_bounded_in_one_answer(monkeypatch: pytest.Mo
     monkeypatch.setattr(storage.log_search, "MAX_LARGE_DATA_BYTES", 2 * COPIED_DATA_BYTES)
     with pytest.raises(TooManyLogBytes, match="more than 2048 bytes of data"):
         run(store.logs(_query(addresses=(BUSY,), last=2)))
+
+
+def test_of_many_logs_whose_data_is_not_copied_each_receipt_is_read_once() -> None:
+    keyvalue, chain = CountedReads(), RandomChain(1)
+    store, transactions = Store.open(keyvalue, chain.genesis), 0
+    for number in range(1, 5):
+        block = chain.next(store.head.hash)
+        receipts = tuple(
+            replace(receipt, logs=tuple(Log(BUSY, (), bytes((number, at, copy)) * 400) for copy in range(5)))
+            for at, receipt in enumerate(block.receipts)
+        )
+        store.apply(replace(block, receipts=receipts))
+        transactions += len(receipts)
+    query = _query(1, 4, (BUSY,))
+    keyvalue.seeks = 0
+    found = _found(store, query)
+    assert keyvalue.seeks == 1 + transactions
+    assert transactions > 8
+    assert found == _by_looking_at_every_log(store, query)
