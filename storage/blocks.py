@@ -149,7 +149,10 @@ class Blocks:
             receipts.append(row.receipt())
             yield
         block = LoggedBlock(number, stored.hash, stored.header.timestamp, hashes, receipts)
-        batch.update(dict.fromkeys((key for key, _ in index_rows(block)), None))
+        for count, (key, _) in enumerate(index_rows(block)):
+            batch[key] = None
+            if count % LOG_ROWS_A_STEP == 0:
+                yield
         batch[NUMBERS + stored.hash] = None
         for kind in (HEADERS, VERSIONS, RECORDS, REST):
             batch[kind + number_key(number)] = None

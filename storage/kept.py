@@ -98,7 +98,7 @@ class Sweep:
     def next_batch(self, superseded: Superseded, floor: Version) -> Generator[None, None, Deleted]:
         """What to delete next, which may be nothing; at the end also the key that says that there is something."""
         batch: Deleted = {}
-        self._look_again(floor)
+        self._look_again(superseded, floor)
         for _ in range(STEPS_A_BATCH):
             some = list(islice(self._records(), RECORDS_A_STEP))
             for key, record in some:
@@ -141,11 +141,14 @@ class Sweep:
         if below is not None and below.is_empty and not below.stays:
             yield from superseded.empty(below.name, below.newest)
 
-    def _look_again(self, floor: Version) -> None:
-        """The floor may have risen since the batch before."""
+    def _look_again(self, superseded: Superseded, floor: Version) -> None:
+        """The floor may have risen since the batch before, past another record of the name that was looked at last."""
         below = self._below
         if below is not None:
             found = newest(self._store, below.name, suffix(floor))
             below.is_empty = found is not None and not found[1]
             if found is not None:
-                below.newest = version_of(found[0])
+                version = version_of(found[0])
+                if version != below.newest:
+                    below.stays |= superseded.is_pinned(below.newest, version)
+                    below.newest = version

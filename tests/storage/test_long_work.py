@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -10,11 +11,13 @@ import storage.changes
 import storage.kept
 from chain.accounts import Account, AccountChange
 from chain.messages.storage import ReadChangedAccounts, Revert, TakenSnapshot
+from chain.receipts import Log
 from chain.types import Address, BlockNumber, Hash32, Height, Version, Wei
+from storage.blocks import LOG_ROWS_A_STEP
 from storage.errors import InvalidBlock, StatePruned
 from storage.journal import JOURNAL, NAMES_A_PART
 from storage.kept import RECORDS_A_STEP, STEPS_A_BATCH, SWEEP_KEY, Superseded, Sweep
-from storage.latest import LATEST
+from storage.latest import LATEST, latest_key, latest_prefix
 from storage.memory import MemoryKeyValue
 from storage.process import StorageService
 from storage.pruning import KEPT_HEIGHTS
@@ -25,7 +28,7 @@ from storage.versions import suffix
 from tests.storage.heights import World, check, operation_of
 from tests.storage.superfluous import superfluous
 from tests.storage.test_process import Asker
-from tests.storage.world import block_of, genesis_of
+from tests.storage.world import RandomChain, block_of, genesis_of
 
 A, B = Address(b"\xaa" * 20), Address(b"\xbb" * 20)
 MANY = 4_000
@@ -145,6 +148,37 @@ def test_a_sweep_in_the_middle_of_a_name_sees_that_pruning_went_on_meanwhile(mon
         keyvalue.write(batch)
     keyvalue.write(batch)
     assert list(keyvalue.with_prefix(name)) == []
+
+
+def test_a_sweep_in_the_middle_of_a_name_keeps_what_hides_a_pinned_value_from_later_versions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage.kept, "RECORDS_A_STEP", 1)
+    monkeypatch.setattr(storage.kept, "STEPS_A_BATCH", 1)
+    keyvalue, name = MemoryKeyValue(), slot_name(A, 1)
+    written, emptied, copy = name + suffix(Version(5)), name + suffix(Version(20)), latest_key(name)
+    keyvalue.write({written: b"\x07"})
+    sweep, superseded = Sweep(keyvalue), Superseded(keyvalue, False, (Version(6),))
+    keyvalue.write(run(sweep.next_batch(superseded, Version(10))))
+    keyvalue.write({emptied: b"", copy: latest_prefix(Version(20))})
+    keyvalue.write(dict.fromkeys(superseded.by(name, Version(20), is_empty=True)))
+    while SWEEP_KEY not in (batch := run(sweep.next_batch(superseded, Version(20)))):
+        keyvalue.write(batch)
+    keyvalue.write(batch)
+    assert list(keyvalue.with_prefix(name)) == [(emptied, b""), (written, b"\x07")]
+    assert keyvalue.get(copy) == latest_prefix(Version(20))
+
+
+def test_removing_a_block_pauses_however_many_logs_one_transaction_has() -> None:
+    chain = RandomChain(1)
+    store = Store.open(MemoryKeyValue(), chain.genesis)
+    block = chain.next(store.head.hash)
+    logs = (Log(A, (), b""),) * (5 * LOG_ROWS_A_STEP)
+    store.apply(replace(block, receipts=(replace(block.receipts[0], logs=logs), *block.receipts[1:])))
+    batch = dict[bytes, bytes | None]()
+    sizes = [len(batch) for _ in store.blocks.delete(store.head.number, batch)]
+    assert len(batch) > len(logs)
+    assert max(after - before for before, after in pairwise([0, *sizes, len(batch)])) <= LOG_ROWS_A_STEP + OTHERS
 
 
 def test_reads_are_right_after_a_change_that_is_larger_than_the_caches(monkeypatch: pytest.MonkeyPatch) -> None:
