@@ -29,7 +29,7 @@ from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
 from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
-from node.genesis_file import Start, start_from
+from node.genesis_file import Start, see_contracts_of, start_from
 from node.loaded_state import source_checksum, take_in
 from node.remote.base import RemoteBase
 from node.remote.source import FILE as FORK_FILE
@@ -102,9 +102,11 @@ def temporary(path: Path, settings: Settings) -> DataFolder:
     return create(made(path), settings, durable=False)
 
 
-def create_or_open(path: Path, settings: Settings) -> DataFolder:
+def create_or_open(path: Path, settings: Settings, *, imports: bool = False) -> DataFolder:
     """The chain in the folder, made from the settings if there is none yet. Raises BadDataFolder."""
-    return open_folder(path, settings) if _holds_a_chain(path) else create(path, settings, durable=True)
+    if _holds_a_chain(path):
+        return open_folder(path, settings)
+    return create(path, settings, durable=True, imports=imports)
 
 
 def _holds_a_chain(path: Path) -> bool:
@@ -135,8 +137,11 @@ def made(path: Path) -> Path:
     return path
 
 
-def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
-    """A new chain in an empty folder; `chain.json` is written last, so a half-made folder is not taken for one."""
+def create(path: Path, settings: Settings, *, durable: bool, imports: bool = False) -> DataFolder:
+    """A new chain in an empty folder; `chain.json` is written last, so a half-made folder is not taken for one.
+
+    `imports`: its first blocks are another client's, and may deploy what its later forks need.
+    """
     accounts = development_accounts(settings.mnemonic, settings.accounts)
     remote = _remote_base(settings, accounts)
     fork = None if remote is None or settings.fork_url is None else ForkSource(settings.fork_url, remote.point)
@@ -147,6 +152,8 @@ def create(path: Path, settings: Settings, *, durable: bool) -> DataFolder:
             write_whole(path / f"validator-{index}" / "key", key)
         loaded = None if settings.load_state is None else take_in(settings.load_state, path / STATE, settings)
         genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys], remote, loaded)
+        if settings.genesis is not None and not imports:
+            see_contracts_of(genesis.forks.newest, genesis.accounts, settings.genesis)
         write_whole(path / "genesis", encode_value(genesis))
         if fork is not None:
             write_whole(path / FORK_FILE, fork.encode())

@@ -15,7 +15,7 @@ from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, Header
 from chain.json_fields import Fields, WrongField
 from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
-from chain.system_contracts import CONSOLIDATION_REQUESTS, DEPOSIT_CONTRACT, WITHDRAWAL_REQUESTS, SystemContract
+from chain.system_contracts import CONSOLIDATION_REQUESTS, DEPOSIT_CONTRACT, WITHDRAWAL_REQUESTS
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
 from node.errors import NodeError
 
@@ -85,19 +85,17 @@ def start_from(path: Path) -> Start:
     addresses = {change.address for change in start.accounts}
     if len(addresses) < len(start.accounts):
         raise BadGenesisFile(path, "alloc: an account stands there twice")
-    missing = _missing_contract(start)
-    if missing is not None:
-        what = f"0x{missing.address.hex()}, {missing.name}"
-        raise BadGenesisFile(path, f"alloc: add the contract {what}: from prague on no block is made without it")
+    see_contracts_of(start.forks.at(start.header.number + 1, start.header.timestamp), start.accounts, path)
     return start
 
 
-def _missing_contract(start: Start) -> SystemContract | None:
-    """One that every block calls and that must answer."""
-    fork = start.forks.at(start.header.number + 1, start.header.timestamp)
-    there = {change.address for change in start.accounts if change.code}
-    needed = (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS)
-    return next((each for each in needed if each.since <= fork and each.address not in there), None)
+def see_contracts_of(fork: Fork, accounts: tuple[AccountChange, ...], path: Path) -> None:
+    """That those are there which every block of the fork calls and which must answer. Raises BadGenesisFile."""
+    there = {change.address for change in accounts if change.code}
+    for contract in (WITHDRAWAL_REQUESTS, CONSOLIDATION_REQUESTS):
+        if contract.since <= fork and contract.address not in there:
+            what = f"0x{contract.address.hex()}, {contract.name}"
+            raise BadGenesisFile(path, f"alloc: add the contract {what}: from prague on no block is made without it")
 
 
 def _start(fields: Fields) -> Start:

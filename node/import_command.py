@@ -44,7 +44,7 @@ def _folder(path: Path, settings: Settings) -> DataFolder:
     """Raises BadDataFolder for a chain that was started already, or does not begin with a genesis file."""
     if settings.genesis is None and not (path / "chain.json").exists():
         raise BadSetting(f"{path} holds no chain yet: give the genesis that the blocks stand on, --genesis FILE")
-    folder = data.create_or_open(path, settings)
+    folder = data.create_or_open(path, settings, imports=True)
     if folder.genesis.forked is not None or folder.genesis.state is not None:
         raise BadDataFolder(
             f"the chain in {path} begins with a state that is not its genesis file's: "

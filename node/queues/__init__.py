@@ -2,8 +2,10 @@
 
 One process serves, the others reach it by a connection each. What a stream leaves open is settled here:
 
-- **A peer that dies is noticed at once**, by the end of its connection. Each connection begins with the asker's name,
-  which the server answers with a welcome; the asker then sends again what was not answered and follows anew.
+- **A process that dies is noticed at once**, by the end of its connection. Each connection begins with the asker's
+  name, which the server answers with a welcome; the asker then sends again what was not answered and follows anew.
+- **A host that vanishes ends nothing.** Over TCP a quiet connection to it is given up after 20 seconds
+  (`frames.keep_alive`), one with bytes on their way there when TCP gives them up (on Linux after about 15 minutes).
 - **Nothing grows without bound.** Requests and news are limited in unacknowledged bytes at the sending end, frames in
   their size.
 - **No polling.** Connections hang on the event loop, so an idle process sleeps. Only who has no connection tries again.

@@ -176,6 +176,8 @@ class AskingSocket:
             self._notice_bytes -= len(self._notices.popleft())
 
     def lost(self, connection: Connection) -> None:
+        if connection is not self._connection:  # of an attempt that was given up
+            return
         was_connected, self._connected = self._connected, False
         self._connection = None
         self._unsent.clear()

@@ -9,8 +9,8 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.link import Failed
 from node.queues.asking import identity_of
-from node.queues.dialing import RETRY_FIRST_S, RETRY_MOST_S, UNIX, host_and_port
-from node.queues.frames import HEAD, Kind, frame
+from node.queues.dialing import ATTEMPT_S, RETRY_FIRST_S, RETRY_MOST_S, UNIX, host_and_port
+from node.queues.frames import HEAD, Kind, frame, keep_alive
 
 
 class BlockingSocket:
@@ -71,8 +71,10 @@ class BlockingSocket:
 def _connect(endpoint: str) -> sockets.socket:
     """Raises OSError."""
     if not endpoint.startswith(UNIX):
-        connected = sockets.create_connection(host_and_port(endpoint))
+        connected = sockets.create_connection(host_and_port(endpoint), ATTEMPT_S)
+        connected.settimeout(None)
         connected.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        keep_alive(connected)
         return connected
     connected = sockets.socket(sockets.AF_UNIX)
     try:

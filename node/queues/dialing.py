@@ -28,8 +28,8 @@ class Dialer:
         self._closed = False
 
     def dial(self) -> None:
-        """There is no connection (any more)."""
-        if not self._closed:
+        """There is no connection (any more). Who dials already goes on."""
+        if not self._closed and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._dial())
 
     def close(self) -> None:
@@ -40,22 +40,24 @@ class Dialer:
     async def _dial(self) -> None:
         pause_s = RETRY_FIRST_S
         while True:
-            try:
+            with contextlib.suppress(OSError):  # a TimeoutError is one
                 async with asyncio.timeout(ATTEMPT_S):
-                    return await connect(self._endpoint, self._make)
-            except OSError:  # a TimeoutError is one
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, RETRY_MOST_S)
+                    connection = await connect(self._endpoint, self._make)
+                if connection.is_open:  # it may be lost before this task hears of it
+                    return
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MOST_S)
 
 
-async def connect(endpoint: str, make: Callable[[], Connection]) -> None:
+async def connect(endpoint: str, make: Callable[[], Connection]) -> Connection:
     """Raises OSError."""
     loop = asyncio.get_running_loop()
     if endpoint.startswith(UNIX):
-        await loop.create_unix_connection(make, endpoint.removeprefix(UNIX))
+        _, connection = await loop.create_unix_connection(make, endpoint.removeprefix(UNIX))
     else:
         host, port = host_and_port(endpoint)
-        await loop.create_connection(make, host, port, family=sockets.AF_INET)
+        _, connection = await loop.create_connection(make, host, port, family=sockets.AF_INET)
+    return connection
 
 
 class Door:

@@ -7,9 +7,10 @@ sides.
 
 import asyncio
 import os
+import socket as sockets
 import struct
 from enum import IntEnum
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 HEAD = struct.Struct(">IBQ")
 """The length of the payload, the kind and the number."""
@@ -17,6 +18,9 @@ SEND_BUFFER_BYTES = 64 * 1024
 """What may wait in a connection for the peer to read, before its owner is asked to keep the rest."""
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 """Of processes of one's own; more can only be a mistake."""
+
+KEEPALIVE: Final = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+"""Seconds of quiet before the kernel asks whether the peer is there, and between its questions; how many of them."""
 
 
 class Kind(IntEnum):
@@ -33,6 +37,16 @@ class Kind(IntEnum):
 
 def frame(kind: int, number: int = 0, payload: bytes = b"") -> bytes:
     return HEAD.pack(len(payload), kind, number) + payload
+
+
+def keep_alive(connected: sockets.socket) -> None:
+    """A host that is gone ends no connection: let the kernel ask for it. On a Unix socket there is no other host."""
+    if connected.family == sockets.AF_UNIX:
+        return
+    connected.setsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE:
+        if hasattr(sockets, name):  # not on every platform
+            connected.setsockopt(sockets.IPPROTO_TCP, getattr(sockets, name), value)
 
 
 class Owner(Protocol):
@@ -61,6 +75,10 @@ class Connection(asyncio.Protocol):
         self._part = bytearray()
         """The beginning of a frame whose rest has not come."""
         self._wanted_bytes = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None
 
     def send(self, kind: int, number: int = 0, payload: bytes = b"") -> bool:
         """Send without waiting, whether there is room or not. False if the connection is gone."""
@@ -94,7 +112,9 @@ class Connection(asyncio.Protocol):
         # uvloop's transports have the interface without the base class.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES)
-        self._descriptor = self._transport.get_extra_info("socket").fileno()
+        connected = self._transport.get_extra_info("socket")
+        keep_alive(connected)
+        self._descriptor = connected.fileno()
         self.owner.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

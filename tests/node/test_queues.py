@@ -1,7 +1,9 @@
 """The queues outlive what they connect: requests are answered, news is followed from the cursor, losses are noticed."""
 
 import asyncio
+import contextlib
 import socket as sockets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,8 @@ from chain.messages.link import Done
 from chain.messages.storage import NotThere, ReadBlock, ReadHead, ReadStorageStatus
 from chain.types import ZERO_HASH, BlockNumber, Gas, Height, Wei
 from node.queues.asking import AskingSocket
-from node.queues.blocking import BlockingSocket
-from node.queues.dialing import UNIX, listening_socket
+from node.queues.blocking import BlockingSocket, _connect
+from node.queues.dialing import UNIX, connect, listening_socket
 from node.queues.frames import HEAD, Connection, Kind, frame
 from node.queues.serving import PUSH_WINDOW_BYTES, ServingSocket
 
@@ -244,6 +246,64 @@ async def test_a_blocking_request_outlives_the_death_of_the_server(endpoint: str
     server = ServingSocket(endpoint, newsroom)
     assert await asyncio.wait_for(waiting, DEADLINE_S) == NotThere()
     asking.close()
+    await server.close()
+
+
+def test_an_address_that_does_not_answer_is_given_up_and_a_host_that_vanishes_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("node.queues.blocking.ATTEMPT_S", 0.2)
+    with contextlib.closing(sockets.create_server(("127.0.0.1", 0), backlog=0)) as full:
+        endpoint = f"tcp://127.0.0.1:{full.getsockname()[1]}"
+        with contextlib.closing(_connect(endpoint)) as first:
+            assert first.gettimeout() is None
+            assert first.getsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE)
+            with pytest.raises(TimeoutError):
+                _connect(endpoint)
+
+
+async def test_both_ends_of_a_tcp_connection_ask_for_the_other_host() -> None:
+    with contextlib.closing(sockets.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    newsroom, endpoint = Newsroom(), f"tcp://127.0.0.1:{port}"
+    server, link = ServingSocket(endpoint, newsroom), AskingSocket(endpoint, "rpc")
+    await within_deadline(newsroom.peer_joined)
+    for connection in (link._connection, *server._connections):
+        assert connection is not None
+        assert connection._transport is not None
+        socket = connection._transport.get_extra_info("socket")
+        assert socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE)
+        assert socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_KEEPCNT) == 3
+    await link.close()
+    await server.close()
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+async def test_an_attempt_whose_connection_is_lost_at_once_is_followed_by_one_other(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch, given_up: bool
+) -> None:
+    made: list[Connection] = []
+
+    async def connect_once_in_vain(endpoint: str, make: Callable[[], Connection]) -> Connection:
+        made.append(await connect(endpoint, make))
+        if len(made) == 1:
+            made[0].abort()
+            if given_up:
+                raise TimeoutError
+            await asyncio.sleep(0)
+            assert not made[0].is_open
+        return made[-1]
+
+    monkeypatch.setattr("node.queues.dialing.connect", connect_once_in_vain)
+    server, link = ServingSocket(endpoint, Newsroom()), AskingSocket(endpoint, "rpc")
+    dialing = link._dialer._task
+    assert dialing is not None
+    await asyncio.wait_for(dialing, DEADLINE_S)
+    assert await link.request(READ, DEADLINE_S) == NotThere()
+    link.lost(made[0])
+    assert link.connected
+    assert len(made) == 2
+    await link.close()
     await server.close()
 
 
