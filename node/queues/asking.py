@@ -13,12 +13,14 @@ from chain.links import LinkClosed, RequestFailed
 from chain.messages import Message
 from chain.messages.link import Failed
 from node.queues.dialing import Dialer
-from node.queues.frames import Connection, Kind
+from node.queues.frames import MAX_PAYLOAD_BYTES, Connection, Kind
 
 UNANSWERED_BYTES = 64 * 1024 * 1024
 """Requests sent and not answered; beyond it `request` waits before it sends."""
 NOTIFY_QUEUE_BYTES = 8 * 1024 * 1024
 """One-way messages waiting for a full connection; beyond it the oldest goes and is counted."""
+NOTIFY_QUEUE_MESSAGES = 32
+"""So many wait whatever their size, but not between validators: a worker's few answers may have megabytes each."""
 ACKNOWLEDGE_BYTES = 256 * 1024
 """News taken that the server is not told of yet: a frame for each piece of news would cost as much as the news. A
 small part of what the server may send ahead (`serving.PUSH_WINDOW_BYTES`)."""
@@ -67,6 +69,7 @@ class AskingSocket:
         """What waits for room in the connection; requests are counted as unanswered."""
         self._notices: deque[bytes] = deque()
         self._notice_bytes = 0
+        self._notices_kept = NOTIFY_QUEUE_MESSAGES if prove is None else 0
         self.dropped_frames = 0
         self._follow_request: Callable[[], Message] | None = None
         self._pushed: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -95,7 +98,7 @@ class AskingSocket:
         if self._notices or not self._sent((Kind.NOTIFY, 0, payload)):
             self._notices.append(payload)
             self._notice_bytes += len(payload)
-            while self._notice_bytes > NOTIFY_QUEUE_BYTES:
+            while self._notice_bytes > NOTIFY_QUEUE_BYTES and len(self._notices) > self._notices_kept:
                 self._notice_bytes -= len(self._notices.popleft())
                 self.dropped_frames += 1
         return True
@@ -124,6 +127,8 @@ class AskingSocket:
 
     async def _request(self, message: Message) -> Message:
         payload = encode_message(message)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise RequestFailed("FrameTooLarge", f"a request of {len(payload)} bytes")
         while self._unanswered_bytes > UNANSWERED_BYTES:
             self._room.clear()
             await self._room.wait()
@@ -156,7 +161,9 @@ class AskingSocket:
     # What the connection tells (node.queues.frames.Owner)
 
     def opened(self, connection: Connection) -> None:
-        self._connection = connection
+        former, self._connection = self._connection, connection
+        if former is not None:  # of an attempt that was given up and came through
+            former.abort()
         connection.send(Kind.HELLO, 0, self._identity)
 
     def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
@@ -196,6 +203,7 @@ class AskingSocket:
 
     def _welcomed(self) -> None:
         self._connected = True
+        self._dialer.settled()
         self._unsent.clear()
         for number, entry in self._unanswered.items():
             self._send((Kind.REQUEST, number, entry.payload))

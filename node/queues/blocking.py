@@ -33,6 +33,9 @@ class BlockingSocket:
             except OSError:
                 self.close()
                 continue
+            except BaseException:  # such as a MemoryError in the midst of a frame
+                self.close()
+                raise
             if isinstance(answer, Failed):
                 raise RequestFailed(answer.error, answer.text)
             return answer

@@ -26,6 +26,11 @@ class Dialer:
         self._make = make
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._pause_s = 0.0
+
+    def settled(self) -> None:
+        """The connection is of use: its loss is followed by an attempt at once."""
+        self._pause_s = 0.0
 
     def dial(self) -> None:
         """There is no connection (any more). Who dials already goes on."""
@@ -38,25 +43,27 @@ class Dialer:
             self._task.cancel()
 
     async def _dial(self) -> None:
-        pause_s = RETRY_FIRST_S
         while True:
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(max(2 * self._pause_s, RETRY_FIRST_S), RETRY_MOST_S)
             with contextlib.suppress(OSError):  # a TimeoutError is one
-                async with asyncio.timeout(ATTEMPT_S):
-                    connection = await connect(self._endpoint, self._make)
+                connection = await connect(self._endpoint, self._make)
                 if connection.is_open:  # it may be lost before this task hears of it
                     return
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, RETRY_MOST_S)
 
 
 async def connect(endpoint: str, make: Callable[[], Connection]) -> Connection:
     """Raises OSError."""
     loop = asyncio.get_running_loop()
     if endpoint.startswith(UNIX):
-        _, connection = await loop.create_unix_connection(make, endpoint.removeprefix(UNIX))
+        async with asyncio.timeout(ATTEMPT_S):
+            _, connection = await loop.create_unix_connection(make, endpoint.removeprefix(UNIX))
     else:
         host, port = host_and_port(endpoint)
-        _, connection = await loop.create_connection(make, host, port, family=sockets.AF_INET)
+        # One lookup at a time, to its end: it cannot be called off, and holds one of the loop's few threads.
+        found = await loop.getaddrinfo(host, port, family=sockets.AF_INET, type=sockets.SOCK_STREAM)
+        async with asyncio.timeout(ATTEMPT_S):
+            _, connection = await loop.create_connection(make, str(found[0][4][0]), port)
     return connection
 
 

@@ -19,8 +19,13 @@ SEND_BUFFER_BYTES = 64 * 1024
 MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 """Of processes of one's own; more can only be a mistake."""
 
-KEEPALIVE: Final = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-"""Seconds of quiet before the kernel asks whether the peer is there, and between its questions; how many of them."""
+KEEPALIVE: Final = (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
+"""Seconds of quiet before the kernel asks whether the peer is there, and between its questions; how many of them; and
+milliseconds until what was sent must have arrived."""
+HELLO_BYTES = 4096
+"""Of who has not said its name yet."""
+TURN_BYTES = 64 * 1024
+"""Taken of one connection before the others get their turn."""
 
 
 class Kind(IntEnum):
@@ -69,7 +74,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner, most_bytes: int = MAX_PAYLOAD_BYTES) -> None:
         self.owner = owner
         self.has_room = True
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
         self._part = bytearray()
@@ -98,7 +103,10 @@ class Connection(asyncio.Protocol):
             sent = os.write(self._descriptor, data)
         except BlockingIOError:
             sent = 0
-        except OSError:  # the transport finds out by itself and tells
+        except (BrokenPipeError, ConnectionResetError):  # the transport finds out by itself, when it has read the rest
+            return
+        except OSError:  # such as ENOBUFS: the frame is lost, so the connection must be too
+            transport.abort()
             return
         if sent < len(data):
             transport.write(data[sent:])
@@ -137,13 +145,26 @@ class Connection(asyncio.Protocol):
         at = self._take_whole(data)
         if at < len(data):
             self._part += data[at:]
+        if at > TURN_BYTES:  # uvloop would read on, 32 times in a turn
+            self._pause()
+
+    def _pause(self) -> None:
+        """The others' turn."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _take_whole(self, data: bytes) -> int:
         """Take the whole frames; where the next one begins."""
         at, end, take = 0, len(data), self.owner.took
         while end - at >= HEAD.size:
             size, kind, number = HEAD.unpack_from(data, at)
-            if size > self._most_bytes:
+            if size > self.most_bytes:
                 self.abort()
                 return end
             begin = at + HEAD.size

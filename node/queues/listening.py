@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from node.queues.dialing import Door
-from node.queues.frames import Connection, Kind
+from node.queues.frames import HELLO_BYTES, Connection, Kind
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """A full proposal has 2 MB of transactions; an answer to a validator that catches up, 4 MB and one of these."""
@@ -53,7 +53,7 @@ class ListeningSocket:
         self._listener = listener
         self._claims: dict[Connection, _Claim] = {}
         self._closed = False
-        self._door = Door(endpoint, lambda: Connection(self, MAX_FRAME_BYTES))
+        self._door = Door(endpoint, lambda: Connection(self, HELLO_BYTES))
 
     async def close(self) -> None:
         self._closed = True
@@ -73,6 +73,7 @@ class ListeningSocket:
         if kind == Kind.HELLO and claim is NOBODY:
             claim = self._claims[connection] = self._claimed(payload)
             if claim.sender is not None:
+                connection.most_bytes = MAX_FRAME_BYTES
                 connection.send(Kind.WELCOME)
                 return
         sender = claim.sender

@@ -11,7 +11,7 @@ from chain.links import LinkClosed, Service
 from chain.messages import Message
 from chain.messages.link import Done, Failed
 from node.queues.dialing import Door
-from node.queues.frames import Connection, Kind
+from node.queues.frames import HELLO_BYTES, MAX_PAYLOAD_BYTES, Connection, Kind
 
 PUSH_WINDOW_BYTES = 4 * 1024 * 1024
 """News sent to a follower that it has not acknowledged yet."""
@@ -107,7 +107,7 @@ class ServingSocket:
         """By the identity of who is at the other end."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._door = Door(endpoint, lambda: Connection(self))
+        self._door = Door(endpoint, lambda: Connection(self, HELLO_BYTES))
 
     @property
     def peers(self) -> tuple[ConnectedPeer, ...]:
@@ -136,8 +136,11 @@ class ServingSocket:
     def took(self, connection: Connection, kind: int, number: int, payload: bytes) -> None:
         peer = self._peers.get(connection)
         if peer is None:
-            if kind == Kind.HELLO:
-                self._welcome(connection, payload)
+            if kind != Kind.HELLO:
+                connection.abort()
+                return
+            connection.most_bytes = MAX_PAYLOAD_BYTES
+            self._welcome(connection, payload)
         elif kind == Kind.ACKNOWLEDGE:
             peer.acknowledge(number)
         elif kind in (Kind.REQUEST, Kind.NOTIFY, Kind.FOLLOW):
@@ -162,7 +165,9 @@ class ServingSocket:
     def _welcome(self, connection: Connection, identity: bytes) -> None:
         """Over TCP an asker may be back before the loss of its last connection is noticed here."""
         if identity in self._lives:
-            self._lose(self._lives[identity])
+            former = self._lives[identity]
+            self._lose(former)
+            former.abort()
         self._lives[identity] = connection
         name = identity.split(b":", 1)[0].decode("utf-8", "replace")
         peer = self._peers[connection] = ConnectedPeer(name, identity, connection)
@@ -184,4 +189,6 @@ class ServingSocket:
             answer = Failed(type(error).__name__, str(error))
         if number is not None:
             encoded = encode_message(Done() if answer is None else answer)
+            if len(encoded) > MAX_PAYLOAD_BYTES:
+                encoded = encode_message(Failed("FrameTooLarge", f"an answer of {len(encoded)} bytes"))
             connection.send(Kind.ANSWER, number, encoded)
