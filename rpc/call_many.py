@@ -43,13 +43,24 @@ class StateContext:
 
 
 def bundles(value: Any) -> list[Bundle]:
-    """Raises InvalidValue."""
-    found = [_bundle(each) for each in sequence(value, f"[]{BUNDLE}")]
-    if not found:
+    """Raises InvalidValue, and LimitExceeded before much is parsed."""
+    given = sequence(value, f"[]{BUNDLE}")
+    if not given:
         raise InvalidParams("bundles are empty.")
-    if sum(len(bundle.calls) for bundle in found) > MAX_CALLS:
-        raise LimitExceeded(f"more than {MAX_CALLS} calls")
+    if len(given) > MAX_CALLS:
+        raise LimitExceeded(f"more than {MAX_CALLS} bundles")
+    found: list[Bundle] = []
+    calls = 0
+    for each in given:
+        found.append(_bundle(each))
+        calls += len(found[-1].calls)
+        _check_calls(calls)
     return found
+
+
+def _check_calls(count: int) -> None:
+    if count > MAX_CALLS:
+        raise LimitExceeded(f"more than {MAX_CALLS} calls")
 
 
 def _bundle(value: Any) -> Bundle:
@@ -61,16 +72,19 @@ def _bundle(value: Any) -> Bundle:
 
 
 def _calls(value: Any) -> tuple[TransactionArguments, ...]:
-    return tuple(transaction_arguments(each) for each in sequence(value, "[]ethapi.TransactionArgs"))
+    given = sequence(value, "[]ethapi.TransactionArgs")
+    _check_calls(len(given))
+    return tuple(map(transaction_arguments, given))
 
 
 def state_context(value: Any) -> StateContext:
-    """Raises InvalidValue."""
+    """Raises InvalidValue, and InvalidParams for a part of the pending block."""
     given = mapping(value, CONTEXT)
     block = member(given, CONTEXT, "blockNumber", block_reference)
-    return StateContext(
-        BlockTag.LATEST if block is None else block, member(given, CONTEXT, "transactionIndex", _transactions)
-    )
+    transactions = member(given, CONTEXT, "transactionIndex", _transactions)
+    if block == BlockTag.PENDING and transactions is not None:
+        raise InvalidParams("transactionIndex counts the transactions of a stored block: leave it out at pending")
+    return StateContext(BlockTag.LATEST if block is None else block, transactions)
 
 
 def _transactions(value: Any) -> int | None:
@@ -97,7 +111,8 @@ async def call_many(
     if not calls:
         return [[] for _ in wanted]
     request = await request_for(node, block, context.transactions, 0, OUTERMOST, tuple(calls))
-    told = [_outcome(orjson.loads(each)) for each in await in_turn(node, request)]
+    limited = replace(request, time_limit_ms=request.run_limit_ms)  # all calls together, as in eth_simulateV1
+    told = [_outcome(orjson.loads(each)) for each in await in_turn(node, limited)]
     ends = [0]
     for bundle in wanted:
         ends.append(ends[-1] + len(bundle.calls))
