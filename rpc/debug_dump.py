@@ -1,6 +1,7 @@
 """debug_dumpBlock and debug_accountRange: a state's accounts in the order of their hashes, as geth walks its trie."""
 
 import asyncio
+from typing import Any
 
 from chain.accounts import WITHOUT_CODE, Account
 from chain.addresses import checksummed
@@ -29,19 +30,32 @@ async def dump_block(node: Node, reference: BlockTag | BlockNumber) -> JsonObjec
     return await account_range(node, reference, b"", MAX_RESULTS, False, False, False)
 
 
-@method("debug_accountRange", block_reference, data, count, boolean, boolean, boolean)
+def most(value: Any) -> int:
+    """How many accounts to show; what is below zero stands for as many as there may be, as in geth."""
+    return 0 if isinstance(value, int) and not isinstance(value, bool) and value < 0 else count(value)
+
+
+@method("debug_accountRange", block_reference, data, most, boolean, boolean, boolean)
 async def account_range(
-    node: Node, reference: BlockReference, start: bytes, most: int, no_code: bool, no_storage: bool, incompletes: bool
+    node: Node, reference: BlockReference, start: bytes, limit: int, no_code: bool, no_storage: bool, incompletes: bool
 ) -> JsonObject:
     """Those whose hash is not below `start`. No address is unknown here, so nothing is ever incomplete."""
     if node.genesis.forked is not None:
         raise ServerError("on a fork the accounts cannot be listed: most are on the remote chain")
     block = await existing_block(node, reference)
+    async with node.dump_turns.one():
+        return await _shown(node, block, start, limit, no_code, no_storage)
+
+
+async def _shown(
+    node: Node, block: StoredBlock, start: bytes, limit: int, no_code: bool, no_storage: bool
+) -> JsonObject:
+    """Holds the whole state meanwhile, so that there may be one of it at a time."""
     root, accounts, slots = await _listed(node, block, with_slots=not no_storage)
     ordered = sorted((keccak256(address), address) for address in accounts)
     first = start[-32:].rjust(32, b"\0")
     found = [each for each in ordered if each[0] >= first]
-    shown = found[: most if 0 < most <= MAX_RESULTS else MAX_RESULTS]
+    shown = found[: limit if 0 < limit <= MAX_RESULTS else MAX_RESULTS]
     accounts_json = [_account(node, block, key, address, slots.get(address, {}), no_code) for key, address in shown]
     dumped = await asyncio.gather(*accounts_json)
     named = {checksummed(address): each for (_, address), each in zip(shown, dumped, strict=True)}
@@ -88,5 +102,9 @@ async def _account(
     if account.code_hash not in WITHOUT_CODE and not no_code:
         answer["code"] = data_json(await node.chain.state.code(block.version, address))
     if slots:
-        answer["storage"] = {word_json(slot): f"{value:x}" for slot, value in sorted(slots.items())}
+        answer["storage"] = {word_json(slot): _whole_bytes(value) for slot, value in sorted(slots.items())}
     return answer | {"address": data_json(address), "key": data_json(key)}
+
+
+def _whole_bytes(value: int) -> str:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big").hex()

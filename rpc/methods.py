@@ -129,6 +129,7 @@ class Node:
     hotspot_turns: "Turns"
     requests: "RequestCounts"
     trace_turns: "Turns"
+    dump_turns: "Turns"
     operator: "Operator"
     blobs: "KeptBlobs"
     pending: "PendingState"

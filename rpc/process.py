@@ -181,6 +181,7 @@ class RpcProcess:
             remote=self._remote_blocks(),
             history=self._history,
             trace_turns=trace_turns,
+            dump_turns=Turns(MAX_WAITING_TRACES),
             operator=Operator(chain, self._validators, self._tasks),
             blobs=KeptBlobs(),
             pending=PendingState(),
