@@ -24,7 +24,7 @@ from execution.overrides import OverrideRefused
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
-from execution.tracers.tracer import BadTracerOptions, Run, TraceTooLarge, UnknownTracer
+from execution.tracers.tracer import MAX_TRACE_BYTES, BadTracerOptions, Run, TraceTooLarge, UnknownTracer
 
 MAX_ANSWER_BYTES = 7 * 1024 * 1024
 """Compressed, of all runs together: they travel in one message."""
@@ -77,7 +77,8 @@ class _Runs:
             known.learn_hash(known.applied, task.parent_hash)
         self._view = SpeculativeView(known, reads, task.base, task.environment.beneficiary)
         self._logs = 0
-        self._bytes = 0
+        self._json_bytes = 0
+        self._packed_bytes = 0
 
     async def traces(self) -> tuple[bytes, ...]:
         task = self._task
@@ -150,8 +151,11 @@ class _Runs:
         return min(self._ends_at, time.monotonic() + self._task.run_limit_ms / 1000)
 
     def _packed(self, trace: bytes) -> bytes:
+        self._json_bytes += len(trace)
+        if self._json_bytes > MAX_TRACE_BYTES:
+            raise TraceTooLarge
         packed = zlib.compress(trace, FASTEST)
-        self._bytes += len(packed)
-        if self._bytes > MAX_ANSWER_BYTES:
+        self._packed_bytes += len(packed)
+        if self._packed_bytes > MAX_ANSWER_BYTES:
             raise TracesTooLarge
         return packed

@@ -14,7 +14,7 @@ from execution.outcome import Outcome, StateView
 
 Options = Mapping[str, Any]
 MAX_TRACE_BYTES = 64 * 1024 * 1024
-"""Of JSON, of one transaction: what a tracer holds in memory at most."""
+"""Of JSON: what a tracer holds in memory at most, and what all runs of a request come to."""
 
 
 class TraceTooLarge(ExecutionError):
