@@ -7,9 +7,9 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chain.accounts import Account, AccountChange
 from chain.errors import DecodeError
@@ -18,6 +18,10 @@ from chain.types import Address, Hash32, Wei
 
 GZIP = b"\x1f\x8b"
 MAX_NONCE = 2**64 - 1
+ADDRESS_BYTES = 20
+MAX_SHOWN = 80
+"""Characters of a wrong value in what is said of it."""
+T = TypeVar("T")
 
 
 class NoAnvilState(DecodeError):
@@ -59,59 +63,94 @@ def unpacked(data: bytes, most: int | None = None) -> dict[str, Any]:
 
 def accounts_in(content: Mapping[str, Any]) -> list[AccountChange]:
     """The accounts that are there; anvil lists those too that were only looked at. Raises NoAnvilState."""
-    try:
-        changes = [_account(address, record) for address, record in content["accounts"].items()]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NoAnvilState(f"{type(error).__name__}: {error}") from error
+    changes = [_account(address, record) for address, record in content["accounts"].items()]
     return [change for change in changes if not change.account.is_empty or change.slots]
 
 
 def best_block_in(content: Mapping[str, Any]) -> BestBlock:
     """Raises NoAnvilState."""
+    block = content.get("block") or {}
+    number = _optional(content, "best_block_number", number_in, "the state")
+    place = "block"
+    base_fee = _optional(block, "basefee", number_in, place)
+    prev_randao = _optional(block, "prevrandao", number_in, place)
+    beneficiary = _optional(block, "beneficiary", _address_in, place)
+    return BestBlock(
+        number=(_optional(block, "number", number_in, place) or 0) if number is None else number,
+        timestamp=_optional(block, "timestamp", number_in, place),
+        gas_limit=_optional(block, "gas_limit", number_in, place),
+        base_fee=None if base_fee is None else Wei(base_fee),
+        beneficiary=_optional(block, "coinbase", _address_in, place) if beneficiary is None else beneficiary,
+        prev_randao=None if prev_randao is None else Hash32(prev_randao.to_bytes(32, "big")),
+    )
+
+
+def _member(record: Any, name: str, parse: Callable[[Any], T], place: str) -> T:
+    """Raises NoAnvilState, which says where what is wrong."""
+    found = _optional(record, name, parse, place)
+    if found is None:
+        raise NoAnvilState(f"{place} has no {name}")
+    return found
+
+
+def _optional(record: Any, name: str, parse: Callable[[Any], T], place: str) -> T | None:
+    if not isinstance(record, dict):
+        raise NoAnvilState(f"{place} is not an object")
+    value = record.get(name)
     try:
-        block = content.get("block") or {}
-        number = content.get("best_block_number")
-        beneficiary, prev_randao = block.get("beneficiary") or block.get("coinbase"), block.get("prevrandao")
-        base_fee = _number_or_none(block.get("basefee"))
-        return BestBlock(
-            number=number_in(block.get("number") or 0) if number is None else number_in(number),
-            timestamp=_number_or_none(block.get("timestamp")),
-            gas_limit=_number_or_none(block.get("gas_limit")),
-            base_fee=None if base_fee is None else Wei(base_fee),
-            beneficiary=None if beneficiary is None else address_in(beneficiary),
-            prev_randao=None if prev_randao is None else Hash32(number_in(prev_randao).to_bytes(32, "big")),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NoAnvilState(f"{type(error).__name__}: {error}") from error
+        return None if value is None else parse(value)
+    except NoAnvilState as error:
+        raise NoAnvilState(f"{name} of {place}: {error}") from None
 
 
-def _number_or_none(value: Any) -> int | None:
-    return None if value is None else number_in(value)
-
-
-def _account(address: str, record: dict[str, Any]) -> AccountChange:
-    code = bytes.fromhex(record["code"].removeprefix("0x"))
-    nonce = number_in(record["nonce"])
+def _account(address: str, record: Any) -> AccountChange:
+    place = f"account {address[:MAX_SHOWN]}"
+    code = _member(record, "code", _bytes_in, place)
+    nonce = _member(record, "nonce", number_in, place)
     if nonce >= MAX_NONCE:
-        raise ValueError(f"{nonce} is no nonce (EIP-2681)")
-    account = Account(nonce, Wei(number_in(record["balance"])), keccak256(code) if code else EMPTY_HASH)
-    slots = {number_in(slot): number_in(value) for slot, value in record["storage"].items()}
-    return AccountChange(address_in(address), account, slots, code=code or None)
+        raise NoAnvilState(f"nonce of {place}: {nonce} is no nonce (EIP-2681)")
+    balance = Wei(_member(record, "balance", number_in, place))
+    slots = _member(record, "storage", _slots_in, place)
+    account = Account(nonce, balance, keccak256(code) if code else EMPTY_HASH)
+    return AccountChange(_address_in(address), account, slots, code=code or None)
 
 
-def address_in(text: str) -> Address:
-    address = bytes.fromhex(text.removeprefix("0x"))
-    if len(address) != 20:
-        raise ValueError(f"{text} is no address")
+def _bytes_in(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise NoAnvilState(f"{_shown(value)} is not bytes in hex")
+    try:
+        return bytes.fromhex(value.removeprefix("0x"))
+    except ValueError:
+        raise NoAnvilState(f"{_shown(value)} is not bytes in hex") from None
+
+
+def _address_in(value: Any) -> Address:
+    address = _bytes_in(value)
+    if len(address) != ADDRESS_BYTES:
+        raise NoAnvilState(f"{_shown(value)} is no address of {ADDRESS_BYTES} bytes")
     return Address(address)
 
 
+def _slots_in(value: Any) -> dict[int, int]:
+    if not isinstance(value, dict):
+        raise NoAnvilState(f"{_shown(value)} is not an object")
+    return {number_in(slot): number_in(word) for slot, word in value.items()}
+
+
 def number_in(value: Any) -> int:
-    """A number as JSON has it, in decimal, or in hex."""
-    number = int(value, 16 if value.startswith("0x") else 10) if isinstance(value, str) else value
+    """A number as JSON has it, in decimal, or in hex. Raises NoAnvilState."""
+    try:
+        number = int(value, 16 if value.startswith("0x") else 10) if isinstance(value, str) else value
+    except ValueError:
+        number = None
     if type(number) is not int or not 0 <= number < 2**256:
-        raise ValueError(f"{value!r} is no number")
+        raise NoAnvilState(f"{_shown(value)} is no number below 2**256")
     return number
+
+
+def _shown(value: Any) -> str:
+    """As JSON has it, cut where it is long."""
+    return json.dumps(value)[:MAX_SHOWN]
 
 
 def account_record(account: Account, code: bytes, slots: Mapping[int, int]) -> dict[str, Any]:

@@ -107,3 +107,24 @@ def test_operations_hold_every_value_once_and_none_is_too_large_for_consensus() 
     assert codes == {each.address: each.code for each in given}
     assert slots == {each.address: each.slots for each in given}
     assert len(parts) < 20
+
+
+RECORD = {"nonce": 0, "balance": "0x1", "code": "0x", "storage": {}}
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"accounts": {"0x12": {}}}, "account 0x12 has no code"),
+        ({"accounts": {"0x12": "x"}}, "account 0x12 is not an object"),
+        ({"accounts": {"0x12": RECORD}}, '"0x12" is no address of 20 bytes'),
+        ({"accounts": {"0x12": {**RECORD, "code": 5}}}, "code of account 0x12: 5 is not bytes in hex"),
+        ({"accounts": {"0x12": {**RECORD, "balance": "z"}}}, 'balance of account 0x12: "z" is no number below 2**256'),
+        ({"accounts": {"0x12": {**RECORD, "storage": []}}}, "storage of account 0x12: [] is not an object"),
+        ({"accounts": {}, "block": 5}, "block is not an object"),
+        ({"accounts": {}, "block": {"prevrandao": "zz"}}, 'prevrandao of block: "zz" is no number below 2**256'),
+    ],
+)
+async def test_what_is_wrong_with_a_state_is_named(client: Client, state: dict[str, Any], words: str) -> None:
+    refused = await client.error("anvil_loadState", "0x" + orjson.dumps(state).hex())
+    assert refused == (-32602, f"Failed to decode state dump: {words}")

@@ -1,6 +1,7 @@
 """The unlocked accounts' signatures, held against eth_account and the example of EIP-712."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -114,6 +115,24 @@ def test_a_domain_alone_is_signed_as_metamask_does_it() -> None:
 @pytest.mark.parametrize("given", [{}, [], 5, "no json", {**MAIL, "primaryType": "Letter"}, {**MAIL, "message": 5}])
 def test_what_is_no_typed_data_is_refused(given: Any) -> None:
     with pytest.raises(InvalidTypedData, match=r"^invalid typed data: "):
+        Wallet(KEYS).sign_typed_data(ACCOUNTS[0], given)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (5, "it is a number, not an object"),
+        ({}, "it has no types"),
+        ({**MAIL, "types": None}, "types is null or missing, not an object"),
+        ({**MAIL, "types": {"Mail": [{"name": "to"}]}}, "types.Mail[0].type is null or missing, not a string"),
+        ({**MAIL, "primaryType": []}, "primaryType is a list, not a string"),
+        ({**MAIL, "domain": "x"}, "domain is a string, not an object"),
+        ({**MAIL, "message": {"from": 5}}, "message.from is a number, not an object"),
+        ({**MAIL, "message": {"contents": {}}}, "a value of the domain or the message does not fit its type"),
+    ],
+)
+def test_what_is_wrong_with_typed_data_is_named(given: Any, words: str) -> None:
+    with pytest.raises(InvalidTypedData, match=f"^{re.escape('invalid typed data: ' + words)}$"):
         Wallet(KEYS).sign_typed_data(ACCOUNTS[0], given)
 
 
