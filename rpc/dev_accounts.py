@@ -142,5 +142,10 @@ async def anvil_set_min_gas_price(node: Node, price: int) -> bool:
 
 @dev_method("anvil_setChainId", takes=(small_number,))
 async def set_chain_id(node: Node, chain_id: int) -> None:
-    """For the blocks to come, until anvil_reset. What waits for the chain with the old id cannot be executed."""
+    """For the blocks to come, until anvil_reset.
+
+    What waits is signed for the old id: kept, it would hold up its senders, whose next nonces come behind it.
+    """
+    if chain_id != node.chain.chain_id:
+        await drop_all_transactions(node)
     await node.operator.execute(SetChainId(chain_id))

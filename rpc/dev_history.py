@@ -17,6 +17,7 @@ from rpc.params import InvalidValue, data, text
 from rpc.sending import send_transaction, sender_of
 from rpc.state_reader import READ_TIMEOUT_S
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+from rpc.transaction_rules import NO_MINIMUM
 from rpc.wallet import UnknownAccount
 
 Placeable: TypeAlias = bytes | TransactionArguments
@@ -115,6 +116,7 @@ async def reset(node: Node, forking: Forking | None) -> bool:
         check_fork(node, forking)
     await drop_all_transactions(node)
     await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
+    node.admission.min_tip = NO_MINIMUM
     return True
 
 

@@ -90,7 +90,7 @@ class Dispatcher:
 
     async def _call(self, name: str, params: Any, connection: Connection | None) -> Json:
         method = METHODS.get(name)
-        if method is None:
+        if method is None or (method.changes_chain and not self._node.genesis.dev_api):
             raise MethodNotFound(name)
         given = arguments_of(name, params)
         arguments = method.parse(given)

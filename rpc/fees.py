@@ -18,7 +18,7 @@ from rpc.remote import RemoteBlocks
 from rpc.render import JsonObject
 
 SUGGESTED_TIP = Wei(1_000_000_000)
-"""Nobody bids against anybody on a devnet, so the tip wallets are told is a constant: the gwei they know from anvil."""
+"""Nobody bids against anybody on a devnet, so wallets are told the gwei they know from anvil, unless more is asked."""
 MAX_HISTORY_BLOCKS = 1_024
 MAX_REWARD_BLOCKS = 128
 """Rewards need whole blocks, which the recent ones are kept as."""
@@ -31,9 +31,14 @@ def coming_base_fee(node: Node) -> Wei:
     return _next_base_fee(head, pending_fork(head, node.genesis)) if chosen is None else chosen
 
 
+def suggested_tip(node: Node) -> Wei:
+    """One that is not refused here, whatever the least tip was set to."""
+    return max(SUGGESTED_TIP, node.admission.min_tip)
+
+
 def suggested_gas_price(node: Node) -> Wei:
     """A legacy price that the next block takes."""
-    return Wei(coming_base_fee(node) + SUGGESTED_TIP)
+    return Wei(coming_base_fee(node) + suggested_tip(node))
 
 
 @method("eth_gasPrice")
@@ -43,7 +48,7 @@ async def gas_price(node: Node) -> str:
 
 @method("eth_maxPriorityFeePerGas")
 async def max_priority_fee(node: Node) -> str:
-    return hex(SUGGESTED_TIP)
+    return hex(suggested_tip(node))
 
 
 @method("eth_baseFee")

@@ -154,6 +154,8 @@ class Method:
     arguments: tuple[Argument, ...]
     handler: Handler
     takes_connection: bool = False
+    changes_chain: bool = False
+    """It is there only where operations are allowed (chain.operations)."""
     reads_what_was_sent: bool = False
     """See rpc/settling.py."""
 
@@ -176,7 +178,12 @@ def optional(parse: Parser[Any], default: Any = None) -> Argument:
 
 def method(name: str, *arguments: Parser[Any] | Argument) -> Callable[[H], H]:
     """Registers an async function of (node, *arguments) as the method `name`."""
-    return _registration(name, arguments, takes_connection=False)
+    return _registration(name, arguments)
+
+
+def operator_method(name: str, *arguments: Parser[Any] | Argument) -> Callable[[H], H]:
+    """Registers an async function of (node, *arguments) as the method `name`, where operations are allowed."""
+    return _registration(name, arguments, changes_chain=True)
 
 
 def connection_method(name: str, *arguments: Parser[Any] | Argument) -> Callable[[H], H]:
@@ -184,12 +191,17 @@ def connection_method(name: str, *arguments: Parser[Any] | Argument) -> Callable
     return _registration(name, arguments, takes_connection=True)
 
 
-def _registration(name: str, arguments: tuple[Parser[Any] | Argument, ...], takes_connection: bool) -> Callable[[H], H]:
+def _registration(
+    name: str,
+    arguments: tuple[Parser[Any] | Argument, ...],
+    takes_connection: bool = False,
+    changes_chain: bool = False,
+) -> Callable[[H], H]:
     assert name not in METHODS, f"{name} is registered twice"
     full = tuple(a if isinstance(a, Argument) else Argument(a) for a in arguments)
 
     def register(handler: H) -> H:
-        METHODS[name] = Method(name, full, handler, takes_connection, reads_what_was_sent(name))
+        METHODS[name] = Method(name, full, handler, takes_connection, changes_chain, reads_what_was_sent(name))
         return handler
 
     return register

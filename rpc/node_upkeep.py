@@ -4,7 +4,7 @@ import gc
 
 from chain.types import Wei
 from rpc.dev_accounts import drop_all_transactions
-from rpc.dev_method import dev_method, number
+from rpc.dev_method import dev_method, small_number
 from rpc.methods import Node
 
 
@@ -25,8 +25,11 @@ async def last_block_wall_time(node: Node) -> int:
     return node.chain.head_since_ms
 
 
-@dev_method("miner_setGasPrice", takes=(number,))
+@dev_method("miner_setGasPrice", takes=(small_number,))
 async def set_least_tip(node: Node, tip: int) -> bool:
-    """Transactions with a smaller tip are refused here from now on, until `tandem up` ends, as geth has it."""
+    """Transactions with a smaller tip are refused here until a reset or the end of `tandem up`, as geth has it.
+
+    Wallets are told that tip where it is above the usual one, and eth_sendTransaction fills it in.
+    """
     node.admission.min_tip = Wei(tip)
     return True

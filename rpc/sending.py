@@ -8,8 +8,8 @@ from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Trans
 from chain.types import ZERO_ADDRESS, Address, Gas, Wei
 from rpc.blobs import without_blobs
 from rpc.calls import estimate_gas
-from rpc.errors import ServerError
-from rpc.fees import SUGGESTED_TIP, coming_base_fee, suggested_gas_price
+from rpc.errors import InvalidParams, ServerError
+from rpc.fees import coming_base_fee, suggested_gas_price, suggested_tip
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import address, data, text
@@ -166,13 +166,21 @@ async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
 
 
 def _gas_priced(node: Node, wanted: TransactionArguments) -> TransactionArguments:
-    """With the price that a type with a gas price needs, where a type was named and nothing speaks against it."""
+    """With the price that a type with a gas price needs, where a type was named and nothing speaks against it.
+
+    Raises InvalidParams where the type has no place for what was given.
+    """
     dynamic = (wanted.max_fee, wanted.max_priority_fee, wanted.authorizations)
     if wanted.type is None or any(member is not None for member in dynamic):
         return wanted
     price = suggested_gas_price(node) if wanted.gas_price is None else wanted.gas_price
-    access = (wanted.access_list or ()) if wanted.type == ACCESS_LIST else wanted.access_list
-    return replace(wanted, gas_price=price, access_list=access)
+    if wanted.type == ACCESS_LIST:
+        return replace(wanted, gas_price=price, access_list=wanted.access_list or ())
+    if wanted.access_list:
+        raise InvalidParams(
+            "a transaction of type 0x0 has no access list: leave out accessList, or give type 0x1 or 0x2"
+        )
+    return replace(wanted, gas_price=price, access_list=None)
 
 
 def _type(wanted: TransactionArguments) -> TransactionType:
@@ -205,7 +213,8 @@ def _fees(node: Node, wanted: TransactionArguments) -> Fees:
         raise IncompleteTransaction("maxFeePerGas must be non-zero")
     tip = wanted.max_priority_fee
     if tip is None:
-        tip = SUGGESTED_TIP if wanted.max_fee is None else min(SUGGESTED_TIP, wanted.max_fee)
+        tip = suggested_tip(node)
+        tip = tip if wanted.max_fee is None else min(tip, wanted.max_fee)
     return Fees(wanted.max_fee if wanted.max_fee is not None else Wei(2 * base_fee + tip), tip)
 
 

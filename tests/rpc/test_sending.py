@@ -94,6 +94,7 @@ async def test_a_sent_transaction_is_filled_in_and_signed(client: Client, chain:
         ({"gasPrice": "0x77359400", "accessList": ACCESS}, {"type": ACCESS_LIST}),
         ({"accessList": ACCESS}, {"type": DYNAMIC_FEE}),
         ({"type": "0x0"}, {"type": LEGACY}),
+        ({"type": "0x0", "accessList": []}, {"type": LEGACY}),
         ({"type": "0x1"}, {"type": ACCESS_LIST}),
         ({"type": "0x0", "maxFeePerGas": "0x77359400"}, {"type": DYNAMIC_FEE}),
         ({"authorizationList": [AUTHORIZATION], "gas": "0xc350"}, {"type": SET_CODE, "gas": 50_000}),
@@ -266,3 +267,21 @@ async def test_with_automatic_blocks_a_sent_transaction_is_answered_when_its_blo
     await chain.execution.tell(replace(chain.news(), settings=settings))
     assert await answer == data_json(transaction.hash)
     assert await client.result("eth_getTransactionCount", ALICE_JSON, "latest") == "0x1"
+
+
+async def test_a_legacy_transaction_cannot_carry_an_access_list(client: Client) -> None:
+    fields = {"from": ALICE_JSON, "to": BOB_JSON, "type": "0x0", "accessList": ACCESS}
+    code, message = await client.error("eth_sendTransaction", fields)
+    assert code == -32602
+    assert message.startswith("a transaction of type 0x0 has no access list: leave out accessList")
+
+
+async def test_what_is_filled_in_is_not_below_the_least_tip(client: Client, chain: FakeChain) -> None:
+    await client.result("miner_setGasPrice", hex(2 * GWEI))
+    base_fee = int(await client.result("eth_baseFee"), 16)
+    assert await client.result("eth_maxPriorityFeePerGas") == hex(2 * GWEI)
+    assert await client.result("eth_gasPrice") == hex(base_fee + 2 * GWEI)
+    transaction = await sent(client, chain)
+    assert (transaction.max_priority_fee, transaction.max_fee) == (2 * GWEI, 2 * base_fee + 2 * GWEI)
+    code, message = await client.error("miner_setGasPrice", hex(2**64))
+    assert (code, message) == (-32602, f'invalid argument 0: number "{hex(2**64)}" is not below 2**64')
