@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from eth.exceptions import InvalidJumpDestination
 
 from execution.evm import arithmetic
-from execution.evm.expressions import CONDITIONS, EXPRESSIONS, NAMES, STATEMENTS
+from execution.evm.expressions import CONDITIONS, EXPRESSIONS, NAMES, STATEMENTS, fold
 from execution.evm.program import (
     DUP,
     FALL_THROUGH,
@@ -318,7 +318,7 @@ class _Way:
         elif argument in CONDITIONS:
             pops, template = CONDITIONS[argument]
             words = [self._pop() for _ in range(pops)]
-            folded = _folded(argument, words)
+            folded = fold(argument, words)
             texts = [self._text(word) for word in words]
             self._push(_Condition(template.format(*texts)) if folded is None else folded)
         elif argument in STATEMENTS:
@@ -330,7 +330,7 @@ class _Way:
 
     def _expression(self, function: Any, pops: int, template: str) -> None:
         words = [self._pop() for _ in range(pops)]
-        folded = _folded(function, words)
+        folded = fold(function, words)
         if folded is not None:
             self._push(folded)
             return
@@ -394,13 +394,3 @@ def _negated(word: _Word, text: Callable[[_Word], str]) -> _Word:
     if isinstance(word, _Condition):
         return _Condition(f"not ({word.text})")
     return _Condition(f"not {text(word)}")
-
-
-def _folded(function: Any, words: list[_Word]) -> int | None:
-    """The result for constants, by the instruction itself."""
-    constants = [word for word in words if isinstance(word, int)]
-    if not constants or len(constants) != len(words) or function not in arithmetic.BY_OPCODE.values():
-        return None
-    stack = constants[::-1]
-    function(stack)
-    return stack[0]

@@ -3,7 +3,7 @@
 Instructions that are not here take their words from the stack themselves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from execution.evm import arithmetic, instructions
@@ -56,3 +56,13 @@ NAMES: dict[str, Any] = {
     "load_slot": instructions.load_slot,
     "store_slot": instructions.store_slot,
 }
+
+
+def fold(function: Any, words: Sequence[object]) -> int | None:
+    """The result for constants, by the instruction itself."""
+    constants = [word for word in words if isinstance(word, int)]
+    if not constants or len(constants) != len(words) or function not in arithmetic.BY_OPCODE.values():
+        return None
+    stack = constants[::-1]
+    function(stack)
+    return stack[0]
