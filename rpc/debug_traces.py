@@ -110,6 +110,16 @@ async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
 
+async def told_of(node: Node, transaction_hash: Hash32, options: TraceOptions) -> bytes | None:
+    """A mined transaction's trace; None if there is no such transaction."""
+    stored = await node.chain.transaction(transaction_hash)
+    if stored is None:
+        return None
+    block = await node.chain.existing_block(stored.block_hash)
+    (told,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, options))
+    return told
+
+
 async def request_for(
     node: Node,
     block: StoredBlock,

@@ -3,7 +3,7 @@
 import orjson
 
 from chain.types import Hash32
-from rpc.debug_traces import in_turn, request_for
+from rpc.debug_traces import in_turn, request_for, told_of
 from rpc.methods import Node, method
 from rpc.params import BlockReference, block_reference, hash32
 from rpc.render import JsonObject, data_json
@@ -15,12 +15,8 @@ OPCODE_GAS = TraceOptions("opcodeGas")
 @method("trace_transactionOpcodeGas", hash32)
 async def transaction_opcode_gas(node: Node, transaction_hash: Hash32) -> JsonObject | None:
     """Null if there is no such transaction."""
-    stored = await node.chain.transaction(transaction_hash)
-    if stored is None:
-        return None
-    block = await node.chain.existing_block(stored.block_hash)
-    (told,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, OPCODE_GAS))
-    return _json(transaction_hash, told)
+    told = await told_of(node, transaction_hash, OPCODE_GAS)
+    return None if told is None else _json(transaction_hash, told)
 
 
 @method("trace_blockOpcodeGas", block_reference)

@@ -10,7 +10,7 @@ from chain.transactions import decode_transaction
 from chain.types import Address, BlockNumber, Hash32
 from rpc.blocks import NumberOrTag, get_header_by_number
 from rpc.call_traces import traces_in, traces_of
-from rpc.debug_traces import in_turn, request_for
+from rpc.debug_traces import told_of
 from rpc.errors import ResourceNotFound
 from rpc.methods import Node, method, optional
 from rpc.otherscan_pages import whole_number
@@ -51,12 +51,8 @@ async def has_code(node: Node, account: Address, reference: BlockReference) -> b
 
 
 async def _call_tree(node: Node, transaction_hash: Hash32) -> JsonObject | None:
-    stored = await node.chain.transaction(transaction_hash)
-    if stored is None:
-        return None
-    block = await node.chain.existing_block(stored.block_hash)
-    (tree,) = await in_turn(node, await request_for(node, block, stored.index + 1, stored.index, CALLS))
-    found: JsonObject = orjson.loads(tree)
+    tree = await told_of(node, transaction_hash, CALLS)
+    found: JsonObject | None = None if tree is None else orjson.loads(tree)
     return found
 
 
