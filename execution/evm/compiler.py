@@ -11,14 +11,14 @@ gas left is exact at every GAS, SSTORE, call and creation, and at the end. A seg
 to the interpreter's loop, which finds out what exactly fails.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from eth.exceptions import InvalidJumpDestination
 
 from execution.evm import arithmetic
-from execution.evm.expressions import CONDITIONS, EXPRESSIONS, NAMES, STATEMENTS, fold
+from execution.evm.expressions import CONDITIONS, EXPRESSIONS, NAMES, NOT, STATEMENTS, fold
 from execution.evm.program import (
     DUP,
     FALL_THROUGH,
@@ -41,15 +41,18 @@ from execution.evm.program import (
 
 MAX_INSTRUCTIONS = 600
 """Of one function."""
+MAX_NESTED_CONDITIONS = 16
+"""One in another: Python's parser refuses expressions of some 100 levels."""
 TURNS_PER_RETURN = 64
 """A loop returns to the interpreter's so often, which looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """A word that is 1 if the expression holds, else 0."""
+    """A word that is 1 if the expression holds, else 0. So many conditions are `nested` in each other in it."""
 
     text: str
+    nested: int = 1
 
 
 _Word: TypeAlias = "int | str | _Condition"
@@ -311,22 +314,25 @@ class _Way:
         return f"{text}:{end_name}"
 
     def _operation(self, kind: int, argument: Any) -> None:
-        if argument is arithmetic.iszero:
-            self._push(_negated(self._pop(), self._text))
-        elif argument in EXPRESSIONS:
+        if argument in EXPRESSIONS:
             self._expression(argument, *EXPRESSIONS[argument])
         elif argument in CONDITIONS:
             pops, template = CONDITIONS[argument]
             words = [self._pop() for _ in range(pops)]
             folded = fold(argument, words)
-            texts = [self._text(word) for word in words]
-            self._push(_Condition(template.format(*texts)) if folded is None else folded)
+            self._push(self._condition(template, words) if folded is None else folded)
         elif argument in STATEMENTS:
             pops, template = STATEMENTS[argument]
             texts = [self._text(word) for word in [self._pop() for _ in range(pops)]]
             self._lines.append(template.format(*texts))
         else:
             self._call(kind, argument)
+
+    def _condition(self, template: str, words: Sequence[_Word]) -> _Word:
+        inner = [word for word in words if isinstance(word, _Condition)]
+        texts = [f"({inner[0].text})"] if inner and template is NOT else [self._text(word) for word in words]
+        condition = _Condition(template.format(*texts), 1 + max((word.nested for word in inner), default=0))
+        return condition if condition.nested < MAX_NESTED_CONDITIONS else self._variable(self._text(condition))
 
     def _expression(self, function: Any, pops: int, template: str) -> None:
         words = [self._pop() for _ in range(pops)]
@@ -386,11 +392,3 @@ class _Way:
 
 def _joined(*lines: str) -> str:
     return "\n".join(lines)
-
-
-def _negated(word: _Word, text: Callable[[_Word], str]) -> _Word:
-    if isinstance(word, int):
-        return int(not word)
-    if isinstance(word, _Condition):
-        return _Condition(f"not ({word.text})")
-    return _Condition(f"not {text(word)}")

@@ -36,12 +36,14 @@ EXPRESSIONS: dict[Callable[..., None], tuple[int, str]] = {
 }
 """How many words an instruction takes, the top of the stack first, and what it pushes."""
 
+NOT = "not {0}"
 CONDITIONS: dict[Callable[..., None], tuple[int, str]] = {
     arithmetic.lt: (2, "{0} < {1}"),
     arithmetic.gt: (2, "{0} > {1}"),
     arithmetic.slt: (2, f"({{0}} ^ {_SIGN}) < ({{1}} ^ {_SIGN})"),
     arithmetic.sgt: (2, f"({{0}} ^ {_SIGN}) > ({{1}} ^ {_SIGN})"),
     arithmetic.eq: (2, "{0} == {1}"),
+    arithmetic.iszero: (1, NOT),
 }
 
 STATEMENTS: dict[Callable[..., None], tuple[int, str]] = {

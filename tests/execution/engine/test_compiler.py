@@ -186,3 +186,10 @@ def test_landing_places_count_as_instructions_so_that_a_code_of_them_alone_is_co
     assert MAX_INSTRUCTIONS <= program.start.compiled.size <= MAX_INSTRUCTIONS + 2
     assert program.compiled_size == program.start.compiled.size
     assert facts(run(rules(hot=1), code, 20_000)) == facts(run(rules(hot=0), code, 20_000))
+
+
+@pytest.mark.parametrize("deeper", ["ISZERO", "CALLDATASIZE EQ", "CALLDATASIZE LT ISZERO", "CALLDATASIZE SWAP1 SGT"])
+def test_conditions_on_conditions_are_compiled_however_deep_they_go(deeper: str) -> None:
+    """Python's parser gives up at some 100 levels, which ended the process that compiled."""
+    code = assemble(f"CALLDATASIZE {deeper} " * 2 + f"{deeper} " * 601 + "0 MSTORE 32 0 RETURN")
+    assert facts(run(rules(1), code)) == facts(run(rules(0), code))
