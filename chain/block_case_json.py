@@ -75,18 +75,6 @@ def write_case(path: Path, case: BlockCase) -> None:
     path.write_bytes(orjson.dumps(case_to_json(case), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def read_case(path: Path) -> BlockCase:
-    """The case in a file. Raises BlockCaseError and OSError."""
-    try:
-        value = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise BlockCaseError(f"{path}: not JSON: {error}") from None
-    try:
-        return case_from_json(value)
-    except BlockCaseError as error:
-        raise BlockCaseError(f"{path}: {error}") from None
-
-
 def _hex(value: bytes) -> str:
     return "0x" + value.hex()
 

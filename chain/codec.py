@@ -161,8 +161,8 @@ def _to_plain(hint: Any) -> Converter | None:
     if origin is dict:
         key, value = _to_plain(args[0]) or _same, _to_plain(args[1]) or _same
         return lambda v: {key(k): value(x) for k, x in sorted(v.items())}
-    if is_dataclass(hint):
-        return _shape(hint).flatten  # type: ignore[arg-type]
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _shape(hint).flatten
     if _is_named_tuple(hint):
         return _row_to_plain(get_type_hints(hint).values())
     if isinstance(hint, type) and issubclass(hint, IntEnum):
@@ -196,8 +196,8 @@ def _from_plain(hint: Any, where: str) -> Converter:
         return _row_of([_from_plain(arg, where) for arg in args], where)
     if origin is dict:
         return _mapping_of(_from_plain(args[0], where), _from_plain(args[1], where), where)
-    if is_dataclass(hint):
-        return _shape(hint).build  # type: ignore[arg-type]
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _shape(hint).build
     if _is_named_tuple(hint):
         return _named_row_of(hint)
     if isinstance(hint, type) and issubclass(hint, IntEnum):

@@ -1,6 +1,6 @@
 """Receipts, logs and blooms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,11 +80,3 @@ def _bloom_bits(item: bytes) -> int:
     for at in (0, 2, 4):
         bits |= 1 << (int.from_bytes(digest[at : at + 2], "big") % BLOOM_BITS)
     return bits
-
-
-def union_of_blooms(blooms: Sequence[bytes]) -> bytes:
-    """The bloom that covers what any of the blooms covers."""
-    bits = 0
-    for bloom in blooms:
-        bits |= int.from_bytes(bloom, "big")
-    return bits.to_bytes(BLOOM_BITS // 8, "big")

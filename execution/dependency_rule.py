@@ -1,8 +1,8 @@
 """Strategies that let a transaction wait for those it probably depends on, instead of finding out too late."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from chain.records import AttemptResult
 from chain.transactions import Transaction
@@ -24,21 +24,22 @@ class Expected:
     is_known: bool
 
 
-class DependencyRule(ABC):
+Dependencies: TypeAlias = Callable[[Sequence[Expected]], Mapping[int, tuple[Waited, ...]]]
+"""Whom each candidate waits for, on account of what. They come in the order of the block."""
+
+
+class DependencyRule:
     """A SchedulingRule by dependencies that are known before a run: declared, or learnt from earlier blocks."""
 
-    name: str
     tells_unmerged = True
     runs_here_too = False
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, dependencies: Dependencies) -> None:
+        self.name = name
+        self._dependencies = dependencies
         self._learned = LearnedAccesses()
 
-    @abstractmethod
-    def dependencies(self, expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
-        """Whom each candidate waits for, on account of what. They come in the order of the block."""
-
-    def expect(self, transactions: Sequence[SignedTransaction]) -> None:  # noqa: B027
+    def expect(self, transactions: Sequence[SignedTransaction]) -> None:
         """Nothing is planned ahead: the block before may show what these do."""
 
     def scheduler(
@@ -50,7 +51,7 @@ class DependencyRule(ABC):
             assert transaction is not None
             accesses = self._learned.expected(transaction, candidate.sender)
             expected.append(Expected(candidate.index, transaction, accesses, self._learned.knows(transaction)))
-        dependencies = self.dependencies(expected)
+        dependencies = self._dependencies(expected)
         sent = candidates if pays(candidates, dependencies, len(workers)) else ()
         return DependencyScheduler(sent, dependencies, workers)
 

@@ -26,7 +26,3 @@ class BadStateFile(NodeError):
 
 class BadTemporaryFolder(NodeError):
     """No folder for sockets and temporary data can be made where such folders are made."""
-
-
-class ProcessFailed(NodeError):
-    """A process of the chain cannot go on, and starting it again would not help."""

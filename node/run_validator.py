@@ -21,10 +21,6 @@ from node.queues.listening import MAX_MESSAGE_BYTES
 from node.sockets import sockets_of
 from storage.leveldb import LevelDB
 
-DATABASE_CACHE_BYTES = 1 << 20
-DATABASE_BUFFER_BYTES = 1 << 20
-"""A validator reads back little of what it writes; four of them share a machine."""
-
 log = logging.getLogger("tandem.node")
 
 

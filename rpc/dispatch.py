@@ -25,7 +25,8 @@ from rpc.errors import (
     RpcError,
     ServerError,
 )
-from rpc.methods import METHODS, Connection, Json, Node, arguments_of
+from rpc.methods import Connection, Json, Node, arguments_of
+from rpc.namespaces import METHODS
 from rpc.ordered_turns import OrderedTurns
 from rpc.params import BlockTag
 from rpc.settling import sends

@@ -139,10 +139,6 @@ def _blob_base_fee(header: Header, genesis: Genesis) -> Wei:
     return Wei(0) if excess is None else blob_base_fee(excess, fork_of(header, genesis))
 
 
-def _blob_gas_ratio(header: Header, genesis: Genesis) -> float:
-    return (header.blob_gas_used or 0) / max_blob_gas(fork_of(header, genesis))
-
-
 def _next_blob_base_fee(parent: Header, fork: Fork) -> Wei:
     """That of a block of this fork; 0 before Cancun."""
     return blob_base_fee(next_excess_blob_gas(parent, fork), fork) if fork >= Fork.CANCUN else Wei(0)

@@ -1,4 +1,4 @@
-"""All modules that register methods. Importing this one fills the registry."""
+"""All modules that register methods. Importing this one fills METHODS."""
 
 from rpc import (
     access_lists,
@@ -53,8 +53,10 @@ from rpc import (
     transactions,
     txpool,
 )
+from rpc.methods import METHODS
 
 __all__ = [
+    "METHODS",
     "access_lists",
     "admin",
     "block_building",

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-import rpc.namespaces  # noqa: F401  (importing registers the methods)
 from chain.genesis import Genesis
 from chain.links import Link
 from chain.messages import Message

@@ -14,7 +14,8 @@ from storage.leveldb_log import has_checksum, read_file, varint
 FOOTER_BYTES = 48
 TRAILER_BYTES = 5
 MAGIC = bytes.fromhex("57fb808b247547db")
-UNCOMPRESSED, SNAPPY = 0, 1
+SNAPPY = 1
+"""The compression that a block's trailer names; 0 is none."""
 
 
 class _Handle(NamedTuple):

@@ -102,9 +102,7 @@ class Computation(PragueRules):
         return frame
 
     @classmethod
-    def apply_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
-    ) -> "Computation":
+    def apply_message(cls, state: State, message: Message, transaction_context: TransactionContext) -> "Computation":
         """Runs a message whose value its sender can pay. A failure undoes all its changes."""
         checkpoint = state.db.record()
         frame = cls(state, message, transaction_context)
@@ -117,7 +115,7 @@ class Computation(PragueRules):
 
     @classmethod
     def apply_create_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
+        cls, state: State, message: Message, transaction_context: TransactionContext
     ) -> "Computation":
         """Creates a contract at an address that is free, with the code that the init code returns."""
         checkpoint = state.db.record()

@@ -53,9 +53,7 @@ class ShanghaiComputation(CancunComputation):
     precompiled: ClassVar[dict[Address, Any]] = precompiles.BERLIN
 
     @classmethod
-    def apply_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
-    ) -> Computation:
+    def apply_message(cls, state: State, message: Message, transaction_context: TransactionContext) -> Computation:
         checkpoint = state.db.record()
         state.db.touch(message.storage_address)
         frame = super().apply_message(state, message, transaction_context)

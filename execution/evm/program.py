@@ -10,7 +10,7 @@ its block, so that what it sees has been charged up to itself and no further.
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from eth.exceptions import InvalidJumpDestination, OutOfGas, VMError
 
@@ -48,8 +48,6 @@ class Instruction:
 
 
 InstructionSet = Mapping[int, Instruction]
-Arity: TypeAlias = Mapping[Any, tuple[int, int]]
-"""What an instruction's function pops and pushes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +175,6 @@ class Program:
         """Links the block that comes next in the code."""
         block.following = self._block_at(block.next_start)
         return block.following
-
-    def go_on(self, block: Block) -> Block:
-        """Links the block that comes next in the code, which was gone to."""
-        block.followed = True
-        return self.follow(block)
 
     def warm(self, block: Block) -> None:
         """The block is entered once more; when it is hot, it is compiled."""

@@ -214,9 +214,7 @@ class SteppingFrame(Computation):
         return frame
 
     @classmethod
-    def apply_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
-    ) -> Computation:
+    def apply_message(cls, state: State, message: Message, transaction_context: TransactionContext) -> Computation:
         if message.is_create:  # begun by apply_create_message
             return super().apply_message(state, message, transaction_context)
         cls.recorder.enter(message)
@@ -226,7 +224,7 @@ class SteppingFrame(Computation):
 
     @classmethod
     def apply_create_message(
-        cls, state: State, message: Message, transaction_context: TransactionContext, parent_computation: Any = None
+        cls, state: State, message: Message, transaction_context: TransactionContext
     ) -> Computation:
         cls.recorder.enter(message)
         frame = super().apply_create_message(state, message, transaction_context)

@@ -1,7 +1,7 @@
 """How the transactions of a block are scheduled: each strategy is one file, and one line in `RULES`.
 
-A rule stands here as its module and its class, and is imported when it is asked for, so that the command line can offer
-the names without loading any of them.
+A rule stands here as its module and what makes it there, and is imported when it is asked for, so that the command line
+can offer the names without loading any of them.
 """
 
 from importlib import import_module
@@ -19,8 +19,8 @@ SERIAL = "serial"
 RULES: dict[str, tuple[str, str]] = {
     "optimistic": ("execution.strategies.optimistic", "Optimistic"),
     "block-stm": ("execution.strategies.block_stm", "BlockStm"),
-    "accounts": ("execution.strategies.accounts", "Accounts"),
-    "dag": ("execution.strategies.dag", "Dag"),
+    "accounts": ("execution.strategies.accounts", "accounts"),
+    "dag": ("execution.strategies.dag", "dag"),
 }
 STRATEGIES = (SERIAL, *RULES)
 

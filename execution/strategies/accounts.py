@@ -14,14 +14,14 @@ from execution.attempts import Waited
 from execution.dependency_rule import DependencyRule, Expected
 
 
-class Accounts(DependencyRule):
-    """Locks on accounts."""
+def accounts() -> DependencyRule:
+    return DependencyRule("accounts", dependencies_by_account)
 
-    name = "accounts"
 
-    def dependencies(self, expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
-        locks = Locks()
-        return {each.index: locks.take(each.index, *accounts_of(each)) for each in expected}
+def dependencies_by_account(expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
+    """Who holds a lock that a candidate needs."""
+    locks = Locks()
+    return {each.index: locks.take(each.index, *accounts_of(each)) for each in expected}
 
 
 class Locks:

@@ -13,20 +13,20 @@ from execution.attempts import Waited
 from execution.dependency_rule import DependencyRule, Expected
 
 
-class Dag(DependencyRule):
-    """Dependencies by key."""
+def dag() -> DependencyRule:
+    return DependencyRule("dag", dependencies_by_key)
 
-    name = "dag"
 
-    def dependencies(self, expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
-        writers: dict[Key, list[int]] = {}
-        graph: dict[int, tuple[Waited, ...]] = {}
-        for each in expected:
-            waits = {writer: Waited(*key, writer) for key in each.accesses.reads for writer in writers.get(key, ())}
-            graph[each.index] = tuple([waits[writer] for writer in sorted(waits)])
-            for key in each.accesses.writes:
-                if key[0] == AccessKind.BALANCE:
-                    writers.setdefault(key, []).append(each.index)  # differences: each counts
-                else:
-                    writers[key] = [each.index]
-        return graph
+def dependencies_by_key(expected: Sequence[Expected]) -> Mapping[int, tuple[Waited, ...]]:
+    """Who writes a key that a candidate reads."""
+    writers: dict[Key, list[int]] = {}
+    graph: dict[int, tuple[Waited, ...]] = {}
+    for each in expected:
+        waits = {writer: Waited(*key, writer) for key in each.accesses.reads for writer in writers.get(key, ())}
+        graph[each.index] = tuple([waits[writer] for writer in sorted(waits)])
+        for key in each.accesses.writes:
+            if key[0] == AccessKind.BALANCE:
+                writers.setdefault(key, []).append(each.index)  # differences: each counts
+            else:
+                writers[key] = [each.index]
+    return graph

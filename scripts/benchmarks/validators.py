@@ -6,12 +6,13 @@ import ctypes
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from chain.genesis import Genesis
 from node import folder as folders
@@ -133,17 +134,17 @@ def _plan(chain: OrderingChain, path: Path) -> Plan:
 
 def _be_validator(plan: Plan, name: str, sent: SentBytes, profiles: Path | None, parent: int) -> None:
     die_with_parent(parent)
-    _count_sent_bytes(sent)
-    if profiles is None:
-        raise SystemExit(run_role(plan, name))
-    profile = cProfile.Profile()
-    status = profile.runcall(run_role, plan, name)
-    profile.dump_stats(profiles / f"{name}.prof")
-    raise SystemExit(status)
+    with patch.object(Connection, "send", _counting(sent)):
+        if profiles is None:
+            raise SystemExit(run_role(plan, name))
+        profile = cProfile.Profile()
+        status = profile.runcall(run_role, plan, name)
+        profile.dump_stats(profiles / f"{name}.prof")
+        raise SystemExit(status)
 
 
-def _count_sent_bytes(sent: SentBytes) -> None:
-    """A validator's asking sockets lead to the other validators, its serving one to execution and rpc."""
+def _counting(sent: SentBytes) -> Callable[..., bool]:
+    """Connection.send with a count. A validator's asking sockets lead to the others, its serving one elsewhere."""
     send = Connection.send
     to_validators, to_others = sent.to_validators.get_obj(), sent.to_others.get_obj()
 
@@ -154,7 +155,7 @@ def _count_sent_bytes(sent: SentBytes) -> None:
             counter.value += HEAD.size + len(payload)
         return went
 
-    setattr(Connection, "send", counted)  # noqa: B010 - mypy refuses a plain assignment
+    return counted
 
 
 def _cpu_seconds(pid: int) -> float:

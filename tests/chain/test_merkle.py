@@ -8,7 +8,7 @@ from eth_bloom import BloomFilter
 from trie import HexaryTrie
 
 from chain.merkle import EMPTY_ROOT, ordered_root
-from chain.receipts import Log, bloom_of, union_of_blooms
+from chain.receipts import Log, bloom_of
 from chain.types import Address, Hash32
 
 SEED = 20_261_122
@@ -38,4 +38,3 @@ def test_blooms_hold_addresses_and_topics_as_the_reference_does() -> None:
     for log in logs:
         expected.extend([log.address, *log.topics])
     assert int.from_bytes(bloom_of(logs), "big") == int(expected)
-    assert union_of_blooms([bloom_of([log]) for log in logs]) == bloom_of(logs)

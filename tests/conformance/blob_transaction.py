@@ -6,4 +6,3 @@ from tests.conformance.rpc_exchanges import exchanges
 
 (_PAIR,) = next(exchange.pairs for exchange in exchanges() if exchange.name == "eth_sendRawTransaction/send-blob-tx")
 RAW = bytes.fromhex(json.loads(_PAIR[0])["params"][0][2:])
-HASH = bytes.fromhex(_PAIR[1]["result"][2:])

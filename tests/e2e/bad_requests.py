@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
-import rpc.namespaces  # noqa: F401  (importing registers the methods)
-from rpc.methods import METHODS
+from rpc.namespaces import METHODS
 
 NOT_TRIED = frozenset({"tandem_killValidator", "tandem_pauseValidator", "tandem_restartValidator", "tandem_equivocate"})
 """What ends or stops a process on purpose, which an almost right argument would do."""

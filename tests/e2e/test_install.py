@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-TOOLS = tuple("bash cat cut dirname env mktemp readlink rm sha256sum tail head sed uname ls".split())  # noqa: SIM905
+TOOLS = (
+    "bash", "cat", "cut", "dirname", "env", "mktemp", "readlink", "rm", "sha256sum", "tail", "head", "sed",
+    "uname", "ls",
+)  # fmt: skip
 PYTHON = Path(sys.base_prefix) / "bin" / "python3"
 """The interpreter itself: what is first on the PATH may be a script that looks for it."""
 

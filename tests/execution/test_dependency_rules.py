@@ -7,10 +7,10 @@ from chain.records import AccessKind, BlockRecord, Dependency
 from chain.transactions import ACCESS_LIST, AccessListEntry, Transaction
 from chain.types import Address, Gas, Wei
 from execution.accesses import Accesses, Key, LearnedAccesses
-from execution.dependency_rule import Expected
+from execution.dependency_rule import Dependencies, Expected
 from execution.outcome import Outcome, Reads, Slot, Writes
-from execution.strategies.accounts import Accounts, Locks
-from execution.strategies.dag import Dag
+from execution.strategies.accounts import Locks, dependencies_by_account
+from execution.strategies.dag import dependencies_by_key
 from tests.execution.test_equivalence import COUNTER, TOKEN, balance_slot, call, world_genesis
 from tests.execution.test_optimistic import increments, to_contract, token_transfers
 from tests.execution.world import ADDRESSES, KEYS, Chain, transaction
@@ -26,13 +26,13 @@ def balance(address: Address) -> Key:
     return AccessKind.BALANCE, address, 0
 
 
-def waits(rule: Accounts | Dag, *accesses: tuple[list[Key], list[Key]]) -> dict[int, list[int]]:
+def waits(rule: Dependencies, *accesses: tuple[list[Key], list[Key]]) -> dict[int, list[int]]:
     """Whom each transaction waits for, by what it reads and writes."""
     expected = [
         Expected(index, transaction(KEYS[0], 0, to=A), Accesses(dict.fromkeys(reads), dict.fromkeys(writes)), True)
         for index, (reads, writes) in enumerate(accesses)
     ]
-    return {index: [w.writer for w in waited] for index, waited in rule.dependencies(expected).items() if waited}
+    return {index: [w.writer for w in waited] for index, waited in rule(expected).items() if waited}
 
 
 def test_readers_of_an_account_share_it_and_a_writer_waits_for_all_of_them() -> None:
@@ -44,19 +44,19 @@ def test_readers_of_an_account_share_it_and_a_writer_waits_for_all_of_them() -> 
 
 def test_an_account_is_locked_however_its_slots_lie() -> None:
     rows: list[tuple[list[Key], list[Key]]] = [([], [slot(1)]), ([], [slot(2)]), ([slot(3)], []), ([balance(B)], [])]
-    assert waits(Accounts(), *rows) == {1: [0], 2: [1]}
+    assert waits(dependencies_by_account, *rows) == {1: [0], 2: [1]}
 
 
 def test_in_the_graph_only_who_reads_what_was_written_waits_and_only_for_the_last_writer() -> None:
     rows: list[tuple[list[Key], list[Key]]] = [
         ([], [slot(1)]), ([], [slot(1)]), ([slot(1)], [slot(2)]), ([slot(2), slot(1)], []), ([slot(3)], []),
     ]  # fmt: skip
-    assert waits(Dag(), *rows) == {2: [1], 3: [1, 2]}
+    assert waits(dependencies_by_key, *rows) == {2: [1], 3: [1, 2]}
 
 
 def test_who_reads_a_balance_waits_for_all_who_changed_it() -> None:
     rows: list[tuple[list[Key], list[Key]]] = [([], [balance(B)]), ([], [balance(B)]), ([balance(B)], [])]
-    assert waits(Dag(), *rows) == {2: [0, 1]}
+    assert waits(dependencies_by_key, *rows) == {2: [0, 1]}
 
 
 def outcome(reads: dict[Slot, int], writes: dict[Slot, int]) -> Outcome:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from chain.accounts import EMPTY_ACCOUNT, Account
 from chain.block_case import BlockCase
-from chain.block_case_json import read_case
+from chain.block_case_json import case_from_json
 from chain.keccak import keccak256
 from chain.messages.execution import BlockEnvironment
 from chain.system_contracts import HISTORY_STORAGE, HISTORY_WINDOW_BLOCKS
@@ -68,7 +69,8 @@ async def mismatch(folder: Path, blocks_before: int = 2, asks_for_hash: bool = T
     ):
         await chain.execute([*loops, hash_reader if asks_for_hash else b"", plain, b"\x7f"])
     await chain.stop()
-    return chain, read_case(folder / f"serial-mismatch-{blocks_before + 1}.json")
+    saved = folder / f"serial-mismatch-{blocks_before + 1}.json"
+    return chain, case_from_json(orjson.loads(saved.read_bytes()))
 
 
 class Nothing:

@@ -193,3 +193,6 @@ def test_a_file_that_is_no_case_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('{"format": "tandem-block-case"}')
     with pytest.raises(NodeError, match=r"bad\.json: not a block case: version: 1 belongs here, not nothing"):
         compare_by("--case", str(tmp_path / "bad.json"))
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(NodeError, match=r"list\.json: not a block"):
+        compare_by("--case", str(tmp_path / "list.json"))

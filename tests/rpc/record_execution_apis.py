@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import rpc.namespaces  # noqa: F401
 from chain import rlp
 from chain.transactions import decode_transaction
 from chain.types import Hash32
-from rpc.methods import METHODS
+from rpc.namespaces import METHODS
 
 HERE = Path(__file__).parent
 PROSE = ("description", "examples", "summary", "title")

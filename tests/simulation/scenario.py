@@ -8,7 +8,6 @@ byte. `drawing.py` makes a scenario from a number; failing ones are kept in `reg
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TypeVar
 
 FORMAT = 1
@@ -120,10 +119,6 @@ def scenario_from_json(text: str) -> Scenario:
         faults=tuple(Fault(f["at_us"], Kind(f["kind"]), tuple(f["nodes"]), f["amount"]) for f in plain["faults"]),
         liars=tuple(_made(Liar, liar) for liar in plain["liars"]),
     )
-
-
-def read_scenario(path: Path) -> Scenario:
-    return scenario_from_json(path.read_text())
 
 
 def _made(cls: type[T], plain: dict[str, Any]) -> T:

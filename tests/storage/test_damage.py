@@ -3,6 +3,7 @@
 SIGKILL leaves what the kernel has; these do what a loss of power, a bad disk or a careless hand does.
 """
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,10 @@ def test_zeros_after_the_last_record_are_room_that_nobody_used(chain: Original) 
     assert chain.outcome(log.name, log.read_bytes() + bytes(5000)) == "whole"
 
 
+def rows_of(database: LevelDB) -> dict[bytes, bytes]:
+    return dict(database.pairs(b"", END_OF_KEYS))
+
+
 def test_a_walk_that_meets_a_damaged_block_is_refused_with_the_file_and_never_cut_short(tmp_path: Path) -> None:
     """Also when that is the last one there is: plyvel's own iterators take it for the end."""
     rows = {b"%05d" % number: b"value %d" % number for number in range(1_000)}
@@ -134,7 +139,7 @@ def test_a_walk_that_meets_a_damaged_block_is_refused_with_the_file_and_never_cu
         table.write_bytes(DAMAGES["flipped"](data, at))
         database = LevelDB(tmp_path, durable=False)
         refusals: list[CorruptStore] = []
-        found = unless_refused(lambda: dict(database.pairs(b"", END_OF_KEYS)), refusals)  # noqa: B023
+        found = unless_refused(partial(rows_of, database), refusals)
         database.close()
         assert (found, refusals) == (rows, []) or [refusal.what for refusal in refusals] == [table], f"byte {at}"
         refused += len(refusals)
