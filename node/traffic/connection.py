@@ -60,6 +60,7 @@ class Connection:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(ended)
+                answer.exception()  # counts as seen: who asked may still be sending, and hears of it from there
         raise ended
 
     async def _send(self, message: Any) -> None:
