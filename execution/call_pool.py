@@ -5,12 +5,12 @@ from dataclasses import replace
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.blobs import BlobsChecked, CheckBlobs
-from chain.messages.calls import CallOutcome, RunCall
+from chain.messages.calls import CallOutcome, CallOutcomes, RunCall
 from chain.messages.link import Done
 from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.tasks import FollowTasks
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
-from execution.errors import ExecutionError
+from execution.call_bundles import CallBundles, UnexpectedCallMessage
 from execution.pool import Pool
 
 MAX_WAITING_CALLS = 1024
@@ -18,18 +18,12 @@ GRACE_S = 1.0
 """How long beyond its time limit a call may take before its reader counts as stuck."""
 
 
-class UnexpectedCallMessage(ExecutionError):
-    """A reader said something that readers do not say."""
-
-    def __init__(self, message: Message) -> None:
-        super().__init__(f"a reader does not send a {type(message).__name__}")
-
-
 class CallPool:
     """rpc's side of the readers: serves their socket (chain.links.Service), runs calls and traces on them."""
 
     def __init__(self, max_waiting: int = MAX_WAITING_CALLS) -> None:
         self._pool = Pool(wait_for_workers=True, max_waiting=max_waiting)
+        self._bundles = CallBundles(self._pool, max_waiting)
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -39,7 +33,7 @@ class CallPool:
     @property
     def waiting(self) -> int:
         """Calls that no reader has taken up."""
-        return self._pool.waiting
+        return self._pool.waiting - self._bundles.unsent + self._bundles.waiting
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Run a call, whatever `call_id` the request carries.
@@ -48,6 +42,8 @@ class CallPool:
         TimeoutError) when its reader is stuck or none came.
         """
         limit_s = request.time_limit_ms / 1000 + GRACE_S
+        if not request.estimate and not request.overrides:
+            return await self._bundles.run(request, limit_s)
         answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s)
         if not isinstance(answer, CallOutcome):
             raise UnexpectedCallMessage(answer)
@@ -88,7 +84,7 @@ class CallPool:
     async def answer(self, message: Message, peer: Peer) -> Message:
         if isinstance(message, FollowTasks):
             self._pool.follow(peer)
-        elif isinstance(message, CallOutcome | Simulated | SimulationFailed | BlobsChecked):
+        elif isinstance(message, CallOutcome | CallOutcomes | Simulated | SimulationFailed | BlobsChecked):
             self._pool.finished(peer, message.call_id, message)
         elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)

@@ -12,7 +12,7 @@ from chain.forks import Fork
 from chain.links import Link, RequestFailed
 from chain.messages import Message
 from chain.messages.blobs import BlobsChecked, CheckBlobs
-from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.execution import BlockEnvironment
 from chain.messages.simulation import RunSimulation
 from chain.messages.traces import TraceBlock, TraceRuns
@@ -64,7 +64,7 @@ class CallRunner:
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
         try:
-            view = self._view(task)
+            view = self._view(task.version, task.environment, task.call)
             if task.overrides:
                 engine = engine.overridden(task.overrides, view)
             run = engine.estimate if task.estimate else engine.call
@@ -77,7 +77,24 @@ class CallRunner:
             return CallOutcome(
                 task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)
             )
-        return CallOutcome(task.call_id, result.output, result.error, result.gas_used, result.console)
+        return _outcome(task.call_id, result)
+
+    def run_all(self, task: RunCalls) -> CallOutcomes:
+        """The outcomes of those that end within the time that all have together."""
+        deadline = time.monotonic() + task.time_limit_ms / 1000
+        engine = self._engine_for(task.environment.fork)
+        outcomes: list[CallOutcome] = []
+        for call in task.calls:
+            try:
+                view = self._view(task.version, task.environment, call)
+                result = engine.call(call, task.environment, view, deadline=deadline)
+            except RequestFailed as error:
+                outcomes.append(CallOutcome(task.call_id, b"", error.text, Gas(0)))
+            except CallTimeout:
+                break
+            else:
+                outcomes.append(_outcome(task.call_id, result))
+        return CallOutcomes(task.call_id, tuple(outcomes))
 
     def _known_at(self, version: Version) -> KnownState:
         known = self._known.get(version)
@@ -90,12 +107,16 @@ class CallRunner:
         known.shrink()
         return known
 
-    def _view(self, task: RunCall) -> SpeculativeView:
-        known = self._known_at(task.version)
-        known.applied = BlockNumber(task.environment.number)
-        view = SpeculativeView(known, self._reads, task.version, task.environment.beneficiary)
-        view.read_named([(task.call.sender, task.call.to, task.call.access_list)])
+    def _view(self, version: Version, environment: BlockEnvironment, call: CallMessage) -> SpeculativeView:
+        known = self._known_at(version)
+        known.applied = BlockNumber(environment.number)
+        view = SpeculativeView(known, self._reads, version, environment.beneficiary)
+        view.read_named([(call.sender, call.to, call.access_list)])
         return view
+
+
+def _outcome(call_id: int, result: CallResult) -> CallOutcome:
+    return CallOutcome(call_id, result.output, result.error, result.gas_used, result.console)
 
 
 class CallWorkerProcess:
@@ -119,6 +140,8 @@ class CallWorkerProcess:
         await TaskLoop(self._pool, self._carry_out).run()
 
     def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
+        if isinstance(task, RunCalls):
+            return self._runner.run_all(task)
         if isinstance(task, TraceBlock):
             return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
         if isinstance(task, CheckBlobs):

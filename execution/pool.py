@@ -142,8 +142,17 @@ class Pool:
         self.submit_job(job, is_long=is_long)
         return job
 
-    def submit_job(self, job: PoolJob, preferred: str | None = None, *, is_long: bool = False) -> None:
+    def submit_job(
+        self,
+        job: PoolJob,
+        preferred: str | None = None,
+        *,
+        is_long: bool = False,
+        losses_allowed: int | None = None,
+    ) -> None:
         """Queue a job, for the preferred worker if that is there. Await its `answer`.
+
+        `losses_allowed` is how many workers may be lost with it before it is given up, by default the pool's.
 
         Raises NoWorkers or PoolBusy. The answer raises WorkerLost, or NoWorkers once the last worker is gone.
         """
@@ -151,7 +160,8 @@ class Pool:
             raise NoWorkers("no worker is connected")
         if self._core.waiting >= self._max_waiting:
             raise PoolBusy(self._core.waiting)
-        self._core.submit(job, preferred, self._losses_allowed, is_long=is_long)
+        losses = self._losses_allowed if losses_allowed is None else losses_allowed
+        self._core.submit(job, preferred, losses, is_long=is_long)
         self._send()
 
     def submit_when_idle(self, job: PoolJob, worker: str) -> None:

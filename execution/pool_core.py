@@ -76,17 +76,20 @@ class PoolCore(Generic[Job]):
         return given_up
 
     def remove_worker(self, name: str) -> list[Job]:
-        """A worker is gone: its jobs go first to the others. Gives those that were lost too often."""
+        """A worker is gone: its jobs go first to the others. Gives those that were lost too often: it was at its oldest
+        one, and had not begun the next."""
         worker = self._workers.pop(name, None)
         if worker is None:
             return []
         given_up = []
         self._shared.extendleft(reversed((*worker.queue, *worker.when_idle)))
-        for queued in reversed(list(worker.leases.values())):
-            if queued.losses_left == 0:
+        leased = list(worker.leases.values())
+        for queued in leased[:1]:
+            queued.losses_left -= 1
+        for queued in reversed(leased):
+            if queued.losses_left < 0:
                 given_up.append(queued.job)
             else:
-                queued.losses_left -= 1
                 self._shared.appendleft(queued)
         return given_up
 

@@ -91,3 +91,27 @@ class CallOutcome:
     error: str
     gas: Gas
     console: ConsoleLogs = NO_CONSOLE_LOGS
+
+
+@message(104)
+@dataclass(frozen=True, slots=True)
+class RunCalls:
+    """rpc → reader: run these calls, one after the other, each on the state at `version`. Answer: CallOutcomes.
+
+    `time_limit_ms` is for all together. It is short: whoever asked for the last must not wait long for the others.
+    """
+
+    call_id: int
+    version: Version
+    environment: BlockEnvironment
+    calls: tuple[CallMessage, ...]
+    time_limit_ms: int
+
+
+@message(105)
+@dataclass(frozen=True, slots=True)
+class CallOutcomes:
+    """Of the first calls, as many as ended in time. The others left nothing behind and can be run again."""
+
+    call_id: int
+    outcomes: tuple[CallOutcome, ...]

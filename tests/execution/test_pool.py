@@ -5,14 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from chain.messages import Message
-from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.tasks import FollowTasks
-from chain.types import ZERO_ADDRESS, Gas, Version, Wei
 from execution.call_pool import CallPool
 from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
 from execution.pool_core import PoolCore
-from tests.execution.test_transfers import ENVIRONMENT
+from tests.execution.pool_workers import CALL, Worker, answered
 
 
 def held(core: PoolCore[str]) -> list[tuple[str, str]]:
@@ -94,41 +91,10 @@ def test_an_answer_to_a_lease_that_was_taken_away_is_ignored() -> None:
     assert core.finished("w0", assignment.lease) is None
 
 
-class Worker:
-    """A worker that keeps what is pushed."""
-
-    def __init__(self, name: str, room: int = 100) -> None:
-        self._name = name
-        self.room = room
-        self.open = True
-        self.pushed: list[RunCall] = []
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    def push(self, message: Message) -> bool:
-        if len(self.pushed) >= self.room:
-            return False
-        self.pushed.append(message)
-        return True
-
-    async def drained(self) -> None:
-        return
-
-
-CALL = RunCall(
-    0,
-    Version(1),
-    ENVIRONMENT,
-    CallMessage(ZERO_ADDRESS, ZERO_ADDRESS, Gas(100_000), Wei(0), Wei(0), Wei(0), b"", (), ()),
-    estimate=False,
-    time_limit_ms=0,
-)
-
-
-def answered(task: RunCall, output: bytes = b"ok") -> CallOutcome:
-    return CallOutcome(task.call_id, output, "", Gas(1))
+async def asked() -> None:
+    """Calls of one turn of the event loop go in the next."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def test_a_job_without_any_worker_is_refused_at_once() -> None:
@@ -159,10 +125,11 @@ async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
     pool, first, second = CallPool(), Worker("r0"), Worker("r1")
     await pool.answer(FollowTasks(), first)
     call = asyncio.ensure_future(pool.call(CALL))
-    await asyncio.sleep(0)
+    await asked()
     assert len(first.pushed) == 1
     await pool.answer(FollowTasks(), second)
     pool.left(first)
+    await asked()
     await pool.answer(answered(second.pushed[0]), second)
     assert (await call).output == b"ok"
 
@@ -185,7 +152,7 @@ async def test_a_call_that_kills_two_readers_fails() -> None:
     for name in ("r0", "r1"):
         reader = Worker(name)
         await pool.answer(FollowTasks(), reader)
-        await asyncio.sleep(0)
+        await asked()
         pool.left(reader)
     with pytest.raises(WorkerLost):
         await call
@@ -194,7 +161,7 @@ async def test_a_call_that_kills_two_readers_fails() -> None:
 async def test_a_call_waits_for_a_reader_to_come() -> None:
     pool, reader = CallPool(), Worker("r0")
     call = asyncio.ensure_future(pool.call(CALL))
-    await asyncio.sleep(0)
+    await asked()
     assert pool.waiting == 1
     await pool.answer(FollowTasks(), reader)
     await pool.answer(answered(reader.pushed[0]), reader)
@@ -215,9 +182,9 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     pool, stuck, other = CallPool(), Worker("r0"), Worker("r1")
     await pool.answer(FollowTasks(), stuck)
     first = asyncio.ensure_future(pool.call(CALL))
-    await asyncio.sleep(0)
+    await asked()
     second = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
-    await asyncio.sleep(0)
+    await asked()
     await pool.answer(FollowTasks(), other)
     with pytest.raises(JobTimeout):
         await first
@@ -236,7 +203,7 @@ async def test_a_call_that_only_waited_behind_a_long_one_does_not_make_its_reade
     pool, reader = CallPool(), Worker("r0")
     await pool.answer(FollowTasks(), reader)
     long = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
-    await asyncio.sleep(0)
+    await asked()
     with pytest.raises(JobTimeout):
         await pool.call(CALL)
     assert len(reader.pushed) == 2
@@ -249,7 +216,7 @@ async def test_a_caller_that_goes_away_does_not_make_its_reader_a_stuck_one() ->
     pool, reader = CallPool(), Worker("r0")
     await pool.answer(FollowTasks(), reader)
     call = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
-    await asyncio.sleep(0)
+    await asked()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

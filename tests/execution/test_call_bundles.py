@@ -1,0 +1,195 @@
+"""Calls that go to readers together: who gets which, and that nobody waits long for another's."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
+from chain.messages.tasks import FollowTasks
+from chain.types import Gas, Version
+from execution.call_bundles import MAX_CALLS, QUICK_MS
+from execution.call_pool import CallPool
+from execution.call_worker import CallRunner
+from execution.pool import PoolBusy, WorkerLost
+from tests.execution.pool_workers import CALL, Worker, answered
+from tests.execution.test_equivalence import world_genesis
+from tests.execution.test_workers import balance_of
+from tests.execution.world import ADDRESSES, ENGINE, BlockingStorage, MemoryStorage
+
+
+def numbered(number: int) -> RunCall:
+    """A call that can be told from others."""
+    return replace(CALL, call=replace(CALL.call, data=bytes([number])))
+
+
+def run(pool: CallPool, *numbers: int) -> "list[asyncio.Task[CallOutcome]]":
+    return [asyncio.ensure_future(pool.call(numbered(number))) for number in numbers]
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def numbers_of(task: Any) -> list[int]:
+    return [call.data[0] for call in (task.calls if isinstance(task, RunCalls) else [task.call])]
+
+
+def outcomes(task: Any, ended: int | None = None) -> CallOutcome | CallOutcomes:
+    """Each call answered with its own data, the first `ended` of a bundle."""
+    if isinstance(task, RunCall):
+        return answered(task, task.call.data)
+    every = [CallOutcome(task.call_id, call.data, "", Gas(1)) for call in task.calls]
+    return CallOutcomes(task.call_id, tuple(every[:ended]))
+
+
+async def pool_of(*readers: Worker) -> CallPool:
+    pool = CallPool()
+    for reader in readers:
+        await pool.answer(FollowTasks(), reader)
+    return pool
+
+
+async def test_calls_of_one_turn_are_spread_over_the_readers_and_each_gets_its_own_outcome() -> None:
+    first, second = Worker("r0"), Worker("r1")
+    pool = await pool_of(first, second)
+    calls = run(pool, *range(6))
+    await settled()
+    assert [numbers_of(task) for task in (*first.pushed, *second.pushed)] == [[0, 1, 2], [3, 4, 5]]
+    await pool.answer(outcomes(second.pushed[0]), second)
+    await pool.answer(outcomes(first.pushed[0]), first)
+    assert [(await call).output for call in calls] == [bytes([number]) for number in range(6)]
+
+
+async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    for number in range(6):
+        run(pool, number)
+        await settled()
+    assert [numbers_of(task) for task in reader.pushed] == [[0], [1]]
+    assert pool.waiting == 4
+    await pool.answer(outcomes(reader.pushed[0]), reader)
+    assert numbers_of(reader.pushed[2]) == [2, 3, 4, 5]
+    assert pool.waiting == 0
+
+
+async def test_no_bundle_is_larger_than_the_bound() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    run(pool, *range(2 * MAX_CALLS + 3))
+    await settled()
+    assert [len(numbers_of(task)) for task in reader.pushed] == [MAX_CALLS, MAX_CALLS]
+    assert pool.waiting == 3
+
+
+async def test_calls_of_different_states_never_share_a_bundle() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    calls = [asyncio.ensure_future(pool.call(replace(CALL, version=Version(version)))) for version in (1, 2)]
+    await settled()
+    assert [task.version for task in reader.pushed] == [1, 2]
+    for task in reader.pushed:
+        await pool.answer(outcomes(task), reader)
+    await asyncio.gather(*calls)
+
+
+async def test_what_did_not_end_in_the_time_of_its_bundle_goes_alone_with_its_own() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    calls = run(pool, 0, 1, 2)
+    await settled()
+    assert reader.pushed[0].time_limit_ms == QUICK_MS
+    await pool.answer(outcomes(reader.pushed[0], ended=1), reader)
+    assert (await calls[0]).output == b"\0"
+    await settled()
+    assert [numbers_of(task) for task in reader.pushed[1:]] == [[1], [2]]
+    assert reader.pushed[1].time_limit_ms == CALL.time_limit_ms
+    for task in reader.pushed[1:]:
+        await pool.answer(outcomes(task), reader)
+    assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
+
+
+async def test_bundles_are_small_while_calls_take_long_and_grow_again() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    sizes = []
+    for ended in (0, 0, 0, None, None):
+        calls = run(pool, *range(MAX_CALLS))
+        await settled()
+        sizes.append(len(numbers_of(reader.pushed[0])))
+        while reader.pushed:
+            task = reader.pushed.pop(0)
+            await pool.answer(outcomes(task, ended), reader)
+            await settled()
+        assert [(await call).output for call in calls] == [bytes([number]) for number in range(MAX_CALLS)]
+    assert sizes == [8, 4, 1, 8, 8], (
+        "two bundles fail in the second round, and calls that go alone end quickly in the third"
+    )
+
+
+async def test_a_call_that_kills_readers_takes_none_of_its_bundle_with_it() -> None:
+    pool = CallPool()
+    calls = run(pool, 0, 1)
+    await settled()
+    for life in range(8):
+        reader = Worker(f"r{life}")
+        await pool.answer(FollowTasks(), reader)
+        await settled()
+        for task in tuple(reader.pushed):
+            if 0 in numbers_of(task):
+                pool.left(reader)
+                break
+            await pool.answer(outcomes(task), reader)
+        await settled()
+    assert (await calls[1]).output == b"\1"
+    with pytest.raises(WorkerLost):
+        await calls[0]
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_not_run() -> None:
+    reader = Worker("r0")
+    pool = await pool_of()
+    calls = run(pool, 0, 1, 2)
+    await settled()
+    calls[1].cancel()
+    await settled()
+    await pool.answer(FollowTasks(), reader)
+    assert numbers_of(reader.pushed[0]) == [0, 2]
+    await pool.answer(outcomes(reader.pushed[0]), reader)
+    assert (await calls[2]).output == b"\2"
+    gone = run(pool, 3)
+    await settled()
+    gone[0].cancel()
+    await settled()
+    assert pool.waiting == 0
+
+
+async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
+    pool = CallPool(max_waiting=10)
+    calls = run(pool, *range(10))
+    with pytest.raises(PoolBusy, match="10 calls wait"):
+        await asyncio.gather(*run(pool, 10))
+    for call in calls:
+        call.cancel()
+    await settled()
+    assert pool.waiting == 0
+
+
+async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None:
+    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    asked = [balance_of(1, who) for who in ADDRESSES]
+    broken = replace(asked[0].call, gas=Gas(21_900))
+    calls = (*(each.call for each in asked), broken)
+    together = runner.run_all(RunCalls(9, Version(1), asked[0].environment, calls, 60_000))
+    alone = [runner.run(replace(asked[0], call=call)) for call in calls]
+    assert together.outcomes == tuple(alone)
+    assert together.outcomes[-1].error
+
+
+async def test_a_reader_gives_back_what_does_not_end_in_time() -> None:
+    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    asked = balance_of(1, ADDRESSES[0])
+    assert runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 2, 0)) == CallOutcomes(9, ())
