@@ -41,6 +41,8 @@ from execution.evm.program import (
 
 MAX_INSTRUCTIONS = 600
 """Of one function."""
+IN_REACH = 16
+"""Words on top of the stack; where deeper ones are written to it, two cost what an instruction costs."""
 MAX_NESTED_CONDITIONS = 16
 """One in another: Python's parser refuses expressions of some 100 levels."""
 TURNS_PER_RETURN = 64
@@ -167,6 +169,7 @@ class _Way:
             del words[0]
             taken -= 1
         texts = [self._text(word) for word in words]
+        self.size += max(0, len(texts) - IN_REACH) // 2
         if not taken:
             if len(texts) == 1:
                 return [f"stack.append({texts[0]})"]

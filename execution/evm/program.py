@@ -25,6 +25,8 @@ MAX_COMPILED_INSTRUCTIONS = 100_000
 """In all programs kept; compiled, an instruction takes some 300 bytes."""
 HOT = 16
 """Which entry of a block compiles it."""
+INTERPRETED_PER_COMPILED = 16
+"""Instructions: to compile one takes as long as to interpret some fifty."""
 
 # How the interpreter carries out an instruction, the most frequent first.
 PUSH, DUP, SWAP, POP, ON_STACK, ON_FRAME, MLOAD, MSTORE = range(8)
@@ -178,12 +180,19 @@ class Program:
 
     def warm(self, block: Block) -> None:
         """The block is entered once more; when it is hot, it is compiled."""
-        block.heat += 1
         compilation = self._compilation
-        if block.heat == self.hot and compilation is not None and compilation.left > 0:
-            block.compiled = compilation.compile(self, block)
-            compilation.left -= block.compiled.size
-            self.compiled_size += block.compiled.size
+        if compilation is None:
+            return
+        compilation.earn(len(block.opcodes))
+        block.heat += 1
+        if block.heat < self.hot or compilation.left <= 0:
+            return
+        if compilation.earned <= 0:
+            block.heat -= 1  # it stays one entry short of hot
+            return
+        block.compiled = compilation.compile(self, block)
+        compilation.spend(block.compiled.size)
+        self.compiled_size += block.compiled.size
 
     def _find_jump_destinations(self) -> set[int]:
         """Every JUMPDEST that is not the data of a PUSH."""
@@ -250,12 +259,23 @@ def _end_with_jump(block: Block, opcode: int, next_start: int) -> None:
 
 
 class Compilation:
-    """What compiles blocks once they are `hot`, and how many instructions it may compile until some are dropped."""
+    """What compiles blocks once they are `hot`, and how many instructions it may compile: `left` until some are
+    dropped, and what was `earned` by interpreting others, so that dropping some to compile others takes no more time
+    than a few times what running them takes.
+    """
 
     def __init__(self, compile_block: Callable[[Program, Block], CompiledWay], hot: int = HOT) -> None:
         self.compile = compile_block
         self.hot = hot
         self.left = MAX_COMPILED_INSTRUCTIONS
+        self.earned: float = MAX_COMPILED_INSTRUCTIONS
+
+    def earn(self, interpreted: int) -> None:
+        self.earned = min(self.earned + interpreted / INTERPRETED_PER_COMPILED, MAX_COMPILED_INSTRUCTIONS)
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        self.earned -= size
 
 
 class ProgramCache:

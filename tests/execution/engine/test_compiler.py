@@ -14,7 +14,7 @@ from execution.evm.computation import Computation, OsakaComputation, Transaction
 from execution.evm.failures import words
 from execution.evm.instruction_sets import OSAKA
 from execution.evm.message import Message
-from execution.evm.program import Compilation, ProgramCache
+from execution.evm.program import INTERPRETED_PER_COMPILED, Compilation, ProgramCache
 from execution.evm.state import State
 from tests.execution.engine.small_world import ALICE, CONTRACT, assemble, environment, state
 
@@ -193,3 +193,37 @@ def test_conditions_on_conditions_are_compiled_however_deep_they_go(deeper: str)
     """Python's parser gives up at some 100 levels, which ended the process that compiled."""
     code = assemble(f"CALLDATASIZE {deeper} " * 2 + f"{deeper} " * 601 + "0 MSTORE 32 0 RETURN")
     assert facts(run(rules(1), code)) == facts(run(rules(0), code))
+
+
+def long_ways(heads: int, words: int, branches: int) -> tuple[bytes, list[int]]:
+    """Code in which so many ways begin with `words` and go through all `branches`, and where they begin."""
+    starts = " ".join(f":start{n} " + "CALLDATASIZE " * words + "@body JUMP" for n in range(heads))
+    code = labelled(f"0 CALLDATALOAD JUMP {starts} :body {'CALLDATASIZE ISZERO @out JUMPI ' * branches} STOP :out STOP")
+    first, step = len(assemble("0 CALLDATALOAD JUMP")), words + 5
+    return code, [first + step * number for number in range(heads)]
+
+
+def test_what_is_written_to_the_stack_on_each_branch_counts_as_compiled() -> None:
+    """A way with 100 branches and 300 words on the stack was 30,000 words of Python, as 600 instructions."""
+    code, starts = long_ways(heads=1, words=300, branches=100)
+    program = rules(hot=1).programs.program(code)
+    program.warm(program.jump(starts[0]))
+    compiled = program.jump(starts[0]).compiled
+    assert compiled is not None
+    assert len(compiled.run.__code__.co_code) < 100 * compiled.size
+
+
+def test_what_is_compiled_again_and_again_is_earned_by_interpreting() -> None:
+    compilation = Compilation(BlockCompiler(OSAKA), hot=4)
+    compilation.earned = 0
+    code, starts = long_ways(heads=50, words=0, branches=100)
+    program = ProgramCache(OSAKA, compilation).program(code)
+    blocks = [program.jump(start) for start in starts]
+    entries = 0
+    while blocks[-1].compiled is None:
+        for block in blocks:
+            if block.compiled is None:
+                program.warm(block)
+                entries += 1
+    interpreted = entries * len(blocks[0].opcodes)
+    assert program.compiled_size <= interpreted / INTERPRETED_PER_COMPILED + MAX_INSTRUCTIONS + 4
