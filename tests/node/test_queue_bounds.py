@@ -17,7 +17,8 @@ from node.queues.blocking import BlockingSocket
 from node.queues.dialing import UNIX, Dialer
 from node.queues.frames import HELLO_BYTES, Connection, Kind, frame
 from node.queues.serving import ServingSocket
-from tests.node.test_queues import DEADLINE_S, Ear
+from tests.node.test_frames import Ear
+from tests.node.test_queues import DEADLINE_S
 
 QUESTION = ReadHead()
 

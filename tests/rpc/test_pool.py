@@ -1,16 +1,11 @@
 """The pool as a value: what it lets in, what it says of nonces and costs, and what blocks do to it."""
 
-import os
-import random
-import secrets
 from dataclasses import replace
 
 import pytest
 
-from chain.keccak import keccak256
-from chain.messages.mempool import LeftOut, PooledTransaction, SenderState
-from chain.types import ZERO_HASH, Address, Gas, Hash32, ValidatorIndex, Wei
-from rpc.errors import TransactionRejected
+from chain.messages.mempool import LeftOut, SenderState
+from chain.types import Hash32, ValidatorIndex, Wei
 from rpc.pool import Place, PoolLimits, TransactionPool
 from rpc.transaction_errors import (
     AccountLimitExceeded,
@@ -23,21 +18,7 @@ from rpc.transaction_errors import (
     PoolFull,
     ReplacementUnderpriced,
 )
-from tests.rpc.small_chain import block_news, stored_block
-
-ALICE = Address(b"\xaa" * 20)
-BOB = Address(b"\xbb" * 20)
-V0, V1 = ValidatorIndex(0), ValidatorIndex(1)
-SEED = os.environ.get("TANDEM_TEST_SEED") or secrets.token_hex(4)
-
-
-def pooled(
-    nonce: int, sender: Address = ALICE, fee: int = 100, tip: int | None = None, value: int = 0
-) -> PooledTransaction:
-    """A transaction of 1 gas, so that its cost is its fee and its value."""
-    tip = fee if tip is None else tip
-    raw = repr((sender, nonce, fee, tip, value)).encode()
-    return PooledTransaction(keccak256(raw), raw, sender, nonce, Gas(1), Wei(fee), Wei(tip), Wei(value))
+from tests.rpc.pool_world import ALICE, BOB, V0, V1, execute, pooled
 
 
 def pool_with(*states: SenderState, limits: PoolLimits | None = None) -> TransactionPool:
@@ -45,19 +26,6 @@ def pool_with(*states: SenderState, limits: PoolLimits | None = None) -> Transac
     for state in states or (SenderState(ALICE, 0, Wei(10**9)), SenderState(BOB, 0, Wei(10**9))):
         pool.learn(state)
     return pool
-
-
-def execute(
-    pool: TransactionPool,
-    included: list[PooledTransaction],
-    senders: list[SenderState],
-    left_out: list[LeftOut] | None = None,
-    number: int | None = None,
-) -> list[tuple[Hash32, str]]:
-    block = stored_block(pool.height + 1 if number is None else number, ZERO_HASH)
-    news = block_news(block, left_out or [], senders)
-    object.__setattr__(news, "included", tuple(t.hash for t in included))
-    return pool.height_executed(news)
 
 
 def test_the_pending_nonce_follows_the_transactions_without_a_gap() -> None:
@@ -285,121 +253,6 @@ def test_a_sender_with_transactions_is_never_forgotten() -> None:
     execute(pool, [], [], number=7)  # out of sequence: idle senders are forgotten
     assert pool.state(ALICE) is not None
     assert pool.state(BOB) is None
-
-
-class Model:
-    """The pool's rules said again, slowly: everything is computed from the list of transactions."""
-
-    def __init__(self) -> None:
-        self.states = {address: SenderState(address, 0, Wei(5_000)) for address in (ALICE, BOB)}
-        self.held: list[PooledTransaction] = []
-        self.evicted: set[Hash32] = set()
-
-    def of(self, sender: Address) -> list[PooledTransaction]:
-        return [t for t in self.held if t.sender == sender]
-
-    def next_nonce(self, sender: Address) -> int:
-        nonce = self.states[sender].nonce
-        nonces = {t.nonce for t in self.of(sender)}
-        while nonce in nonces:
-            nonce += 1
-        return nonce
-
-    def cost(self, sender: Address) -> int:
-        return sum(t.value + t.max_fee for t in self.of(sender))
-
-    def refusal(self, new: PooledTransaction, limits: PoolLimits) -> type[TransactionRejected] | None:
-        state, cost = self.states[new.sender], new.value + new.max_fee
-        [*old] = [t for t in self.of(new.sender) if t.nonce == new.nonce]
-        spent = self.cost(new.sender) - sum(t.value + t.max_fee for t in old)
-        behind_gap = [t for t in self.of(new.sender) if t.nonce > self.next_nonce(new.sender)]
-        if new in self.held:
-            return AlreadyKnown
-        if new.nonce < state.nonce:
-            return NonceTooLow
-        if state.balance < cost:
-            return InsufficientFunds
-        if state.balance < spent + cost:
-            return InsufficientFundsForReplacement if old else InsufficientFundsForAll
-        if not old and len(self.held) >= limits.transactions:
-            return PoolFull
-        if not old and new.nonce > self.next_nonce(new.sender) and len(behind_gap) >= limits.queued_of_one_sender:
-            return AccountLimitExceeded
-        if old and not all(
-            10 * b >= 11 * a - 9 and b > a
-            for a, b in ((old[0].max_fee, new.max_fee), (old[0].max_priority_fee, new.max_priority_fee))
-        ):
-            return ReplacementUnderpriced
-        return None
-
-    def add(self, new: PooledTransaction) -> None:
-        for old in [t for t in self.of(new.sender) if t.nonce == new.nonce]:
-            self.held.remove(old)
-            self.evicted.add(old.hash)
-        self.held.append(new)
-        self.evicted.discard(new.hash)
-
-
-def random_block(model: Model, pool: TransactionPool, rng: random.Random) -> None:
-    """Execute some of a sender's next transactions, give its nonce a push, or change its balance."""
-    sender = rng.choice((ALICE, BOB))
-    state = model.states[sender]
-    ready = sorted((t for t in model.of(sender) if t.nonce < model.next_nonce(sender)), key=lambda t: t.nonce)
-    included = ready[: rng.randrange(4)]
-    nonce = state.nonce + len(included) + (rng.random() < 0.2)
-    model.states[sender] = SenderState(sender, nonce, Wei(rng.randrange(3_000, 8_000)))
-    for transaction in model.of(sender):
-        if transaction in included or transaction.nonce < nonce:
-            model.held.remove(transaction)
-            if transaction not in included:
-                model.evicted.add(transaction.hash)
-    execute(pool, included, [model.states[sender]])
-
-
-def check(model: Model, pool: TransactionPool) -> None:
-    assert set(pool) == set(model.held)
-    assert len(pool) == len(model.held)
-    assert pool.raw_bytes == sum(len(t.raw) for t in model.held)
-    for sender, state in model.states.items():
-        assert pool.state(sender) == state
-        assert pool.pending_nonce(sender) == model.next_nonce(sender)
-        assert pool.queued_cost(sender) == model.cost(sender)
-    pending = [t for t in model.held if t.nonce < model.next_nonce(t.sender)]
-    assert pool.counts() == (len(pending), len(model.held) - len(pending))
-    for transaction in model.held:
-        assert pool.place(transaction.hash) is (Place.PENDING if transaction in pending else Place.QUEUED)
-    assert all(pool.eviction(transaction_hash) is not None for transaction_hash in model.evicted)
-
-
-@pytest.mark.parametrize("run", range(5))
-def test_the_pool_is_its_model_whatever_happens(run: int) -> None:
-    print(f"TANDEM_TEST_SEED={SEED}")
-    rng = random.Random(f"{SEED} {run}")
-    limits = PoolLimits(transactions=12, queued_of_one_sender=4, idle_senders=2, evictions=100_000)
-    model, pool = Model(), TransactionPool(limits)
-    for state in model.states.values():
-        pool.learn(state)
-    for _ in range(1_500):
-        sender = rng.choice((ALICE, BOB))
-        nonce = max(0, model.states[sender].nonce + rng.randrange(-1, 8))
-        fee, tip = rng.randrange(90, 130), rng.randrange(1, 20)
-        new = pooled(nonce, sender, fee, tip, rng.choice((0, 0, 1_000, 9_000)))
-        expected = model.refusal(new, limits)
-        if expected is None:
-            pool.add(new)
-            model.add(new)
-        else:
-            with pytest.raises(expected) as refused:
-                pool.add(new)
-            assert refused.type is expected
-        if rng.random() < 0.15:
-            random_block(model, pool, rng)
-        if model.held and rng.random() < 0.05:
-            gone = rng.choice(model.held)
-            model.held.remove(gone)
-            model.evicted.add(gone.hash)
-            assert pool.given_up_by(gone.hash, V0, "gave up", others=0)
-        check(model, pool)
 
 
 def test_the_reason_of_an_eviction_from_before_a_restart_is_kept() -> None:
