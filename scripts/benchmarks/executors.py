@@ -16,6 +16,8 @@ from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from tests.execution.memory_storage import MemoryStorage
+
 from chain.accounts import AccountChange
 from chain.genesis import Genesis
 from chain.keccak import keccak256
@@ -43,7 +45,7 @@ from node.roles import RARE_COLLECTIONS, run_role
 from node.settings import Settings
 from node.sockets import Sockets
 from scripts.benchmarks.execution_blocks import SignedBlock
-from tests.execution.world import MemoryStorage, inputs_at, proposal
+from tests.execution.world import inputs_at, proposal
 
 START_SECONDS = 60.0
 EXIT_SECONDS = 10

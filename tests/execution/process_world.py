@@ -14,8 +14,9 @@ from chain.transactions import Transaction
 from chain.types import Hash32, Height, Wei
 from execution.assembly import ExecutedBlock
 from execution.process import ExecutionOptions, ExecutionProcess
+from tests.execution.memory_storage import MemoryStorage
 from tests.execution.test_equivalence import EMPTY, world_genesis
-from tests.execution.world import ENGINE, KEYS, MemoryStorage, proposal, transaction, until
+from tests.execution.world import ENGINE, KEYS, proposal, transaction, until
 
 OF = world_genesis()
 

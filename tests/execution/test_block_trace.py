@@ -25,21 +25,10 @@ from execution.block_trace import preimages_of, trace_block
 from execution.call_worker import CallWorkerProcess
 from execution.evm.tracing import TracingEngine
 from tests.contracts import artifact
+from tests.execution.memory_storage import BlockingStorage
 from tests.execution.test_equivalence import COUNTER, EMPTY, LOOP, TOKEN, Generator, balance_slot, call, world_genesis
 from tests.execution.test_workers import PoolLink, balance_of
-from tests.execution.world import (
-    ADDRESSES,
-    BENEFICIARY,
-    CHAIN_ID,
-    ENGINE,
-    ETHER,
-    GWEI,
-    KEYS,
-    BlockingStorage,
-    Chain,
-    transaction,
-    until,
-)
+from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ENGINE, ETHER, GWEI, KEYS, Chain, transaction, until
 
 TRACERS = {evm: TracingEngine(Fork.PRAGUE, evm) for evm in ("compiled", "interpreter")}
 

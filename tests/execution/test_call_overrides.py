@@ -9,9 +9,10 @@ from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunC
 from chain.types import Address, Gas, Version, Wei
 from execution.call_worker import CallRunner
 from tests.execution.engine.small_world import assemble
+from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.test_equivalence import TOKEN, balance_slot, call, world_genesis
 from tests.execution.test_workers import ENVIRONMENT
-from tests.execution.world import ADDRESSES, ENGINE, BlockingStorage, MemoryStorage
+from tests.execution.world import ADDRESSES, ENGINE
 
 WHO = Address(b"\x99" * 20)
 HASHER = Address(bytes(19) + b"\x02")

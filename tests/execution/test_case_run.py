@@ -11,7 +11,8 @@ from execution.case_run import CaseRunner
 from execution.held_state import HeldState
 from execution.known import KnownState, Missing
 from execution.pool import Pool
-from tests.execution.world import ENGINE, MemoryStorage, WorkerPeer, genesis
+from tests.execution.memory_storage import MemoryStorage
+from tests.execution.world import ENGINE, WorkerPeer, genesis
 from tests.node.test_workbench import case, hashing, workers_of
 
 

@@ -27,9 +27,10 @@ from execution.dask_tasks import MAX_LIVES, ForgottenLife, _lives, run_task
 from execution.engine import COMPILED
 from execution.held_state import HeldState
 from execution.pool import Pool
+from tests.execution.memory_storage import MemoryStorage
 from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_workers import increment, task
-from tests.execution.world import ENGINE, KEYS, MemoryStorage, transaction
+from tests.execution.world import ENGINE, KEYS, transaction
 from tests.node.test_workbench import by_address, case, counting, hasher, hashing, workers_of
 
 PROJECT = Path(__file__).parents[2]

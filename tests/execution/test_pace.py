@@ -7,8 +7,9 @@ from execution.block_settings import environment_of
 from execution.known import KnownState
 from execution.merged import MergedState
 from execution.pace import SLOWEST, Pace
+from tests.execution.memory_storage import genesis_header
 from tests.execution.test_record import NoStorage
-from tests.execution.world import CHAIN_ID, ENGINE, genesis, genesis_header, inputs_at
+from tests.execution.world import CHAIN_ID, ENGINE, genesis, inputs_at
 
 
 def block(turns_us: int, workers_end_us: int, idle_us: int) -> BlockRun:

@@ -28,6 +28,7 @@ from execution.outcome import Outcome, Reads, Writes
 from execution.record import Execution, record_of
 from execution.senders import SignedTransaction
 from tests.contracts import artifact
+from tests.execution.memory_storage import genesis_header
 from tests.execution.test_equivalence import COUNTER, TOKEN, call, world_genesis
 from tests.execution.world import (
     ADDRESSES,
@@ -38,7 +39,6 @@ from tests.execution.world import (
     KEYS,
     Chain,
     genesis,
-    genesis_header,
     inputs_at,
     transaction,
 )

@@ -10,9 +10,10 @@ from chain.messages.traces import RunTraces, TracedCall, TraceFailed, TraceRuns
 from chain.types import ZERO_HASH, Version
 from execution.engine import Engine
 from execution.run_traces import trace_runs
+from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_workers import balance_of
-from tests.execution.world import ADDRESSES, BlockingStorage, MemoryStorage
+from tests.execution.world import ADDRESSES
 
 ENGINE = Engine(Fork.PRAGUE)
 

@@ -19,8 +19,9 @@ from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Version, Wei
 from execution.simulation import simulate
 from execution.transfer_logs import ETHER, TRANSFER_TOPIC
 from tests.execution.engine.small_world import assemble
+from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.test_equivalence import world_genesis
-from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ENGINE, BlockingStorage, MemoryStorage
+from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ENGINE
 
 GAS_LIMIT = Gas(30_000_000)
 WHO, CONTRACT = Address(b"\x99" * 20), Address(b"\x98" * 20)

@@ -35,20 +35,9 @@ from execution.outcome import Outcome, Reads, Slot, StateView, Writes
 from execution.overrides import OverridableView
 from execution.task_messages import pack_outcome, pack_values, unpack_outcome, unpack_values
 from execution.worker import UnexpectedTask, WorkerProcess
+from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.test_equivalence import COUNTER, HASH_READER, TOKEN, balance_slot, call, world_genesis
-from tests.execution.world import (
-    ADDRESSES,
-    BENEFICIARY,
-    CHAIN_ID,
-    ENGINE,
-    GWEI,
-    KEYS,
-    BlockingStorage,
-    Chain,
-    MemoryStorage,
-    transaction,
-    until,
-)
+from tests.execution.world import ADDRESSES, BENEFICIARY, CHAIN_ID, ENGINE, GWEI, KEYS, Chain, transaction, until
 
 ENVIRONMENT = BlockEnvironment(
     CHAIN_ID, Fork.PRAGUE, BlockNumber(1), 1_700_000_001, BENEFICIARY, ZERO_HASH, Gas(30_000_000), Wei(GWEI), Gas(0)

@@ -24,7 +24,7 @@ from rpc.transaction_errors import (
     RefusedByValidators,
     SenderNotAnAccount,
 )
-from tests.rpc.fake_chain import consensus_news
+from tests.rpc.fake_neighbours import consensus_news
 from tests.rpc.small_chain import (
     ACCOUNTS,
     ETHER,

@@ -12,7 +12,8 @@ from rpc.block_states import STATES
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from tests.rpc.conftest import open_process
-from tests.rpc.fake_chain import FakeChain, consensus_news, transfer
+from tests.rpc.fake_chain import FakeChain, transfer
+from tests.rpc.fake_neighbours import consensus_news
 from tests.rpc.test_subscriptions import Socket, extend
 
 P, C, K, V, A = BlockStage

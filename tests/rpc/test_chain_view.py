@@ -21,7 +21,8 @@ from rpc.recent_blocks import RecentBlocks
 from rpc.render import data_json
 from rpc.rendered_logs import array_of
 from rpc.vouching import highest_agreed
-from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, consensus_news, transfer
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, TOKEN, FakeChain, transfer
+from tests.rpc.fake_neighbours import consensus_news
 
 
 async def test_the_head_stays_until_storage_has_answered_with_the_block(chain: FakeChain) -> None:

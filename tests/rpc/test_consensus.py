@@ -12,7 +12,8 @@ from chain.types import Height, Round, ValidatorIndex
 from rpc.consensus import SHOWN_CERTIFICATES, merged
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import FakeChain, consensus_news
+from tests.rpc.fake_chain import FakeChain
+from tests.rpc.fake_neighbours import consensus_news
 from tests.rpc.test_subscriptions import Socket
 
 DEADLINE_S = 5.0

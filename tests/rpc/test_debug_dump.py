@@ -12,7 +12,8 @@ from chain.types import ZERO_HASH
 from rpc.debug_state import PAGE_BYTES
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import TOKEN, FakeChain, FakeLink
+from tests.rpc.fake_chain import TOKEN, FakeChain
+from tests.rpc.fake_neighbours import FakeLink
 
 ASKED = ("latest", "0x", 256, True, False, False)
 SLOTS = {1: 0x1, 2: 0x123, 3: 0xAB}

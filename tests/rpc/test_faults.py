@@ -12,7 +12,8 @@ from rpc import network_control
 from rpc.network_control import NetworkControl
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import FakeChain, FakeLink
+from tests.rpc.fake_chain import FakeChain
+from tests.rpc.fake_neighbours import FakeLink
 from tests.rpc.small_chain import turns
 
 WHOLE: dict[str, Any] = {"partition": None, "delays": [], "drops": [], "notTold": []}

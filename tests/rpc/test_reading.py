@@ -14,7 +14,8 @@ from chain.types import Hash32
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import ALICE, BOB, ETHER, GENESIS_TIME, TOKEN, TOKEN_CODE, FakeChain, consensus_news, transfer
+from tests.rpc.fake_chain import ALICE, BOB, ETHER, GENESIS_TIME, TOKEN, TOKEN_CODE, FakeChain, transfer
+from tests.rpc.fake_neighbours import consensus_news
 
 TOPIC, OTHER_TOPIC = Hash32(b"\x11" * 32), Hash32(b"\x22" * 32)
 BOB_JSON, TOKEN_JSON = data_json(BOB), data_json(TOKEN)

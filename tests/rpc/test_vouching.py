@@ -14,7 +14,8 @@ from rpc.executor_watch import ExecutorWatch
 from rpc.params import BlockTag
 from rpc.vouching import MAX_WAITING, Vouching
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import FakeChain, consensus_news
+from tests.rpc.fake_chain import FakeChain
+from tests.rpc.fake_neighbours import consensus_news
 
 OTHER = Hash32(b"o" * 32)
 
