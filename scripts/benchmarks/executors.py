@@ -16,8 +16,6 @@ from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.execution.memory_storage import MemoryStorage
-
 from chain.accounts import AccountChange
 from chain.genesis import Genesis
 from chain.keccak import keccak256
@@ -45,6 +43,7 @@ from node.roles import RARE_COLLECTIONS, run_role
 from node.settings import Settings
 from node.sockets import Sockets
 from scripts.benchmarks.execution_blocks import SignedBlock
+from tests.execution.memory_storage import MemoryStorage
 from tests.execution.world import inputs_at, proposal
 
 START_SECONDS = 60.0

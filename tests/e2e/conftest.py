@@ -45,6 +45,14 @@ def rpc(node: Node) -> Iterator[JsonRpc]:
         yield rpc
 
 
+@pytest.fixture
+def fresh(rpc: JsonRpc) -> Iterator[JsonRpc]:
+    """A chain on which the test may do what it likes."""
+    snapshot = rpc.call("evm_snapshot")
+    yield rpc
+    assert rpc.call("evm_revert", snapshot) is True
+
+
 @pytest.fixture(scope="module")
 def purse(node: Node, rpc: JsonRpc, request: pytest.FixtureRequest) -> Purse:
     return Purse(node, rpc, f"{SEED}/{request.module.__name__}")

@@ -28,13 +28,6 @@ def anvil(npm_packages: NpmPackages) -> Iterator[JsonRpc]:
         yield rpc
 
 
-@pytest.fixture
-def fresh(rpc: JsonRpc) -> Iterator[JsonRpc]:
-    snapshot = rpc.call("evm_snapshot")
-    yield rpc
-    assert rpc.call("evm_revert", snapshot) is True
-
-
 @pytest.fixture(scope="module")
 def token(w3: Web3) -> Contract:
     owner = w3.eth.accounts[0]

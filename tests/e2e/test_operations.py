@@ -1,12 +1,9 @@
-"""What test suites do with a devnet: change accounts, move time, take snapshots and go back to them; over RPC, on four
-validators, every block checked against serial execution.
+"""What test suites do with a devnet: change accounts, take snapshots and go back to them; over RPC, on four validators,
+every block checked against serial execution.
 """
 
 import contextlib
-from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import eth_account
 import pytest
@@ -14,50 +11,16 @@ import pytest
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS, SystemContract
 from tests.e2e.chain_process import chain, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
-from tests.e2e.running_node import Node, running_tandem
+from tests.e2e.operations import ETHER, NOBODY, OTHER, agreed, mined, number, send
+from tests.e2e.running_node import Node
 
-NOBODY, OTHER = "0x" + "77" * 20, "0x" + "78" * 20
-ETHER = 10**18
 BLOCKHASH_OF_PARENT = "0x600143034060005260206000f3"
 """Returns the hash of the block before: PUSH1 1 NUMBER SUB BLOCKHASH, MSTORE, RETURN."""
 LOG_NUMBER = "0x43600052600060206000a1"
 """LOG1 with the topic 0 and the block's number."""
 
 
-def number(rpc: JsonRpc) -> int:
-    return int(rpc.call("eth_blockNumber"), 16)
-
-
-def latest(rpc: JsonRpc) -> Any:
-    return rpc.call("eth_getBlockByNumber", "latest", False)
-
-
-def timestamp(rpc: JsonRpc) -> int:
-    return int(latest(rpc)["timestamp"], 16)
-
-
-def send(rpc: JsonRpc, sender: str, **fields: object) -> str:
-    return str(rpc.call("eth_sendTransaction", {"from": sender, "to": OTHER, "value": "0x1", **fields}))
-
-
-def mined(rpc: JsonRpc, sender: str, **fields: object) -> Any:
-    sent = send(rpc, sender, **fields)
-    wait_until(lambda: rpc.call("eth_getTransactionReceipt", sent) is not None, "a receipt")
-    return rpc.call("eth_getTransactionReceipt", sent)
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
-    with running_tandem() as node:
-        yield node
-
-
-@pytest.fixture
-def fresh(rpc: JsonRpc) -> Iterator[JsonRpc]:
-    """A chain on which the test may do what it likes."""
-    snapshot = rpc.call("evm_snapshot")
-    yield rpc
-    assert rpc.call("evm_revert", snapshot) is True
+pytestmark = pytest.mark.usefixtures("tandem_only")
 
 
 def test_accounts_are_changed_without_a_block(fresh: JsonRpc) -> None:
@@ -149,15 +112,6 @@ def test_the_chain_id_is_another_for_the_blocks_to_come(fresh: JsonRpc, node: No
     assert mined(fresh, sender, to=OTHER)["status"] == "0x1"
 
 
-@pytest.mark.parametrize("gas_limit", ["0x0", "0x1387", "0x8000000000000000"])
-def test_a_gas_limit_that_no_block_may_have_is_refused(fresh: JsonRpc, gas_limit: str) -> None:
-    before = fresh.call("eth_getBlockByNumber", "latest", False)["gasLimit"]
-    with pytest.raises(RpcError, match="a block's gas limit is from 5000 to 9223372036854775807, not"):
-        fresh.call("evm_setBlockGasLimit", gas_limit)
-    fresh.call("evm_mine")
-    assert fresh.call("eth_getBlockByNumber", "latest", False)["gasLimit"] == before
-
-
 def test_a_balance_that_would_not_fit_is_refused(fresh: JsonRpc) -> None:
     fresh.call("anvil_setBalance", NOBODY, hex(2**256 - 1))
     with pytest.raises(RpcError, match=r"must stay below 2\*\*256"):
@@ -199,21 +153,6 @@ def test_contracts_without_which_there_is_no_block_keep_their_code(fresh: JsonRp
         with pytest.raises(RpcError, match="every block calls it"):
             fresh.call("anvil_setCode", address, other)
     fresh.call("anvil_setCode", address, code)
-    assert fresh.call("evm_mine") == "0x0"
-
-
-@pytest.mark.parametrize("method", ["anvil_setBlockTimestampInterval", "evm_setNextBlockTimestamp"])
-def test_time_stands_still_at_the_last_second_of_a_header(fresh: JsonRpc, method: str) -> None:
-    fresh.call(method, 2**64 - 1)
-    fresh.call("eth_call", {"to": NOBODY}, "pending")
-    fresh.call("anvil_mine", 3)
-    assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == 2**64 - 1
-
-
-def test_the_clock_cannot_be_moved_to_where_no_block_can_be(fresh: JsonRpc) -> None:
-    for seconds in (2**64 - 1, -(2**40)):
-        with pytest.raises(RpcError, match="a block's time is from 0 to 18446744073709551615"):
-            fresh.call("evm_increaseTime", seconds)
     assert fresh.call("evm_mine") == "0x0"
 
 
@@ -260,67 +199,6 @@ def test_blockhash_and_logs_are_those_of_the_chain_there_is(fresh: JsonRpc, node
     assert fresh.call("eth_call", call, "latest") == parent["hash"]
 
 
-def test_time_is_moved(fresh: JsonRpc) -> None:
-    before = timestamp(fresh)
-    moved = fresh.call("evm_increaseTime", 3600)
-    fresh.call("evm_mine")
-    assert 3600 <= timestamp(fresh) - before <= 3600 + 300
-    assert fresh.call("evm_increaseTime", 10) == moved + 10
-    fresh.call("evm_setNextBlockTimestamp", before + 10_000)
-    fresh.call("evm_mine")
-    assert timestamp(fresh) == before + 10_000
-    fresh.call("evm_mine")
-    assert before + 10_000 <= timestamp(fresh) <= before + 10_300, "the clock goes on from there"
-    with pytest.raises(RpcError, match="is lower than the previous block's timestamp"):
-        fresh.call("evm_setNextBlockTimestamp", before)
-    start = timestamp(fresh)
-    fresh.call("hardhat_mine", "0x4", "0x3c")
-    assert 180 <= timestamp(fresh) - start <= 180 + 300
-    fresh.call("anvil_setBlockTimestampInterval", 7)
-    start = timestamp(fresh)
-    fresh.call("anvil_mine", "0x2")
-    assert timestamp(fresh) == start + 14
-    assert fresh.call("anvil_removeBlockTimestampInterval") is True
-
-
-def test_without_automine_transactions_wait_for_a_block(fresh: JsonRpc, node: Node) -> None:
-    fresh.call("evm_setAutomine", False)
-    before = number(fresh)
-    try:
-        sent = [send(fresh, address) for address in node.addresses[:3]]
-        dropped = send(fresh, node.addresses[3])
-        assert fresh.call("txpool_status")["pending"] == "0x4"
-        assert fresh.call("eth_getBalance", OTHER, "pending") == "0x4"
-        assert fresh.call("eth_getBalance", OTHER, "latest") == "0x0"
-        assert fresh.call("anvil_dropTransaction", dropped) == dropped
-        fresh.call("evm_mine")
-        assert number(fresh) == before + 1
-        assert set(latest(fresh)["transactions"]) == set(sent)
-        assert fresh.call("eth_getBalance", OTHER, "pending") == "0x3"
-        assert fresh.call("eth_getTransactionByHash", dropped) is None
-    finally:
-        fresh.call("evm_setAutomine", True)
-    assert fresh.call("hardhat_getAutomine") is True
-
-
-def test_waiting_transactions_fill_as_many_of_the_mined_blocks_as_they_need(fresh: JsonRpc, node: Node) -> None:
-    fresh.call("evm_setAutomine", False)
-    before = number(fresh)
-    fresh.call("evm_setBlockGasLimit", 3 * 21_000)
-    try:
-        for _ in range(7):
-            send(fresh, node.addresses[0], gas=hex(21_000))
-        send(fresh, node.addresses[1], gas=hex(21_000), nonce="0xff")  # which never fits
-        fresh.call("hardhat_mine", "0x40", "0xa")
-        found = [fresh.call("eth_getBlockByNumber", hex(before + n), False) for n in range(1, 65)]
-        assert [len(block["transactions"]) for block in found] == [3, 3, 1] + 61 * [0]
-        times = [int(block["timestamp"], 16) for block in found]
-        assert [later - time for time, later in pairwise(times)] == 63 * [10]
-    finally:
-        fresh.call("anvil_dropAllTransactions")
-        fresh.call("evm_setAutomine", True)
-
-
 def test_ganache_s_names_do_the_same(fresh: JsonRpc) -> None:
     assert fresh.call("miner_stop") is True
     assert fresh.call("hardhat_getAutomine") is False
@@ -334,41 +212,6 @@ def test_ganache_s_names_do_the_same(fresh: JsonRpc) -> None:
     assert [fresh.call("evm_removeAccount", NOBODY, "") for _ in range(2)] == [True, False]
     with pytest.raises(RpcError, match="unknown account"):
         send(fresh, NOBODY)
-
-
-def test_blocks_have_what_was_set_for_them(fresh: JsonRpc) -> None:
-    fresh.call("hardhat_setCoinbase", NOBODY)
-    fresh.call("evm_setBlockGasLimit", hex(12_345_678))
-    fresh.call("hardhat_setNextBlockBaseFeePerGas", hex(3_000_000_000))
-    fresh.call("hardhat_setPrevRandao", "0x" + "ab" * 32)
-    fresh.call("evm_mine")
-    block = latest(fresh)
-    assert (block["miner"], int(block["gasLimit"], 16)) == (NOBODY, 12_345_678)
-    assert (int(block["baseFeePerGas"], 16), block["mixHash"]) == (3_000_000_000, "0x" + "ab" * 32)
-    assert fresh.call("eth_coinbase") == NOBODY
-    fresh.call("evm_mine")
-    block = latest(fresh)
-    assert int(block["baseFeePerGas"], 16) < 3_000_000_000
-    assert block["mixHash"] != "0x" + "ab" * 32
-    assert block["miner"] == NOBODY
-
-
-def test_an_interval_below_a_second_is_told_as_it_is(fresh: JsonRpc) -> None:
-    assert fresh.call("anvil_getIntervalMining") is None
-    for set_to, told in ((1_500, 1.5), (2_000, 2), (0, None)):
-        fresh.call("evm_setIntervalMining", set_to)
-        assert fresh.call("anvil_getIntervalMining") == told
-    with pytest.raises(RpcError, match="give an interval, or the least and the greatest"):
-        fresh.call("evm_setIntervalMining", [2_000, 1_000])
-
-
-def test_blocks_that_are_answered_whole_are_few(fresh: JsonRpc) -> None:
-    before = number(fresh)
-    made = fresh.call("anvil_mine_detailed", {"blocks": 3})
-    assert [block["number"] for block in made] == [hex(before + n) for n in (1, 2, 3)]
-    with pytest.raises(RpcError, match="1001 blocks: at most 1000 are answered"):
-        fresh.call("anvil_mine_detailed", {"blocks": 1_001})
-    assert number(fresh) == before + 3
 
 
 def test_an_impersonated_contract_sends(fresh: JsonRpc, node: Node) -> None:
@@ -413,41 +256,9 @@ def test_a_transaction_of_an_unlocked_account_is_answered_with_its_receipt(fresh
     assert [transaction["hash"] for transaction in found["txs"]] == [receipt["transactionHash"]]
 
 
-def test_blocks_are_replaced_and_taken_back(fresh: JsonRpc, node: Node) -> None:
-    fresh.call("anvil_mine", 5)
-    before, replaced = number(fresh), latest(fresh)
-    fresh.call("anvil_reorg", 2, [[{"from": node.addresses[0], "to": OTHER, "value": "0x9"}, 1]])
-    assert number(fresh) == before
-    assert latest(fresh)["hash"] != replaced["hash"]
-    assert len(latest(fresh)["transactions"]) == 1
-    length, nonce = number(fresh), fresh.call("eth_getTransactionCount", node.addresses[1], "latest")
-    sent = [{"from": node.addresses[1], "to": OTHER, "nonce": nonce, "gas": "0x5208"}] * 2
-    with pytest.raises(RpcError, match="without what could not be sent: transaction 1: "):
-        fresh.call("anvil_reorg", 2, [[sent[0], 0], [sent[1], 1]])
-    assert (number(fresh), latest(fresh)["transactions"]) == (length, []), "the chain is as long as it was"
-    with pytest.raises(RpcError, match="unknown account"):
-        fresh.call("anvil_reorg", 1, [[{"from": NOBODY, "to": OTHER}, 0]])
-    assert fresh.call("anvil_getAutomine") is True
-    fresh.call("anvil_rollback", 3)
-    assert number(fresh) == before - 3
-    fresh.call("debug_setHead", hex(before - 4))
-    assert number(fresh) == before - 4
-    with pytest.raises(RpcError, match="cannot be taken back"):
-        fresh.call("anvil_rollback", 100_000)
-    with pytest.raises(RpcError, match=f"block {before} is not there: the chain is at block {before - 4}"):
-        fresh.call("debug_setHead", before)
-
-
 def test_validators_agree_on_all_of_it(rpc: JsonRpc) -> None:
     """Every height becomes verified, and no validator has refused anything."""
-
-    def verified() -> bool:
-        validators = rpc.call("tandem_status")["validators"]
-        return len({v["ledger"]["proposal"] for v in validators}) == 1 and all(
-            v["heights"]["verified"] == v["heights"]["committed"] for v in validators
-        )
-
-    wait_until(verified, "all verified")
+    wait_until(lambda: agreed(rpc), "all verified")
     assert [v["rejections"] for v in rpc.call("tandem_status")["validators"]] == [[]] * 4
 
 
@@ -482,29 +293,6 @@ def test_a_chain_without_the_developer_methods_has_none() -> None:
             with pytest.raises(RpcError, match=f"{name} does not exist"):
                 rpc.call(name)
         assert rpc.call("web3_clientVersion").startswith("Tandem/v"), "as anvil-… Hardhat would try them"
-
-
-def test_viem_s_mine_keeps_to_the_interval_that_is_set(fresh: JsonRpc) -> None:
-    fresh.call("evm_mine")
-    before = int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    fresh.call("anvil_setBlockTimestampInterval", 5)
-    fresh.call("anvil_mine", "0x2", "0x0")
-    assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == before + 10
-
-
-def test_anvil_s_mine_puts_the_interval_before_its_first_block_too(fresh: JsonRpc) -> None:
-    fresh.call("evm_setTime", 4_000_000_000)
-    fresh.call("evm_mine")
-    before = timestamp(fresh)
-    fresh.call("anvil_mine", "0x2", "0xe10")
-    assert 7_200 <= timestamp(fresh) - before < 7_210  # the clock goes on meanwhile
-
-
-def test_a_fee_that_the_next_block_takes_is_enough_to_be_estimated_with(fresh: JsonRpc, node: Node) -> None:
-    fresh.call("evm_mine")
-    coming = fresh.call("eth_feeHistory", 1, "latest", [])["baseFeePerGas"][1]
-    assert int(coming, 16) < int(latest(fresh)["baseFeePerGas"], 16)
-    assert mined(fresh, node.addresses[0], gasPrice=coming)["effectiveGasPrice"] == coming
 
 
 def test_tokens_are_given_out_by_writing_the_slot_that_their_contract_answers_from(fresh: JsonRpc) -> None:
