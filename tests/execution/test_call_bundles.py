@@ -13,10 +13,11 @@ from execution.call_bundles import MAX_CALLS, QUICK_MS
 from execution.call_pool import CallPool
 from execution.call_worker import CallRunner
 from execution.pool import PoolBusy, WorkerLost
+from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.pool_workers import CALL, Worker, answered
 from tests.execution.test_equivalence import world_genesis
 from tests.execution.test_workers import balance_of
-from tests.execution.world import ADDRESSES, ENGINE, BlockingStorage, MemoryStorage
+from tests.execution.world import ADDRESSES, ENGINE
 
 
 def numbered(number: int) -> RunCall:
