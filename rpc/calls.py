@@ -8,6 +8,7 @@ from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunC
 from chain.messages.execution import BlockEnvironment
 from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
+from rpc.admission import MAX_WAITED_FOR
 from rpc.environments import environment_of
 from rpc.errors import ExecutionReverted, ServerError
 from rpc.methods import Node, method, optional
@@ -27,18 +28,22 @@ FORK_TIME_LIMIT_MS = 30_000
 REVERTED = "execution reverted"
 OUT_OF_GAS = "out of gas"
 
+PLENTY = Wei(2**128)
+
 StateOverrides: TypeAlias = tuple[AccountOverride, ...]
 
-
-overriding = (
-    transaction_arguments,
-    optional(block_reference, BlockTag.LATEST),
-    optional(state_overrides, ()),
-    optional(block_overrides, NO_BLOCK_OVERRIDES),
-)
+overriding = (optional(state_overrides, ()), optional(block_overrides, NO_BLOCK_OVERRIDES))
 
 
-@method("eth_call", *overriding)
+class GasRequiredExceedsAllowance(ServerError):
+    """It runs out of gas with all that it is allowed: what it asked for, or what its sender can pay."""
+
+    def __init__(self, allowance: Gas) -> None:
+        super().__init__(f"gas required exceeds allowance ({allowance})")
+        self.allowance = allowance
+
+
+@method("eth_call", transaction_arguments, optional(block_reference, BlockTag.LATEST), *overriding)
 async def call(
     node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
 ) -> str:
@@ -60,9 +65,13 @@ async def run_call(
     return message, await _run(node, version, environment, message, state, estimate=False)
 
 
-@method("eth_estimateGas", *overriding)
+@method("eth_estimateGas", transaction_arguments, optional(block_reference, None), *overriding)
 async def estimate(
-    node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
+    node: Node,
+    wanted: TransactionArguments,
+    block: BlockReference | None,
+    state: StateOverrides,
+    changes: BlockOverrides,
 ) -> str:
     return hex(await estimate_gas(node, wanted, block, state, changes))
 
@@ -70,25 +79,42 @@ async def estimate(
 async def estimate_gas(
     node: Node,
     wanted: TransactionArguments,
-    block: BlockReference = BlockTag.LATEST,
+    block: BlockReference | None = None,
     state: StateOverrides = (),
     changes: BlockOverrides = NO_BLOCK_OVERRIDES,
 ) -> Gas:
     """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
+    block = _block_to_build_on(node) if block is None else block
     version, environment = await stage(node, block)
     state = await overrides_at(node, block, state)
     environment = changes.applied(environment)
     if wanted.gas is not None and wanted.gas < TX_GAS:
         wanted = replace(wanted, gas=None)  # nothing can run with so little: geth takes it for not given
     message = call_message(node, wanted, environment)
+    if wanted.sender is None and (message.value or message.max_fee):
+        state = _endowed(state)
     allowance = await _affordable_gas(node, version, message, state)
     outcome = await _run(node, version, environment, _with_gas(message, allowance), state, estimate=True)
     _show_logs(node, "eth_estimateGas", message, outcome)
     if outcome.error == OUT_OF_GAS:
-        raise ServerError(f"gas required exceeds allowance ({allowance})")
+        raise GasRequiredExceedsAllowance(allowance)
     if outcome.error:
         raise failure(outcome)
     return outcome.gas
+
+
+def _block_to_build_on(node: Node) -> BlockTag:
+    """While transactions wait for a block that is not made at once, the next one may need what they do (as with anvil
+    and hardhat). The block of a large pool is not run for every estimate."""
+    waits = not node.chain.settings.automine and len(node.admission.pool) <= MAX_WAITED_FOR
+    return BlockTag.PENDING if waits else BlockTag.LATEST
+
+
+def _endowed(state: StateOverrides) -> StateOverrides:
+    """The zero address, which sends where no sender is named, has what it gives: on mainnet it is rich."""
+    if any(override.address == ZERO_ADDRESS for override in state):
+        return state
+    return (*state, AccountOverride(ZERO_ADDRESS, balance=PLENTY))
 
 
 async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEnvironment]:
@@ -100,11 +126,15 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
 
 
 def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:
-    """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is."""
+    """The call with geth's defaults filled in: no fee, from nobody, with all the gas there is.
+
+    To a tip alone belongs the fee cap that a transaction to send would get.
+    """
     wanted.check_chain(node.chain.chain_id)
     wanted.check_fees()
     wanted.check_not_empty()
-    fee = wanted.gas_price or Wei(0)
+    tip = wanted.max_priority_fee or Wei(0)
+    fee = wanted.gas_price or Wei(2 * environment.base_fee + tip if tip else 0)
     most_gas = max(GAS_CAP, node.chain.head.header.gas_limit)  # of a real block: one that is pretended may have any
     return CallMessage(
         sender=wanted.sender or ZERO_ADDRESS,

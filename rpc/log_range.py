@@ -32,6 +32,7 @@ class LogRange:
 def log_range(wanted: LogFilter) -> LogRange:
     """The range of news that `wanted` asks for (geth's SubscribeLogs in eth/filters/filter_system.go).
 
+    An end without a beginning is taken too, as anvil and hardhat do: from now until there.
     Raises PendingLogsUnsupported and InvalidBlockRange.
     """
     first = BlockTag.LATEST if wanted.first is None else wanted.first
@@ -40,7 +41,7 @@ def log_range(wanted: LogFilter) -> LogRange:
         raise PendingLogsUnsupported
     if first is BlockTag.LATEST and last is BlockTag.LATEST:
         return LogRange(BlockNumber(0), None)
-    start = BlockNumber(0) if first is BlockTag.EARLIEST else first
+    start = BlockNumber(0) if first is BlockTag.EARLIEST or wanted.first is None else first
     if isinstance(start, BlockTag) or (isinstance(last, BlockTag) and last is not BlockTag.LATEST):
         raise InvalidBlockRange
     if isinstance(last, BlockTag):

@@ -127,6 +127,12 @@ class TransactionPool:
             return None
         return sender.entries[max(sender.entries)].transaction.hash
 
+    def waiting(self, address: Address, nonce: int) -> PooledTransaction | None:
+        """The sender's transaction of that nonce."""
+        sender = self._senders.get(address)
+        entry = None if sender is None else sender.entries.get(nonce)
+        return None if entry is None else entry.transaction
+
     def state(self, address: Address) -> SenderState | None:
         """The newest known state of the sender, as of `height` or newer."""
         sender = self._senders.get(address)

@@ -128,9 +128,9 @@ class RemoteBlocks:
         number = _number_in(block, "number")
         return number if number is not None and number <= self.last else None
 
-    async def _number(self, node: "Node", reference: BlockReference) -> BlockNumber | None:
-        """The block that is meant; None if it is one to come or unknown."""
-        if reference is BlockTag.PENDING:
+    async def _number(self, node: "Node", reference: BlockReference | None) -> BlockNumber | None:
+        """The block that is meant; None if it is one to come or unknown, or none is named."""
+        if reference is None or reference is BlockTag.PENDING:
             return None
         if not isinstance(reference, bytes):
             return node.chain.resolve(reference)

@@ -22,13 +22,12 @@ def cost_of(transaction: PooledTransaction) -> Wei:
 
 def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
     """Whether `new` may take the place of `old`: both fees higher, and by a tenth (geth's legacypool/list.go)."""
-    bump = 100 + PRICE_BUMP_PERCENT
-    return (
-        new.max_fee > old.max_fee
-        and new.max_priority_fee > old.max_priority_fee
-        and new.max_fee >= old.max_fee * bump // 100
-        and new.max_priority_fee >= old.max_priority_fee * bump // 100
-    )
+    return new.max_fee >= least_outbid(old.max_fee) and new.max_priority_fee >= least_outbid(old.max_priority_fee)
+
+
+def least_outbid(fee: Wei) -> Wei:
+    """The least fee that outbids this one."""
+    return Wei(max(fee + 1, fee * (100 + PRICE_BUMP_PERCENT) // 100))
 
 
 @dataclass(slots=True)

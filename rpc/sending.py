@@ -4,17 +4,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chain import rlp
+from chain.intrinsic_gas import TX_GAS
 from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
 from chain.types import ZERO_ADDRESS, Address, Gas, Wei
 from rpc.blobs import without_blobs
-from rpc.calls import estimate_gas
+from rpc.calls import GasRequiredExceedsAllowance, estimate_gas
 from rpc.errors import InvalidParams, ServerError
 from rpc.fees import coming_base_fee, suggested_gas_price, suggested_tip
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES
-from rpc.params import address, data, text
+from rpc.params import BlockTag, address, data, text
 from rpc.render import JsonObject, address_json, data_json, transaction_json
+from rpc.sender_entries import least_outbid
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
+from rpc.transaction_errors import InsufficientFunds
 
 PLACE_MEMBERS = frozenset({"blockHash", "blockNumber", "blockTimestamp", "transactionIndex"})
 
@@ -193,10 +196,19 @@ def _type(wanted: TransactionArguments) -> TransactionType:
 
 
 async def _estimated(node: Node, wanted: TransactionArguments, fees: Fees) -> Gas:
-    """The gas limit it needs, if the sender can afford it at these fees, and they the base fee of the block to come."""
+    """The gas limit it needs, if the sender can afford it at these fees, and they the base fee of the block to come.
+
+    Raises InsufficientFunds where the sender cannot pay for any transaction, which wallets know by these words.
+    """
     if wanted.gas_price is None:
         wanted = replace(wanted, max_fee=fees.max_fee, max_priority_fee=fees.max_priority_fee)
-    return await estimate_gas(node, wanted, changes=replace(NO_BLOCK_OVERRIDES, base_fee=coming_base_fee(node)))
+    try:
+        return await estimate_gas(node, wanted, changes=replace(NO_BLOCK_OVERRIDES, base_fee=coming_base_fee(node)))
+    except GasRequiredExceedsAllowance as error:
+        if error.allowance >= TX_GAS:
+            raise
+    balance = (await node.chain.account(wanted.sender or ZERO_ADDRESS, BlockTag.LATEST)).balance
+    raise InsufficientFunds(balance, Wei((wanted.value or 0) + TX_GAS * fees.max_fee))
 
 
 def _fees(node: Node, wanted: TransactionArguments) -> Fees:
@@ -213,9 +225,17 @@ def _fees(node: Node, wanted: TransactionArguments) -> Fees:
         raise IncompleteTransaction("maxFeePerGas must be non-zero")
     tip = wanted.max_priority_fee
     if tip is None:
-        tip = suggested_tip(node)
-        tip = tip if wanted.max_fee is None else min(tip, wanted.max_fee)
+        tip = suggested_tip(node) if wanted.max_fee is None else min(_outbidding_tip(node, wanted), wanted.max_fee)
     return Fees(wanted.max_fee if wanted.max_fee is not None else Wei(2 * base_fee + tip), tip)
+
+
+def _outbidding_tip(node: Node, wanted: TransactionArguments) -> Wei:
+    """The usual tip, or what replaces the sender's waiting transaction of that nonce, as the fee cap says is meant."""
+    usual = suggested_tip(node)
+    if wanted.sender is None or wanted.nonce is None:
+        return usual
+    waiting = node.admission.pool.waiting(wanted.sender, wanted.nonce)
+    return usual if waiting is None else max(usual, least_outbid(waiting.max_priority_fee))
 
 
 def _unplaced(transaction: Transaction, sender: Address) -> JsonObject:

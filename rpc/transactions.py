@@ -30,10 +30,10 @@ async def get_transaction_by_hash(node: Node, transaction_hash: Hash32) -> JsonO
 
 
 @method("eth_getRawTransactionByHash", hash32)
-async def get_raw_transaction_by_hash(node: Node, transaction_hash: Hash32) -> str:
+async def get_raw_transaction_by_hash(node: Node, transaction_hash: Hash32) -> str | None:
     stored = await node.chain.transaction(transaction_hash)
     found = stored or node.admission.pool.get(transaction_hash)
-    return "0x" if found is None else data_json(found.raw)
+    return None if found is None else data_json(found.raw)
 
 
 @method("eth_getTransactionReceipt", hash32)
@@ -67,9 +67,9 @@ def _to_come(node: Node, position: int) -> PooledTransaction | None:
     return next(iter(transactions_to_come(node, environment_to_come(node))[position : position + 1]), None)
 
 
-async def _raw_transaction_in(node: Node, block: BlockReference, position: int) -> str:
+async def _raw_transaction_in(node: Node, block: BlockReference, position: int) -> str | None:
     found = await _block_with(node, block, position)
-    return "0x" if found is None else data_json(found.transactions[position])
+    return None if found is None else data_json(found.transactions[position])
 
 
 @method("eth_getTransactionByBlockHashAndIndex", hash32, index)
@@ -88,13 +88,13 @@ async def get_transaction_by_block_number(
 
 
 @method("eth_getRawTransactionByBlockHashAndIndex", hash32, index)
-async def get_raw_transaction_by_block_hash(node: Node, block: Hash32, position: int) -> str:
+async def get_raw_transaction_by_block_hash(node: Node, block: Hash32, position: int) -> str | None:
     return await _raw_transaction_in(node, block, position)
 
 
 @method("eth_getRawTransactionByBlockNumberAndIndex", block_number, index)
-async def get_raw_transaction_by_block_number(node: Node, block: BlockTag | BlockNumber, position: int) -> str:
+async def get_raw_transaction_by_block_number(node: Node, block: BlockTag | BlockNumber, position: int) -> str | None:
     if block == BlockTag.PENDING:
         coming = _to_come(node, position)
-        return "0x" if coming is None else data_json(coming.raw)
+        return None if coming is None else data_json(coming.raw)
     return await _raw_transaction_in(node, block, position)

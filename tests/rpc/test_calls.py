@@ -248,6 +248,22 @@ async def test_an_estimate_is_searched_up_to_what_the_sender_can_pay(client: Cli
     assert await client.error("eth_estimateGas", given) == (-32000, "insufficient funds for transfer")
 
 
+async def test_an_estimate_of_nobodys_transaction_has_what_it_gives(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = outcome(gas=21_000)
+    assert await client.result("eth_estimateGas", TO_TOKEN | {"value": "0x1", "maxFeePerGas": hex(GWEI)}) == hex(21_000)
+    [endowed] = chain.callers.calls[-1].overrides
+    assert (endowed.address, endowed.balance) == (ZERO_ADDRESS, 2**128)
+    pretended = {data_json(ZERO_ADDRESS): {"balance": "0x0"}}
+    assert await client.error(
+        "eth_estimateGas", TO_TOKEN | {"value": "0x1", "maxFeePerGas": "0x1"}, "latest", pretended
+    )
+
+
+async def test_a_tip_alone_has_the_fee_cap_of_a_transaction_to_send(client: Client, chain: FakeChain) -> None:
+    request = await asked(client, chain, TO_TOKEN | {"from": data_json(ALICE), "maxPriorityFeePerGas": "0x3"})
+    assert (request.call.max_fee, request.call.max_priority_fee) == (2 * request.environment.base_fee + 3, 3)
+
+
 async def test_a_call_that_takes_too_long_is_aborted(
     client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,7 +286,7 @@ async def test_what_a_call_logged_is_shown_with_its_method(client: Client, chain
     logs = ConsoleLogs((b"\x51\x97\x3e\xc9",))
     chain.callers.outcome = CallOutcome(0, b"", "execution reverted", Gas(0), logs)
     for _ in range(2):  # the same call runs once, and is answered twice
-        await client.error(method, TO_TOKEN | {"value": "0x1"})
+        await client.error(method, TO_TOKEN | {"from": data_json(ALICE), "value": "0x1"})
     for name, call, shown in chain.console.logged:
         assert (name, call.to, shown) == (method, TOKEN, logs)
     assert (len(chain.console.logged), len(chain.callers.calls)) == (2, 2)

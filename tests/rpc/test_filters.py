@@ -56,10 +56,13 @@ async def test_all_logs_of_a_filter_include_old_ones(client: Client, chain: Fake
 
 async def test_a_filter_keeps_to_its_range(client: Client, chain: FakeChain) -> None:
     second_only = await client.result("eth_newFilter", {"fromBlock": "0x2", "toBlock": "0x2"})
+    until_second = await client.result("eth_newFilter", {"toBlock": "0x2"})
     for nonce in range(3):
         await extend(chain, transfer(nonce), logs=LOGS[:1])
     logs = await client.result("eth_getFilterChanges", second_only)
     assert [log["blockNumber"] for log in logs] == ["0x2"]
+    logs = await client.result("eth_getFilterChanges", until_second)
+    assert [log["blockNumber"] for log in logs] == ["0x1", "0x2"]
 
 
 async def test_a_block_filter_brings_hashes(client: Client, chain: FakeChain) -> None:

@@ -95,7 +95,7 @@ async def test_the_pending_block_holds_the_pool_on_top_of_the_head(
     assert await client.result("eth_getTransactionByBlockNumberAndIndex", "pending", "0x0") == whole
     assert await client.result("eth_getTransactionByBlockNumberAndIndex", "pending", "0x1") is None
     raw = [await client.result("eth_getRawTransactionByBlockNumberAndIndex", "pending", hex(n)) for n in range(2)]
-    assert raw == [data_json(transfer(3).raw), "0x"]
+    assert raw == [data_json(transfer(3).raw), None]
     assert await client.result("eth_getBlockReceipts", "pending") is None
     header = await client.result("eth_getHeaderByNumber", "pending")
     assert (header["number"], header["hash"]) == ("0x3", None)
@@ -129,7 +129,8 @@ async def test_raw_transactions_are_what_was_sent(client: Client, chain: FakeCha
     assert await client.result("eth_getRawTransactionByHash", data_json(chain.blocks[2].hashes[0])) == raw
     assert await client.result("eth_getRawTransactionByBlockNumberAndIndex", "0x2", "0x0") == raw
     assert await client.result("eth_getRawTransactionByBlockHashAndIndex", block_hash, "0x0") == raw
-    assert await client.result("eth_getRawTransactionByHash", NOWHERE) == "0x"
+    assert await client.result("eth_getRawTransactionByHash", NOWHERE) is None
+    assert await client.result("eth_getRawTransactionByBlockNumberAndIndex", "0x2", "0x9") is None
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from chain.accounts import Account, AccountChange
 from chain.messages.calls import CallOutcome
 from chain.messages.mempool import Admit
+from chain.messages.simulation import Simulated
 from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, decode_transaction
-from chain.types import Gas
+from chain.types import Gas, Wei
 from rpc.process import RpcProcess
 from rpc.render import data_json
 from tests.rpc.client import Client
@@ -285,3 +287,37 @@ async def test_what_is_filled_in_is_not_below_the_least_tip(client: Client, chai
     assert (transaction.max_priority_fee, transaction.max_fee) == (2 * GWEI, 2 * base_fee + 2 * GWEI)
     code, message = await client.error("miner_setGasPrice", hex(2**64))
     assert (code, message) == (-32602, f'invalid argument 0: number "{hex(2**64)}" is not below 2**64')
+
+
+async def test_a_fee_cap_that_outbids_a_waiting_transaction_brings_a_tip_that_does(
+    client: Client, chain: FakeChain
+) -> None:
+    first = await sent(client, chain, nonce="0x0", maxFeePerGas=hex(10 * GWEI))
+    assert first.max_priority_fee == GWEI
+    second = await sent(client, chain, nonce="0x0", maxFeePerGas=hex(20 * GWEI))
+    assert (second.max_fee, second.max_priority_fee) == (20 * GWEI, GWEI * 11 // 10)
+    again = {"from": ALICE_JSON, "to": BOB_JSON, "nonce": "0x0", "maxFeePerGas": hex(20 * GWEI)}
+    assert await client.error("eth_sendTransaction", again) == (-32000, "replacement transaction underpriced")
+
+
+async def test_who_cannot_pay_for_any_transaction_is_told_of_too_little_funds(client: Client, chain: FakeChain) -> None:
+    chain.callers.outcome = CallOutcome(0, b"", "out of gas", Gas(0))
+    given = {"from": ALICE_JSON, "data": "0x00", "maxFeePerGas": hex(ETHER)}
+    code, message = await client.error("eth_sendTransaction", given)
+    balance = 10_000 * ETHER
+    assert code == -32000
+    assert message.startswith(
+        f"insufficient funds for gas * price + value: balance {balance}, tx cost {21_000 * ETHER}"
+    )
+    enough = given | {"maxFeePerGas": hex(10 * GWEI)}
+    assert await client.error("eth_sendTransaction", enough) == (-32000, "gas required exceeds allowance (30000000)")
+
+
+async def test_an_estimate_sees_what_waits_for_a_block(client: Client, chain: FakeChain) -> None:
+    chain.callers.simulated = Simulated(0, (), (AccountChange(BOB, Account(balance=Wei(7)), {}),))
+    given = {"from": ALICE_JSON, "to": BOB_JSON}
+    await sent(client, chain, nonce="0x0")
+    await client.result("eth_estimateGas", given)
+    assert [override.address for override in chain.callers.calls[-1].overrides] == [BOB]
+    await client.result("eth_estimateGas", given, "latest")
+    assert chain.callers.calls[-1].overrides == ()
