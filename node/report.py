@@ -4,6 +4,7 @@
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -150,10 +151,13 @@ def _hotspot_lines(spots: Told) -> Iterator[str]:
     found = spots["hotspots"]
     if found:
         yield from ("", "held up  conflicts  waits     lost  dependency  by")
+        names = Counter(key_of(spot) for spot in found)
         for spot in found[:SHOWN_HOTSPOTS]:
+            name = key_of(spot)
+            which = f" at {_shortened(spot['address'])}" if names[name] > 1 else ""
             yield (
                 f"{spot['transactions']:>7}{spot['conflicts']:>11}{spot['waits']:>7}{_ms(spot['lostUs']):>11}"
-                f"  {spot['dependency']:<10}{key_of(spot)}"
+                f"  {spot['dependency']:<10}{name}{which}"
             )
         if len(found) > SHOWN_HOTSPOTS:
             yield f"and {len(found) - SHOWN_HOTSPOTS} more"

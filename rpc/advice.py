@@ -143,7 +143,7 @@ def _remedy(spot: Hotspot, names: Names) -> str:
     if spot.kind in BALANCES:
         return _of_balance(spot)
     if spot.kind == AccessKind.NONCE:
-        return "transactions of one account follow one another. Send from several accounts."
+        return _of_nonce(spot)
     return "they use an account that the same block creates or destroys. Do that in an earlier block."
 
 
@@ -204,6 +204,15 @@ def _few_change_it(spot: Hotspot) -> bool:
     if spot.changes or spot.only_read:
         return spot.changes.total() * FEW_WRITERS <= spot.only_read
     return len(spot.writers) * FEW_WRITERS <= len(spot.losers)
+
+
+def _of_nonce(spot: Hotspot) -> str:
+    if any(caller.sender == spot.address for caller in spot.losers.values()):
+        return "transactions of one account follow one another. Send from several accounts."
+    return (
+        "its nonce counts the contracts that it creates, with CREATE2 too. Let several factories create them, or let "
+        "users deploy their own."
+    )
 
 
 def _of_balance(spot: Hotspot) -> str:

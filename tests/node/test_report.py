@@ -194,3 +194,10 @@ def test_long_lists_are_cut_and_say_so() -> None:
     printed = text(spots(*[spot()] * 14), block(*[transaction(n, lost) for n in range(13)]))
     assert "  and 3 more" in printed
     assert "\nand 4 more" in printed
+
+
+def test_variables_of_one_name_in_two_contracts_are_told_apart_by_their_addresses() -> None:
+    printed = text(spots(spot(), spot(address="0x" + "ab" * 20), spot(variable="Token.paused")), block())
+    assert f"Token.totalSupply at {TOKEN[:10]}…{TOKEN[-6:]}" in printed
+    assert "Token.totalSupply at 0xabababab…ababab" in printed
+    assert printed.endswith("Token.paused")

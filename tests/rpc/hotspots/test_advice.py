@@ -98,7 +98,8 @@ CASES: dict[str, tuple[str, list[list[Any]], list[tuple[int, int]]]] = {
         [],
     ),
     "code of the same block": ("earlier block", [[], *[[lost(0, kind=AccessKind.CODE)]] * 2], []),
-    "a nonce": ("Send from several accounts", [[], *[[waited(0, kind=AccessKind.NONCE, address=ALICE)]] * 2], []),
+    "a nonce": ("Send from several accounts", [[], [], [], [waited(0, kind=AccessKind.NONCE, address=ALICE)]], []),
+    "a factory's nonce": ("several factories", [[], *[[lost(0, kind=AccessKind.NONCE, address=TOKEN)]] * 2], []),
     "a lock": (
         "it is the strategy that locks whole accounts",
         [[], [waited(0, kind=AccessKind.ACCOUNT, dependency=ARTEFACT)]],
