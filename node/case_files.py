@@ -62,7 +62,9 @@ def case_files(path: Path) -> list[CaseFile]:
     """The file at `path`, or the blocks of a folder: those in its index.json, else all, by number. Raises NoBlocks."""
     if not path.exists():
         raise NoBlocks(f"{path}: no such file or folder")
-    if path.is_file():
+    if path.is_char_device() or path.is_block_device():
+        raise NoBlocks(f"{path} is a device: give a file or a folder")
+    if not path.is_dir():
         return [CaseFile(_name(path), path)]
     index = path / INDEX
     found = _indexed(index) if index.exists() else _numbered(path)

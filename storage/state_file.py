@@ -84,6 +84,8 @@ class StateFileWriter:
 
     def __init__(self, path: Path, head: StateHead) -> None:
         """Raises StateFileUnwritable."""
+        if path.exists() and not path.is_file():
+            raise StateFileUnwritable(path, "it is there and is no file")
         self.path = path
         self._partial = path.with_name(path.name + ".partial")
         self._digest = hashlib.sha256()

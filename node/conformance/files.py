@@ -98,6 +98,8 @@ def find_test_files(path: Path, scratch: Path) -> Iterator[TestFile]:
     """The files at a path; archives are unpacked in the folder `scratch`. Raises NoTests."""
     if not path.exists():
         raise NoTests(f"{path}: no such file or folder")
+    if path.is_char_device() or path.is_block_device():
+        raise NoTests(f"{path} is a device: give a file or a folder")
     if path.is_dir():
         for found in sorted(path.rglob("*")):
             if found.is_file() and found.name.endswith(JSON_ENDINGS + ARCHIVE_ENDINGS) and ".meta" not in found.parts:

@@ -123,11 +123,11 @@ def test_a_file_that_is_no_block_is_one_line(text: str, tmp_path: Path) -> None:
     assert summary == "1 block, 0 match"
 
 
-@pytest.mark.parametrize("name", ["nowhere", ""])
+@pytest.mark.parametrize("name", ["nowhere", "", "/dev/zero"])
 def test_a_path_without_blocks_is_one_line(name: str, tmp_path: Path) -> None:
     result = replay(tmp_path / name)
     assert isinstance(result.exception, NodeError)
-    assert str(tmp_path) in str(result.exception)
+    assert str(tmp_path / name) in str(result.exception)
 
 
 def saved_case(folder: Path, strategy: str = "dag") -> Path:

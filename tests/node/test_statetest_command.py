@@ -137,7 +137,7 @@ def test_a_test_with_a_missing_member_fails_alone(tests: dict[str, Any], tmp_pat
     assert statetest(written(tmp_path / "tests.json", tests)).output.splitlines()[-1] == f"{FEW - 1} passed, 1 failed"
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
+@pytest.mark.parametrize("name", ["nowhere", "empty", "/dev/zero"])
 def test_a_path_without_tests_is_one_line(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = statetest(tmp_path / name)

@@ -191,6 +191,11 @@ def test_a_dump_that_cannot_be_written_leaves_nothing(store: Store, tmp_path: Pa
     with pytest.raises(StateFileUnwritable, match=r"cannot write .*nowhere/state: No such file or directory"):
         dump(store, tmp_path / "nowhere" / "state")
 
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StateFileUnwritable, match=r"cannot write .*folder: it is there and is no file"):
+        dump(store, tmp_path / "folder")
+    (tmp_path / "folder").rmdir()
+
     def broken() -> Iterator[StatePage]:
         yield from pages_of(store, store.head.version)
         raise StoreError("the chain ended")
