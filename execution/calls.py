@@ -33,25 +33,6 @@ class CallResult:
     console: ConsoleLogs = NO_CONSOLE_LOGS
 
 
-def _as_transaction(call: CallMessage, gas: Gas) -> Transaction:
-    """The call in the shape that the executor takes."""
-    return Transaction(
-        type=_type(call),
-        chain_id=None,
-        nonce=0,
-        max_fee=call.max_fee,
-        max_priority_fee=call.max_priority_fee,
-        gas=gas,
-        to=call.to,
-        value=call.value,
-        data=call.data,
-        access_list=call.access_list,
-        authorizations=call.authorizations,
-        max_blob_fee=call.max_blob_fee,
-        blob_hashes=call.blob_hashes,
-    )
-
-
 def _type(call: CallMessage) -> TransactionType:
     if call.authorizations:
         return SET_CODE
@@ -64,7 +45,7 @@ def prepared(call: CallMessage, gas: Gas, environment: BlockEnvironment) -> tupl
         environment = replace(environment, base_fee=Wei(0))
     if call.blob_hashes and not call.max_blob_fee:
         environment = replace(environment, blob_base_fee=Wei(0))
-    return _as_transaction(call, gas), environment
+    return call.as_transaction(_type(call), None, 0, gas), environment
 
 
 def _run(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from chain.codec import message
 from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import AccessListEntry, Authorization, Transaction
+from chain.transactions import AccessListEntry, Authorization, Transaction, TransactionType
 from chain.types import Address, Gas, Hash32, Version, Wei
 
 
@@ -24,6 +24,24 @@ class CallMessage:
     authorizations: tuple[Authorization, ...]
     max_blob_fee: Wei = Wei(0)
     blob_hashes: tuple[Hash32, ...] = ()
+
+    def as_transaction(self, kind: TransactionType, chain_id: int | None, nonce: int, gas: Gas) -> Transaction:
+        """The message in the shape that the executor takes, which nobody has signed."""
+        return Transaction(
+            type=kind,
+            chain_id=chain_id,
+            nonce=nonce,
+            max_fee=self.max_fee,
+            max_priority_fee=self.max_priority_fee,
+            gas=gas,
+            to=self.to,
+            value=self.value,
+            data=self.data,
+            access_list=self.access_list,
+            authorizations=self.authorizations,
+            max_blob_fee=self.max_blob_fee,
+            blob_hashes=self.blob_hashes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

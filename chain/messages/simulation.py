@@ -28,24 +28,7 @@ class SimulatedCall:
         """As it stands in the block, without a signature unless it has one."""
         if self.raw:
             return decode_transaction(self.raw)
-        call = self.message
-        return unsigned(
-            Transaction(
-                type=self.type,
-                chain_id=chain_id,
-                nonce=nonce,
-                max_fee=call.max_fee,
-                max_priority_fee=call.max_priority_fee,
-                gas=gas,
-                to=call.to,
-                value=call.value,
-                data=call.data,
-                access_list=call.access_list,
-                authorizations=call.authorizations,
-                max_blob_fee=call.max_blob_fee,
-                blob_hashes=call.blob_hashes,
-            )
-        )
+        return unsigned(self.message.as_transaction(self.type, chain_id, nonce, gas))
 
 
 def signed_call(transaction: Transaction, sender: Address) -> SimulatedCall:

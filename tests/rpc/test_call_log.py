@@ -10,6 +10,7 @@ from chain.messages.mempool import Evicted
 from rpc.dispatch import Dispatcher
 from rpc.process import RpcProcess
 from tests.rpc.client import Client
+from tests.rpc.conftest import open_process
 from tests.rpc.fake_chain import KEYS, FakeChain, transfer
 
 LOGGER = "tandem.rpc"
@@ -65,28 +66,16 @@ async def test_nothing_is_written_where_info_is_off(
 
 async def test_transactions_that_come_and_go_are_named(chain: FakeChain, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
-    process = RpcProcess(
-        chain.genesis,
-        chain.storage,
-        chain.execution,
-        chain.validators,
-        chain.callers,
-        KEYS,
-        chain.faults,
-        chain.processes,
-        chain.console,
-    )
-    await process.open()
-    executed, evicted = transfer(0), transfer(0, key=KEYS[1])
-    for transaction in (executed, evicted):
-        await process.node.admission.submit(transaction.raw)
-    chain.append(executed)
-    await chain.execution.tell(chain.news())
-    for validator in chain.validators.values():
-        await validator.tell(Evicted(evicted.hash, "no room"))
-    assert lines(caplog) == [
-        f"admitted 0x{executed.hash.hex()}: nonce 0 of 0x{executed.sender().hex()}",
-        f"admitted 0x{evicted.hash.hex()}: nonce 0 of 0x{evicted.sender().hex()}",
-        f"evicted 0x{evicted.hash.hex()}: no room",
-    ]
-    await process.node.admission.close()
+    async with open_process(chain) as process:
+        executed, evicted = transfer(0), transfer(0, key=KEYS[1])
+        for transaction in (executed, evicted):
+            await process.node.admission.submit(transaction.raw)
+        chain.append(executed)
+        await chain.execution.tell(chain.news())
+        for validator in chain.validators.values():
+            await validator.tell(Evicted(evicted.hash, "no room"))
+        assert lines(caplog) == [
+            f"admitted 0x{executed.hash.hex()}: nonce 0 of 0x{executed.sender().hex()}",
+            f"admitted 0x{evicted.hash.hex()}: nonce 0 of 0x{evicted.sender().hex()}",
+            f"evicted 0x{evicted.hash.hex()}: no room",
+        ]
