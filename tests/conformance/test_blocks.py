@@ -1,9 +1,10 @@
 """Real blocks come out as their headers say and leave the state that py-evm leaves, under every strategy.
 
 A few small ones always (derived from the data of risechain/pevm, MIT); with the marker `full` all that lie in
-`../shared/blocks`, where that folder is.
+the folder that TANDEM_MAINNET_BLOCKS names.
 """
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from node.case_files import case_files
 from node.workbench import Workbench, workbench
 
 FEW = Path(__file__).parent / "fixtures" / "blocks"
-MANY = Path(__file__).parents[2].parent / "shared" / "blocks"
 
 
 def cases_in(folder: Path) -> list[tuple[BlockCase, StateAfter]]:
@@ -68,11 +68,11 @@ def test_the_small_blocks_are_of_many_forks(small_blocks: list[tuple[BlockCase, 
 
 @pytest.fixture(scope="module")
 def all_blocks() -> list[tuple[BlockCase, StateAfter]]:
-    return cases_in(MANY)
+    return cases_in(Path(os.environ["TANDEM_MAINNET_BLOCKS"]))
 
 
 @pytest.mark.full
-@pytest.mark.skipif(not MANY.is_dir(), reason="the folder of mainnet blocks is not beside this checkout")
+@pytest.mark.skipif("TANDEM_MAINNET_BLOCKS" not in os.environ, reason="TANDEM_MAINNET_BLOCKS names no folder")
 @pytest.mark.parametrize("evm", EVMS)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_every_block_of_mainnet_comes_out_as_it_did(

@@ -1,5 +1,6 @@
-"""The committed sample always; with the marker `full` everything in `../shared/fixtures`, where that folder is."""
+"""The committed sample always; with the marker `full` the archives in the folder that TANDEM_STATE_TESTS names."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from node.conformance.running import run_files
 from node.conformance.state_case import StateCase, state_of
 from tests.conformance import sample
 
-ARCHIVES = Path(__file__).parents[2].parent / "shared" / "fixtures"
 SAMPLE = sample.load()
 LIMIT_S = 900
 """Of processor time. The longest, loopMul, has 170 million instructions."""
@@ -55,11 +55,12 @@ def is_endless(name: str) -> bool:
 
 
 @pytest.mark.full
-@pytest.mark.skipif(not ARCHIVES.is_dir(), reason="the archives of all state tests are not beside this checkout")
+@pytest.mark.skipif("TANDEM_STATE_TESTS" not in os.environ, reason="TANDEM_STATE_TESTS names no folder")
 @pytest.mark.parametrize("evm", EVMS)
 @pytest.mark.parametrize("archive", sample.ARCHIVES)
 def test_every_official_state_test_comes_out_as_it_must(archive: str, evm: str, tmp_path: Path) -> None:
-    files = [file for file in find_test_files(ARCHIVES / archive, tmp_path) if not is_endless(file.name)]
+    found = find_test_files(Path(os.environ["TANDEM_STATE_TESTS"]) / archive, tmp_path)
+    files = [file for file in found if not is_endless(file.name)]
     outcomes = list(run_files(files, evm, jobs=2, limit_s=LIMIT_S))
     assert len(outcomes) > 1_000
     assert [outcome for outcome in outcomes if outcome.failure] == []
