@@ -132,11 +132,8 @@ def rpc(
     scripts/bench rpc --url http://127.0.0.1:8545
     scripts/bench rpc --compare 'anvil-1s=anvil --block-time 1 --port {port}' --compare other=http://127.0.0.1:9545
     """
-    if url is not None and start is not None:
-        raise click.UsageError("--url and --start exclude each other")
+    first = _first(url, start)
     load = Load(max(transactions, senders), senders, tuple(sorted(set(connections))), samples, seconds)
-    where = url or start
-    first = Target("tandem", TANDEM) if where is None else Target("node", where)
     try:
         with peers(beside) as installed:
             results, failed = _by_turns([first, *installed, *others], rounds, load, only)
@@ -146,6 +143,14 @@ def rpc(
         click.echo(as_json(results, load) if wants_json else as_table(results))
     if failed:
         raise SystemExit(1)
+
+
+def _first(url: str | None, start: str | None) -> Target:
+    """The node that the others are compared with."""
+    if url is not None and start is not None:
+        raise click.UsageError("--url and --start exclude each other")
+    where = url or start
+    return Target("tandem", TANDEM) if where is None else Target("node", where)
 
 
 def _by_turns(targets: list[Target], rounds: int, load: Load, only: tuple[str, ...]) -> tuple[list[Result], bool]:

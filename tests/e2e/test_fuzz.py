@@ -31,17 +31,25 @@ def running() -> Iterator[ChainProcess]:
         yield running
 
 
+def calls_of(call: Any, overrides: Any, block: str) -> list[tuple[str, list[Any]]]:
+    """The requests that run a call, the block being one that there is."""
+    blocks = [{"stateOverrides": overrides, "blockOverrides": {"time": "0xffffffff"}, "calls": [call]}]
+    return [
+        *(("eth_call", [call, place, overrides, {"number": "0x9"}]) for place in ("latest", {"blockHash": block})),
+        ("eth_estimateGas", [call, "latest", overrides]),
+        ("eth_createAccessList", [call, "latest"]),
+        ("eth_simulateV1", [{"blockStateCalls": blocks, "validation": False, "traceTransfers": True}, "latest"]),
+    ]
+
+
 def scene(rpc: JsonRpc) -> tuple[list[Any], list[tuple[str, list[Any]]]]:
     """What a chain with a contract and a few blocks has to ask about, and right requests for it."""
     one, two = rpc.call("eth_accounts")[:2]
     created = rpc.call("eth_sendTransaction", {"from": one, "data": "0x" + artifact("Counter").bytecode.hex()})
     wait_until(lambda: rpc.call("eth_getTransactionReceipt", created), "a receipt")
     receipt = rpc.call("eth_getTransactionReceipt", created)
-    contract, block, raw = (
-        receipt["contractAddress"],
-        receipt["blockHash"],
-        rpc.call("eth_getRawTransactionByHash", created),
-    )
+    contract, block = receipt["contractAddress"], receipt["blockHash"]
+    raw = rpc.call("eth_getRawTransactionByHash", created)
     call = {"from": two, "to": contract, "data": "0xd09de08a", "gas": "0x186a0", "value": "0x0", "accessList": []}
     overrides = {contract: {"balance": "0x1", "nonce": "0x7", "stateDiff": {"0x" + "00" * 32: "0x" + "01" * 32}}}
     logs = {"fromBlock": "0x0", "toBlock": "latest", "address": contract, "topics": [None, ["0x" + "11" * 32]]}
@@ -50,15 +58,8 @@ def scene(rpc: JsonRpc) -> tuple[list[Any], list[tuple[str, list[Any]]]]:
         {"tracer": "callTracer", "tracerConfig": {"withLog": True}},
         {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}, "timeout": "5s"},
     ]
-    simulated = {"stateOverrides": overrides, "blockOverrides": {"time": "0xffffffff"}, "calls": [call]}
     right: list[tuple[str, list[Any]]] = [
-        *(("eth_call", [call, place, overrides, {"number": "0x9"}]) for place in ("latest", {"blockHash": block})),
-        ("eth_estimateGas", [call, "latest", overrides]),
-        ("eth_createAccessList", [call, "latest"]),
-        (
-            "eth_simulateV1",
-            [{"blockStateCalls": [simulated], "validation": False, "traceTransfers": True}, "latest"],
-        ),
+        *calls_of(call, overrides, block),
         ("eth_sendTransaction", [{"from": two, "to": contract, "data": "0xd09de08a"}]),
         ("eth_signTransaction", [{**call, "nonce": "0x0", "gasPrice": "0x77359400"}]),
         ("eth_sendRawTransaction", [raw]),

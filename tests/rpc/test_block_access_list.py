@@ -15,6 +15,7 @@ from chain.system_contracts import (
     HISTORY_WINDOW_BLOCKS,
     WITHDRAWAL_REQUESTS,
 )
+from chain.transactions import Transaction
 from chain.types import Address, Gas, Wei
 from execution.reader import created_address
 from rpc.block_access_list import block_access_list, encode_access_list
@@ -73,14 +74,16 @@ def nothing_but(address: Address, **members: Any) -> dict[str, Any]:
     return {"address": data_json(address), **empty, "codeChanges": [], **members}
 
 
-async def test_a_block_by_hand() -> None:
-    """A transfer, a token transfer that reverts, a creation, a call to it with a look at somebody's balance."""
-    reader = created_address(ADDRESSES[2], 0)
-    look = b"\x73" + EMPTY[1] + bytes.fromhex("31505f545f5500")  # BALANCE, POP; storage[0] = storage[0]
+LOOK = b"\x73" + EMPTY[1] + bytes.fromhex("31505f545f5500")
+"""BALANCE, POP; storage[0] = storage[0]."""
+
+
+def sent_by_hand(reader: Address) -> list[Transaction]:
+    """A transfer, a token transfer that reverts, a creation of LOOK at `reader`, a call to it, two increments."""
     init = (
-        bytes([0x5F + len(look)]) + look + bytes.fromhex("5f52") + bytes([0x60, len(look), 0x60, 32 - len(look), 0xF3])
+        bytes([0x5F + len(LOOK)]) + LOOK + bytes.fromhex("5f52") + bytes([0x60, len(LOOK), 0x60, 32 - len(LOOK), 0xF3])
     )
-    sent = [
+    return [
         transaction(KEYS[0], 0, to=EMPTY[0], value=Wei(7)),
         transaction(KEYS[1], 0, to=TOKEN, data=call("transfer(address,uint256)", EMPTY[0], 10**30), gas=Gas(100_000)),
         transaction(KEYS[2], 0, to=None, data=init, gas=Gas(200_000)),
@@ -88,8 +91,12 @@ async def test_a_block_by_hand() -> None:
         transaction(KEYS[0], 2, to=COUNTER, data=call("increment()"), gas=Gas(100_000)),
         transaction(KEYS[0], 3, to=COUNTER, data=call("increment()"), gas=Gas(100_000)),
     ]
+
+
+async def test_a_block_by_hand() -> None:
+    reader = created_address(ADDRESSES[2], 0)
     chain = Chain(world_genesis())
-    block = await chain.run(sent)
+    block = await chain.run(sent_by_hand(reader))
     receipts = block.apply.receipts
     assert [receipt.succeeded for receipt in receipts] == [True, False, True, True, True, True]
     listed = by_address(block_access_list(await traced(chain)))
@@ -113,7 +120,7 @@ async def test_a_block_by_hand() -> None:
         reader,
         storageReads=[word_json(0)],
         nonceChanges=[{"index": "0x3", "value": "0x1"}],
-        codeChanges=[{"index": "0x3", "code": data_json(look)}],
+        codeChanges=[{"index": "0x3", "code": data_json(LOOK)}],
     )
     assert listed[EMPTY[1]] == nothing_but(EMPTY[1])
     increments = [{"index": "0x5", "value": word_json(1)}, {"index": "0x6", "value": word_json(2)}]
