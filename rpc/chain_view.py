@@ -29,7 +29,9 @@ from chain.messages.storage import (
     ReadHeight,
     ReadRecord,
     ReadSettings,
+    ReadSnapshots,
     ReadTransaction,
+    Snapshots,
     StoredBlock,
     StoredHeaders,
     StoredHeight,
@@ -340,6 +342,12 @@ class ChainView:
         answer = await self._read(ReadHeaders(first, last))
         assert isinstance(answer, StoredHeaders)
         return answer.headers
+
+    async def snapshots(self) -> tuple[tuple[int, BlockNumber, Hash32], ...]:
+        """Those that can be gone back to: id, and number and hash of the newest block at that time."""
+        answer = await self._read(ReadSnapshots())
+        assert isinstance(answer, Snapshots)
+        return answer.taken
 
     async def _read_block(
         self, number: BlockNumber | None, block_hash: Hash32 | None, with_receipts: bool

@@ -87,8 +87,17 @@ async def rpc_modules(node: Node) -> dict[str, str]:
 
 @method("anvil_metadata")
 async def anvil_metadata(node: Node) -> dict[str, Any]:
-    """What hardhat_metadata tells, and where it began if it is a fork."""
-    return {"forkedNetwork": None, "snapshots": {}, "clientSemver": VERSION, **await hardhat_metadata(node)}
+    """What hardhat_metadata tells, what can be gone back to, and where it began if it is a fork.
+
+    No commit is known here.
+    """
+    return {
+        "forkedNetwork": None,
+        "snapshots": {hex(id_): [number, data_json(hash_)] for id_, number, hash_ in await node.chain.snapshots()},
+        "clientSemver": VERSION,
+        "clientCommitSha": None,
+        **await hardhat_metadata(node),
+    }
 
 
 @method("hardhat_metadata")

@@ -15,7 +15,9 @@ from chain.messages.storage import (
     ReadRecord,
     ReadSettings,
     ReadSnapshot,
+    ReadSnapshots,
     ReadTransaction,
+    Snapshots,
     StoredHeaders,
     StoredHeight,
     StoredRecord,
@@ -30,6 +32,8 @@ from storage.slices import in_slices
 from storage.store import OLDEST_BLOCK, Store
 
 MAX_HEADERS = 1024
+MAX_SNAPSHOTS = 1024
+"""Of suites that take one for each test and never go back."""
 
 
 class ChainAnswers:
@@ -45,6 +49,7 @@ class ChainAnswers:
             ReadHeight: self._read_height,
             ReadOperation: self._read_operation,
             ReadSnapshot: self._read_snapshot,
+            ReadSnapshots: self._read_snapshots,
             ReadSettings: self._read_settings,
             ReadBlock: self._read_block,
             ReadTransaction: self._read_transaction,
@@ -72,6 +77,14 @@ class ChainAnswers:
 
     async def _read_snapshot(self, read: ReadSnapshot) -> Message:
         return self._store.snapshots.get(read.snapshot) or NotThere()
+
+    async def _read_snapshots(self, read: ReadSnapshots) -> Snapshots:
+        found = []
+        for id_, taken in self._store.snapshots.newest(MAX_SNAPSHOTS):
+            header = self._store.blocks.header(taken.number)
+            if header is not None:
+                found.append((id_, taken.number, header.hash))
+        return Snapshots(tuple(found))
 
     async def _read_settings(self, read: ReadSettings) -> StoredSettings:
         return StoredSettings(self._store.settings)

@@ -4,6 +4,7 @@ Versions are never reused: going back is one more version, in which every key ch
 The journal says which those are; for a version below the floor, of which no journal is left, the newest records do.
 """
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from chain.accounts import AccountChange
@@ -45,6 +46,11 @@ class Snapshots:
             rows = self._store.with_prefix(SNAPSHOTS)
             self._versions = tuple([decode_value(StoredSnapshot, data).version for _, data in rows])
         return self._versions
+
+    def newest(self, limit: int) -> list[tuple[int, StoredSnapshot]]:
+        """The last ones taken, oldest first, with their ids."""
+        rows = deque(self._store.with_prefix(SNAPSHOTS), maxlen=limit)
+        return [(int.from_bytes(key[1:], "big"), decode_value(StoredSnapshot, data)) for key, data in rows]
 
     def forget(self) -> None:
         """Some were taken or removed."""

@@ -132,6 +132,20 @@ class StoredSnapshot:
     settings: BlockSettings
 
 
+@message(172)
+@dataclass(frozen=True, slots=True)
+class ReadSnapshots:
+    """Answer: Snapshots, the newest MAX_SNAPSHOTS."""
+
+
+@message(173)
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Those that can be gone back to, oldest first: id, and number and hash of the newest block at that time."""
+
+    taken: tuple[tuple[int, BlockNumber, Hash32], ...]
+
+
 @message(164)
 @dataclass(frozen=True, slots=True)
 class ReadChangedAccounts:

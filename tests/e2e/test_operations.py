@@ -161,6 +161,8 @@ def test_a_fixture_is_loaded_again_and_again(fresh: JsonRpc, node: Node) -> None
     sender, hashes = node.addresses[0], set()
     start, nonce = number(fresh), fresh.call("eth_getTransactionCount", sender, "latest")
     snapshot = fresh.call("evm_snapshot")
+    head = fresh.call("eth_getBlockByNumber", "latest", False)["hash"]
+    assert fresh.call("anvil_metadata")["snapshots"][snapshot] == [start, head]
     for _ in range(4):
         receipt = mined(fresh, sender, nonce=nonce, gas="0x5208", gasPrice=hex(10**11))
         hashes.add(receipt["transactionHash"])
@@ -173,6 +175,7 @@ def test_a_fixture_is_loaded_again_and_again(fresh: JsonRpc, node: Node) -> None
         assert fresh.call("eth_getBlockByHash", receipt["blockHash"], False) is None
         assert fresh.call("eth_getBalance", OTHER, "latest") == "0x0"
         assert fresh.call("evm_revert", snapshot) is False, "it is gone with its use"
+        assert snapshot not in fresh.call("anvil_metadata")["snapshots"]
         snapshot = fresh.call("evm_snapshot")
     assert len(hashes) == 1, "the same transaction can be sent again"
 

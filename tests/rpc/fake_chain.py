@@ -32,9 +32,11 @@ from chain.messages.storage import (
     ReadHeight,
     ReadRecord,
     ReadSettings,
+    ReadSnapshots,
     ReadState,
     ReadStorageStatus,
     ReadTransaction,
+    Snapshots,
     StateValues,
     StorageStatus,
     StoredBlock,
@@ -233,6 +235,8 @@ class FakeChain:
         match message:
             case ReadSettings():
                 return StoredSettings(self.settings)
+            case ReadSnapshots():
+                return Snapshots(())
             case ReadHead():
                 block = self.head
                 return applied_of(block)
