@@ -193,6 +193,11 @@ def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
     return transaction
 
 
+def included_transaction(raw: bytes) -> Transaction:
+    """One of a block. Its signature was judged when the block was executed, by the rules of its fork."""
+    return decode_transaction(raw, any_s=True)
+
+
 _GO_NAMES = {
     LEGACY: "types.LegacyTx",
     ACCESS_LIST: "types.AccessListTx",

@@ -15,7 +15,7 @@ from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages.traces import Access, BlockTrace, TraceBlock, TraceFailed, TransactionTrace
 from chain.records import AccessKind
-from chain.transactions import Transaction, decode_transaction
+from chain.transactions import Transaction, included_transaction
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 from execution.errors import CallTimeout, CannotInclude, ExecutionError
 from execution.evm.tracing import TracingEngine
@@ -111,7 +111,7 @@ class _Tracing:
 
     async def run(self) -> BlockTrace:
         """Raises CallTimeout, TraceDiffers, TraceTooLarge, PreStateTooLarge, and RequestFailed if the state is gone."""
-        decoded = [(tx.sender, decode_transaction(tx.raw)) for tx in self._task.transactions]
+        decoded = [(tx.sender, included_transaction(tx.raw)) for tx in self._task.transactions]
         self._view.read_named((sender, tx.to, tx.access_list) for sender, tx in decoded if sender is not None)
         start = self._start()
         traces = []

@@ -10,7 +10,7 @@ from chain.forks import Fork
 from chain.links import RequestFailed
 from chain.messages.execution import BlockEnvironment
 from chain.messages.traces import REFUSED, RunTraces, TracedCall, TraceFailed, TraceRuns
-from chain.transactions import Transaction, decode_transaction
+from chain.transactions import Transaction, included_transaction
 from chain.types import Address, BlockNumber, Wei
 from execution.block_trace import TraceDiffers
 from execution.calls import prepared
@@ -83,7 +83,7 @@ class _Runs:
     async def traces(self) -> tuple[bytes, ...]:
         task = self._task
         tracer_named(task.tracer, self._options)  # a mistake is told before anything runs
-        decoded = [(tx.sender, decode_transaction(tx.raw)) for tx in task.transactions]
+        decoded = [(tx.sender, included_transaction(tx.raw)) for tx in task.transactions]
         if task.begins_block:
             self._begin_block()
         traces = []

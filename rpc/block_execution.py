@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chain.messages.storage import StoredBlock
 from chain.records import AttemptResult, BlockRecord, TransactionRecord
-from chain.transactions import decode_transaction
+from chain.transactions import included_transaction
 from chain.types import Address
 
 SELECTOR_BYTES = 4
@@ -98,7 +98,7 @@ def block_execution(block: StoredBlock, record: BlockRecord) -> BlockExecution:
 
 
 def _included(block: StoredBlock, position: int, index: int, record: TransactionRecord) -> ProposedTransaction:
-    transaction = decode_transaction(block.transactions[index])
+    transaction = included_transaction(block.transactions[index])
     selector = b"" if transaction.to is None else transaction.data[:SELECTOR_BYTES]
     return ProposedTransaction(position, index, block.senders[index], transaction.to, selector, record)
 

@@ -10,7 +10,7 @@ from chain.headers import MAX_TIMESTAMP, Header
 from chain.messages.execution import BlockEnvironment
 from chain.messages.storage import StoredBlock
 from chain.operations import BlockSettings
-from chain.transactions import decode_transaction
+from chain.transactions import included_transaction
 from chain.types import BlockNumber, Gas, Wei
 
 
@@ -33,7 +33,7 @@ def environment_of(header: Header, genesis: Genesis, settings: BlockSettings) ->
 def environment_in(block: StoredBlock, genesis: Genesis, settings: BlockSettings) -> BlockEnvironment:
     """The environment that the transactions of this block had. They say for which chain they are: anvil_setChainId may
     have changed its id since. The signatures that ECRECOVER pretends are those of this moment."""
-    said = (decode_transaction(raw).chain_id for raw in block.transactions)
+    said = (included_transaction(raw).chain_id for raw in block.transactions)
     chain_id = next((found for found in said if found is not None), genesis.chain_id)
     return replace(environment_of(block.header, genesis, settings), chain_id=chain_id)
 

@@ -8,7 +8,7 @@ from chain.forks import Fork
 from chain.genesis import Genesis
 from chain.headers import Header
 from chain.messages.storage import StoredBlock
-from chain.transactions import decode_transaction
+from chain.transactions import included_transaction
 from chain.types import BlockNumber, Wei
 from rpc.environments import fork_of, pending_fork
 from rpc.errors import InvalidParams, ServerError
@@ -166,7 +166,7 @@ def tips_by_gas(block: StoredBlock) -> list[tuple[Wei, int]]:
     base = block.header.base_fee or Wei(0)
     pairs = zip(block.transactions, block.receipts, strict=True)
     return sorted(
-        (Wei(decode_transaction(raw).effective_gas_price(base) - base), receipt.gas_used) for raw, receipt in pairs
+        (Wei(included_transaction(raw).effective_gas_price(base) - base), receipt.gas_used) for raw, receipt in pairs
     )
 
 

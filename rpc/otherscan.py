@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from chain.messages.storage import StoredBlock
-from chain.transactions import decode_transaction
+from chain.transactions import included_transaction
 from chain.types import Address, BlockNumber, Hash32
 from rpc.blocks import NumberOrTag, get_header_by_number
 from rpc.call_traces import traces_in, traces_of
@@ -140,7 +140,7 @@ async def _hash_by_nonce(node: Node, sender: Address, wanted: int) -> Hash32 | N
     if block is None:
         return next((p.hash for p in node.admission.pool if p.sender == sender and p.nonce == wanted), None)
     sent = zip(block.hashes, block.senders, block.transactions, strict=True)
-    return next((h for h, of, raw in sent if of == sender and decode_transaction(raw).nonce == wanted), None)
+    return next((h for h, of, raw in sent if of == sender and included_transaction(raw).nonce == wanted), None)
 
 
 @method("eth_getTransactionBySenderAndNonce", address, whole_number)

@@ -21,7 +21,7 @@ from chain.transactions import (
     AccessListEntry,
     Authorization,
     Transaction,
-    decode_transaction,
+    included_transaction,
 )
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
@@ -236,7 +236,7 @@ def withdrawal_json(withdrawal: Withdrawal) -> JsonObject:
 
 def block_transactions_json(block: StoredBlock) -> list[JsonObject]:
     return [
-        transaction_json(decode_transaction(raw), sender, place_in(block, index))
+        transaction_json(included_transaction(raw), sender, place_in(block, index))
         for index, (raw, sender) in enumerate(zip(block.transactions, block.senders, strict=True))
     ]
 
@@ -246,7 +246,7 @@ def block_receipts_json(block: StoredBlock, fork: Fork) -> list[JsonObject]:
     blob_fee = blob_base_fee(block.header.excess_blob_gas or Gas(0), fork)
     answers, first_log = [], 0
     for index, receipt in enumerate(block.receipts):
-        transaction = decode_transaction(block.transactions[index])
+        transaction = included_transaction(block.transactions[index])
         place = place_in(block, index)
         answers.append(receipt_json(receipt, transaction, block.senders[index], place, first_log, blob_fee))
         first_log += len(receipt.logs)

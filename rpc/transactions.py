@@ -3,7 +3,7 @@
 from chain.fees import blob_base_fee
 from chain.messages.mempool import PooledTransaction
 from chain.messages.storage import StoredBlock, StoredTransaction
-from chain.transactions import decode_transaction
+from chain.transactions import decode_transaction, included_transaction
 from chain.types import BlockNumber, Gas, Hash32, Wei
 from rpc.environments import fork_of
 from rpc.methods import Node, method
@@ -24,7 +24,7 @@ async def get_transaction_by_hash(node: Node, transaction_hash: Hash32) -> JsonO
     await node.admission.while_pending(transaction_hash)
     stored = await node.chain.transaction(transaction_hash)
     if stored is not None:
-        return transaction_json(decode_transaction(stored.raw), stored.sender, place_of(stored))
+        return transaction_json(included_transaction(stored.raw), stored.sender, place_of(stored))
     pooled = node.admission.pool.get(transaction_hash)
     return None if pooled is None else transaction_json(decode_transaction(pooled.raw), pooled.sender, None)
 
@@ -44,7 +44,7 @@ async def get_transaction_receipt(node: Node, transaction_hash: Hash32) -> JsonO
     if stored is None:
         return None
     blob_fee = blob_base_fee(stored.header.excess_blob_gas or Gas(0), fork_of(stored.header, node.genesis))
-    transaction = decode_transaction(stored.raw)
+    transaction = included_transaction(stored.raw)
     return receipt_json(stored.receipt, transaction, stored.sender, place_of(stored), stored.first_log, blob_fee)
 
 
@@ -58,7 +58,7 @@ async def _transaction_in(node: Node, block: BlockReference, position: int) -> J
     found = await _block_with(node, block, position)
     if found is None:
         return None
-    transaction = decode_transaction(found.transactions[position])
+    transaction = included_transaction(found.transactions[position])
     return transaction_json(transaction, found.senders[position], place_in(found, position))
 
 

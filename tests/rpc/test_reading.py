@@ -10,6 +10,8 @@ from chain.addresses import checksummed
 from chain.keccak import keccak256
 from chain.messages.mempool import Rejection
 from chain.receipts import Log
+from chain.signing import SECP256K1_ORDER
+from chain.transactions import decode_transaction
 from chain.types import Hash32
 from rpc.process import RpcProcess
 from rpc.render import data_json
@@ -131,6 +133,17 @@ async def test_raw_transactions_are_what_was_sent(client: Client, chain: FakeCha
     assert await client.result("eth_getRawTransactionByBlockHashAndIndex", block_hash, "0x0") == raw
     assert await client.result("eth_getRawTransactionByHash", NOWHERE) is None
     assert await client.result("eth_getRawTransactionByBlockNumberAndIndex", "0x2", "0x9") is None
+
+
+async def test_a_transaction_of_frontier_with_a_high_s_is_shown(client: Client, chain: FakeChain) -> None:
+    """It was good before Homestead; who signed is stored with the block."""
+    block = chain.blocks[1]
+    sent = decode_transaction(block.transactions[0])
+    high = replace(sent, s=SECP256K1_ORDER - sent.s, y_parity=1 - sent.y_parity)
+    chain.blocks[1] = replace(block, transactions=(high.encode(),))
+    shown = await client.result("eth_getTransactionByBlockNumberAndIndex", "0x1", "0x0")
+    assert (shown["s"], shown["from"]) == (hex(high.s), data_json(ALICE))
+    assert (await client.result("eth_getBlockByNumber", "0x1", True))["transactions"] == [shown]
 
 
 @pytest.mark.parametrize(
