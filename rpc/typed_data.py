@@ -1,6 +1,7 @@
 """What is signed of typed structured data (EIP-712), as wallets read it."""
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -11,6 +12,11 @@ from rpc.errors import InvalidParams
 
 DOMAIN = "EIP712Domain"
 KINDS: dict[type, str] = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+WHOLE_NUMBER = re.compile(r"(u?)int(\d*)")
+SIZED_BYTES = re.compile(r"bytes(\d+)")
+ADDRESS = re.compile("(0x)?[0-9a-fA-F]{40}")
+MAX_SHOWN = 80
+"""Of a value that does not fit."""
 NOTHING = "Nothing"
 """A type without members, for data that is its domain alone."""
 
@@ -75,24 +81,55 @@ def _check_form(message: Any) -> None:
     if message.get("primaryType") == DOMAIN and DOMAIN not in message["types"]:
         raise InvalidTypedData(f"types has no {DOMAIN}")
     if "message" in members and message.get("primaryType") in message["types"]:
-        _check_structs(message["types"], message["primaryType"], message["message"])
+        _check_values(message["types"], message["primaryType"], message["message"], "message")
+    if DOMAIN in message["types"]:
+        _check_values(message["types"], DOMAIN, message["domain"], "domain")
 
 
-def _check_structs(types: dict[str, Any], primary: str, message: Any) -> None:
-    """Raises InvalidTypedData where a value that is to be a struct is none. One that is left out is taken for zero."""
-    waiting = [(primary, message, "message")]
+def _check_values(types: dict[str, Any], primary: str, value: Any, place: str) -> None:
+    """Raises InvalidTypedData where a value does not fit its type. A struct that is left out is taken for zero, what
+    else is missing is told by eth_account."""
+    waiting = [(primary, value, place)]
     while waiting:
-        struct, value, place = waiting.pop()
-        _check_is(value, dict, place)
-        for field in types[struct]:
-            inner, given, at = field["type"].removesuffix("[]"), value.get(field["name"]), f"{place}.{field['name']}"
-            if inner not in types or given is None:
-                continue
-            if inner == field["type"]:
-                waiting.append((inner, given, at))
-            else:
-                _check_is(given, list, at)
-                waiting += [(inner, each, f"{at}[{index}]") for index, each in enumerate(given)]
+        type_name, given, at = waiting.pop()
+        if type_name.endswith("]"):
+            inner, _, length = type_name[:-1].rpartition("[")
+            _check_is(given, list, at)
+            if length and length != str(len(given)):
+                raise InvalidTypedData(f"{at} has {len(given)} values, not {length}")
+            waiting += [(inner, each, f"{at}[{index}]") for index, each in enumerate(given)]
+        elif type_name in types:
+            _check_is(given, dict, at)
+            members = ((field["type"], given.get(field["name"]), field["name"]) for field in types[type_name])
+            waiting += [(of, member, f"{at}.{name}") for of, member, name in members if member is not None]
+        elif given is not None and not _fits(type_name, given):
+            raise InvalidTypedData(f"{at} is {json.dumps(given)[:MAX_SHOWN]}, which is no {type_name}")
+
+
+def _fits(type_name: str, value: Any) -> bool:
+    """Whether it can be a value of this type; so it is of text, truth values and types that nobody knows."""
+    number = WHOLE_NUMBER.fullmatch(type_name)
+    if number is not None:
+        whole, bits = _whole(value), int(number[2] or 256)
+        least, limit = (0, 2**bits) if number[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+        return whole is not None and least <= whole < limit
+    if type_name == "address":
+        return isinstance(value, str) and ADDRESS.fullmatch(value) is not None
+    sized = SIZED_BYTES.fullmatch(type_name)
+    if sized is not None and isinstance(value, str):
+        size = (len(value) - 1) // 2 if value.startswith("0x") else len(value.encode())  # what is not hex is text
+        return size <= int(sized[1])
+    return True
+
+
+def _whole(value: Any) -> int | None:
+    """A number, or text that is one."""
+    if isinstance(value, str):
+        try:
+            return int(value, 16 if value.startswith("0x") else 10)
+        except ValueError:
+            return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _check_is(value: Any, kind: type, place: str) -> None:

@@ -118,6 +118,11 @@ def test_what_is_no_typed_data_is_refused(given: Any) -> None:
         Wallet(KEYS).sign_typed_data(ACCOUNTS[0], given)
 
 
+def of_values(type_name: str, value: Any) -> dict[str, Any]:
+    types = {"Values": [{"name": "values", "type": type_name}]}
+    return {"types": types, "primaryType": "Values", "domain": {}, "message": {"values": value}}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -128,6 +133,14 @@ def test_what_is_no_typed_data_is_refused(given: Any) -> None:
         ({**MAIL, "primaryType": []}, "primaryType is a list, not a string"),
         ({**MAIL, "domain": "x"}, "domain is a string, not an object"),
         ({**MAIL, "message": {"from": 5}}, "message.from is a number, not an object"),
+        ({**MAIL, "domain": {**MAIL["domain"], "chainId": "x"}}, 'domain.chainId is "x", which is no uint256'),
+        (of_values("uint8", 256), "message.values is 256, which is no uint8"),
+        (of_values("int16", -(2**15) - 1), "message.values is -32769, which is no int16"),
+        (of_values("uint256", True), "message.values is true, which is no uint256"),
+        (of_values("address", "0x1"), 'message.values is "0x1", which is no address'),
+        (of_values("bytes4", "0x0102030405"), 'message.values is "0x0102030405", which is no bytes4'),
+        (of_values("uint256[2]", [1]), "message.values has 1 values, not 2"),
+        (of_values("int8[][]", [[1], [2, 200]]), "message.values[1][1] is 200, which is no int8"),
         ({**MAIL, "message": {"contents": {}}}, "a value of the domain or the message does not fit its type"),
     ],
 )
