@@ -3,18 +3,25 @@
 import asyncio
 import json
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from chain.codec import decode_message, encode_message
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import ControlProcess, ProcessAction
+from chain.messages.faults import ControlProcess, GivePlace, ProcessAction
 from chain.messages.link import Done, Failed
 from chain.types import ValidatorIndex
+from node.errors import NodeError
 from node.plan import Kind, Plan, Role
 from node.process_control import MESSAGE_BYTES, Control
-from rpc.errors import ServerError
+from node.successor import make_successor
+from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Processes
+
+MakeFork: TypeAlias = Callable[[str | None, int | None], None]
+"""Make the folder of a fork of a chain at a URL and of a block. Blocks, and raises NodeError."""
 
 ANSWER_TIMEOUT_S = 5.0
 COMPOSE_VERBS = {
@@ -25,19 +32,22 @@ COMPOSE_VERBS = {
 }
 
 
-def chain_processes(plan: Plan) -> Processes:
-    """How the processes of this chain are run."""
+def chain_processes(plan: Plan, ending: asyncio.Event) -> Processes:
+    """How the processes of this chain are run. `ending` is set when this process is told to end."""
     if plan.processes_file is None or plan.control_socket is None:
         return LoneProcesses()
-    return SupervisedProcesses(plan.processes_file, plan.control_socket)
+    return SupervisedProcesses(plan.processes_file, plan.control_socket, partial(make_successor, plan), ending)
 
 
 class SupervisedProcesses:
     """Those of `tandem up` (implements rpc.methods.Processes)."""
 
-    def __init__(self, processes_file: str, control_socket: str) -> None:
+    def __init__(self, processes_file: str, control_socket: str, make_fork: MakeFork, ending: asyncio.Event) -> None:
         self._processes_file = Path(processes_file)
         self._control_socket = control_socket
+        self._make_fork = make_fork
+        self._ending = ending
+        self._forking = asyncio.Lock()
 
     def listed(self) -> Any:
         try:
@@ -50,6 +60,18 @@ class SupervisedProcesses:
 
     async def change_executors(self, verdict: ExecutorsVerdict) -> None:
         await self._request(verdict)
+
+    async def fork(self, url: str | None, block: int | None) -> None:
+        """Answers when no request reaches this chain any more: the next one is the fork's to answer."""
+        async with self._forking:
+            if self._ending.is_set():
+                raise ServerError("another fork takes this chain's place already")
+            try:
+                await asyncio.to_thread(self._make_fork, url, block)
+            except NodeError as error:
+                raise InvalidParams(str(error)) from error
+            await self._request(GivePlace())
+            await self._ending.wait()
 
     async def _request(self, request: Control) -> None:
         try:
@@ -86,6 +108,12 @@ class LoneProcesses:
     async def change_executors(self, verdict: ExecutorsVerdict) -> None:
         """Of containers there is one executor, with nobody to differ from."""
         raise ServerError("this chain has no supervisor, which could stop an executor or start another")
+
+    async def fork(self, url: str | None, block: int | None) -> None:
+        raise InvalidParams(
+            "this chain has no supervisor, its processes are containers: start another one with tandem up "
+            "--fork-url URL --fork-block N"
+        )
 
 
 def _name(validator: ValidatorIndex) -> str:

@@ -102,6 +102,11 @@ def temporary(path: Path, settings: Settings) -> DataFolder:
     return create(made(path), settings, durable=False)
 
 
+def reopened(path: Path) -> DataFolder:
+    """A new chain that another process made with `temporary`. Raises BadDataFolder."""
+    return replace(open_folder(path), durable=False)
+
+
 def create_or_open(path: Path, settings: Settings, *, imports: bool = False) -> DataFolder:
     """The chain in the folder, made from the settings if there is none yet. Raises BadDataFolder."""
     if _holds_a_chain(path):

@@ -4,6 +4,7 @@ import re
 import socket
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 from node.endpoints import Endpoints
 from node.errors import BadSetting
@@ -73,6 +74,8 @@ class Plan:
     """Where the supervisor takes requests to stop and start a process; None where there is no supervisor."""
     faults_file: str
     """Where rpc says which network faults are in force: they last as long as the folder that it is in."""
+    successor: Path | None = None
+    """Where rpc may make the chain that takes this one's place; None where that cannot be."""
     executors_at_start: tuple[int, ...] = field(init=False)
     """The full executors that the chain began this life with; others stand in when one of them is wrong."""
 

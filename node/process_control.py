@@ -1,5 +1,5 @@
 """The supervisor's socket in the chain's private folder: rpc asks there to kill, pause, resume or restart a process,
-and says which executors are wrong.
+says which executors are wrong, and when another chain is to take this one's place.
 
 One request and its answer a connection, each one packet.
 """
@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from chain.codec import MessageError, decode_message, encode_message
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import ControlProcess
+from chain.messages.faults import ControlProcess, GivePlace
 from chain.messages.link import Done, Failed
 from node.errors import NodeError
 
-Control: TypeAlias = ControlProcess | ExecutorsVerdict
+Control: TypeAlias = ControlProcess | ExecutorsVerdict | GivePlace
 MESSAGE_BYTES = 4096
 WAITING_CONNECTIONS = 16
 

@@ -87,7 +87,7 @@ def _as_rpc_errors() -> Iterator[None]:
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
     """Until cancelled."""
     assert plan.listening is not None
-    pool, executor = CallPool(), plan.executors.first()
+    pool, executor, ending = CallPool(), plan.executors.first(), asyncio.Event()
     async with sockets_of(role) as sockets:
         sockets.serve(plan.endpoints.rpc(bind=True), pool)
         validators = {
@@ -104,7 +104,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             Readers(pool),
             [account.private_key for account in plan.folder.accounts],
             FaultsFile(plan.faults_file),
-            chain_processes(plan),
+            chain_processes(plan, ending),
             output,
             plan.settings.executors,
             _contracts(plan),
@@ -122,6 +122,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             await asyncio.shield(serving)
         finally:
             process.stop()
+            ending.set()
             await serving
 
 

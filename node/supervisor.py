@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from chain.messages.executors import ExecutorsVerdict
-from chain.messages.faults import ControlProcess, ProcessAction
+from chain.messages.faults import ControlProcess, GivePlace, ProcessAction
 from chain.messages.mempool import WrongExecutor
 from consensus.errors import WrongResult
 from execution.worker_limits import TIME_IS_UP
@@ -50,6 +50,8 @@ class Supervisor:
         self._ready = False
         self._exit_status = 0
         self._served = plan.executors.first()
+        self.gives_place = False
+        """Whether it ended because another chain is to be started."""
 
     def run(self) -> int:
         """Until the end; the exit status."""
@@ -72,6 +74,10 @@ class Supervisor:
             self._turn(self._next_due())
         control.close()
         self._stop()
+        if self.gives_place:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the next supervisor can hear them
+            self._take_signals()
+        self._close(wake_write)
         return self._exit_status
 
     def _turn(self, timeout_s: float | None) -> None:
@@ -196,7 +202,9 @@ class Supervisor:
 
     def _control(self, asked: Control) -> None:
         """Raises ControlRefused."""
-        if isinstance(asked, ExecutorsVerdict):
+        if isinstance(asked, GivePlace):
+            self.gives_place = self._stopping = True
+        elif isinstance(asked, ExecutorsVerdict):
             self._change_executors(asked)
         else:
             self._control_process(asked)
@@ -306,7 +314,7 @@ class Supervisor:
     def _take_signals(self) -> None:
         with contextlib.suppress(BlockingIOError):
             if set(os.read(self._wake_read, 64)) & ENDING_SIGNALS:
-                self._stopping = True
+                self._stopping, self.gives_place = True, False
 
     def _on_ready(self, ready_read: int) -> None:
         os.read(ready_read, 64)
@@ -354,6 +362,12 @@ class Supervisor:
             server.close()
             os.kill(server.pid, signal.SIGKILL)
             os.waitpid(server.pid, 0)
+
+    def _close(self, wake_write: int) -> None:
+        signal.set_wakeup_fd(-1)
+        self._selector.close()
+        for descriptor in (self._wake_read, wake_write, self._ready_read):
+            os.close(descriptor)
 
     def _signal_all(self, number: int) -> None:
         for pid in self._pids().values():

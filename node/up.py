@@ -3,10 +3,12 @@
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import socket
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from chain.forks import Fork
@@ -21,6 +23,7 @@ from node.plan import Plan
 from node.runtime_folder import runtime_folder
 from node.settings import Settings
 from node.state_dump import dump_folder, dumped_line
+from node.successor import DATA, fork_settings
 from node.supervisor import ENDING_SIGNALS, Supervisor
 
 
@@ -38,22 +41,41 @@ def up(settings: Settings) -> int:
             held.enter_context(data.lock(settings.data_dir))
             folder = data.create_or_open(settings.data_dir, settings)
         _check_blocks_can_be_made(folder, settings)
-        ready_read, ready_write = os.pipe()
-        plan = Plan(
-            settings,
-            folder,
-            LocalEndpoints(runtime),
-            listening,
-            ready_pipe=ready_write,
-            processes_file=str(runtime / "processes.json"),
-            control_socket=str(runtime / "control"),
-            faults_file=str(runtime / "faults"),
-        )
         output = Output(json_lines=settings.json, quiet=settings.quiet)
-        status = Supervisor(plan, output, ready_read, started_at).run()
+        status, folder = _run(settings, folder, listening, runtime, output, started_at)
         if settings.dump_state is not None:
             dump_at_end(folder, settings.dump_state, output)
         return status
+
+
+def _run(
+    settings: Settings, folder: DataFolder, listening: socket.socket, runtime: Path, output: Output, started_at: float
+) -> tuple[int, DataFolder]:
+    """The chain, and each fork that takes its place. The exit status and the last one's folder."""
+    place = runtime
+    for following in count(2):
+        ready_read, ready_write = os.pipe()
+        successor = None if folder.durable else runtime / str(following)
+        plan = Plan(
+            settings,
+            folder,
+            LocalEndpoints(place),
+            listening,
+            ready_pipe=ready_write,
+            processes_file=str(place / "processes.json"),
+            control_socket=str(place / "control"),
+            faults_file=str(place / "faults"),
+            successor=successor,
+        )
+        supervisor = Supervisor(plan, output, ready_read, started_at)
+        status = supervisor.run()
+        os.close(ready_write)
+        if not supervisor.gives_place or successor is None:
+            break
+        shutil.rmtree(folder.path, ignore_errors=True)
+        folder, place, started_at = data.reopened(successor / DATA), successor, time.time()
+        settings = fork_settings(settings, folder.fork.url if folder.fork else None, folder.genesis.header.number)
+    return status, folder
 
 
 def dump_at_end(folder: DataFolder, file: Path, output: Output) -> None:

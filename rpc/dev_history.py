@@ -11,7 +11,7 @@ from chain.types import BlockNumber
 from rpc.dev_accounts import drop_all_transactions
 from rpc.dev_method import dev_method, small_number
 from rpc.errors import InvalidParams, RpcError, ServerError
-from rpc.fork_options import Forking, check_fork, reset_options
+from rpc.fork_options import Forking, ForkOfAnotherChain, is_fork, reset_options, same_server
 from rpc.methods import Node, optional
 from rpc.params import InvalidValue, data, text
 from rpc.sending import send_transaction, sender_of
@@ -108,12 +108,10 @@ async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> 
 
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
 async def reset(node: Node, forking: Forking | None) -> bool:
-    """The chain as it began, nothing set and nothing waiting.
-
-    Raises NoFork and its kin where it is to be a fork that it is not.
-    """
-    if forking is not None:
-        check_fork(node, forking)
+    """The chain as it began, nothing set and nothing waiting; or a fork in its place, where it is to be another one."""
+    if forking is not None and not is_fork(node, forking):
+        await node.processes.fork(forking.url, forking.block)
+        return True
     await drop_all_transactions(node)
     await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
     node.admission.min_tip = NO_MINIMUM
@@ -123,8 +121,8 @@ async def reset(node: Node, forking: Forking | None) -> bool:
 @dev_method("anvil_setRpcUrl", takes=(text,))
 async def set_rpc_url(node: Node, url: str) -> None:
     """Where nothing is forked nothing is set, as in anvil; a fork's server is said at the start."""
-    if node.remote is not None:
-        check_fork(node, Forking(url, None))
+    if node.remote is not None and not same_server(url, node.remote.url):
+        raise ForkOfAnotherChain(node.remote.url)
 
 
 async def _go_back_to(node: Node, number: BlockNumber) -> None:

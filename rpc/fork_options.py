@@ -1,4 +1,4 @@
-"""Requests about what a chain is a fork of: it is one from its first block on, of one block for good."""
+"""Requests about what a chain is a fork of: it is one from its first block on, so another fork is another chain."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,22 +9,10 @@ from rpc.errors import InvalidParams
 from rpc.methods import Node
 from rpc.params import InvalidValue, text
 
-START_ANOTHER = "start another chain with tandem up --fork-url URL --fork-block N"
-
-
-class NoFork(InvalidParams):
-    def __init__(self) -> None:
-        super().__init__(f"this chain is no fork, and cannot become one while it runs: {START_ANOTHER}")
-
-
-class ForkOfAnotherBlock(InvalidParams):
-    def __init__(self, block: int, wanted: int) -> None:
-        super().__init__(f"this chain is a fork of block {block}, not of {wanted}: {START_ANOTHER}")
-
 
 class ForkOfAnotherChain(InvalidParams):
     def __init__(self, url: str) -> None:
-        super().__init__(f"this chain is a fork of the one at {url}: {START_ANOTHER}")
+        super().__init__(f"this chain is a fork of the one at {url}: anvil_reset takes what to fork instead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +38,16 @@ def reset_options(value: Any) -> Forking | None:
     return Forking(None if url is None else text(url), None if block is None else small_number(block))
 
 
-def check_fork(node: Node, wanted: Forking) -> None:
-    """Raises NoFork, ForkOfAnotherBlock, ForkOfAnotherChain unless that is what this chain is."""
-    if node.remote is None:
-        raise NoFork
-    block = node.genesis.header.number
-    if wanted.block is not None and wanted.block != block:
-        raise ForkOfAnotherBlock(block, wanted.block)
-    if wanted.url is not None and not _same_server(wanted.url, node.remote.url):
-        raise ForkOfAnotherChain(node.remote.url)
+def is_fork(node: Node, wanted: Forking) -> bool:
+    """Whether that is what this chain is already."""
+    return (
+        node.remote is not None
+        and wanted.block in (None, node.genesis.header.number)
+        and (wanted.url is None or same_server(wanted.url, node.remote.url))
+    )
 
 
-def _same_server(url: str, shown: str) -> bool:
+def same_server(url: str, shown: str) -> bool:
     """`shown` has neither path nor key, so the server is all that can be compared."""
     try:
         ours, theirs = urlsplit(shown), urlsplit(url)

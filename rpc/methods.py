@@ -93,6 +93,11 @@ class Processes(Protocol):
         """Have the executors run that the validators want, and those stopped that are wrong. Raises ServerError."""
         ...
 
+    async def fork(self, url: str | None, block: int | None) -> None:
+        """Have a fork take this chain's place: of that block of the chain at `url`, of the newest one, or of the chain
+        that this one was forked from. Raises InvalidParams and ServerError."""
+        ...
+
 
 class Connection(Protocol):
     """One WebSocket client. It is hashable and lives as long as the socket."""

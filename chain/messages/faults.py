@@ -42,6 +42,12 @@ class ControlProcess:
     action: ProcessAction
 
 
+@message(123)
+@dataclass(frozen=True, slots=True)
+class GivePlace:
+    """rpc → supervisor: end this chain, and start the one that was made to take its place. Answer: Done."""
+
+
 @message(129)
 @dataclass(frozen=True, slots=True)
 class Equivocate:

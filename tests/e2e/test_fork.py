@@ -320,3 +320,33 @@ def test_a_folder_keeps_the_chain_that_it_was_forked_from(small_remote: str, tmp
     own = str(tmp_path / "own")
     assert tandem("init", "--data-dir", own).returncode == 0
     assert "holds a chain that is no fork" in tandem("init", "--data-dir", own, "--fork-url", small_remote).stderr
+
+
+def test_a_running_chain_gives_place_to_a_fork_and_to_another_one(small_remote: str) -> None:
+    with contextlib.closing(JsonRpc(small_remote)) as remote:
+        remote.call("anvil_setBalance", STRANGER, "0x5")
+        remote.call("hardhat_mine", "0x3")
+    with chain("--validators", "1", "--workers", "0") as process, contextlib.ExitStack() as running:
+        rpc = running.enter_context(contextlib.closing(process.rpc()))
+        before, first = process.pids(), rpc.call("hardhat_metadata")["instanceId"]
+        for refused in (
+            {"jsonRpcUrl": small_remote, "blockNumber": 99},
+            {"jsonRpcUrl": small_remote + "/no"},
+            {"blockNumber": 1},
+        ):
+            with pytest.raises(RpcError) as error:
+                rpc.call("hardhat_reset", {"forking": refused})
+            assert error.value.code == -32602
+        assert process.pids() == before, "what cannot be forked changes nothing"
+        assert rpc.call("hardhat_reset", {"forking": {"jsonRpcUrl": small_remote, "blockNumber": 2}}) is True
+        assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x2", "0x5")
+        assert rpc.call("hardhat_metadata")["forkedNetwork"]["forkBlockNumber"] == 2
+        rpc.call("anvil_setBalance", STRANGER, "0x6")
+        rpc.call("evm_mine")
+        assert rpc.call("anvil_reset", {"forking": {"blockNumber": 1}}) is None
+        assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x1", "0x5")
+        assert rpc.call("hardhat_metadata")["instanceId"] != first
+        sent = rpc.call("eth_sendTransaction", {"to": STRANGER, "value": "0x1"})
+        assert rpc.call("eth_getTransactionReceipt", sent)["status"] == "0x1"
+        assert not before.keys() - process.pids().keys()
+    assert process.errors == []

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from chain.messages.faults import ControlProcess, ProcessAction
+from chain.messages.faults import ControlProcess, GivePlace, ProcessAction
 from chain.types import ValidatorIndex
-from node.chain_processes import LoneProcesses, SupervisedProcesses
+from node.chain_processes import LoneProcesses, MakeFork, SupervisedProcesses
+from node.errors import BadSetting
 from node.process_control import Control, ControlRefused, ControlSocket
-from rpc.errors import ServerError
+from rpc.errors import InvalidParams, ServerError
 
 
 class Supervisor:
     """Takes requests as the supervisor's loop does, and refuses to kill."""
 
     def __init__(self, path: Path) -> None:
-        self.asked: list[ControlProcess] = []
+        self.asked: list[Control] = []
         self.selector = selectors.DefaultSelector()
         self.socket = ControlSocket(str(path), self.selector, self._control)
 
     def _control(self, asked: Control) -> None:
-        assert isinstance(asked, ControlProcess)
         self.asked.append(asked)
-        if asked.action is ProcessAction.KILL:
+        if isinstance(asked, ControlProcess) and asked.action is ProcessAction.KILL:
             raise ControlRefused("it lives on")
 
     def serve(self, requests: int) -> None:
@@ -33,9 +33,19 @@ class Supervisor:
                 key.data(key.fileobj)
 
 
+def _no_fork(url: str | None, block: int | None) -> None:
+    raise AssertionError
+
+
+def _supervised(path: Path, make_fork: MakeFork = _no_fork, ending: asyncio.Event | None = None) -> SupervisedProcesses:
+    return SupervisedProcesses(
+        str(path / "processes.json"), str(path / "control"), make_fork, ending or asyncio.Event()
+    )
+
+
 async def test_a_request_reaches_the_supervisor_and_its_refusal_the_asker(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path / "control")
-    processes = SupervisedProcesses(str(tmp_path / "processes.json"), str(tmp_path / "control"))
+    processes = _supervised(tmp_path)
     served = asyncio.to_thread(supervisor.serve, 2)
     asking = asyncio.gather(served, processes.control(ValidatorIndex(2), ProcessAction.PAUSE), _refused(processes))
     await asyncio.wait_for(asking, 10)
@@ -52,7 +62,7 @@ async def _refused(processes: SupervisedProcesses) -> None:
 
 
 async def test_a_supervisor_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    processes = SupervisedProcesses(str(tmp_path / "processes.json"), str(tmp_path / "control"))
+    processes = _supervised(tmp_path)
     assert processes.listed() is None
     with pytest.raises(ServerError, match="the supervisor does not answer"):
         await processes.control(ValidatorIndex(1), ProcessAction.KILL)
@@ -71,3 +81,26 @@ async def test_where_each_process_is_a_container_the_command_is_named(action: Pr
     processes = LoneProcesses()
     with pytest.raises(ServerError, match=command):
         await processes.control(ValidatorIndex(2), action)
+
+
+async def test_a_fork_is_made_before_the_chain_gives_place_and_refused_with_the_reason(tmp_path: Path) -> None:
+    made: list[tuple[str | None, int | None]] = []
+    supervisor, ending = Supervisor(tmp_path / "control"), asyncio.Event()
+    processes = _supervised(tmp_path, lambda url, block: made.append((url, block)), ending)
+    served = asyncio.to_thread(supervisor.serve, 1)
+    forking = asyncio.create_task(processes.fork("http://remote", 7))
+    await asyncio.wait_for(served, 10)
+    supervisor.socket.close()
+    assert made == [("http://remote", 7)]
+    assert supervisor.asked == [GivePlace()]
+    assert not forking.done(), "a request that reached this chain later would be answered by it"
+    ending.set()
+    await forking
+
+    def refuse(url: str | None, block: int | None) -> None:
+        raise BadSetting("no such block")
+
+    with pytest.raises(ServerError, match="takes this chain's place already"):
+        await processes.fork("http://remote", 8)
+    with pytest.raises(InvalidParams, match="no such block"):
+        await _supervised(tmp_path, refuse).fork(None, 8)

@@ -108,6 +108,7 @@ class FakeProcesses:
     def __init__(self, validators: int) -> None:
         self.states = {f"validator-{index}": "running" for index in range(validators)}
         self.verdicts: list[ExecutorsVerdict] = []
+        self.forks: list[tuple[str | None, int | None]] = []
         self.failures = 0
 
     def listed(self) -> list[dict[str, object]]:
@@ -118,6 +119,9 @@ class FakeProcesses:
             raise ServerError(f"validator-{validator} is running, not paused")
         words = {ProcessAction.KILL: "killed", ProcessAction.PAUSE: "paused", ProcessAction.RESTART: "starting"}
         self.states[f"validator-{validator}"] = words[action]
+
+    async def fork(self, url: str | None, block: int | None) -> None:
+        self.forks.append((url, block))
 
     async def change_executors(self, verdict: ExecutorsVerdict) -> None:
         if self.failures:

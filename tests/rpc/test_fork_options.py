@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from chain.types import BlockNumber
-from rpc.errors import InvalidParams
-from rpc.fork_options import Forking, check_fork, reset_options
+from rpc.fork_options import Forking, is_fork, reset_options
 from rpc.methods import Node
 from rpc.params import InvalidValue
 from rpc.process import RpcProcess
 from rpc.remote import RemoteBlocks
+from tests.rpc.client import Client
+from tests.rpc.fake_neighbours import FakeProcesses
 
 URL = "https://mainnet.example:8443/v3/KEY"
 SHOWN = "https://mainnet.example:8443/…"
@@ -45,25 +46,18 @@ def test_what_says_no_fork_is_refused(given: Any) -> None:
         reset_options(given)
 
 
-def test_a_fork_is_reset_to_what_it_is(node: Node) -> None:
+def test_a_fork_is_known_by_its_server_and_its_block(node: Node, process: RpcProcess) -> None:
     for url in (URL, "https://mainnet.example:8443", None):
         for block in (0, None):
-            check_fork(node, Forking(url, block))
+            assert is_fork(node, Forking(url, block))
+            assert not is_fork(process.node, Forking(url, block)), "this one is no fork"
+    for other in (Forking(URL, 5), Forking("https://sepolia.example/", None), Forking("https://[", None)):
+        assert not is_fork(node, other)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "words"),
-    [
-        (Forking(URL, 5), "this chain is a fork of block 0, not of 5: start another chain with tandem up --fork-url"),
-        (Forking("https://sepolia.example/", None), f"this chain is a fork of the one at {SHOWN}: start another"),
-        (Forking("https://[", None), "this chain is a fork of the one at"),
-    ],
-)
-def test_another_fork_is_refused_with_what_to_do(node: Node, wanted: Forking, words: str) -> None:
-    with pytest.raises(InvalidParams, match=words.replace("[", r"\[")):
-        check_fork(node, wanted)
-
-
-def test_a_chain_of_its_own_becomes_no_fork(process: RpcProcess) -> None:
-    with pytest.raises(InvalidParams, match="this chain is no fork, and cannot become one while it runs"):
-        check_fork(process.node, Forking(URL, None))
+async def test_a_reset_to_another_fork_is_left_to_who_runs_the_processes(process: RpcProcess, client: Client) -> None:
+    forking = {"jsonRpcUrl": URL, "blockNumber": 7}
+    assert await client.result("hardhat_reset", {"forking": forking}) is True
+    assert await client.result("anvil_reset", {"forking": {"blockNumber": "0x8"}}) is None
+    assert isinstance(process.node.processes, FakeProcesses)
+    assert process.node.processes.forks == [(URL, 7), (None, 8)]
