@@ -218,7 +218,7 @@ def test_an_operator_changes_what_was_the_remote_s_and_goes_back(forked: Forked)
         mined(forked.w3, forked.token.functions.mint(untouched, 1).transact({"from": forked.remote.owner}))
         assert forked.token.functions.totalSupply().call() == 10**6 + 1
         assert rpc.call("evm_revert", snapshot) is True
-        with pytest.raises(RpcError, match="this chain is a fork of block"):
+        with pytest.raises(RpcError, match="stays what it is: start another one with tandem up"):
             rpc.call("hardhat_reset", {"forking": {"jsonRpcUrl": forked.remote.url, "blockNumber": 10**6}})
     assert forked.token.functions.totalSupply().call() == before
     assert forked.w3.eth.get_balance(untouched) == 0
