@@ -24,6 +24,8 @@ MakeFork: TypeAlias = Callable[[str | None, int | None], None]
 """Make the folder of a fork of a chain at a URL and of a block. Blocks, and raises NodeError."""
 
 ANSWER_TIMEOUT_S = 5.0
+NOTICE_S = 0.1
+"""For clients to see that their idle connections were closed: one that is answered first would use them once more."""
 COMPOSE_VERBS = {
     ProcessAction.KILL: "kill",
     ProcessAction.PAUSE: "pause",
@@ -72,6 +74,7 @@ class SupervisedProcesses:
                 raise InvalidParams(str(error)) from error
             await self._request(GivePlace())
             await self._ending.wait()
+            await asyncio.sleep(NOTICE_S)
 
     async def _request(self, request: Control) -> None:
         try:

@@ -72,7 +72,7 @@ def _run(
         os.close(ready_write)
         if not supervisor.gives_place or successor is None:
             break
-        shutil.rmtree(folder.path, ignore_errors=True)
+        shutil.rmtree(folder.path if place == runtime else place, ignore_errors=True)
         folder, place, started_at = data.reopened(successor / DATA), successor, time.time()
         settings = fork_settings(settings, folder.fork.url if folder.fork else None, folder.genesis.header.number)
     return status, folder
