@@ -102,6 +102,16 @@ class Proposal:
             object.__setattr__(self, "id", keccak256(encode_value(self)))
 
 
+@dataclass(frozen=True, slots=True)
+class CommitProof:
+    """Why a proposal is final, for whoever knows the validators' keys: what follows it up to a certified proposal,
+    each the child of the one before and encoded, and the certificate of the last.
+    """
+
+    following: tuple[bytes, ...]
+    certificate: Certificate
+
+
 def encode_proposal(proposal: Proposal) -> bytes:
     """The canonical encoding, whose keccak-256 is the id."""
     return encode_value(proposal)

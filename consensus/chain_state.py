@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from chain.proposals import Certificate, ExecutedBlock, Proposal, TimeoutCertificate
 from chain.types import Height, Round
-from consensus.commands import Certified, Placed, RoundGivenUp
+from consensus.commands import Certified, Commit, Placed, RoundGivenUp
 from consensus.events import Timer
 from consensus.outbox import Outbox
 from consensus.pacemaker import Pacemaker
@@ -22,12 +22,15 @@ ROUND_WINDOW = 16
 
 @dataclass(slots=True)
 class ThisRound:
-    """What this replica did in one round: the proposal it accepted, whether it refused or gave the round up."""
+    """What this replica did in one round: the proposal it accepted, whether it refused or gave the round up, and
+    whether both who count votes have got its own.
+    """
 
     number: Round
     proposal: Proposal | None = None
     refused: bool = False
     gave_up: bool = False
+    told_second_counter: bool = False
     attempts: int = 0
 
 
@@ -100,7 +103,7 @@ class ChainState:
         if proposal.round == self.round:
             self.this_round.proposal = proposal
 
-    def learn_certificate(self, certificate: Certificate) -> None:
+    def learn_certificate(self, certificate: Certificate, completed_here: bool = False) -> None:
         node = self.tree.get(certificate.proposal)
         if certificate.round > self.safety.highest.round:
             self.remember(replace(self.safety, highest=certificate), synced=False)
@@ -109,7 +112,7 @@ class ChainState:
         if node is None:
             self._note_if_missing(certificate)
         elif node.proposal is not None:
-            self._commit_by(node.proposal)
+            self._commit_by(node.proposal, certificate if completed_here else None)
 
     def tell_highest(self) -> None:
         """For those who watch: what was known before this life."""
@@ -161,7 +164,7 @@ class ChainState:
         if self.missing is None or certificate.round > self.missing.round:
             self.missing = certificate
 
-    def _commit_by(self, certified: Proposal) -> None:
+    def _commit_by(self, certified: Proposal, proof: Certificate | None) -> None:
         id = self._rules.committed_by(certified, self.tree.proposal)
         node = None if id is None else self.tree.get(id)
         if node is None or node.depth <= self.tree.root.depth:
@@ -173,7 +176,8 @@ class ChainState:
         executed = max(self.newest_result, node.executed.height)
         self._unexecuted = [n for n in [*self._unexecuted, *blocks] if n.height > executed]
         placed = tuple(Placed(n.depth, n.proposal) for n in committed if n.proposal is not None)
-        self._outbox.commit(placed, tuple(n.id for n in abandoned))
+        following = tuple(n.proposal for n in self.tree.path_to(certified.id) if n.proposal is not None)
+        self._outbox.commit(Commit(placed, following, proof), tuple(n.id for n in abandoned))
 
     def _pruned(self) -> list[Node]:
         return [] if self.tip is None else self.tree.prune(self.tip)

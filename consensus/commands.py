@@ -60,9 +60,19 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Final, oldest first, in the order of the chain; includes proposals that make no block."""
+    """Final, oldest first, in the order of the chain; includes proposals that make no block.
+
+    `following` come after them up to the one whose `certificate`, completed here, commits them. Others know of it
+    later. Nothing is said of how when it was heard from a peer.
+    """
 
     proposals: tuple[Placed, ...]
+    following: tuple[Proposal, ...] = ()
+    certificate: Certificate | None = None
+
+    @property
+    def makes_block(self) -> bool:
+        return any(placed.proposal.takes_height for placed in self.proposals)
 
 
 @dataclass(frozen=True, slots=True)

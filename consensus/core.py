@@ -10,12 +10,13 @@ turn and there is work, then see which timers should run. The commands of one ev
 the rest depends on.
 
 A round passes like this. Its leader, having entered it by a certificate or a timeout certificate, proposes if there
-is work (`production.py`), else says nothing and the chain is quiet. Votes go to the leaders of this round and of the
-next; both form the certificate. The next leader carries it in its proposal, or, having nothing to propose, sends it
-to everyone, so that all of them stop waiting in the same round on the same tip.
+is work (`production.py`), else says nothing and the chain is quiet. Votes go to the leader of the next round, and a
+moment later, if nothing came of them, to that of this round too, so that a leader that dies loses nothing. Either forms
+the certificate. The next leader carries it in its proposal, or, having nothing to propose for a while, sends it to
+everyone, so that all of them stop waiting in the same round on the same tip.
 """
 
-from chain.proposals import Proposal, TimeoutCertificate
+from chain.proposals import Certificate, Proposal, TimeoutCertificate
 from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
 from consensus.chain_state import ROUND_WINDOW, ChainState
@@ -45,7 +46,13 @@ from consensus.events import (
 from consensus.fetching import Fetching
 from consensus.gathering import Gathering
 from consensus.outbox import Outbox
-from consensus.pacemaker import GATHER_QUIET_MS, UNHURRIED_DELAY_MS, Pacemaker
+from consensus.pacemaker import (
+    ANNOUNCE_DELAY_MS,
+    GATHER_QUIET_MS,
+    SECOND_COUNTER_DELAY_MS,
+    UNHURRIED_DELAY_MS,
+    Pacemaker,
+)
 from consensus.production import Work, block_allowed, wanted
 from consensus.proposal_checks import MAX_CLOCK_DIFFERENCE_MS, ChainRules, check_extends
 from consensus.proposer import Proposer
@@ -88,6 +95,7 @@ class Core:
         self._now_ms = 0
         self._waited_in: Round | None = None
         self._gathering = Gathering()
+        self._unannounced: Certificate | None = None
         self._interval_runs_for: Hash32 | None = None
         self._interval_passed_for: Hash32 | None = None
         self._interval_ends_ms = 0
@@ -278,14 +286,24 @@ class Core:
         """A certificate formed here that no proposal of ours carries: before silence everyone must have it, and when
         the next leader seems dead nobody else would send it.
         """
-        certificate = self._voting.formed()
-        if certificate is None or certificate != self._state.safety.highest:
-            return
-        if self._state.round != certificate.round + 1:
-            return
-        leader = self._pacemaker.leader
-        if leader == self.me or self._pacemaker.suspects(leader):
-            self._outbox.send(self._others, SyncInfo(certificate, None))
+        formed = self._voting.formed()
+        if formed is not None:
+            self._unannounced = formed
+        if not self._is_newest(self._unannounced):
+            self._unannounced = None
+        elif self._pacemaker.leader != self.me:
+            self._tell_certificate()
+
+    def _is_newest(self, certificate: Certificate | None) -> bool:
+        """Whether the current round began with it, and has no proposal yet."""
+        state = self._state
+        began = certificate is not None and certificate == state.safety.highest and state.round == certificate.round + 1
+        return began and state.this_round.proposal is None
+
+    def _tell_certificate(self) -> None:
+        if self._unannounced is not None:
+            self._outbox.send(self._others, SyncInfo(self._unannounced, None))
+            self._unannounced = None
 
     # Timers
 
@@ -302,6 +320,10 @@ class Core:
                 self._waited_in = self._state.round
             case Timer.GATHER:
                 self._gathering.looked(self._state.round, self._now_ms)
+            case Timer.SECOND_COUNTER:
+                self._voting.tell_second_counter()
+            case Timer.ANNOUNCE:
+                self._tell_certificate()
 
     def _set_timers(self) -> None:
         """The round timer runs only while something is expected of the round."""
@@ -316,6 +338,8 @@ class Core:
         if leads and work is Work.GATHERING:
             self._gathering.goes_on(this_round.number, self._now_ms)
         self._run_timer(Timer.GATHER, GATHER_QUIET_MS, leads and work is Work.GATHERING)
+        self._run_timer(Timer.SECOND_COUNTER, SECOND_COUNTER_DELAY_MS, self._voting.may_be_lost)
+        self._run_timer(Timer.ANNOUNCE, ANNOUNCE_DELAY_MS, self._unannounced is not None and bool(self._others))
         due_in_ms = self._due_in_ms()
         if not due_in_ms:
             self._outbox.stop_timer(Timer.BLOCK_INTERVAL)

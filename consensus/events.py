@@ -22,6 +22,10 @@ class Timer(Enum):
     """A leader waits for a block that could carry the newest result, or for a reason to believe who gave up."""
     GATHER = auto()
     """A leader looks whether transactions still come that the next block could hold."""
+    SECOND_COUNTER = auto()
+    """A vote has led to nothing yet: the next leader may be gone."""
+    ANNOUNCE = auto()
+    """A leader that completed a certificate waits for a proposal that would carry it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chain.links import LinkClosed, Peer
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted
 from chain.messages.watching import BlockStages, StageReached
+from chain.proposals import CommitProof
 from chain.types import Hash32, Height
 from consensus.store import ValidatorStore
 
@@ -25,13 +26,14 @@ class _Cursor:
     after: Hash32
     open: bool = True
 
-    def push_next(self, store: ValidatorStore) -> bool:
-        """Push the next block; False if there is none yet."""
+    def push_next(self, store: ValidatorStore, proof: CommitProof | None = None) -> bool:
+        """Push the next block, with the `proof` that the newest is final; False if there is none yet."""
         id = store.id_of_block(Height(self.height + 1))
         if id is None:
             return False
         self.height = Height(self.height + 1)
-        self.open = self.peer.push(Committed(self.height, id, self.after, store.encoded_proposal(id)))
+        proves = proof if self.height == store.committed_block else None
+        self.open = self.peer.push(Committed(self.height, id, self.after, store.encoded_proposal(id), proves))
         self.after = id
         return True
 
@@ -60,9 +62,9 @@ class CommitFollowers:
         if task is not None:
             task.cancel()
 
-    def blocks_committed(self) -> None:
+    def blocks_committed(self, proof: CommitProof | None) -> None:
         for cursor in self._caught_up:
-            cursor.push_next(self._store)
+            cursor.push_next(self._store, proof)
         self._caught_up.clear()
         self._more.set()
         self._more = asyncio.Event()

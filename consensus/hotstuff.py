@@ -5,6 +5,7 @@ and catching up are the same for all of them, in `core.py` and the files it is b
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from chain.proposals import Certificate, Proposal
@@ -24,6 +25,11 @@ class ChainedHotStuff(ABC):
 
     def core(self, seat: Seat) -> ConsensusCore:
         return Core(seat, self)
+
+    def commits(self, proposal: Proposal, following: Sequence[Proposal]) -> bool:
+        """An honest validator among the signers has checked that each proposal carries its parent's certificate."""
+        chain = {one.id: one for one in (proposal, *following)}
+        return bool(following) and self.committed_by(following[-1], chain.get) is not None
 
     @abstractmethod
     def may_vote(self, proposal: Proposal, last_voted_round: Round, lock: Certificate) -> bool: ...

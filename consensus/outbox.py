@@ -25,10 +25,10 @@ class Outbox:
     def accept(self, proposal: Proposal) -> None:
         self._accepted[proposal.id] = proposal
 
-    def commit(self, placed: tuple[Placed, ...], abandoned: tuple[Hash32, ...]) -> None:
-        self._committed.extend(placed)
+    def commit(self, commit: Commit, abandoned: tuple[Hash32, ...]) -> None:
+        self._committed.extend(commit.proposals)
         self._abandoned.extend(abandoned)
-        self._commands.append(Commit(placed))
+        self._commands.append(commit)
 
     def abandon(self, abandoned: tuple[Hash32, ...]) -> None:
         self._abandoned.extend(abandoned)

@@ -29,6 +29,7 @@ from chain.messages.mempool import (
 )
 from chain.messages.watching import ConsensusView, ReadConsensus, WatchBlocks
 from chain.operations import AdmitOperations, OperationsAdmitted
+from chain.proposals import CommitProof
 from chain.types import ExecutorIndex, Hash32, Height, ValidatorIndex
 from consensus.errors import (
     ConsensusError,
@@ -265,8 +266,8 @@ class ValidatorProcess:
             log.info("gave up transaction 0x%s: %s", hash.hex(), reason)
         self._news.evicted(transactions)
 
-    def blocks_committed(self) -> None:
-        self._commits.blocks_committed()
+    def blocks_committed(self, proof: CommitProof | None) -> None:
+        self._commits.blocks_committed(proof)
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
         """Logs the first of a kind, the tenth, the hundredth: a flood must not fill the log too."""

@@ -9,11 +9,12 @@ from typing import Protocol, TypeAlias
 from chain.genesis import Genesis
 from chain.messages.mempool import Admit, Admitted, BlockResult
 from chain.operations import AdmitOperations, OperationsAdmitted
-from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
+from chain.proposals import CommitProof, ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import ExecutorIndex, Hash32, ValidatorIndex
 from consensus import equivocation
 from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
+from consensus.commit_proofs import newest_proof
 from consensus.errors import ConsensusError, Late, RepeatedQuestion, StoreIncomplete, WrongResult
 from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
 from consensus.executors import Executors
@@ -72,8 +73,8 @@ class Environment(Protocol):
 
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None: ...
 
-    def blocks_committed(self) -> None:
-        """The store holds more committed blocks than before."""
+    def blocks_committed(self, proof: CommitProof | None) -> None:
+        """The store holds more committed blocks than before; the newest is final by the `proof`, if there is one."""
         ...
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None: ...
@@ -117,6 +118,7 @@ class Replica:
         self.rejections, self.late = Rejections(), Rejections()
         self.equivocator = equivocation.Equivocator(me, genesis, signer)
         self._environment = environment
+        self._alone = len(genesis.validators) == 1
 
     def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
         """Handles a group with one durable write, after which everything else of it is done in order.
@@ -139,14 +141,18 @@ class Replica:
         if admitted:
             commands += self.core.handle(PayloadChanged(), now_ms)
         self.store.apply([command for command in commands if isinstance(command, Persist)])
-        if any(isinstance(command, Commit) and _makes_block(command) for command in commands):
-            self._environment.blocks_committed()
+        if any(isinstance(command, Commit) and command.makes_block for command in commands):
+            self._environment.blocks_committed(self._proof(commands))
         for ticket, answer in admitted:
             self._environment.admitted(ticket, answer)
         for command in with_one_answer_each(commands):
             self._carry_out(command)
             self.stages.carried_out(command, now_ms)
             self.certificates.carried_out(command)
+
+    def _proof(self, commands: Sequence[Command]) -> CommitProof | None:
+        """A validator that is alone is believed without."""
+        return None if self._alone else newest_proof(commands)
 
     def _admit(self, admit: Admit) -> Admitted:
         changes = self.mempool.admit(admit.transactions, admit.senders, admit.height)
@@ -235,10 +241,6 @@ class Replica:
             if here == request.known:
                 return known
         return min(max(request.committed_depth, 0), self.store.committed_depth)
-
-
-def _makes_block(commit: Commit) -> bool:
-    return any(placed.proposal.takes_height for placed in commit.proposals)
 
 
 def with_one_answer_each(commands: Sequence[Command]) -> list[Command]:

@@ -11,10 +11,12 @@ A rule set is named in genesis and found by that name in `registry.py`. It owns
 A family of rule sets may share messages, record and core, and differ in a few predicates: `hotstuff.py` is one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chain.genesis import Genesis
+from chain.proposals import Proposal
 from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.commands import Command
 from consensus.events import Event
@@ -88,3 +90,9 @@ class RuleSet(Protocol):
         ...
 
     def core(self, seat: Seat) -> ConsensusCore: ...
+
+    def commits(self, proposal: Proposal, following: Sequence[Proposal]) -> bool:
+        """Whether a certificate of the last of these descendants, each the child of the one before, commits `proposal`
+        for everyone who sees it. Never, where there are no certificates.
+        """
+        ...

@@ -64,13 +64,28 @@ class Voting:
         self._authenticator.trust(self._me, content, vote.signature)
         lock = self._rules.lock_after_vote(proposal, state.safety.lock, state.tree.proposal)
         state.remember(replace(state.safety, last_voted_round=proposal.round, vote=vote, lock=lock), synced=True)
-        self._deliver(vote)
+        self._deliver(vote, self._first_counters(vote.round))
 
     def repeat(self, proposal: Proposal) -> None:
         """The same proposal came again: the same vote goes out again."""
         vote = self._state.safety.vote
         if vote is not None and vote.proposal == proposal.id and vote.round > self._state.safety.highest.round:
-            self._deliver(vote)
+            self._deliver(vote, self._counters(vote.round))
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether this round's vote is with the next leader alone, and has led to nothing yet."""
+        vote, this_round = self._state.safety.vote, self._state.this_round
+        if vote is None or vote.round != self._state.round or this_round.told_second_counter:
+            return False
+        return len(self._counters(vote.round)) > 1 and self._state.pacemaker.leader != self._me
+
+    def tell_second_counter(self) -> None:
+        """Gives the vote to this round's leader too: the next one may be gone."""
+        vote = self._state.safety.vote
+        if vote is not None and vote.round == self._state.round:
+            self._state.this_round.told_second_counter = True
+            self._outbox.send((self._state.pacemaker.leader,), vote)
 
     def tell(self, peer: ValidatorIndex) -> None:
         """Gives a peer that connected this round's vote, if it counts them."""
@@ -105,19 +120,26 @@ class Voting:
         return self._state.results.compare(proposal.executed)
 
     def _counters(self, round: Round) -> tuple[ValidatorIndex, ...]:
-        """Who gets a round's votes: the next leader, which goes on from them, and this one, in case that is gone."""
+        """Who counts a round's votes: the next leader, which goes on from them, and this one, in case that is gone."""
         pacemaker = self._state.pacemaker
         this, following = pacemaker.leader_of(round), pacemaker.leader_of(Round(round + 1))
         return (following,) if this == following else (following, this)
 
-    def _deliver(self, vote: Vote) -> None:
-        counters = self._counters(vote.round)
-        self._outbox.send(tuple(counter for counter in counters if counter != self._me), vote)
-        if self._me in counters:
+    def _first_counters(self, round: Round) -> tuple[ValidatorIndex, ...]:
+        """Who gets them at once: both only if the next leader seems to be gone."""
+        counters = self._counters(round)
+        if self._state.pacemaker.suspects(counters[0]):
+            self._state.this_round.told_second_counter = True
+            return counters
+        return counters[:1]
+
+    def _deliver(self, vote: Vote, to: tuple[ValidatorIndex, ...]) -> None:
+        self._outbox.send(tuple(counter for counter in to if counter != self._me), vote)
+        if self._me in self._counters(vote.round):
             self._count(vote)
 
     def _count(self, vote: Vote) -> None:
         certificate = self._votes.add(vote)
         if certificate is not None:
             self._formed = certificate
-            self._state.learn_certificate(certificate)
+            self._state.learn_certificate(certificate, completed_here=True)

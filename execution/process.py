@@ -30,7 +30,7 @@ from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
 from execution.history import Announcement, History
-from execution.intake import WINDOW, FalseProposal, Intake
+from execution.intake import WINDOW, FalseProposal, Intake, Prove, nothing_is_proven
 from execution.lost_blocks import LostBlocks
 from execution.operations import ExecutedOperation, Operations
 from execution.pipeline import Pipeline
@@ -76,7 +76,9 @@ class _Running:
 
 
 class ExecutionProcess:
-    """Implements chain.links.Service; `run` does the work. `validators` in the order of the genesis."""
+    """Implements chain.links.Service; `run` does the work. `validators` in the order of the genesis. `prove` says
+    whether a proof shows that a proposal is committed.
+    """
 
     def __init__(
         self,
@@ -88,8 +90,10 @@ class ExecutionProcess:
         on_block: Callable[[BlockNews, ExecutedBlock], None],
         on_trouble: Callable[[str], None],
         outside_workers: OutsideWorkers | None = None,
+        prove: Prove = nothing_is_proven,
     ) -> None:
         self._genesis = genesis
+        self._prove = prove
         self._storage = PatientStorage(storage, on_trouble)
         self._validators = validators
         self._engine_for = engine_for
@@ -181,7 +185,7 @@ class ExecutionProcess:
             ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
             for index, validator in enumerate(self._validators)
         ]
-        intake = Intake(stakes, head.height, head.proposal)
+        intake = Intake(stakes, head.height, head.proposal, self._prove)
         operations = Operations(genesis, processor, self._storage)
         pipeline = Pipeline(processor, operations, head.height, self._progress.moved)
         return _Running(processor, intake, history, senders, pipeline, LostBlocks(stakes, self._on_trouble))

@@ -5,6 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from chain.messages.execution import BlockNews
+from consensus.commit_proofs import CommitProofs
 from execution.assembly import ExecutedBlock
 from execution.engine import INTERPRETER, Engine
 from execution.process import ExecutionOptions, ExecutionProcess, OutsideWorkers
@@ -35,6 +36,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             None
             if plan.stands_in(role.executor)
             else _outside_workers(settings, partial(output.trouble, process=role.name)),
+            CommitProofs(genesis).prove,
         )
         sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
         await process.run()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chain.codec import message
+from chain.proposals import CommitProof
 from chain.types import Address, ExecutorIndex, Gas, Hash32, Height, Round, ValidatorIndex, Wei
 
 
@@ -174,13 +175,15 @@ class FollowCommits:
 class Committed:
     """validator → execution: a committed proposal that makes a block, encoded, in the order of the chain.
 
-    `id` is its id, `after` that of the block-making proposal committed before it (the genesis id for height 1).
+    `id` is its id, `after` that of the block-making proposal committed before it (the genesis id for height 1). With a
+    `proof` nobody else's word is needed.
     """
 
     height: Height
     id: Hash32
     after: Hash32
     proposal: bytes
+    proof: CommitProof | None = None
 
 
 @message(47)

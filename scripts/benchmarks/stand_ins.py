@@ -1,7 +1,8 @@
 """Stand-ins for rpc and execution, so that a benchmark measures ordering alone.
 
 They speak over the same links as the real ones. The one for rpc sends every transaction to every validator, the one
-for execution believes what more than a third of the stake committed and answers at once with a result.
+for execution believes what is proven, or what more than a third of the stake committed, and answers at once with a
+result.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from chain.messages.mempool import (
 )
 from chain.proposals import decode_proposal
 from chain.types import Address, Hash32, Height, Wei
+from consensus.commit_proofs import CommitProofs
 from execution.intake import Intake
 from node.queues.asking import report_failure
 
@@ -68,7 +70,8 @@ class StandInExecution:
         self._genesis = genesis
         self._known = known
         self._progress = progress
-        self._intake = Intake([identity.stake for identity in genesis.validators], Height(0), genesis.id())
+        stakes = [identity.stake for identity in genesis.validators]
+        self._intake = Intake(stakes, Height(0), genesis.id(), CommitProofs(genesis).prove)
         self._committed: list[dict[Height, Hash32]] = [{} for _ in links]
         self._results: list[asyncio.Queue[BlockResult]] = [asyncio.Queue() for _ in links]
         self._acknowledged = [0] * len(links)

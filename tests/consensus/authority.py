@@ -4,6 +4,7 @@ It has a message and a safety record of its own, no votes, no certificates and n
 show what a rule set must bring, and that store, replica and process take one they have never heard of.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,9 @@ class ProofOfAuthority:
 
     def core(self, seat: Seat) -> "AuthorityCore":
         return AuthorityCore(seat)
+
+    def commits(self, proposal: Proposal, following: Sequence[Proposal]) -> bool:
+        return False
 
 
 class AuthorityCore:

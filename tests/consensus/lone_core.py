@@ -187,6 +187,20 @@ def persisted(commands: Iterable[Command]) -> list[Persist]:
     return [c for c in commands if isinstance(c, Persist)]
 
 
+def sends(commands: Sequence[Command]) -> list[tuple[tuple[int, ...], PeerMessage]]:
+    """To whom what goes."""
+    return [(c.to, c.message) for c in commands if isinstance(c, Send)]
+
+
+def voted(commands: Iterable[Command]) -> list[Vote]:
+    """The votes that were written down; the replica's own count it without a message."""
+    return [c.safety.vote for c in persisted(commands) if c.safety is not None and c.safety.vote is not None]
+
+
+def running_timers(world: LoneCore) -> set[Timer]:
+    return {timer for timer in Timer if world.core._outbox.is_running(timer)}
+
+
 def committed(commands: Iterable[Command]) -> list[Hash32]:
     return [placed.proposal.id for c in commands if isinstance(c, Commit) for placed in c.proposals]
 

@@ -15,13 +15,9 @@ from consensus.pacemaker import (
 from consensus.settings import ConsensusSettings
 from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.consensus.builders import START_MS
-from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, sent
+from tests.consensus.lone_core import LoneCore, committed, persisted, reasons, running_timers, sent, voted
 
 RESULT = ExecutedBlock(Height(1), keccak256(b"header 1"))
-
-
-def running_timers(world: LoneCore) -> set[Timer]:
-    return {timer for timer in Timer if world.core._outbox.is_running(timer)}
 
 
 def test_without_work_nothing_is_said_and_no_timer_runs() -> None:
@@ -109,7 +105,7 @@ def test_a_proposal_below_the_highest_certificate_of_its_timeouts_gets_no_vote()
     fresh = LoneCore(me=0)
     fresh.propose(first)
     current = world.proposal(3, world.certificate(first), world.timeout_certificate(2, (0, 1, 0)), takes_height=False)
-    assert sent(fresh.propose(current), Vote)
+    assert voted(fresh.propose(current)) == [fresh.vote(current, 0)]
 
 
 def test_a_forged_timeout_certificate_is_refused_even_if_it_is_of_the_round_before() -> None:
@@ -309,9 +305,25 @@ def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_form
     world.propose(first)
     world.propose(second)
     world.receive(world.vote(second, 1))
-    commands = world.receive(world.vote(second, 2))
-    assert sent(commands, SyncInfo) == [SyncInfo(world.certificate(second, (1, 2, 3)), None)]
+    assert not sent(world.receive(world.vote(second, 2)), SyncInfo), "a proposal may soon carry it"
+    assert running_timers(world) == {Timer.ANNOUNCE}
+    assert sent(world.fire(Timer.ANNOUNCE), SyncInfo) == [SyncInfo(world.certificate(second, (1, 2, 3)), None)]
     assert running_timers(world) == set()
+
+
+def test_a_certificate_that_a_proposal_carries_is_not_announced() -> None:
+    world = LoneCore(me=3)
+    first = world.proposal(1)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    world.propose(first)
+    world.propose(second)
+    world.receive(world.vote(second, 1))
+    world.receive(world.vote(second, 2))
+    world.payload.waiting = (b"a transaction that fills a block",)
+    world.payload.full = True
+    (message,) = sent(world.handle(PayloadChanged()), ProposalMessage)
+    assert message.proposal.certificate == world.certificate(second, (1, 2, 3))
+    assert Timer.ANNOUNCE not in running_timers(world)
 
 
 def test_waiting_transactions_wait_for_the_result_unless_they_fill_a_block() -> None:

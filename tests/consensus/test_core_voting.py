@@ -11,7 +11,17 @@ from consensus.events import MessageReceived, PeerConnected, ResultReceived, Sta
 from consensus.recovered import Recovered
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import START_MS, CheapVerifier
-from tests.consensus.lone_core import LoneCore, committed, persisted, questioned, reasons, sent
+from tests.consensus.lone_core import (
+    LoneCore,
+    committed,
+    persisted,
+    questioned,
+    reasons,
+    running_timers,
+    sends,
+    sent,
+    voted,
+)
 
 RESULT = ExecutedBlock(Height(1), keccak256(b"header 1"))
 OTHER_RESULT = ExecutedBlock(Height(1), keccak256(b"another header 1"))
@@ -53,10 +63,33 @@ def test_a_replica_does_not_check_its_own_vote_in_a_certificate_nor_another_twic
     assert checked == [1, 2, 1, 2], "the proposal, and the votes of others"
 
 
-def test_votes_go_to_the_leaders_of_this_round_and_the_next() -> None:
+def test_votes_go_to_the_next_leader_and_to_this_one_when_nothing_came_of_them() -> None:
     world = LoneCore()
-    commands = world.propose(world.proposal(1))
-    assert [c.to for c in commands if isinstance(c, Send)] == [(ValidatorIndex(2), ValidatorIndex(1))]
+    proposal = world.proposal(1)
+    assert sends(world.propose(proposal)) == [((2,), world.vote(proposal, 0))]
+    assert sends(world.fire(Timer.SECOND_COUNTER)) == [((1,), world.vote(proposal, 0))]
+    assert Timer.SECOND_COUNTER not in running_timers(world), "once is enough"
+
+
+def test_a_vote_that_led_to_a_certificate_is_not_sent_again() -> None:
+    world = LoneCore()
+    first = world.proposal(1)
+    world.propose(first)
+    assert Timer.SECOND_COUNTER in running_timers(world)
+    world.receive(SyncInfo(world.certificate(first), None))
+    assert Timer.SECOND_COUNTER not in running_timers(world)
+
+
+def test_votes_go_to_both_leaders_at_once_while_the_next_one_seems_to_be_gone() -> None:
+    world = LoneCore()
+    world.receive(SyncInfo(world.genesis_certificate(), world.timeout_certificate(2)))
+    for round in (3, 4, 5):
+        world.receive(SyncInfo(world.genesis_certificate(), world.timeout_certificate(round)))
+    proposal = world.proposal(6, None, world.timeout_certificate(5))
+    (_, vote) = sends(world.propose(proposal))[-1]
+    assert sends(world.commands)[-1][0] == (3, 2)
+    assert vote == world.vote(proposal, 0)
+    assert Timer.SECOND_COUNTER not in running_timers(world)
 
 
 def test_a_replica_never_votes_twice_in_one_round() -> None:
@@ -131,8 +164,8 @@ def test_the_vote_waits_for_the_result_that_the_proposal_carries() -> None:
     third = world.proposal(3, world.certificate(second), takes_height=False, executed=RESULT)
     world.propose(first)
     world.propose(second)
-    assert not sent(world.propose(third), Vote)
-    assert sent(world.handle(ResultReceived(RESULT)), Vote) == [world.vote(third, 0)]
+    assert world.vote(third, 0) not in voted(world.propose(third))
+    assert voted(world.handle(ResultReceived(RESULT))) == [world.vote(third, 0)]
 
 
 def test_another_result_than_ours_is_refused_and_reported() -> None:
@@ -252,7 +285,7 @@ def test_more_blocks_than_the_lag_allows_are_refused() -> None:
     parent = world.genesis_certificate()
     for round in (1, 2, 3):
         proposal = world.proposal(round, parent, height=round)
-        assert sent(world.propose(proposal), Vote), round
+        assert voted(world.propose(proposal)), round
         parent = world.certificate(proposal)
     world.payload.waiting = ()
     commands = world.receive(world.signed(world.proposal(5, parent, world.timeout_certificate(4, (3, 3, 3)), height=4)))

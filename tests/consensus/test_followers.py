@@ -103,7 +103,7 @@ async def test_who_has_everything_else_gets_a_block_within_the_turn_that_commits
         store.apply(persisted(world.propose(proposal)))
         if proposal.round < 3:
             continue
-        followers.blocks_committed()
+        followers.blocks_committed(None)
         assert len(peer.pushed) == before + 1
         for _ in range(2):
             await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has
     for proposal in proposals:
         await asyncio.sleep(0)
         store.apply(persisted(world.propose(proposal)))
-        followers.blocks_committed()
+        followers.blocks_committed(None)
         await asyncio.sleep(0)
     told = [message for message in peer.pushed if isinstance(message, CatchingUp)]
     assert [catching_up.committed for catching_up in told] == sorted(catching_up.committed for catching_up in told)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
 from chain.operations import OperationsAdmitted
-from chain.proposals import Proposal, decode_proposal
+from chain.proposals import CommitProof, Proposal, decode_proposal
 from chain.types import ZERO_HASH, ExecutorIndex, Gas, Hash32, Height, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
 from consensus.errors import ConsensusError, WrongResult
@@ -53,7 +53,7 @@ class Recorder(CrashableDatabase):
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
         self.given_up += transactions
 
-    def blocks_committed(self) -> None:
+    def blocks_committed(self, proof: CommitProof | None) -> None:
         self.happened.append("committed")
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
@@ -85,9 +85,7 @@ def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> N
     assert recorder.happened[0] == "synced"
     assert [thing for thing in recorder.happened if thing == "committed" or isinstance(thing, Vote)] == [
         "committed",
-        *[world.vote(first, 0)] * 2,
-        *[world.vote(second, 0)] * 2,
-        world.vote(third, 0),
+        *[world.vote(proposal, 0) for proposal in (first, second)],
     ], "execution waits for the block, nobody for the rest"
     assert recorder.happened.count("synced") == 1
     assert made.store.recover(3, SafetyData).uncommitted == (second, third)

@@ -7,6 +7,7 @@ import pytest
 
 from chain.codec import encode_message
 from chain.messages.mempool import Admit, SenderState
+from chain.proposals import CommitProof
 from chain.types import Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.errors import ConsensusError
 from consensus.events import MessageReceived, PeerMessage, Started, Timer
@@ -49,7 +50,7 @@ class Recorder:
 
     def evicted(self, transactions: object) -> None: ...
 
-    def blocks_committed(self) -> None: ...
+    def blocks_committed(self, proof: CommitProof | None) -> None: ...
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
         self.reported.append(error)

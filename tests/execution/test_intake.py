@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from chain.messages.mempool import Committed
-from chain.proposals import encode_proposal
-from chain.types import Hash32, Height
-from execution.intake import FalseProposal, Intake, ProposalsForked
+from chain.proposals import Certificate, CommitProof, encode_proposal
+from chain.types import Hash32, Height, Round
+from execution.intake import FalseProposal, Intake, ProposalsForked, Prove
 from tests.execution.world import proposal
 
 GENESIS = Hash32(b"\x01" * 32)
@@ -78,6 +78,40 @@ def test_a_chain_that_does_not_follow_what_was_executed_stops_execution() -> Non
     intake.claim(0, other[0])
     with pytest.raises(ProposalsForked, match="different chains"):
         intake.claim(1, other[0])
+
+
+PROOF = CommitProof((), Certificate(GENESIS, Round(0), ()))
+
+
+def only_with(proof: CommitProof) -> Prove:
+    return lambda proposal, given: given == proof
+
+
+def test_one_validator_is_enough_with_a_proof() -> None:
+    intake = Intake([1] * 4, Height(0), GENESIS, only_with(PROOF))
+    first, second = (replace(committed, proof=PROOF) for committed in chain_of(2))
+    assert intake.claim(0, first) == [first]
+    assert intake.claim(1, first) == []
+    assert intake.claim(1, second) == [second]
+
+
+def test_a_proof_that_is_none_is_worth_a_claim_and_no_more() -> None:
+    other = CommitProof((b"other",), PROOF.certificate)
+    intake = Intake([1] * 4, Height(0), GENESIS, only_with(PROOF))
+    (first,) = chain_of(1)
+    assert intake.claim(0, replace(first, proof=other)) == []
+    assert intake.claim(0, first) == []
+    assert [accepted.id for accepted in intake.claim(1, first)] == [first.id]
+
+
+@pytest.mark.parametrize("lie", ["height", "after"])
+def test_a_proof_says_nothing_of_another_place_in_the_chain(lie: str) -> None:
+    """A liar has a proof for a proposal, but puts it elsewhere, where it would stop execution or be executed twice."""
+    intake = Intake([1] * 4, Height(0), GENESIS, only_with(PROOF))
+    first, second = (replace(committed, proof=PROOF) for committed in chain_of(2))
+    moved = replace(first, after=second.id) if lie == "after" else replace(second, height=first.height, after=GENESIS)
+    assert intake.claim(0, moved) == []
+    assert intake.claim(1, first) == [first]
 
 
 def test_a_liar_that_says_first_what_a_proposal_comes_after_does_not_stop_execution() -> None:

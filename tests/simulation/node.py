@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chain.messages.mempool import Admitted
 from chain.operations import OperationsAdmitted
+from chain.proposals import CommitProof
 from chain.types import Hash32, ValidatorIndex
 from consensus.errors import ConsensusError
 from consensus.events import PeerMessage, Started, Timer, TimerFired
@@ -179,7 +180,7 @@ class Node:
     def evicted(self, transactions: Sequence[tuple[Hash32, str]]) -> None:
         self.given_up.update(transactions)
 
-    def blocks_committed(self) -> None:
+    def blocks_committed(self, proof: CommitProof | None) -> None:
         """The world looks for itself, after every step."""
 
     def report(self, peer: ValidatorIndex | None, error: ConsensusError) -> None:
