@@ -28,7 +28,7 @@ from chain.messages.storage import (
 from chain.messages.storage import StoredRecord as StoredRecordMessage
 from chain.operations import BlockSettings, OperationRecord
 from chain.records import BlockRecord, decode_record
-from chain.types import Address, BlockNumber, Gas, Hash32, Height, Version, Wei
+from chain.types import Address, BlockNumber, Gas, Hash32, Height, ValidatorIndex, Version, Wei
 from execution.assembly import ExecutedBlock
 from execution.errors import ExecutionError
 from execution.operations import ExecutedOperation, dropped_by
@@ -81,15 +81,18 @@ class History:
         self._kept: OrderedDict[Height, Announcement] = OrderedDict()
         self.newest = head
 
-    def announce(self, block: ExecutedBlock, applied: BlockApplied, committed: Height) -> Announcement:
-        """What is told of a block that storage has just applied."""
+    def announce(
+        self, block: ExecutedBlock, applied: BlockApplied, committed: Height, prover: ValidatorIndex | None = None
+    ) -> Announcement:
+        """What is told of a block that storage has just applied. `prover` proved the newest committed one."""
         if block.apply.settings is not None:
             self._settings = block.apply.settings
         made = _Made(block.included, block.left_out, block.senders, block.record)
         announcement = self._announcement(applied, made, committed)
-        if announcement.news is not None and _is_small(block.apply):
-            news = replace(announcement.news, block=_stored(block, applied))
-            announcement = replace(announcement, news=news)
+        if announcement.news is not None:
+            stored = _stored(block, applied) if _is_small(block.apply) else None
+            leader = prover if block.height == committed else None
+            announcement = replace(announcement, news=replace(announcement.news, block=stored, leader=leader))
         return self._keep(announcement)
 
     async def announce_operation(

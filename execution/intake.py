@@ -13,12 +13,11 @@ from chain.codec import MessageError
 from chain.keccak import keccak256
 from chain.messages.mempool import Committed
 from chain.proposals import CommitProof, Proposal, decode_proposal
-from chain.types import Hash32, Height
+from chain.types import Hash32, Height, ValidatorIndex
 from execution.errors import ExecutionError
 
 WINDOW = 32
 """How many heights ahead of execution claims are taken; validators wait with the rest."""
-
 
 Prove: TypeAlias = Callable[[Proposal, CommitProof], bool]
 """Whether the proof shows that the proposal is committed."""
@@ -55,6 +54,7 @@ class _Claims:
 
     by_validator: dict[int, Committed] = field(default_factory=dict)
     proven: Committed | None = None
+    prover: ValidatorIndex | None = None
 
     def know(self, committed: Committed) -> bool:
         """Whether another validator sent the same proposal, whose id has been held against it."""
@@ -71,6 +71,8 @@ class Intake:
         self._stakes = list(stakes)
         self._claims: dict[Height, _Claims] = {}
         self._prove = prove
+        self.prover: ValidatorIndex | None = None
+        """Who proved the newest proposal accepted, if anyone needed to."""
         self.height = height
         self.cursor = proposal
 
@@ -87,11 +89,12 @@ class Intake:
         claims.by_validator[validator] = committed
         if claims.proven is None and self._is_proven(committed):
             claims.proven = committed
+            claims.prover = ValidatorIndex(validator)
         accepted = []
         while (found := self._next()) is not None:
             if found.after != self.cursor:
                 raise ProposalsForked(found.height, found.after, self.cursor)
-            del self._claims[found.height]
+            self.prover = self._claims.pop(found.height).prover
             self.height, self.cursor = found.height, found.id
             accepted.append(found)
         return accepted

@@ -105,6 +105,7 @@ class ExecutionProcess:
         self._senders = Senders(genesis.forks.newest)
         self._progress = NewestBlock()
         self._newest = NewestBlock()
+        self._results = NewestBlock()
         self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._followers: dict[Peer, asyncio.Task[None]] = {}
@@ -182,7 +183,7 @@ class ExecutionProcess:
         stakes = [validator.stake for validator in genesis.validators]
         history = History(self._storage, head.height, genesis.gas_limit, settings)
         senders = [
-            ResultSender(ValidatorIndex(index), validator, history, self._newest, self._on_trouble)
+            ResultSender(ValidatorIndex(index), validator, history, self._results, self._on_trouble)
             for index, validator in enumerate(self._validators)
         ]
         intake = Intake(stakes, head.height, head.proposal, self._prove)
@@ -233,8 +234,10 @@ class ExecutionProcess:
             else:
                 blocks = (executed,)
                 running.processor.applied(executed, applied)
-                announcement = running.history.announce(executed, applied, running.intake.height)
-            self._newest.moved()
+                intake = running.intake
+                announcement = running.history.announce(executed, applied, intake.height, intake.prover)
+            self._newest.moved()  # rpc first: a client waits for it
+            self._results.moved()
             for block, block_hash in zip(blocks, applied.hashes, strict=True):
                 self._count(block)
                 self._on_block(_news_of(block, block_hash, announcement), block)

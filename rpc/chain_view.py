@@ -95,6 +95,8 @@ class ChainView:
         self._recent_logs = RecentLogs()
         self._left_out: BoundedCache[Hash32, BlockNumber] = BoundedCache(KEPT_LEFT_OUT)
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
+        self._next_leader: tuple[Height, ValidatorIndex] | None = None
+        """Who leads after a height, as its news said."""
 
     async def open(self) -> None:
         """Read the head from storage, waiting for storage as long as it takes."""
@@ -147,6 +149,8 @@ class ChainView:
         """Take the newest block of `news` as the head."""
         blocks = [news.block] if news.block is not None else await self._blocks_of(news)
         self.settings = news.settings
+        if news.leader is not None:
+            self._next_leader = news.height, news.leader
         if news.reverted:
             self._logs = KeptLogs()
             self._ways_back.append((news.height, news.number))
@@ -180,8 +184,13 @@ class ChainView:
         await self._place_tags()
 
     def leader(self) -> ValidatorIndex | None:
-        """Who leads the newest round that a validator has told of."""
+        """Who leads the newest round that anyone has told of: validators tell of theirs now and then, execution with
+        each block.
+        """
         newest = max(self._consensus.values(), key=lambda news: news.round, default=None)
+        told = self._next_leader
+        if told is not None and (newest is None or newest.committed < told[0]):
+            return told[1]
         return None if newest is None else newest.leader
 
     async def number_at(self, height: Height) -> BlockNumber:

@@ -11,7 +11,17 @@ from chain.messages.mempool import LeftOut, SenderState
 from chain.messages.storage import StoredBlock
 from chain.operations import INITIAL_SETTINGS, BlockSettings, OperationDone
 from chain.system_contracts import DEPOSIT_CONTRACT
-from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Hash32, Height, PretendedSignature, Wei
+from chain.types import (
+    ZERO_HASH,
+    Address,
+    BlockNumber,
+    Gas,
+    Hash32,
+    Height,
+    PretendedSignature,
+    ValidatorIndex,
+    Wei,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ class BlockNews:
     the others. `settings` hold from here on; `operation` is what became of the height's, if it has one. `reverted` says
     that blocks were taken back. `block` is the height's only block, with its receipts, if it is small and has just been
     executed: whoever waits for a receipt need not wait for another read of storage, which has the block already.
+    `leader` is the validator that proved the commit, if one did and nothing newer is committed: the next round is its.
     """
 
     height: Height
@@ -120,6 +131,7 @@ class BlockNews:
     blocks: int = 1
     reverted: bool = False
     block: StoredBlock | None = None
+    leader: ValidatorIndex | None = None
 
 
 @message(44)

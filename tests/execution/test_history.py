@@ -11,7 +11,7 @@ from chain.messages.storage import ReadBlock, ReadState, StoredBlock
 from chain.operations import INITIAL_SETTINGS
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
-from chain.types import Gas, Height, Wei
+from chain.types import Gas, Height, ValidatorIndex, Wei
 from execution.assembly import ExecutedBlock
 from execution.history import Announcement, BlockNotStored, History
 from execution.storage_requests import StorageRequests
@@ -88,6 +88,17 @@ async def test_a_block_with_much_data_stays_behind() -> None:
     assert block.included
     assert news is not None
     assert news.block is None
+
+
+async def test_whoever_proved_the_newest_commit_is_told_as_the_leader_and_of_an_older_block_nobody() -> None:
+    chain, prover = Chain(world_genesis()), ValidatorIndex(2)
+    block = await chain.execute([transaction(KEYS[0], 0, to=EMPTY[0], value=Wei(1))])
+    applied = await chain.apply(block)
+    newest = history_of(chain).announce(block, applied, block.height, prover).news
+    older = history_of(chain).announce(block, applied, Height(block.height + 1), prover).news
+    assert newest is not None
+    assert older is not None
+    assert (newest.leader, older.leader) == (prover, None)
 
 
 class PrunedStates:

@@ -92,7 +92,9 @@ def test_one_validator_is_enough_with_a_proof() -> None:
     first, second = (replace(committed, proof=PROOF) for committed in chain_of(2))
     assert intake.claim(0, first) == [first]
     assert intake.claim(1, first) == []
+    assert intake.prover == 0
     assert intake.claim(1, second) == [second]
+    assert intake.prover == 1
 
 
 def test_a_proof_that_is_none_is_worth_a_claim_and_no_more() -> None:
@@ -102,6 +104,7 @@ def test_a_proof_that_is_none_is_worth_a_claim_and_no_more() -> None:
     assert intake.claim(0, replace(first, proof=other)) == []
     assert intake.claim(0, first) == []
     assert [accepted.id for accepted in intake.claim(1, first)] == [first.id]
+    assert intake.prover is None
 
 
 @pytest.mark.parametrize("lie", ["height", "after"])

@@ -253,6 +253,7 @@ class SmallChain:
         left_out: Sequence[LeftOut] = (),
         credits: dict[Address, int] | None = None,
         tell: bool = True,
+        leader: ValidatorIndex | None = None,
     ) -> NewBlock:
         """Make the next block of these transactions, in which each costs its value and 21,000 gas at 2 gwei."""
         accounts = dict(self.storage.states[-1])
@@ -271,7 +272,7 @@ class SmallChain:
         block = stored_block(parent.header.number + 1, parent.hash, transactions, receipts)
         self.storage.blocks.append(block)
         changed = [SenderState(a, x.nonce, x.balance) for a, x in accounts.items() if before.get(a) != x]
-        added = NewBlock(block_news(block, left_out, changed), block)
+        added = NewBlock(replace(block_news(block, left_out, changed), leader=leader), block)
         if tell:
             await self.tell(added)
         return added

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 import rpc.admission
+import rpc.delivery
 from chain.accounts import Account
 from chain.addresses import checksummed
 from chain.keccak import keccak256
@@ -14,7 +15,7 @@ from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.mempool import Admit, Evicted, ReadMempool, SenderHints, SenderState
 from chain.messages.storage import ReadState
-from chain.types import Gas, Round, ValidatorIndex, Wei
+from chain.types import Gas, Height, Round, ValidatorIndex, Wei
 from rpc.pool import PoolLimits
 from rpc.transaction_errors import (
     AlreadyKnown,
@@ -59,7 +60,10 @@ async def test_an_admitted_transaction_reaches_every_mempool_with_its_senders_st
     assert small.admission.pool.get(transaction.hash) == admit.transactions[0]
 
 
-async def test_the_leader_is_sent_a_transaction_first_and_execution_its_sender_last() -> None:
+async def test_the_leader_is_sent_a_transaction_at_once_and_the_others_if_it_is_not_executed_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
     small = await small_chain()
     for validator, told_round in ((0, 9), (3, 8)):
         news = replace(consensus_news(validator, 0), leader=ValidatorIndex(validator + 2), round=Round(told_round))
@@ -68,8 +72,47 @@ async def test_the_leader_is_sent_a_transaction_first_and_execution_its_sender_l
     for index, link in small.validators.items():
         link.heard = partial(asked.append, index)
     small.execution.heard = partial(asked.append, None)
-    await small.send(transfer(nonce=0))
-    assert asked == [V2, V0, V1, V3, None]
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    assert asked[:2] == [V2, None], "then its sender goes to execution"
+    await turns()
+    assert asked[2:] == [V0, V1, V3]
+    assert all(list(validator.mempool) == [transaction.hash] for validator in small.validators.values())
+
+
+async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    executed, waiting = transfer(nonce=0), transfer(nonce=1)
+    await small.send(executed)
+    await small.send(waiting)
+    await small.execute([executed])
+    small.admission._delivery._send_kept_back()
+    await turns()
+    assert list(small.validators[V1].mempool) == [executed.hash, waiting.hash]
+    assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [[waiting.hash]] * 3
+
+
+async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once() -> None:
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    small.validators[V1].connected = False
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [[transaction.hash]] * 3
+
+
+async def test_whoever_proved_the_newest_block_leads_until_a_validator_tells_of_a_newer_round() -> None:
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1, committed=Height(0)))
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    await small.execute([transaction], leader=V3)
+    assert small.chain.leader() == V3
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V0, committed=Height(1)))
+    assert small.chain.leader() == V0
 
 
 async def test_a_burst_from_one_sender_costs_one_read_and_few_messages() -> None:
