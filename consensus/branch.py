@@ -1,7 +1,8 @@
 """Which transactions are already in the branch that the next proposal extends, block by block."""
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chain.errors import ChainError
@@ -9,11 +10,35 @@ from chain.fees import max_blob_cost
 from chain.keccak import keccak256
 from chain.messages.mempool import PooledTransaction
 from chain.proposals import Proposal
-from chain.transactions import decode_transaction
-from chain.types import Hash32, Height, Wei
+from chain.transactions import Transaction, decode_transaction
+from chain.types import Gas, Hash32, Height, Wei
 
 MAX_RESOLVED_PROPOSALS = 16
 """A few more than can be unexecuted at once."""
+
+
+class ProposedTransaction:
+    """A transaction of a proposal: one that the mempool holds, or one that was decoded. The sender of the latter is
+    recovered when somebody asks: that takes 60 us, and nobody does while nothing waits here.
+    """
+
+    def __init__(self, hash: Hash32, gas: Gas, pooled: PooledTransaction | None, decoded: Transaction | None) -> None:
+        self.hash = hash
+        self.gas = gas
+        self._pooled = pooled
+        self._decoded = decoded
+
+    @property
+    def pooled(self) -> PooledTransaction | None:
+        """With its sender; None if no key gives that signature. Execution leaves it out of every block then."""
+        if self._pooled is None and self._decoded is not None:
+            tx, self._decoded = self._decoded, None
+            with contextlib.suppress(ChainError):
+                sender, value = tx.sender(), Wei(tx.value + max_blob_cost(tx))
+                self._pooled = PooledTransaction(
+                    tx.hash, tx.raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, value
+                )
+        return self._pooled
 
 
 class Resolver:
@@ -21,9 +46,9 @@ class Resolver:
 
     def __init__(self, known: Callable[[Hash32], PooledTransaction | None]) -> None:
         self._known = known
-        self._resolved: OrderedDict[Hash32, tuple[PooledTransaction, ...]] = OrderedDict()
+        self._resolved: OrderedDict[Hash32, tuple[ProposedTransaction, ...]] = OrderedDict()
 
-    def resolve(self, proposal: Proposal) -> tuple[PooledTransaction, ...]:
+    def resolve(self, proposal: Proposal) -> tuple[ProposedTransaction, ...]:
         """Bytes that are no transaction are skipped: execution leaves them out of every block."""
         found = self._resolved.get(proposal.id)
         if found is None:
@@ -34,25 +59,30 @@ class Resolver:
                 self._resolved.popitem(last=False)
         return found
 
-    def _resolve_one(self, raw: bytes) -> PooledTransaction | None:
+    def _resolve_one(self, raw: bytes) -> ProposedTransaction | None:
         known = self._known(keccak256(raw))
         if known is not None:
-            return known
+            return ProposedTransaction(known.hash, known.gas, known, None)
         try:
             tx = decode_transaction(raw)
-            sender = tx.sender()
         except ChainError:
             return None
-        value = Wei(tx.value + max_blob_cost(tx))
-        return PooledTransaction(tx.hash, raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, value)
+        return ProposedTransaction(tx.hash, tx.gas, None, tx)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BranchBlock:
+    """`counted` says that the senders' queues know what of theirs is in it."""
+
     id: Hash32
     height: Height
-    transactions: tuple[PooledTransaction, ...]
+    transactions: tuple[ProposedTransaction, ...]
     operates: bool
+    counted: bool = False
+
+    @property
+    def pooled(self) -> Iterator[PooledTransaction]:
+        return (pooled for one in self.transactions if (pooled := one.pooled) is not None)
 
 
 class Branch:
@@ -75,8 +105,12 @@ class Branch:
         """Whether an operation is under way, after which everything may be different."""
         return any(block.operates for block in self._blocks)
 
-    def follow(self, proposals: Sequence[Proposal]) -> tuple[list[BranchBlock], list[BranchBlock]]:
-        """Moves to that branch. Returns the blocks that left it and those that joined it."""
+    @property
+    def blocks(self) -> Sequence[BranchBlock]:
+        return self._blocks
+
+    def follow(self, proposals: Sequence[Proposal]) -> list[BranchBlock]:
+        """Moves to that branch. Returns the blocks that left it."""
         ids = [proposal.id for proposal in proposals]
         kept = {block.id: block for block in self._blocks if block.id in ids}
         left = [block for block in self._blocks if block.id not in kept]
@@ -87,7 +121,7 @@ class Branch:
             self._hashes.difference_update(tx.hash for tx in block.transactions)
         for block in joined:
             self._hashes.update(tx.hash for tx in block.transactions)
-        return left, joined
+        return left
 
     def drop_up_to(self, height: Height) -> list[BranchBlock]:
         """Removes the blocks that are executed now, and returns them."""

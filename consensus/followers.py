@@ -19,11 +19,14 @@ MAX_STAGES_AT_ONCE = 1024
 
 @dataclass(slots=True, eq=False)
 class _Cursor:
-    """How far a follower is: the last committed block that it was pushed. `open` until it takes no more."""
+    """How far a follower is: the last committed block that it was pushed, or has `executed` because another validator
+    was first. `open` until it takes no more.
+    """
 
     peer: Peer
     height: Height
     after: Hash32
+    executed: Height = Height(0)
     open: bool = True
 
     def push_next(self, store: ValidatorStore, proof: CommitProof | None = None) -> bool:
@@ -32,8 +35,9 @@ class _Cursor:
         if id is None:
             return False
         self.height = Height(self.height + 1)
-        proves = proof if self.height == store.committed_block else None
-        self.open = self.peer.push(Committed(self.height, id, self.after, store.encoded_proposal(id), proves))
+        if self.height > self.executed:
+            proves = proof if self.height == store.committed_block else None
+            self.open = self.peer.push(Committed(self.height, id, self.after, store.encoded_proposal(id), proves))
         self.after = id
         return True
 
@@ -50,6 +54,7 @@ class CommitFollowers:
         self._more = asyncio.Event()
         self._tasks: dict[Peer, asyncio.Task[None]] = {}
         self._caught_up: set[_Cursor] = set()
+        self._cursors: dict[Peer, _Cursor] = {}
 
     def follow(self, peer: Peer, after: Hash32) -> None:
         """From now on `peer` gets every block after that one; an earlier wish of the same peer is void."""
@@ -58,9 +63,16 @@ class CommitFollowers:
         task.add_done_callback(_raise_failure)
 
     def forget(self, peer: Peer) -> None:
+        self._cursors.pop(peer, None)
         task = self._tasks.pop(peer, None)
         if task is not None:
             task.cancel()
+
+    def executed(self, peer: Peer, height: Height) -> None:
+        """A follower has executed the blocks up to that height: it need not be told of them."""
+        cursor = self._cursors.get(peer)
+        if cursor is not None:
+            cursor.executed = height
 
     def blocks_committed(self, proof: CommitProof | None) -> None:
         for cursor in self._caught_up:
@@ -76,7 +88,7 @@ class CommitFollowers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _push_all(self, peer: Peer, after: Hash32) -> None:
-        cursor = _Cursor(peer, await self._height_of(after, peer), after)
+        cursor = self._cursors[peer] = _Cursor(peer, await self._height_of(after, peer), after)
         try:
             while peer.open and cursor.open:
                 if not cursor.push_next(self._store):

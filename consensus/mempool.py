@@ -8,7 +8,7 @@ leave the transaction out.
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chain.codec import encode_message
@@ -120,6 +120,8 @@ class Mempool:
     ) -> MempoolChanges:
         """Takes what it can; a transaction held already is taken again without effect."""
         changes = MempoolChanges()
+        if transactions:
+            self._count_branch()
         for state in senders:
             self._learn_state(state, height, changes)
         for transaction in transactions:
@@ -197,7 +199,7 @@ class Mempool:
                 self._drop(executed, changes)
             if result.reverted:
                 self._included.clear()
-            self._moved(executed, [])
+            self._moved(executed)
         for hash in result.included:
             self._note_included(hash, changes)
         if is_news:
@@ -261,8 +263,7 @@ class Mempool:
     # What the core asks (Payload)
 
     def follow(self, blocks: Sequence[Proposal]) -> None:
-        left, joined = self._branch.follow([block for block in blocks if block.height > self._result])
-        self._moved(left, joined)
+        self._moved(self._branch.follow([block for block in blocks if block.height > self._result]))
 
     def pending(self) -> Pending:
         waiting = self._waiting
@@ -348,21 +349,32 @@ class Mempool:
         changes.stored = [stored for stored in changes.stored if stored is not entry]
         changes.senders[transaction.sender] = None
 
-    def _moved(self, left: Sequence[BranchBlock], joined: Sequence[BranchBlock]) -> None:
-        """Blocks left or joined the branch followed: their senders' runs change."""
+    def _moved(self, left: Sequence[BranchBlock]) -> None:
+        """These left the branch followed, others may have joined it: their senders' runs change."""
         touched: dict[Address, SenderQueue] = {}
         for block in left:
-            for tx in block.transactions:
+            for tx in block.pooled if block.counted else ():
                 queue = touched[tx.sender] = self._waiting.queue(tx.sender)
                 if queue.in_flight.get(tx.nonce, (None, 0))[0] == block.height:
                     del queue.in_flight[tx.nonce]
-        for block in joined:
-            for tx in block.transactions:
+        self._begin_runs(touched)
+        if self._waiting.entries:
+            self._count_branch()
+        self._pending = None
+
+    def _count_branch(self) -> None:
+        """Tells the senders' queues what of theirs is in the branch. Nobody needs to know as long as nothing waits."""
+        touched: dict[Address, SenderQueue] = {}
+        for block in self._branch.blocks:
+            for tx in () if block.counted else block.pooled:
                 queue = touched[tx.sender] = self._waiting.queue(tx.sender)
                 queue.in_flight[tx.nonce] = (block.height, highest_cost(tx))
+            block.counted = True
+        self._begin_runs(touched)
+
+    def _begin_runs(self, touched: Mapping[Address, SenderQueue]) -> None:
         for queue in touched.values():
             self._waiting.begin_run(queue)
-        self._pending = None
 
 
 def _outbids(new: PooledTransaction, old: PooledTransaction) -> bool:

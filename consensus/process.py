@@ -192,6 +192,7 @@ class ValidatorProcess:
             case AdmitOperations():
                 return await self._admit_operations(message)
             case BlockResult():
+                self._commits.executed(peer, message.height)
                 return await self._take_result(message, self._executor_of(peer.name))
             case WatchBlocks(after) if after is not None:
                 self._news.watch(peer, self._replica.stages.after(after))

@@ -123,7 +123,7 @@ class Replica:
     def handle(self, inputs: Sequence[Input], now_ms: int) -> None:
         """Handles a group with one durable write, after which everything else of it is done in order.
 
-        Who waits for blocks is told before: clients wait for what comes of them.
+        Who waits for blocks is told before, if this validator is believed at once: clients wait for what comes of them.
         """
         self.equivocator.now_ms = now_ms
         commands: list[Command] = []
@@ -141,18 +141,19 @@ class Replica:
         if admitted:
             commands += self.core.handle(PayloadChanged(), now_ms)
         self.store.apply([command for command in commands if isinstance(command, Persist)])
-        if any(isinstance(command, Commit) and command.makes_block for command in commands):
-            self._environment.blocks_committed(self._proof(commands))
+        committed = any(isinstance(command, Commit) and command.makes_block for command in commands)
+        proof = newest_proof(commands) if committed and not self._alone else None
+        heard_first = committed and (self._alone or proof is not None)
+        if heard_first:
+            self._environment.blocks_committed(proof)
         for ticket, answer in admitted:
             self._environment.admitted(ticket, answer)
         for command in with_one_answer_each(commands):
             self._carry_out(command)
             self.stages.carried_out(command, now_ms)
             self.certificates.carried_out(command)
-
-    def _proof(self, commands: Sequence[Command]) -> CommitProof | None:
-        """A validator that is alone is believed without."""
-        return None if self._alone else newest_proof(commands)
+        if committed and not heard_first:
+            self._environment.blocks_committed(None)
 
     def _admit(self, admit: Admit) -> Admitted:
         changes = self.mempool.admit(admit.transactions, admit.senders, admit.height)

@@ -116,6 +116,29 @@ async def test_who_has_everything_else_gets_a_block_within_the_turn_that_commits
     await followers.close()
 
 
+async def test_who_has_executed_a_block_already_is_not_sent_it() -> None:
+    world = LoneCore()
+    store = ValidatorStore(CrashableDatabase(), world.genesis)
+    followers, peer = CommitFollowers(store), Peer()
+    proposals, certificate = [], None
+    for round in range(1, 6):
+        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
+        certificate = world.certificate(proposals[-1])
+    followers.follow(peer, world.genesis.id())
+    await asyncio.sleep(0)
+    followers.executed(peer, Height(2))
+    for proposal in proposals:
+        store.apply(persisted(world.propose(proposal)))
+        followers.blocks_committed(None)
+        await asyncio.sleep(0)
+    (committed,) = [message for message in peer.pushed if isinstance(message, Committed)]
+    assert (committed.height, committed.after) == (3, proposals[1].id)
+    followers.follow(peer, world.genesis.id())
+    await asyncio.sleep(0)
+    assert [block.height for block in peer.pushed[1:] if isinstance(block, Committed)] == [1, 2, 3], "it follows anew"
+    await followers.close()
+
+
 async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has_caught_up() -> None:
     world = LoneCore()
     store = ValidatorStore(CrashableDatabase(), world.genesis)

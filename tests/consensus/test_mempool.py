@@ -10,7 +10,8 @@ from chain.keccak import keccak256
 from chain.messages.mempool import BlockResult, LeftOut, PooledTransaction, SenderState
 from chain.operations import DropTransactions, ordered
 from chain.proposals import BlockInputs, Proposal
-from chain.types import Gas, Hash32, Height, Round, ValidatorIndex, Wei
+from chain.transactions import Transaction
+from chain.types import Address, Gas, Hash32, Height, Round, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction
 from consensus.mempool import Mempool, MempoolChanges, MempoolLimits
@@ -113,6 +114,26 @@ def test_transactions_in_flight_that_were_never_admitted_here_count_too() -> Non
     admit(mempool, transfer(0, 1))
     mempool.follow([block(1, transfer(0, 0))])
     assert packed(mempool) == raws(transfer(0, 1))
+
+
+def test_senders_of_a_proposed_block_are_not_recovered_before_something_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    recovered, recover = [], Transaction.sender
+
+    def noted(transaction: Transaction) -> Address:
+        recovered.append(transaction.hash)
+        return recover(transaction)
+
+    monkeypatch.setattr(Transaction, "sender", noted)
+    mempool, first, second = pool(), transfer(0, 0), transfer(0, 1)
+    proposed = block(1, first)
+    mempool.check(proposed, GAS_LIMIT)
+    mempool.follow([proposed])
+    assert not recovered
+    admit(mempool, first, second)
+    assert packed(mempool) == raws(second), "the first is in flight"
+    mempool.follow([])
+    assert packed(mempool) == raws(first, second)
+    assert recovered == [first.hash]
 
 
 def test_the_fee_cap_must_cover_the_base_fee_after_full_blocks_in_flight() -> None:

@@ -84,9 +84,9 @@ def test_a_group_of_events_is_one_synced_write_before_everything_it_sends() -> N
     made.handle(group, START_MS)
     assert recorder.happened[0] == "synced"
     assert [thing for thing in recorder.happened if thing == "committed" or isinstance(thing, Vote)] == [
-        "committed",
         *[world.vote(proposal, 0) for proposal in (first, second)],
-    ], "execution waits for the block, nobody for the rest"
+        "committed",
+    ], "the next leader waits for the votes; execution has the block from whoever could prove it"
     assert recorder.happened.count("synced") == 1
     assert made.store.recover(3, SafetyData).uncommitted == (second, third)
 
