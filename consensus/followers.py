@@ -11,7 +11,7 @@ from chain.proposals import CommitProof
 from chain.types import Hash32, Height
 from consensus.store import ValidatorStore
 
-NEWS_INTERVAL_S = 0.02
+NEWS_INTERVAL_S = 0.05
 """The least time between two ConsensusNews; what changes meanwhile is in the second."""
 
 MAX_STAGES_AT_ONCE = 1024

@@ -22,15 +22,15 @@ from consensus.recovered import Recovered, new_chain
 from consensus.sender_queue import Entry
 from consensus.tree import Node, child_node
 
-FORMAT = 3
+FORMAT = 4
 KEPT_RESULTS = 64
 KEPT_EVICTIONS = 4096
 """Transactions given up whose reason is kept, so that it can be told after everything was restarted."""
 
-FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, RESULTS_KEY = b"format", b"genesis", b"safety", b"cursor", b"results"
+FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, NEXT_KEY = b"format", b"genesis", b"safety", b"cursor", b"next"
 CLAIMS_KEY = b"claims"
 PROPOSAL, UNCOMMITTED, DEPTH, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
-OPERATION = b"o"
+OPERATION, RESULT = b"o", b"r"
 
 
 class KeyValue(Protocol):
@@ -68,11 +68,10 @@ class StoredSender:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredResults:
-    """The newest results, oldest first, and what the newest says of the next block."""
+class NextBlock:
+    """What the newest result says of the block after it."""
 
-    executed: tuple[ExecutedBlock, ...]
-    next_base_fee: Wei
+    base_fee: Wei
     production: Production
 
 
@@ -85,7 +84,8 @@ class ValidatorStore:
         genesis_id = genesis.id()
         self._claim(genesis_id)
         self._cursor = self._read_cursor()
-        self._results = self._read_results()
+        self._executed = tuple(self._read_results())
+        self._next_block = self._read_next_block()
         self._evictions = self._read_evictions()
         self._claims = self._read_claims()
 
@@ -104,22 +104,22 @@ class ValidatorStore:
     @property
     def newest_result(self) -> Height:
         """The newest executed block known here: the cursor of what execution sends."""
-        return Height(0) if self._results is None else self._results.executed[-1].height
+        return self._executed[-1].height if self._executed else Height(0)
 
     @property
     def next_base_fee(self) -> Wei | None:
         """The base fee of the block after that one; None before the first result."""
-        return None if self._results is None else self._results.next_base_fee
+        return None if self._next_block is None else self._next_block.base_fee
 
     @property
     def production(self) -> Production:
         """How blocks are made after the newest result."""
-        return AT_ONCE if self._results is None else self._results.production
+        return AT_ONCE if self._next_block is None else self._next_block.production
 
     @property
     def executed(self) -> tuple[ExecutedBlock, ...]:
         """The newest blocks that the executors agree on, oldest first."""
-        return () if self._results is None else self._results.executed
+        return self._executed
 
     @property
     def claims(self) -> StoredClaims:
@@ -188,9 +188,13 @@ class ValidatorStore:
         """A result and what it changed in the mempool, in one batch, so that neither is there without the other."""
         batch = self._mempool_batch(changes)
         if executed.height > self.newest_result:
-            known = () if self._results is None else self._results.executed
-            self._results = StoredResults((*known, executed)[-KEPT_RESULTS:], next_base_fee, production)
-            batch[RESULTS_KEY] = encode_value(self._results)
+            known, next_block = (*self._executed, executed), NextBlock(next_base_fee, production)
+            self._executed, forgotten = known[-KEPT_RESULTS:], known[:-KEPT_RESULTS]
+            batch[RESULT + _key(executed.height)] = executed.header_hash
+            batch |= {RESULT + _key(old.height): None for old in forgotten}
+            if next_block != self._next_block:
+                self._next_block = next_block
+                batch[NEXT_KEY] = encode_value(next_block)
         self._write_unsynced(batch)
 
     def _write_unsynced(self, batch: Mapping[bytes, bytes | None]) -> None:
@@ -205,7 +209,6 @@ class ValidatorStore:
     def recover(self, max_lag: int, safety: type[Any]) -> Recovered:
         """What the core goes on from; `safety` is the class of the rule set's safety record."""
         encoded = self._database.get(SAFETY_KEY)
-        results = () if self._results is None else self._results.executed
         if encoded is None:
             return self._new
         root = self._root()
@@ -215,7 +218,7 @@ class ValidatorStore:
             root=root,
             unexecuted=tuple(self._newest_blocks(max_lag)),
             uncommitted=tuple(sorted(uncommitted, key=lambda proposal: proposal.round)),
-            results=results,
+            results=self._executed,
         )
 
     def mempool_entries(self) -> Iterator[Entry]:
@@ -281,9 +284,14 @@ class ValidatorStore:
         root = self._new.root
         return Cursor(root.id, root.depth, root.height, root.timestamp_ms)
 
-    def _read_results(self) -> StoredResults | None:
-        encoded = self._database.get(RESULTS_KEY)
-        return None if encoded is None else decode_value(StoredResults, encoded)
+    def _read_results(self) -> Iterator[ExecutedBlock]:
+        """Oldest first."""
+        for key, value in self._database.with_prefix(RESULT):
+            yield ExecutedBlock(Height(int.from_bytes(key[1:], "big")), Hash32(value))
+
+    def _read_next_block(self) -> NextBlock | None:
+        encoded = self._database.get(NEXT_KEY)
+        return None if encoded is None else decode_value(NextBlock, encoded)
 
     def _read_evictions(self) -> range:
         """The numbers of the kept ones: an unbroken row."""

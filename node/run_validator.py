@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from functools import partial
+from functools import lru_cache, partial
 
 from chain.links import Peer
 from chain.messages import Message
@@ -77,6 +77,7 @@ class PeerMessages:
         self._process.refuse(STRANGER, UnprovenPeer(name[:32]))
 
 
+@lru_cache(maxsize=64)
 def executor_named(name: str) -> ExecutorIndex:
     """Which executor the process of this name is. Raises NodeError if it is none."""
     role = role_named(name)
