@@ -91,15 +91,18 @@ class Proposal:
     executed: ExecutedBlock
     transactions: tuple[bytes, ...]
     operation: bytes | None = None
-    id: Hash32 = field(default=Hash32(b""), compare=False, metadata={"derived": True})
+    encoded: bytes = field(init=False, compare=False, repr=False)
+    """The canonical encoding: what is hashed, stored and proven."""
+    id: Hash32 = field(init=False, compare=False)
 
     @property
     def takes_height(self) -> bool:
         return self.inputs is not None
 
     def __post_init__(self) -> None:
-        if not self.id:
-            object.__setattr__(self, "id", keccak256(encode_value(self)))
+        encoded = encode_value(self)
+        object.__setattr__(self, "encoded", encoded)
+        object.__setattr__(self, "id", keccak256(encoded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class CommitProof:
 
 def encode_proposal(proposal: Proposal) -> bytes:
     """The canonical encoding, whose keccak-256 is the id."""
-    return encode_value(proposal)
+    return proposal.encoded
 
 
 def decode_proposal(data: bytes) -> Proposal:

@@ -62,14 +62,14 @@ class Equivocator:
         """Another proposal for the same turn: the block a millisecond later, or an empty block where there is none."""
         if proposal.inputs is not None:
             later = replace(proposal.inputs, timestamp_ms=proposal.inputs.timestamp_ms + 1)
-            return replace(proposal, inputs=later, id=Hash32(b""))
+            return replace(proposal, inputs=later)
         inputs = BlockInputs(
             timestamp_ms=self.now_ms,
             beneficiary=self._genesis.validators[self._me].beneficiary,
             prev_randao=randomness(proposal.parent, proposal.round, self._me),
             gas_limit=self._genesis.gas_limit,
         )
-        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs, id=Hash32(b""))
+        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs)
 
     def _double(self, proposal: Proposal, twin: Proposal) -> Iterator[tuple[ValidatorIndex, PeerMessage]]:
         """One half gets one proposal, the other half the other. Before that all get both votes: later, where a

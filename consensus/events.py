@@ -1,7 +1,7 @@
 """What happens to a replica. Time comes with each event, as the second argument of `handle`."""
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TypeAlias
 
 from chain.messages import Message
@@ -12,7 +12,7 @@ PeerMessage: TypeAlias = Message
 """One of the rule set's messages (`consensus.rules.RuleSet.messages`)."""
 
 
-class Timer(Enum):
+class Timer(IntEnum):
     """What a replica may wait for."""
 
     ROUND = auto()

@@ -32,7 +32,7 @@ class Clock(Protocol):
 class PeerLink(Protocol):
     """What this needs of the socket to a peer (see node.queues.asking)."""
 
-    def notify(self, message: Message) -> bool: ...
+    def notify_encoded(self, payload: bytes) -> bool: ...
 
     @property
     def connected(self) -> bool: ...
@@ -68,15 +68,14 @@ class LinkFaults:
 
 @dataclass(frozen=True, slots=True)
 class _Delayed:
-    message: Message
-    size_bytes: int
+    payload: bytes
     sent_at: float
 
 
 class SlowWay:
     """Messages that take `delay_ms` to be delivered, in their order. One timer runs while any is on its way."""
 
-    def __init__(self, deliver: Callable[[Message], object], clock: Clock) -> None:
+    def __init__(self, deliver: Callable[[bytes], object], clock: Clock) -> None:
         self._deliver = deliver
         self._clock = clock
         self._delay_ms = 0
@@ -90,15 +89,14 @@ class SlowWay:
         self._delay_ms = delay_ms
         self._deliver_due()
 
-    def send(self, message: Message) -> None:
+    def send(self, payload: bytes) -> None:
         if not self._delay_ms:
-            self._deliver(message)
+            self._deliver(payload)
             return
-        size_bytes = len(encode_message(message))
-        self._waiting.append(_Delayed(message, size_bytes, self._clock.time()))
-        self.size_bytes += size_bytes
+        self._waiting.append(_Delayed(payload, self._clock.time()))
+        self.size_bytes += len(payload)
         while self.size_bytes > DELAYED_BYTES:
-            self.size_bytes -= self._waiting.popleft().size_bytes
+            self.size_bytes -= len(self._waiting.popleft().payload)
             self.dropped += 1
         if self._timer is None:
             self._deliver_due()
@@ -114,8 +112,8 @@ class SlowWay:
         latest = self._clock.time() - self._delay_ms / 1000
         while self._waiting and self._waiting[0].sent_at <= latest:
             delayed = self._waiting.popleft()
-            self.size_bytes -= delayed.size_bytes
-            self._deliver(delayed.message)
+            self.size_bytes -= len(delayed.payload)
+            self._deliver(delayed.payload)
         if self._waiting:
             self._timer = self._clock.call_at(self._waiting[0].sent_at + self._delay_ms / 1000, self._deliver_due)
 
@@ -131,11 +129,11 @@ class _Way:
     def __init__(self, me: ValidatorIndex, peer: ValidatorIndex, link: PeerLink, clock: Clock) -> None:
         self.link = link
         self.faults = LinkFaults(me, peer)
-        self.slow = SlowWay(link.notify, clock)
+        self.slow = SlowWay(link.notify_encoded, clock)
 
-    def send(self, message: Message) -> None:
+    def send(self, payload: bytes) -> None:
         if not self.faults.loses_next():
-            self.slow.send(message)
+            self.slow.send(payload)
 
     def set(self, faults: NetworkFaults) -> bool:
         """Whether messages may have been lost here, and are not lost any more."""
@@ -155,6 +153,8 @@ class PeerLinks:
         self._clock = clock
         self._ways: dict[ValidatorIndex, _Way] = {}
         self._faults = WHOLE_NETWORK
+        self._encoded: tuple[Message | None, bytes] = None, b""
+        """What was sent last: mostly it goes to all peers."""
 
     def add(self, peer: ValidatorIndex, link: PeerLink) -> None:
         way = self._ways[peer] = _Way(self._me, peer, link, self._clock)
@@ -167,8 +167,11 @@ class PeerLinks:
 
     def send(self, to: ValidatorIndex, message: Message) -> None:
         way = self._ways.get(to)
-        if way is not None:
-            way.send(message)
+        if way is None:
+            return
+        if self._encoded[0] is not message:
+            self._encoded = message, encode_message(message)
+        way.send(self._encoded[1])
 
     @property
     def connected(self) -> int:

@@ -92,9 +92,12 @@ class AskingSocket:
             return await self._request(message)
 
     def notify(self, message: Message) -> bool:
+        return self.notify_encoded(encode_message(message))
+
+    def notify_encoded(self, payload: bytes) -> bool:
+        """As `notify`; whoever tells several peers the same need not encode it for each."""
         if not self._connected or self._closed:
             return False
-        payload = encode_message(message)
         if self._notices or not self._sent((Kind.NOTIFY, 0, payload)):
             self._notices.append(payload)
             self._notice_bytes += len(payload)

@@ -71,7 +71,7 @@ BAD: dict[str, tuple[str, Callable[[LoneCore], PeerMessage]]] = {
     "a proposal of a future round": ("OutOfWindow", lambda w: w.signed(w.proposal(5))),
     "a proposal of the wrong leader": (
         "WrongLeader",
-        lambda w: w.signed(replace(w.proposal(1), proposer=ValidatorIndex(2), id=Hash32(b""))),
+        lambda w: w.signed(replace(w.proposal(1), proposer=ValidatorIndex(2))),
     ),
     "a certificate of too few": (
         "InvalidCertificate",

@@ -7,7 +7,7 @@ import pytest
 from chain.codec import encode_message
 from chain.messages.mempool import BlockResult, PooledTransaction, Production
 from chain.operations import Mine, OrderedOperation, TakeSnapshot, ordered
-from chain.types import Gas, Hash32, Height, Wei
+from chain.types import Gas, Height, Wei
 from consensus.errors import WrongOperation
 from consensus.mempool import Mempool
 from consensus.operation_queue import MAX_OPERATION_BYTES, MAX_WAITING
@@ -45,7 +45,7 @@ def test_nothing_is_proposed_while_an_operation_is_under_way() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0))
     mempool.admit_operations([snapshot(0), snapshot(1)])
-    mempool.follow([replace(block(1), operation=encode_message(snapshot(0)), id=Hash32(b""))])
+    mempool.follow([replace(block(1), operation=encode_message(snapshot(0)))])
     assert mempool.pending() == Pending(packable=False, full=False, operation=False)
     assert mempool.pack().operation is None
     mempool.apply_result(executed(1, operations=1))

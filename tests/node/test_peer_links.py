@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from chain.codec import encode_message
+from chain.codec import decode_message, encode_message
 from chain.messages import Message
 from chain.messages.mempool import Evicted
 from chain.network_faults import WHOLE_NETWORK, NetworkFaults
@@ -64,8 +64,8 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[Message] = []
 
-    def notify(self, message: Message) -> bool:
-        self.sent.append(message)
+    def notify_encoded(self, payload: bytes) -> bool:
+        self.sent.append(decode_message(payload))
         return True
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chain.codec import decode_message
 from chain.links import Peer
 from chain.messages import Message
 from chain.messages.faults import SetNetworkFaults
@@ -33,8 +34,8 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[Message] = []
 
-    def notify(self, message: Message) -> bool:
-        self.sent.append(message)
+    def notify_encoded(self, payload: bytes) -> bool:
+        self.sent.append(decode_message(payload))
         return True
 
 

@@ -37,8 +37,6 @@ from tests.simulation.world import World
 
 MOST_UNASKED = 60
 """Messages that one behaviour says unasked."""
-NEW_ID = Hash32(b"")
-"""Makes `dataclasses.replace` compute a proposal's id anew."""
 
 
 class Behaviour:
@@ -178,14 +176,14 @@ class Equivocation(Substitution):
     def other(self, proposal: Proposal) -> Proposal:
         if proposal.inputs is not None:
             later = replace(proposal.inputs, timestamp_ms=proposal.inputs.timestamp_ms + 1)
-            return replace(proposal, inputs=later, transactions=proposal.transactions[:-1], id=NEW_ID)
+            return replace(proposal, inputs=later, transactions=proposal.transactions[:-1])
         inputs = BlockInputs(
             self.liar.now_ms,
             beneficiary(self.liar.index),
             randomness(proposal.parent, proposal.round, self.liar.index),
             self.liar.world.genesis.gas_limit,
         )
-        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs, id=NEW_ID)
+        return replace(proposal, height=Height(proposal.height + 1), inputs=inputs)
 
 
 class DoubleVotes(Behaviour):
@@ -226,7 +224,6 @@ class StaleCertificates(Substitution):
             height=Height(base.height + (inputs is not None)),
             executed=base.executed,
             inputs=inputs,
-            id=NEW_ID,
         )
 
 
@@ -245,7 +242,7 @@ class ForgedCertificates(Behaviour):
             return [message]
         proposal = message.proposal
         certificate = self._certificate(Round(proposal.round - 1), proposal.parent)
-        return [message, self.liar.signed(replace(proposal, certificate=certificate, id=NEW_ID))]
+        return [message, self.liar.signed(replace(proposal, certificate=certificate))]
 
     def _certificate(self, round: Round, proposal: Hash32) -> Certificate:
         own = self.liar.vote(round, proposal).signature
@@ -314,7 +311,7 @@ class WrongResults(Substitution):
         newest = proposal.executed.height if parent is None else max(proposal.executed.height, parent.height)
         if newest == 0:
             return proposal
-        return replace(proposal, executed=ExecutedBlock(newest, keccak256(b"wrong" + proposal.id)), id=NEW_ID)
+        return replace(proposal, executed=ExecutedBlock(newest, keccak256(b"wrong" + proposal.id)))
 
 
 class Nonsense(Behaviour):
