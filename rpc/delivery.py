@@ -5,8 +5,9 @@ client: a mempool is durable, and rpc itself sends a transaction again to each v
 executed or evicted, and rebuilds its pool from the mempools after its own restart. To lose it, rpc and the disk of that
 validator must go together; waiting for more would make each transaction as slow as the slowest disk.
 
-The leader proposes what it gets, while the others only keep it, on the same processors. So they get it a moment later,
-many transactions at a time, which cost a third of what single ones do, or not at all.
+The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction that comes
+alone goes to the leader, and to the others a moment later or, mostly, not at all. Where more come, all get them
+at once: the first to store one lets its client go on, and who holds a transaction need not decode it in a proposal.
 """
 
 import asyncio
@@ -54,7 +55,7 @@ class _Feed:
 class Delivery:
     """Sends what enters the pool to the validators, and their senders to execution, a batch for each loop turn.
 
-    To the `leader` at once, if one is known and there, and to the others later; else to all at once.
+    One that comes alone goes to the `leader` at once, if one is known and there, and to the others later.
     """
 
     def __init__(
@@ -72,8 +73,9 @@ class Delivery:
         self._tasks = tasks
         self._leader = leader
         self._new: list[PooledTransaction] = []
-        self._kept_back: list[tuple[_Feed, Sequence[PooledTransaction]]] = []
+        self._kept_back: list[tuple[_Feed, PooledTransaction]] = []
         """What only that validator has been sent so far."""
+        self._later: asyncio.TimerHandle | None = None
         self._waiting: dict[Hash32, _Waiting] = {}
 
     def send(self, transaction: PooledTransaction, replaced: PooledTransaction | None) -> "asyncio.Future[None]":
@@ -117,13 +119,18 @@ class Delivery:
         new, self._new = self._new, []
         index = self._leader()
         leader = None if index is None else self._feeds.get(index)
-        if leader is not None and leader.link.connected:
+        if leader is not None and leader.link.connected and self._is_alone(new):
             self._send_to(leader, new)
-            self._keep_back(leader, new)
+            self._keep_back(leader, new[0])
         else:
-            for feed in self._feeds.values():
+            self._send_kept_back()  # in the order in which they came
+            for feed in sorted(self._feeds.values(), key=lambda feed: feed is not leader):
                 self._send_to(feed, new)
         self._tasks.start(self._hint(new))
+
+    def _is_alone(self, new: Sequence[PooledTransaction]) -> bool:
+        """Whether no other transaction is under way, as when a client sends one and waits for its receipt."""
+        return len(new) == 1 and not any(kept.hash in self._pool for _, kept in self._kept_back)
 
     def _send_to(self, feed: _Feed, transactions: Iterable[PooledTransaction]) -> None:
         """One that is away gets the whole pool when it is back."""
@@ -132,15 +139,18 @@ class Delivery:
             self._pump(feed)
             self._prune(feed)
 
-    def _keep_back(self, leader: _Feed, transactions: Sequence[PooledTransaction]) -> None:
-        if not self._kept_back:
-            asyncio.get_running_loop().call_later(LATER_S, self._send_kept_back)
-        self._kept_back.append((leader, transactions))
+    def _keep_back(self, leader: _Feed, transaction: PooledTransaction) -> None:
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(LATER_S, self._send_kept_back)
+        self._kept_back.append((leader, transaction))
 
     def _send_kept_back(self) -> None:
         kept_back, self._kept_back = self._kept_back, []
-        for feed in self._feeds.values():
-            self._send_to(feed, [one for sent_to, new in kept_back if sent_to is not feed for one in new])
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        for feed in self._feeds.values() if kept_back else ():
+            self._send_to(feed, [kept for sent_to, kept in kept_back if sent_to is not feed])
 
     async def _hint(self, transactions: Sequence[PooledTransaction]) -> None:
         """After they were sent to the validators: the hints are not needed before a block."""

@@ -86,12 +86,24 @@ async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytes
     await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
     executed, waiting = transfer(nonce=0), transfer(nonce=1)
     await small.send(executed)
-    await small.send(waiting)
     await small.execute([executed])
+    await small.send(waiting)
+    assert [list(small.validators[v].mempool) for v in (V0, V1, V2)] == [[], [executed.hash, waiting.hash], []]
     small.admission._delivery._send_kept_back()
     await turns()
     assert list(small.validators[V1].mempool) == [executed.hash, waiting.hash]
     assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [[waiting.hash]] * 3
+
+
+async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    first, second = transfer(nonce=0), transfer(nonce=1)
+    await small.send(first)
+    await small.send(second)
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [[first.hash, second.hash]] * 4
 
 
 async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once() -> None:
