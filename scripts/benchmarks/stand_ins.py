@@ -42,7 +42,7 @@ class TransactionRefused(Exception):
 
 
 class ValidatorsDisagree(Exception):
-    """Two validators committed different proposals for one block."""
+    """Two validators committed different proposals at one place of the chain."""
 
 
 class Progress:
@@ -60,7 +60,7 @@ class Progress:
 
 
 class StandInExecution:
-    """Follows what every validator commits, and answers each block with its result: everything included."""
+    """Follows what validators commit, and answers each block with its result: everything included."""
 
     def __init__(
         self, genesis: Genesis, links: Sequence[Link], known: Mapping[bytes, PooledTransaction], progress: Progress
@@ -72,12 +72,11 @@ class StandInExecution:
         self._progress = progress
         stakes = [identity.stake for identity in genesis.validators]
         self._intake = Intake(stakes, Height(0), genesis.id(), CommitProofs(genesis).prove)
-        self._committed: list[dict[Height, Hash32]] = [{} for _ in links]
         self._results: list[asyncio.Queue[BlockResult]] = [asyncio.Queue() for _ in links]
         self._acknowledged = [0] * len(links)
         self._senders = [_started(self._send_results(index, link)) for index, link in enumerate(links)]
         for index, link in enumerate(links):
-            link.follow(partial(self._cursor, index), partial(self._take, index))
+            link.follow(lambda: FollowCommits(self._intake.cursor), partial(self._take, index))
 
     @property
     def height(self) -> Height:
@@ -88,28 +87,12 @@ class StandInExecution:
         """Whether every validator has the newest result."""
         return min(self._acknowledged) == self.height
 
-    def committed_everywhere(self) -> bool:
-        """Whether every validator has committed the newest block. Raises ValidatorsDisagree."""
-        for number in range(1, self.height + 1):
-            said = [ids.get(Height(number)) for ids in self._committed]
-            if len({id for id in said if id is not None}) > 1:
-                raise ValidatorsDisagree(f"block {number}: {said}")
-            if None in said:
-                return False
-        return True
-
     def close(self) -> None:
         for task in self._senders:
             task.cancel()
 
-    def _cursor(self, validator: int) -> FollowCommits:
-        """Its own for each validator, so that what each one committed can be compared."""
-        ids = self._committed[validator]
-        return FollowCommits(ids[max(ids)] if ids else self._genesis.id())
-
     async def _take(self, validator: int, committed: Message) -> None:
         assert isinstance(committed, Committed)
-        self._committed[validator][committed.height] = committed.id
         for accepted in self._intake.claim(validator, committed):
             self._execute(accepted)
         self._progress.moved()
@@ -145,6 +128,8 @@ class StandInRpc:
 
     def __init__(self, links: Sequence[Link], executed: StandInExecution, progress: Progress) -> None:
         self.news: dict[int, ConsensusNews] = {}
+        self._committed: dict[int, Hash32] = {}
+        """The ids of committed proposals that validators told, by how many there are from genesis."""
         self._executed = executed
         self._progress = progress
         self._batches: list[asyncio.Queue[Admit]] = [asyncio.Queue() for _ in links]
@@ -170,9 +155,11 @@ class StandInRpc:
         return len(self.news) == len(self._batches) and all(n.connected_peers == others for n in self.news.values())
 
     def verified_everywhere(self) -> bool:
-        """Whether every validator says that the newest block is verified, after which all are silent."""
+        """Whether every validator says that the newest block is committed and verified, after which all are silent."""
         height = self._executed.height
-        return len(self.news) == len(self._batches) and all(news.verified == height for news in self.news.values())
+        return len(self.news) == len(self._batches) and all(
+            news.committed == news.verified == height for news in self.news.values()
+        )
 
     def close(self) -> None:
         for task in self._feeds:
@@ -190,6 +177,12 @@ class StandInRpc:
             raise TransactionRefused(f"gave up 0x{message.hash.hex()}: {message.reason}")
         assert isinstance(message, ConsensusNews)
         self.news[message.validator] = message
+        committed = self._committed.setdefault(message.committed_depth, message.committed_proposal)
+        if committed != message.committed_proposal:
+            raise ValidatorsDisagree(
+                f"proposal {message.committed_depth}: 0x{committed.hex()}, and "
+                f"0x{message.committed_proposal.hex()} on validator {message.validator}"
+            )
         self._progress.moved()
 
 
