@@ -25,9 +25,11 @@ class BoundedCache(Generic[K, V]):
         return self._entries.get(key)
 
     def put(self, key: K, value: V) -> None:
-        if key in self._entries:
-            self._weight -= self._weight_of(self._entries[key])
-        self._entries[key] = value
+        entries, count = self._entries, len(self._entries)
+        former = entries.setdefault(key, value)  # keys may be large, so look one up once
+        if len(entries) == count:
+            self._weight -= self._weight_of(former)
+            entries[key] = value
         self._weight += self._weight_of(value)
         while self._weight > self._limit and len(self._entries) > 1:
             oldest = next(iter(self._entries))

@@ -9,7 +9,6 @@ from chain.messages.execution import BlockEnvironment
 from chain.revert_reasons import revert_reason
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
 from rpc.admission import MAX_WAITED_FOR
-from rpc.environments import environment_of
 from rpc.errors import ExecutionReverted, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
@@ -122,7 +121,7 @@ async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEn
     block = await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
         return block.version, environment_to_come(node)
-    return block.version, environment_of(block.header, node.genesis, node.chain.settings)
+    return block.version, node.chain.environment(block)
 
 
 def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnvironment) -> CallMessage:

@@ -16,7 +16,7 @@ from chain.genesis import Genesis
 from chain.headers import Header
 from chain.links import Link
 from chain.messages import Message
-from chain.messages.execution import BlockNews
+from chain.messages.execution import BlockEnvironment, BlockNews
 from chain.messages.logs import FoundLogs, ReadLogs
 from chain.messages.mempool import ConsensusNews
 from chain.messages.proofs import Proof, ReadProof
@@ -43,6 +43,7 @@ from chain.operations import INITIAL_SETTINGS
 from chain.records import BlockRecord, decode_record
 from chain.types import Address, BlockNumber, Hash32, Height, ValidatorIndex, Version
 from rpc.bounded_cache import BoundedCache
+from rpc.environments import NewestEnvironment
 from rpc.errors import HeaderNotFound
 from rpc.kept_logs import KeptLogs
 from rpc.news import HeadChange, NewBlock
@@ -97,6 +98,7 @@ class ChainView:
         self._consensus: dict[ValidatorIndex, ConsensusNews] = {}
         self._next_leader: tuple[Height, ValidatorIndex] | None = None
         """Who leads after a height, as its news said."""
+        self._environment = NewestEnvironment(genesis)
 
     async def open(self) -> None:
         """Read the head from storage, waiting for storage as long as it takes."""
@@ -264,6 +266,10 @@ class ChainView:
         if block is None:
             raise HeaderNotFound(None if isinstance(reference, BlockTag) else reference)
         return block
+
+    def environment(self, block: StoredBlock) -> BlockEnvironment:
+        """What calls on the block see of it."""
+        return self._environment.of(block.header, self.settings)
 
     async def version(self, reference: BlockReference) -> Version:
         """The version whose state is that after the block. Raises HeaderNotFound."""

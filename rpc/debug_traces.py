@@ -17,7 +17,7 @@ from chain.messages.traces import TracedCall, TraceFailed, TraceRuns
 from chain.transactions import decode_transaction
 from chain.types import ZERO_HASH, BlockNumber, Hash32
 from rpc.calls import call_message
-from rpc.environments import environment_in, environment_of
+from rpc.environments import environment_in
 from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, data, hash32
@@ -83,7 +83,7 @@ async def trace_call(
     if reference == BlockTag.PENDING:
         raise ServerError("tracing on top of pending is not supported")
     block = await existing_block(node, reference)
-    environment = options.block.applied(environment_of(block.header, node.genesis, node.chain.settings))
+    environment = options.block.applied(node.chain.environment(block))
     call = TracedCall(call_message(node, wanted, environment), environment, options.state)
     request = await request_for(node, block, options.transaction_index, 0, options, (call,))
     (trace,) = await in_turn(node, request)

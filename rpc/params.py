@@ -178,12 +178,28 @@ def index(value: Any) -> int:
     return _typed(_uint64, value, "hexutil.Uint")
 
 
+def _plain_bytes(value: Any) -> bytes | None:
+    """What is in 0x and an even number of hex digits, as nearly all of it comes; None for anything else."""
+    if type(value) is str and value[:2] == "0x":
+        try:
+            return unhexlify(value[2:])
+        except ValueError:
+            return None
+    return None
+
+
 def data(value: Any) -> bytes:
     """Bytes of any length."""
+    plain = _plain_bytes(value)
+    if plain is not None:
+        return plain
     return _typed(_bytes, _typed(_even_digits, value, "hexutil.Bytes"), "hexutil.Bytes")
 
 
 def _fixed(value: Any, length: int, go_type: str) -> bytes:
+    plain = _plain_bytes(value)
+    if plain is not None and len(plain) == length:
+        return plain
     digits = _typed(_even_digits, value, go_type)
     if len(digits) != 2 * length:
         raise WrongLength(len(digits), 2 * length, go_type)

@@ -13,7 +13,7 @@ from chain.types import Hash32
 from rpc.call_traces import FLAT_OPTIONS
 from rpc.calls import StateOverrides, call_message, stage
 from rpc.debug_traces import existing_block, in_turn, request_for
-from rpc.environments import environment_of, pending_fork
+from rpc.environments import pending_fork
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
@@ -108,7 +108,7 @@ async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str], r
     transaction = decode(raw)
     rules = Rules(node.chain.chain_id, pending_fork(head.header, node.genesis))
     sender = check(transaction, rules, head.header.gas_limit)
-    environment = environment_of(head.header, node.genesis, node.chain.settings)
+    environment = node.chain.environment(head)
     call = TracedCall(message_of(transaction, sender), environment, ())
     (told,) = await _traced(node, head, [call], asked)
     return _replay(told, asked)

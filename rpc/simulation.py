@@ -20,7 +20,6 @@ from chain.revert_reasons import revert_reason
 from chain.transactions import ACCESS_LIST, BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType
 from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Version, Wei
 from rpc.calls import GAS_CAP, REVERTED, TIME_LIMIT_MS
-from rpc.environments import environment_of
 from rpc.errors import ClientLimitExceeded, ExecutionReverted, InvalidParams, RpcError, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
@@ -101,7 +100,7 @@ async def simulate(node: Node, wanted: Wanted, reference: BlockReference) -> lis
     check_size(wanted)
     base = await node.chain.existing_block(reference)
     pending = (pending_block(node),) if reference == BlockTag.PENDING else ()
-    stored = environment_of(base.header, node.genesis, node.chain.settings)
+    stored = node.chain.environment(base)
     blocks = chain_of(wanted.blocks, pending[0].environment if pending else stored)
     request = RunSimulation(
         call_id=0,

@@ -14,7 +14,7 @@ from rpc.errors import InvalidParams, ServerError
 from rpc.params import InvalidValue, Parser, address, data, hash32, mapping, member, quantity, sequence, uint64
 
 STRUCT = "TransactionArgs"
-BLOB_MEMBERS = ("blobs", "commitments", "proofs")
+BLOB_MEMBERS = frozenset(("blobs", "commitments", "proofs"))
 GAS_PRICED = {"0x0": LEGACY, "0x1": ACCESS_LIST}
 """Types that anvil and ganache look for where geth goes by the other members alone."""
 
@@ -87,7 +87,11 @@ def transaction_arguments(value: Any) -> TransactionArguments:
     """Parses the object. Raises InvalidValue."""
     given = mapping(value, f"ethapi.{STRUCT}")
     parsed = {name: member(given, STRUCT, said, parse) for name, (said, parse) in MEMBERS.items() if said in given}
-    return TransactionArguments(**parsed, has_blobs=any(given.get(name) is not None for name in BLOB_MEMBERS))
+    return TransactionArguments(**parsed, has_blobs=_has_blobs(given))
+
+
+def _has_blobs(given: dict[str, Any]) -> bool:
+    return not BLOB_MEMBERS.isdisjoint(given) and any(given.get(name) is not None for name in BLOB_MEMBERS)
 
 
 def _gas(value: Any) -> Gas:
