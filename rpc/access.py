@@ -9,10 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from starlette.types import Scope
-
 from rpc.bounded_cache import BoundedCache
-from rpc.http import header
 
 ANY = "*"
 PRIVATE_SUFFIXES = (".localhost", ".local", ".internal", ".test", ".home.arpa")
@@ -38,9 +35,9 @@ class Access:
         self._origins = _lower(origin.rstrip("/") for origin in rules.origins)
         self._known: BoundedCache[tuple[bytes | None, bytes | None], str] = BoundedCache(REMEMBERED)
 
-    def refusal(self, scope: Scope) -> str:
-        """Why the request is refused; empty if it is not."""
-        asked = header(scope, b"host"), header(scope, b"origin")
+    def refusal(self, host: bytes | None, origin: bytes | None) -> str:
+        """Why a request with these headers is refused; empty if it is not."""
+        asked = host, origin
         known = self._known.get(asked)
         if known is None:
             known = self._judge(*asked)

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rpc.access import Access, AccessRules
 from rpc.dispatch import Dispatcher
-from rpc.http import JsonRpcEndpoint, respond
+from rpc.http import JsonRpcEndpoint, header, respond
 from rpc.methods import Node
 from rpc.websocket import WebSocketEndpoint
 
@@ -19,6 +19,7 @@ TEXT = (b"content-type", b"text/plain; charset=utf-8")
 class RpcApplication:
     def __init__(self, node: Node, rules: AccessRules) -> None:
         dispatcher = Dispatcher(node)
+        self.answer_post = dispatcher.answer
         self._access = Access(rules)
         self._node = node
         self._http = JsonRpcEndpoint(dispatcher)
@@ -26,7 +27,7 @@ class RpcApplication:
         self._pages: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._access.refusal(scope)
+        refusal = self.refusal(header(scope, b"host"), header(scope, b"origin"))
         if refusal:
             await _refuse(scope, receive, send, refusal)
         elif scope["type"] == "websocket":
@@ -35,6 +36,10 @@ class RpcApplication:
             await self._http(scope, receive, send)
         else:
             await self._page(scope, receive, send)
+
+    def refusal(self, host: bytes | None, origin: bytes | None) -> str:
+        """Why a request with these headers is refused; empty if it is not."""
+        return self._access.refusal(host, origin)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._pages is None:

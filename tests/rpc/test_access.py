@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from starlette.types import Scope
 
 from rpc.access import Access, AccessRules
 from rpc.process import RpcProcess
@@ -15,9 +14,8 @@ from tests.rpc.test_server import CHAIN_ID
 REBOUND = "attacker.example.com"
 
 
-def asked(host: str | None, origin: str | None = None) -> Scope:
-    named = ((b"host", host), (b"origin", origin))
-    return {"type": "http", "headers": [(name, value.encode()) for name, value in named if value is not None]}
+def asked(host: str | None, origin: str | None = None) -> tuple[bytes | None, bytes | None]:
+    return None if host is None else host.encode(), None if origin is None else origin.encode()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +36,7 @@ def asked(host: str | None, origin: str | None = None) -> Scope:
     ],
 )
 def test_addresses_and_names_that_no_site_can_have_are_answered(host: str | None) -> None:
-    assert Access(AccessRules()).refusal(asked(host)) == ""
+    assert Access(AccessRules()).refusal(*asked(host)) == ""
 
 
 @pytest.mark.parametrize(
@@ -54,25 +52,25 @@ def test_addresses_and_names_that_no_site_can_have_are_answered(host: str | None
     ],
 )
 def test_any_other_name_is_refused_with_the_remedy(host: str) -> None:
-    refusal = Access(AccessRules()).refusal(asked(host))
+    refusal = Access(AccessRules()).refusal(*asked(host))
     assert refusal.startswith("invalid host ")
     assert "--allow-host" in refusal
 
 
 def test_names_that_were_allowed_are_answered_whatever_their_case_and_port() -> None:
     access = Access(AccessRules(hosts=("Devnet.Example.com",)))
-    assert access.refusal(asked("devnet.example.COM:443")) == ""
-    assert access.refusal(asked("other.example.com"))
-    assert Access(AccessRules(hosts=("*",))).refusal(asked(REBOUND)) == ""
+    assert access.refusal(*asked("devnet.example.COM:443")) == ""
+    assert access.refusal(*asked("other.example.com"))
+    assert Access(AccessRules(hosts=("*",))).refusal(*asked(REBOUND)) == ""
 
 
 def test_with_origins_given_only_their_pages_and_the_nodes_own_are_let_in() -> None:
     access = Access(AccessRules(origins=("http://localhost:3000/",)))
-    assert access.refusal(asked("127.0.0.1:8545")) == ""
-    assert access.refusal(asked("127.0.0.1:8545", "http://localhost:3000")) == ""
-    assert access.refusal(asked("127.0.0.1:8545", "http://127.0.0.1:8545")) == ""
+    assert access.refusal(*asked("127.0.0.1:8545")) == ""
+    assert access.refusal(*asked("127.0.0.1:8545", "http://localhost:3000")) == ""
+    assert access.refusal(*asked("127.0.0.1:8545", "http://127.0.0.1:8545")) == ""
     for origin in ("http://localhost:3001", "https://localhost:3000", "null", "https://app.example.org"):
-        refusal = access.refusal(asked("127.0.0.1:8545", origin))
+        refusal = access.refusal(*asked("127.0.0.1:8545", origin))
         assert refusal.startswith(f"invalid origin {origin!r}"), origin
         assert "--allow-origin" in refusal
 
