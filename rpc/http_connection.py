@@ -45,13 +45,13 @@ class HttpConnection(HttpToolsProtocol):
         self.headers = []
 
     def on_headers_complete(self) -> None:
+        written, self._written_head = self._written_head, b""  # what follows in the same piece is another request's
         head = self._plain_head()
         if head is None:
             self._leave_to_uvicorn()
             return
-        if self._written_head:
-            self._posts.keep(self._written_head, head)
-            self._written_head = b""
+        if written:
+            self._posts.keep(written, head)
         self._begin(head)
 
     def on_message_complete(self) -> None:
