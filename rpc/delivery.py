@@ -6,8 +6,9 @@ executed or evicted, and rebuilds its pool from the mempools after its own resta
 validator must go together; waiting for more would make each transaction as slow as the slowest disk.
 
 The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction that comes
-alone goes to the leader, and to the others a moment later or, mostly, not at all. Where more come, all get them
-at once: the first to store one lets its client go on, and who holds a transaction need not decode it in a proposal.
+alone goes to the leader and to one that answers while the leader proposes, and to the others a moment later or, mostly,
+not at all. Where more come, all get them at once: the first to store one lets its client go on, and who holds a
+transaction need not decode it in a proposal.
 """
 
 import asyncio
@@ -29,6 +30,9 @@ MAX_IN_FLIGHT = 4
 """Admit messages that one validator has not answered yet. What arrives meanwhile makes the next one larger."""
 LATER_S = 0.01
 """How long the others wait: about as long as a block takes, and a leader that is gone costs more."""
+BURST_S = 0.1
+"""How long after one that came while another was under way a transaction is not taken to come alone: a client that does
+not wait for receipts sends many, and now and then the ones before are executed just then."""
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 1024 * 1024
 
@@ -55,7 +59,7 @@ class _Feed:
 class Delivery:
     """Sends what enters the pool to the validators, and their senders to execution, a batch for each loop turn.
 
-    One that comes alone goes to the `leader` at once, if one is known and there, and to the others later.
+    One that comes alone goes to the `leader`, if one is known and there, and to one other at once, to the rest later.
     """
 
     def __init__(
@@ -73,9 +77,10 @@ class Delivery:
         self._tasks = tasks
         self._leader = leader
         self._new: list[PooledTransaction] = []
-        self._kept_back: list[tuple[_Feed, PooledTransaction]] = []
-        """What only that validator has been sent so far."""
+        self._kept_back: list[tuple[Sequence[_Feed], PooledTransaction]] = []
+        """What only these validators have been sent so far."""
         self._later: asyncio.TimerHandle | None = None
+        self._burst_ends = 0.0
         self._waiting: dict[Hash32, _Waiting] = {}
 
     def send(self, transaction: PooledTransaction, replaced: PooledTransaction | None) -> "asyncio.Future[None]":
@@ -120,8 +125,10 @@ class Delivery:
         index = self._leader()
         leader = None if index is None else self._feeds.get(index)
         if leader is not None and leader.link.connected and self._is_alone(new):
-            self._send_to(leader, new)
-            self._keep_back(leader, new[0])
+            first = [leader, *self._witness(leader)]
+            for feed in first:
+                self._send_to(feed, new)
+            self._keep_back(first, new[0])
         else:
             self._send_kept_back()  # in the order in which they came
             for feed in sorted(self._feeds.values(), key=lambda feed: feed is not leader):
@@ -129,8 +136,11 @@ class Delivery:
         self._tasks.start(self._hint(new))
 
     def _is_alone(self, new: Sequence[PooledTransaction]) -> bool:
-        """Whether no other transaction is under way, as when a client sends one and waits for its receipt."""
-        return len(new) == 1 and not any(kept.hash in self._pool for _, kept in self._kept_back)
+        """Whether none came lately while another was under way: its client sends one and waits for its receipt."""
+        now = asyncio.get_running_loop().time()
+        if len(new) > 1 or any(kept.hash in self._pool for _, kept in self._kept_back):
+            self._burst_ends = now + BURST_S
+        return now >= self._burst_ends
 
     def _send_to(self, feed: _Feed, transactions: Iterable[PooledTransaction]) -> None:
         """One that is away gets the whole pool when it is back."""
@@ -139,10 +149,17 @@ class Delivery:
             self._pump(feed)
             self._prune(feed)
 
-    def _keep_back(self, leader: _Feed, transaction: PooledTransaction) -> None:
+    def _witness(self, leader: _Feed) -> list[_Feed]:
+        """The first that is there of those before the leader: by turns they lead last."""
+        feeds = list(self._feeds.values())
+        at = feeds.index(leader)
+        before = reversed(feeds[at + 1 :] + feeds[:at])
+        return [feed for feed in before if feed.link.connected][:1]
+
+    def _keep_back(self, first: Sequence[_Feed], transaction: PooledTransaction) -> None:
         if self._later is None:
             self._later = asyncio.get_running_loop().call_later(LATER_S, self._send_kept_back)
-        self._kept_back.append((leader, transaction))
+        self._kept_back.append((first, transaction))
 
     def _send_kept_back(self) -> None:
         kept_back, self._kept_back = self._kept_back, []
@@ -150,7 +167,7 @@ class Delivery:
             self._later.cancel()
             self._later = None
         for feed in self._feeds.values() if kept_back else ():
-            self._send_to(feed, [kept for sent_to, kept in kept_back if sent_to is not feed])
+            self._send_to(feed, [kept for sent_to, kept in kept_back if feed not in sent_to])
 
     async def _hint(self, transactions: Sequence[PooledTransaction]) -> None:
         """After they were sent to the validators: the hints are not needed before a block."""

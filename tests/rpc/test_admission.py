@@ -60,7 +60,7 @@ async def test_an_admitted_transaction_reaches_every_mempool_with_its_senders_st
     assert small.admission.pool.get(transaction.hash) == admit.transactions[0]
 
 
-async def test_the_leader_is_sent_a_transaction_at_once_and_the_others_if_it_is_not_executed_soon(
+async def test_the_leader_and_one_more_are_sent_a_transaction_at_once_and_the_rest_if_it_is_not_executed_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
@@ -74,9 +74,9 @@ async def test_the_leader_is_sent_a_transaction_at_once_and_the_others_if_it_is_
     small.execution.heard = partial(asked.append, None)
     transaction = transfer(nonce=0)
     await small.send(transaction)
-    assert asked[:2] == [V2, None], "then its sender goes to execution"
+    assert asked[:3] == [V2, V1, None], "then its sender goes to execution"
     await turns()
-    assert asked[2:] == [V0, V1, V3]
+    assert asked[3:] == [V0, V3]
     assert all(list(validator.mempool) == [transaction.hash] for validator in small.validators.values())
 
 
@@ -88,11 +88,12 @@ async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytes
     await small.send(executed)
     await small.execute([executed])
     await small.send(waiting)
-    assert [list(small.validators[v].mempool) for v in (V0, V1, V2)] == [[], [executed.hash, waiting.hash], []]
+    assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
+    assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[]] * 2
     small.admission._delivery._send_kept_back()
     await turns()
-    assert list(small.validators[V1].mempool) == [executed.hash, waiting.hash]
-    assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [[waiting.hash]] * 3
+    assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
+    assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[waiting.hash]] * 2
 
 
 async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +105,22 @@ async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: 
     await small.send(second)
     await turns()
     assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [[first.hash, second.hash]] * 4
+
+
+async def test_in_a_burst_one_that_comes_when_all_others_are_executed_is_sent_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    monkeypatch.setattr(rpc.delivery, "BURST_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    sent = [transfer(nonce=nonce) for nonce in range(3)]
+    await small.send(sent[0])
+    await small.send(sent[1])
+    await small.execute(sent[:2])
+    await small.send(sent[2])
+    await turns()
+    assert [list(small.validators[v].mempool)[-1] for v in (V0, V1, V2, V3)] == [sent[2].hash] * 4
 
 
 async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once() -> None:
