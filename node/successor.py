@@ -8,13 +8,16 @@ starts that one on the same port.
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from node import folder as data
 from node.errors import BadSetting
 from node.plan import Plan
+from node.remote.address import checked
 from node.settings import Settings
 
 DATA = "data"
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class KeptChain(BadSetting):
@@ -31,6 +34,13 @@ class NothingToFork(BadSetting):
         super().__init__("this chain is no fork, so say what to fork: jsonRpcUrl")
 
 
+class ForkOfItself(BadSetting):
+    """It would end the chain that it is to read."""
+
+    def __init__(self) -> None:
+        super().__init__("jsonRpcUrl is this chain's own: evm_snapshot and evm_revert take it back")
+
+
 def make_successor(plan: Plan, url: str | None, block: int | None) -> None:
     """Make the folder of a fork of that block, or of the newest one; without `url` of the chain that this one was
     forked from. Blocks while the remote is asked. Raises NodeError, and leaves nothing then."""
@@ -39,6 +49,8 @@ def make_successor(plan: Plan, url: str | None, block: int | None) -> None:
     if url is None and plan.folder.fork is None:
         raise NothingToFork
     source = url or (plan.folder.fork.url if plan.folder.fork is not None else None)
+    if url is not None and _is_own(plan, url):
+        raise ForkOfItself
     shutil.rmtree(plan.successor, ignore_errors=True)  # of one that was not started
     try:
         data.temporary(plan.successor / DATA, fork_settings(plan.settings, source, block).checked())
@@ -50,3 +62,11 @@ def make_successor(plan: Plan, url: str | None, block: int | None) -> None:
 def fork_settings(settings: Settings, url: str | None, block: int | None) -> Settings:
     """What was asked for at the start, without how a chain that is no fork begins."""
     return replace(settings, fork_url=url, fork_block=block, genesis=None, load_state=None, base_fee=None)
+
+
+def _is_own(plan: Plan, url: str) -> bool:
+    """Whether it is where this chain listens, as far as its host's name tells. Raises BadSetting."""
+    assert plan.listening is not None
+    checked(url)
+    parts = urlsplit(url)
+    return parts.hostname in {*LOOPBACK, plan.settings.host} and parts.port == plan.listening.getsockname()[1]

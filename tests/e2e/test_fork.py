@@ -332,6 +332,7 @@ def test_a_running_chain_gives_place_to_a_fork_and_to_another_one(small_remote: 
         for refused in (
             {"jsonRpcUrl": small_remote, "blockNumber": 99},
             {"jsonRpcUrl": small_remote + "/no"},
+            {"jsonRpcUrl": process.url},
             {"blockNumber": 1},
         ):
             with pytest.raises(RpcError) as error:
