@@ -17,7 +17,7 @@ from consensus.signatures import Ed25519Signer
 from node.peer_links import PeerLinks
 from node.run_validator import ValidatorService
 from tests.consensus.builders import CrashableDatabase, make_genesis
-from tests.consensus.test_process import Follower
+from tests.consensus.processes import Follower
 
 ME, NEAR, FAR = (ValidatorIndex(index) for index in range(3))
 KEYS = [bytes((i + 1,)) * 32 for i in range(3)]

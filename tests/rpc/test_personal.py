@@ -78,10 +78,18 @@ async def test_what_is_no_private_key_is_refused(client: Client, key: str) -> No
     assert key not in words
 
 
-@pytest.mark.parametrize("signed", ["0x" + "00" * 65, "0x" + "00" * 64 + "1b", "0x1b"])
-async def test_what_is_no_signature_has_no_signer(client: Client, signed: str) -> None:
-    code, _ = await client.error("personal_ecRecover", "0x00", signed)
-    assert code in (-32000, -32602)
+@pytest.mark.parametrize(
+    ("signed", "code", "words"),
+    [
+        ("0x" + "11" * 64 + "01", -32000, "invalid Ethereum signature (V is not 27 or 28)"),
+        ("0x" + "00" * 64 + "1b", -32602, ""),
+        ("0x1b", -32602, ""),
+    ],
+)
+async def test_what_is_no_signature_has_no_signer(client: Client, signed: str, code: int, words: str) -> None:
+    told = await client.error("personal_ecRecover", "0x00", signed)
+    assert told[0] == code
+    assert words in told[1]
 
 
 async def test_an_account_locks_itself_again() -> None:

@@ -1,0 +1,242 @@
+"""Transactions on their way to the validators: whom they are sent to, when, and what the client is told."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+import rpc.admission
+import rpc.delivery
+from chain.links import RequestFailed
+from chain.messages import Message
+from chain.messages.mempool import ReadMempool
+from chain.types import Height, Round, ValidatorIndex, Wei
+from rpc.transaction_errors import NoValidatorAnswered, RefusedByValidators
+from tests.rpc.fake_neighbours import consensus_news
+from tests.rpc.small_chain import ACCOUNTS, small_chain, transfer, turns
+from tests.rpc.test_admission import V0, V1, V2, V3, admits
+
+
+async def test_the_leader_and_one_more_are_sent_a_transaction_at_once_and_the_rest_if_it_is_not_executed_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
+    small = await small_chain()
+    for validator, told_round in ((0, 9), (3, 8)):
+        news = replace(consensus_news(validator, 0), leader=ValidatorIndex(validator + 2), round=Round(told_round))
+        await small.chain.consensus_changed(news)
+    asked: list[ValidatorIndex | None] = []
+    for index, link in small.validators.items():
+        link.heard = partial(asked.append, index)
+    small.execution.heard = partial(asked.append, None)
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    assert asked[:3] == [V2, V1, None], "then its sender goes to execution"
+    await turns()
+    assert asked[3:] == [V0, V3]
+    assert all(list(validator.mempool) == [transaction.hash] for validator in small.validators.values())
+
+
+async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    executed, waiting = transfer(nonce=0), transfer(nonce=1)
+    await small.send(executed)
+    await small.execute([executed])
+    await small.send(waiting)
+    assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
+    assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[]] * 2
+    small.admission._delivery._send_kept_back()
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
+    assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[waiting.hash]] * 2
+
+
+async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    first, second = transfer(nonce=0), transfer(nonce=1)
+    await small.send(first)
+    await small.send(second)
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [[first.hash, second.hash]] * 4
+
+
+async def test_in_a_burst_one_that_comes_when_all_others_are_executed_is_sent_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    monkeypatch.setattr(rpc.delivery, "BURST_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    sent = [transfer(nonce=nonce) for nonce in range(3)]
+    await small.send(sent[0])
+    await small.send(sent[1])
+    await small.execute(sent[:2])
+    await small.send(sent[2])
+    await turns()
+    assert [list(small.validators[v].mempool)[-1] for v in (V0, V1, V2, V3)] == [sent[2].hash] * 4
+
+
+async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once() -> None:
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    small.validators[V1].connected = False
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [[transaction.hash]] * 3
+
+
+async def test_whoever_proved_the_newest_block_leads_until_a_validator_tells_of_a_newer_round() -> None:
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1, committed=Height(0)))
+    transaction = transfer(nonce=0)
+    await small.send(transaction)
+    await small.execute([transaction], leader=V3)
+    assert small.chain.leader() == V3
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V0, committed=Height(1)))
+    assert small.chain.leader() == V0
+
+
+async def test_one_validator_is_enough_and_a_hanging_one_does_not_matter() -> None:
+    small = await small_chain()
+    for index in (V0, V1, V2):
+        small.validators[index].hold = asyncio.Event()
+    await small.send(transfer())
+    assert list(small.validators[V3].mempool) == [transfer().hash]
+    assert not small.validators[V0].mempool
+    await small.admission.close()
+
+
+async def test_batches_in_flight_are_bounded_and_grow_instead() -> None:
+    small = await small_chain(validators=1)
+    gate = small.validators[V0].hold = asyncio.Event()
+    sends = []
+    for nonce in range(50):
+        sends.append(asyncio.ensure_future(small.send(transfer(nonce=nonce))))
+        await turns(10)
+    assert len(admits(small)) == 4
+    gate.set()
+    await asyncio.gather(*sends)
+    assert len(admits(small)) == 5
+    assert [t.nonce for admit in admits(small) for t in admit.transactions] == list(range(50))
+
+
+async def test_a_transaction_that_every_validator_refuses_is_refused_with_their_words() -> None:
+    small = await small_chain()
+    for validator in small.validators.values():
+        validator.refuse_all = "mempool is full"
+    with pytest.raises(RefusedByValidators, match=r"^mempool is full$"):
+        await small.send(transfer())
+    assert len(small.admission.pool) == 0
+    assert await small.admission.pending_nonce(ACCOUNTS[0]) == 0
+
+
+async def test_a_transaction_that_one_validator_takes_is_admitted() -> None:
+    small = await small_chain()
+    for index in (V0, V1, V2):
+        small.validators[index].refuse_all = "mempool is full"
+    gate = small.validators[V3].hold = asyncio.Event()
+    sending = asyncio.ensure_future(small.send(transfer()))
+    await turns()
+    assert not sending.done()
+    gate.set()
+    assert await sending == transfer().hash
+    assert transfer().hash in small.admission.pool
+
+
+async def test_a_refused_replacement_gives_the_old_transaction_back() -> None:
+    small = await small_chain()
+    old, new = transfer(), transfer(max_fee=Wei(6 * 10**9), max_priority_fee=Wei(2 * 10**9))
+    await small.send(old)
+    await turns()
+    for validator in small.validators.values():
+        validator.refusals[new.hash] = "proposed already"
+    with pytest.raises(RefusedByValidators):
+        await small.send(new)
+    assert [t.hash for t in small.admission.pool] == [old.hash]
+
+
+async def test_a_transaction_replaced_before_it_left_is_sent_ahead_of_its_replacement() -> None:
+    small = await small_chain()
+    await small.admission.pending_nonce(ACCOUNTS[0])
+    old, new = transfer(), transfer(max_fee=Wei(6 * 10**9), max_priority_fee=Wei(2 * 10**9))
+    hashes = await asyncio.gather(small.send(old), small.send(new))
+    assert list(hashes) == [old.hash, new.hash]
+    [admit] = admits(small)
+    assert [t.hash for t in admit.transactions] == [old.hash, new.hash]
+
+
+async def test_a_validator_that_fails_counts_as_refusing() -> None:
+    class Broken(Exception):
+        pass
+
+    small = await small_chain(validators=1)
+
+    def fail(message: Message) -> Message:
+        raise RequestFailed("DiskFull", "no space left")
+
+    small.validators[V0].answer = fail  # type: ignore[method-assign]
+    with pytest.raises(RefusedByValidators, match="no space left"):
+        await small.send(transfer())
+
+
+async def test_without_validators_the_client_is_told_and_the_transaction_goes_out_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.admission, "STORE_TIMEOUT_S", 0.01)
+    small = await small_chain()
+    for validator in small.validators.values():
+        validator.connected = False
+    with pytest.raises(NoValidatorAnswered, match="tandem status"):
+        await small.send(transfer())
+    assert transfer().hash in small.admission.pool
+    small.validators[V2].connected = True
+    small.admission.validator_joined(V2)
+    await turns()
+    assert list(small.validators[V2].mempool) == [transfer().hash]
+
+
+async def test_a_validator_that_comes_back_gets_what_is_not_executed_yet() -> None:
+    small = await small_chain()
+    sent = [transfer(nonce=nonce) for nonce in range(3)]
+    for validator in small.validators:
+        small.admission.validator_joined(validator)
+    for transaction in sent:
+        await small.send(transaction)
+    await small.execute(sent[:1])
+    lost = small.validators[V1]
+    lost.mempool.clear()
+    small.admission.validator_joined(V1)
+    await turns()
+    assert list(lost.mempool) == [t.hash for t in sent[1:]]
+    assert lost.count(ReadMempool) == 1
+
+
+async def test_a_client_that_leaves_does_not_take_its_transaction_with_it() -> None:
+    small = await small_chain()
+    gate = asyncio.Event()
+    for validator in small.validators.values():
+        validator.hold = gate
+    sending = asyncio.ensure_future(small.send(transfer()))
+    await turns()
+    sending.cancel()
+    gate.set()
+    await turns()
+    assert transfer().hash in small.validators[V0].mempool
+    assert transfer().hash in small.admission.pool
+
+
+async def test_a_block_that_includes_it_answers_the_client_too() -> None:
+    small = await small_chain()
+    for validator in small.validators.values():
+        validator.hold = asyncio.Event()
+    sending = asyncio.ensure_future(small.send(transfer()))
+    await turns()
+    await small.execute([transfer()])
+    assert await sending == transfer().hash
+    await small.admission.close()
