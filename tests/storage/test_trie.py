@@ -108,7 +108,8 @@ def test_deleting_what_is_not_there_leaves_the_root_as_it_is() -> None:
 
 def test_setting_the_value_that_is_there_writes_nothing() -> None:
     trie = Trie()
-    keys = _spread_keys(50)
+    with_an_extension = [bytes(8) + bytes([last]) * 24 for last in (1, 2)]
+    keys = with_an_extension + _spread_keys(50)
     trie.update(*[(key, b"same") for key in keys])
     trie.update(*[(key, b"same") for key in keys[:20]])
     assert trie.written == 0
