@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chain.codec import decode_message
 from chain.links import Peer
-from chain.messages import Message
 from chain.messages.faults import SetNetworkFaults
 from chain.messages.mempool import FollowConsensus
 from chain.network_faults import WHOLE_NETWORK, NetworkFaults
@@ -18,25 +16,11 @@ from node.peer_links import PeerLinks
 from node.run_validator import ValidatorService
 from tests.consensus.builders import CrashableDatabase, make_genesis
 from tests.consensus.processes import Follower
+from tests.node.test_peer_links import Wire
 
 ME, NEAR, FAR = (ValidatorIndex(index) for index in range(3))
 KEYS = [bytes((i + 1,)) * 32 for i in range(3)]
 CUT_OFF = NetworkFaults(groups=((ME, NEAR), (FAR,)))
-
-
-class Wire:
-    """A link's socket, which holds what was sent."""
-
-    connected = True
-    queued_bytes = 0
-    dropped_frames = 0
-
-    def __init__(self) -> None:
-        self.sent: list[Message] = []
-
-    def notify_encoded(self, payload: bytes) -> bool:
-        self.sent.append(decode_message(payload))
-        return True
 
 
 class World:
