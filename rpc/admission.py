@@ -161,6 +161,10 @@ class Admission:
         known = self.pool.pending_nonce(address)
         return read.state.nonce if known is None else known
 
+    def send_waiting(self) -> None:
+        """Every validator that is there gets what it has not been sent yet."""
+        self._delivery.send_kept_back()
+
     # News
 
     async def height_executed(self, change: HeadChange) -> None:

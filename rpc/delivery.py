@@ -130,7 +130,7 @@ class Delivery:
                 self._send_to(feed, new)
             self._keep_back(first, new[0])
         else:
-            self._send_kept_back()  # in the order in which they came
+            self.send_kept_back()  # in the order in which they came
             for feed in sorted(self._feeds.values(), key=lambda feed: feed is not leader):
                 self._send_to(feed, new)
         self._tasks.start(self._hint(new))
@@ -158,10 +158,11 @@ class Delivery:
 
     def _keep_back(self, first: Sequence[_Feed], transaction: PooledTransaction) -> None:
         if self._later is None:
-            self._later = asyncio.get_running_loop().call_later(LATER_S, self._send_kept_back)
+            self._later = asyncio.get_running_loop().call_later(LATER_S, self.send_kept_back)
         self._kept_back.append((first, transaction))
 
-    def _send_kept_back(self) -> None:
+    def send_kept_back(self) -> None:
+        """All validators get at once what some have not been sent yet."""
         kept_back, self._kept_back = self._kept_back, []
         if self._later is not None:
             self._later.cancel()

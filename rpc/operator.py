@@ -6,7 +6,7 @@ wait in a mempool; then that one comes first, and ours is sent again under the n
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from chain.links import Link, LinkClosed, RequestFailed
 from chain.messages.execution import BlockNews
@@ -35,10 +35,19 @@ class OperationNotExecuted(ServerError):
 
 
 class Operator:
-    def __init__(self, chain: ChainView, validators: Mapping[ValidatorIndex, Link], tasks: Tasks) -> None:
+    """`send_waiting` sends validators what they are to have before an operation, which may make a block of it."""
+
+    def __init__(
+        self,
+        chain: ChainView,
+        validators: Mapping[ValidatorIndex, Link],
+        tasks: Tasks,
+        send_waiting: Callable[[], None],
+    ) -> None:
         self._chain = chain
         self._validators = validators
         self._tasks = tasks
+        self._send_waiting = send_waiting
         self._turn = asyncio.Lock()
         self._sent: OrderedOperation | None = None
         self._done: asyncio.Future[OperationDone] | None = None
@@ -76,6 +85,7 @@ class Operator:
         """What became of it; None if another took its place."""
         self._sent, self._refused_by = sent, 0
         self._done = done = asyncio.get_running_loop().create_future()
+        self._send_waiting()
         for validator, link in self._validators.items():
             if link.connected:
                 self._tasks.start(self._send(validator, sent))

@@ -181,7 +181,7 @@ class RpcProcess:
             history=self._history,
             trace_turns=trace_turns,
             dump_turns=Turns(MAX_WAITING_TRACES),
-            operator=Operator(chain, self._validators, self._tasks),
+            operator=Operator(chain, self._validators, self._tasks, admission.send_waiting),
             blobs=KeptBlobs(),
             pending=PendingState(),
         )

@@ -38,7 +38,7 @@ from chain.messages.storage import (
     StoredHeight,
     StoredSettings,
 )
-from chain.operations import INITIAL_SETTINGS
+from chain.operations import INITIAL_SETTINGS, AdmitOperations, OperationsAdmitted
 from chain.receipts import Receipt
 from chain.signing import address_of_private_key
 from chain.transactions import DYNAMIC_FEE, Transaction, decode_transaction
@@ -209,6 +209,8 @@ class MemoryValidator(AnsweringLink):
         match message:
             case Admit():
                 return self._admit(message)
+            case AdmitOperations():
+                return OperationsAdmitted("")
             case ReadMempool():
                 hashes = list(self.mempool)
                 start = hashes.index(Hash32(message.after)) + 1 if message.after else 0

@@ -10,8 +10,11 @@ import rpc.admission
 import rpc.delivery
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.mempool import ReadMempool
+from chain.messages.mempool import Admit, ReadMempool
+from chain.operations import AdmitOperations, Mine
 from chain.types import Height, Round, ValidatorIndex, Wei
+from rpc.operator import Operator
+from rpc.tasks import Tasks
 from rpc.transaction_errors import NoValidatorAnswered, RefusedByValidators
 from tests.rpc.fake_neighbours import consensus_news
 from tests.rpc.small_chain import ACCOUNTS, small_chain, transfer, turns
@@ -48,10 +51,23 @@ async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytes
     await small.send(waiting)
     assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
     assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[]] * 2
-    small.admission._delivery._send_kept_back()
+    small.admission._delivery.send_kept_back()
     await turns()
     assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[executed.hash, waiting.hash]] * 2
     assert [list(small.validators[v].mempool) for v in (V2, V3)] == [[waiting.hash]] * 2
+
+
+async def test_before_an_operation_every_validator_is_sent_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    small = await small_chain()
+    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    await small.send(transfer(nonce=0))
+    operator = Operator(small.chain, small.validators, Tasks(), small.admission.send_waiting)
+    mining = asyncio.create_task(operator.execute(Mine(1, 1)))
+    await turns()
+    sent = [[type(message) for message in validator.requests] for validator in small.validators.values()]
+    assert sent == [[Admit, AdmitOperations]] * 4, "else the block would lack it where one leads that does not have it"
+    mining.cancel()
 
 
 async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
