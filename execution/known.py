@@ -34,8 +34,11 @@ class Missing(Exception):
     """A run needs values that are not known here; it starts again once they are."""
 
     def __init__(self, keys: MissingKeys) -> None:
-        super().__init__(f"not known yet: {keys}")
+        super().__init__(keys)
         self.keys = keys
+
+    def __str__(self) -> str:
+        return f"not known yet: {self.keys}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ class SpeculativeView:
             raise EstimateRead(Estimate(AccessKind.CODE, address, 0, self._estimates[address]))
         try:
             account = self._merged.account(address)
-        except Missing:
-            account = self.with_values(lambda: self._merged.account(address))
+        except Missing as missing:
+            account = self.with_values(lambda: self._merged.account(address), missing.keys)
         if address == self._sender and account.nonce != self._nonce:
             return Account(self._nonce, account.balance, account.code_hash)
         return account
@@ -85,14 +85,14 @@ class SpeculativeView:
             raise EstimateRead(Estimate(AccessKind.SLOT, address, number, self._estimates[address, number]))
         try:
             return self._merged.slot(address, number)
-        except Missing:
-            return self.with_values(lambda: self._merged.slot(address, number))
+        except Missing as missing:
+            return self.with_values(lambda: self._merged.slot(address, number), missing.keys)
 
     def code(self, code_hash: Hash32) -> bytes:
         try:
             return self._merged.code(code_hash)
-        except Missing:
-            return self.with_values(lambda: self._merged.code(code_hash))
+        except Missing as missing:
+            return self.with_values(lambda: self._merged.code(code_hash), missing.keys)
 
     def block_hash(self, number: BlockNumber) -> Hash32:
         return self.with_values(lambda: self._before.block_hash(number))
@@ -153,13 +153,15 @@ class SpeculativeView:
     def _balance(self, address: Address) -> int:
         return self.with_values(lambda: self._merged.account(address)).balance
 
-    def with_values(self, get: Callable[[], Value]) -> Value:
-        """What `get` gives once all that it misses is read."""
+    def with_values(self, get: Callable[[], Value], missed: MissingKeys | None = None) -> Value:
+        """What `get` gives once all that it misses is read: `missed` first, if that is known."""
         while True:
+            if missed is not None:
+                self._read(missed)
             try:
                 return get()
             except Missing as missing:
-                self._read(missing.keys)
+                missed = missing.keys
 
     def _read(self, keys: MissingKeys) -> None:
         if keys.accounts or keys.slots or keys.codes:
