@@ -109,7 +109,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
             plan.settings.executors,
             _contracts(plan),
             AccessRules((plan.settings.host, *plan.settings.allow_host), plan.settings.allow_origin),
-            "" if plan.folder.fork is None else plan.folder.fork.shown,
+            ("", "") if plan.folder.fork is None else (plan.folder.fork.shown, plan.folder.fork.url),
             plan.settings.history,
             Storages(plan, sockets),
         )

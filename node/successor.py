@@ -5,8 +5,11 @@ changes: rpc makes the fork's data folder while it still serves, and if that suc
 starts that one on the same port.
 """
 
+import contextlib
 import shutil
+import socket
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +20,7 @@ from node.remote.address import checked
 from node.settings import Settings
 
 DATA = "data"
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class KeptChain(BadSetting):
@@ -34,6 +37,15 @@ class NothingToFork(BadSetting):
         super().__init__("this chain is no fork, so say what to fork: jsonRpcUrl")
 
 
+class StateIsDumped(BadSetting):
+    """What would be written at the end is gone with this chain, and a fork's state is mostly elsewhere."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            f"the state of this chain is to be in {file} at its end: start another one with tandem up --fork-url URL"
+        )
+
+
 class ForkOfItself(BadSetting):
     """It would end the chain that it is to read."""
 
@@ -46,6 +58,8 @@ def make_successor(plan: Plan, url: str | None, block: int | None) -> None:
     forked from. Blocks while the remote is asked. Raises NodeError, and leaves nothing then."""
     if plan.successor is None:
         raise KeptChain(plan.folder.path)
+    if plan.settings.dump_state is not None:
+        raise StateIsDumped(plan.settings.dump_state)
     if url is None and plan.folder.fork is None:
         raise NothingToFork
     source = url or (plan.folder.fork.url if plan.folder.fork is not None else None)
@@ -65,8 +79,30 @@ def fork_settings(settings: Settings, url: str | None, block: int | None) -> Set
 
 
 def _is_own(plan: Plan, url: str) -> bool:
-    """Whether it is where this chain listens, as far as its host's name tells. Raises BadSetting."""
+    """Whether it leads to where this chain listens, by whatever name. Raises BadSetting."""
     assert plan.listening is not None
-    checked(url)
-    parts = urlsplit(url)
-    return parts.hostname in {*LOOPBACK, plan.settings.host} and parts.port == plan.listening.getsockname()[1]
+    parts = urlsplit(checked(url))
+    host, port = plan.listening.getsockname()[:2]
+    if (parts.port or DEFAULT_PORTS[parts.scheme]) != port:
+        return False
+    own = ip_address(host)
+    reached = _addresses(parts.hostname or "")
+    return own in reached or any(
+        address.is_unspecified or (own.is_unspecified and _is_of_this_machine(address)) for address in reached
+    )
+
+
+def _addresses(host: str) -> list[IPv4Address | IPv6Address]:
+    with contextlib.suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = [ip_address(str(address[0])) for *_, address in found]
+        return [getattr(address, "ipv4_mapped", None) or address for address in addresses]
+    return []
+
+
+def _is_of_this_machine(address: IPv4Address | IPv6Address) -> bool:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family) as tried, contextlib.suppress(OSError):
+        tried.bind((str(address), 0))
+        return True
+    return False

@@ -39,11 +39,12 @@ def reset_options(value: Any) -> Forking | None:
 
 
 def is_fork(node: Node, wanted: Forking) -> bool:
-    """Whether that is what this chain is already."""
+    """Whether that is what this chain is already. One server may hold many chains by path, so the whole URL counts; and
+    without a block the newest one is meant, which the remote knows."""
     return (
         node.remote is not None
-        and wanted.block in (None, node.genesis.header.number)
-        and (wanted.url is None or same_server(wanted.url, node.remote.url))
+        and wanted.block == node.genesis.header.number
+        and wanted.url in (None, node.remote.asked)
     )
 
 

@@ -69,7 +69,7 @@ class RpcProcess:
         executors: int = 1,
         contracts: Registry | None = None,
         access: AccessRules | None = None,
-        remote_url: str = "",
+        remote_urls: tuple[str, str] = ("", ""),
         history: int | None = None,
         storages: Callable[[], Sequence[Link]] | None = None,
     ) -> None:
@@ -85,7 +85,7 @@ class RpcProcess:
         self._executors = executors
         self._contracts = contracts or Registry()
         self._access = access or AccessRules()
-        self._remote_url = remote_url
+        self._remote_urls = remote_urls
         self._history = history
         self._storages = storages or (lambda: (storage,))
         self._node: Node | None = None
@@ -194,7 +194,7 @@ class RpcProcess:
         """Those below a fork; None for a chain that begins by itself."""
         if self._genesis.forked is None:
             return None
-        return RemoteBlocks(self._storage, self._genesis.header.number, self._remote_url)
+        return RemoteBlocks(self._storage, self._genesis.header.number, *self._remote_urls)
 
     async def _block_executed(self, news: Message) -> None:
         assert isinstance(news, BlockNews)

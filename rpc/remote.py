@@ -81,11 +81,13 @@ class RemoteRefused(RpcError):
 
 
 class RemoteBlocks:
-    """Those up to `last`, the block that was forked; `url` is where the remote is, without secrets."""
+    """Those up to `last`, the block that was forked; `url` is where the remote is, without secrets; `asked` is
+    the whole URL, which may hold a key and is compared only."""
 
-    def __init__(self, storage: Link, last: BlockNumber, url: str) -> None:
+    def __init__(self, storage: Link, last: BlockNumber, url: str, asked: str) -> None:
         self.last = last
         self.url = url
+        self.asked = asked
         self._storage = storage
         self._unknown: BoundedCache[Hash32, bool] = BoundedCache(MAX_UNKNOWN)
 

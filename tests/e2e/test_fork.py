@@ -333,6 +333,7 @@ def test_a_running_chain_gives_place_to_a_fork_and_to_another_one(small_remote: 
             {"jsonRpcUrl": small_remote, "blockNumber": 99},
             {"jsonRpcUrl": small_remote + "/no"},
             {"jsonRpcUrl": process.url},
+            {"jsonRpcUrl": process.url.replace("127.0.0.1", "0.0.0.0")},
             {"blockNumber": 1},
         ):
             with pytest.raises(RpcError) as error:

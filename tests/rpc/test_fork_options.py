@@ -21,7 +21,7 @@ SHOWN = "https://mainnet.example:8443/…"
 @pytest.fixture
 def node(process: RpcProcess) -> Node:
     """A fork of block 0."""
-    return replace(process.node, remote=RemoteBlocks(process.node.storage, BlockNumber(0), SHOWN))
+    return replace(process.node, remote=RemoteBlocks(process.node.storage, BlockNumber(0), SHOWN, URL))
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_what_says_no_fork_is_refused(given: Any) -> None:
         reset_options(given)
 
 
-def test_a_fork_is_known_by_its_server_and_its_block(node: Node, process: RpcProcess) -> None:
-    for url in (URL, "https://mainnet.example:8443", None):
-        for block in (0, None):
-            assert is_fork(node, Forking(url, block))
-            assert not is_fork(process.node, Forking(url, block)), "this one is no fork"
-    for other in (Forking(URL, 5), Forking("https://sepolia.example/", None), Forking("https://[", None)):
+def test_a_fork_is_known_by_its_url_and_its_block(node: Node, process: RpcProcess) -> None:
+    for url in (URL, None):
+        assert is_fork(node, Forking(url, 0))
+        assert not is_fork(process.node, Forking(url, 0)), "this one is no fork"
+        assert not is_fork(node, Forking(url, None)), "the newest block may be another one"
+    for other in (Forking(URL, 5), Forking("https://mainnet.example:8443/other-chain", 0), Forking("https://[", 0)):
         assert not is_fork(node, other)
 
 

@@ -46,7 +46,7 @@ def storage() -> Storage:
 
 @pytest.fixture
 def remote(storage: Storage) -> RemoteBlocks:
-    return RemoteBlocks(storage, FORKED, "http://remote")
+    return RemoteBlocks(storage, FORKED, "http://remote", "http://remote")
 
 
 async def _block(block_hash: Hash32) -> Any:
