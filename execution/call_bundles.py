@@ -108,6 +108,7 @@ class CallBundles:
             return await asked.outcome
         except asyncio.CancelledError:
             if asked.bundle in self._unsent and not asked.bundle.is_wanted:
+                self._taken(asked.bundle)  # at once: what joined it before its task ends would wait for ever
                 asked.bundle.job.answer.cancel()
             raise
 
@@ -139,7 +140,7 @@ class CallBundles:
         self.waiting += len(asked[:room])
         del asked[:room]
 
-    def _submit(self, asked: list[_Asked], stage: _Stage | None = None) -> None:
+    def _submit(self, asked: list[_Asked], stage: _Stage | None = None, *, is_long: bool = False) -> None:
         bundle = _Bundle(asked, stage, asyncio.get_running_loop().time() + JOINABLE_S)
         bundle.job = PoolJob(lambda _, lease: self._message(bundle, lease), asked[0].limit_s)
         for each in asked:
@@ -149,7 +150,7 @@ class CallBundles:
         if stage is not None:
             self._open[stage] = bundle
         try:
-            self._pool.submit_job(bundle.job, losses_allowed=0)
+            self._pool.submit_job(bundle.job, losses_allowed=0, is_long=is_long)
         except ExecutionError as error:
             self._taken(bundle)
             bundle.fail(error)
@@ -194,10 +195,15 @@ class CallBundles:
         for asked, outcome in zip(bundle.asked, outcomes, strict=False):
             if not asked.outcome.done():
                 asked.outcome.set_result(outcome)
-        late = [asked for asked in bundle.asked[len(outcomes) :] if not asked.outcome.done()]
-        for asked in late:
-            self._submit([asked])
+        late = bundle.asked[len(outcomes) :]
+        self._submit_late(late[1:], late[:1])
         if late:
             self._most = max(1, self._most // 2)
         elif bundle.stage is not None and asyncio.get_running_loop().time() - bundle.job.sent_at <= QUICK_MS / 1000:
             self._most = min(2 * self._most, MAX_CALLS)
+
+    def _submit_late(self, not_begun: list[_Asked], slow: list[_Asked]) -> None:
+        """The slow one goes last, and nothing is queued behind it as long as another reader can take it."""
+        for asked in (*not_begun, *slow):
+            if not asked.outcome.done():
+                self._submit([asked], is_long=asked in slow)

@@ -35,6 +35,8 @@ from execution.worker import TaskLoop, UnexpectedTask
 
 KEPT_VERSIONS = 4
 MAX_KNOWN_VALUES = 50_000
+MAX_OUTPUT_BYTES = 1024 * 1024
+"""Of a bundle, before its last call: one call of a chain with large blocks may give a third of what a message holds."""
 
 
 class CallEngine(Protocol):
@@ -80,11 +82,14 @@ class CallRunner:
         return _outcome(task.call_id, result)
 
     def run_all(self, task: RunCalls) -> CallOutcomes:
-        """The outcomes of those that end within the time that all have together."""
+        """The outcomes of those that end within the time that all have together, as many as one answer may carry."""
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
         outcomes: list[CallOutcome] = []
+        room = MAX_OUTPUT_BYTES
         for call in task.calls:
+            if room < 0:
+                break
             try:
                 view = self._view(task.version, task.environment, call)
                 result = engine.call(call, task.environment, view, deadline=deadline)
@@ -94,6 +99,7 @@ class CallRunner:
                 break
             else:
                 outcomes.append(_outcome(task.call_id, result))
+                room -= len(result.output)
         return CallOutcomes(task.call_id, tuple(outcomes))
 
     def _known_at(self, version: Version) -> KnownState:

@@ -9,6 +9,7 @@ import pytest
 from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.tasks import FollowTasks
 from chain.types import Gas, Version
+from execution import call_worker
 from execution.call_bundles import MAX_CALLS, QUICK_MS
 from execution.call_pool import CallPool
 from execution.call_worker import CallRunner
@@ -106,7 +107,7 @@ async def test_what_did_not_end_in_the_time_of_its_bundle_goes_alone_with_its_ow
     await pool.answer(outcomes(reader.pushed[0], ended=1), reader)
     assert (await calls[0]).output == b"\0"
     await settled()
-    assert [numbers_of(task) for task in reader.pushed[1:]] == [[1], [2]]
+    assert [numbers_of(task) for task in reader.pushed[1:]] == [[2], [1]]
     assert reader.pushed[1].time_limit_ms == CALL.time_limit_ms
     for task in reader.pushed[1:]:
         await pool.answer(outcomes(task), reader)
@@ -168,6 +169,33 @@ async def test_a_call_that_nobody_waits_for_any_more_is_not_run() -> None:
     assert pool.waiting == 0
 
 
+async def test_a_call_that_comes_when_the_last_of_a_waiting_bundle_goes_away_is_run() -> None:
+    reader = Worker("r0")
+    pool = await pool_of()
+    gone = run(pool, 0)
+    await settled()
+    late = run(pool, 1)
+    gone[0].cancel()
+    await settled()
+    await pool.answer(FollowTasks(), reader)
+    assert [numbers_of(task) for task in reader.pushed] == [[1]]
+    await pool.answer(outcomes(reader.pushed[0]), reader)
+    assert (await late[0]).output == b"\1"
+
+
+async def test_nothing_is_queued_behind_a_call_that_was_slow_while_another_reader_is_there() -> None:
+    readers = Worker("r0"), Worker("r1")
+    pool = await pool_of(*readers)
+    run(pool, 0, 1, 2, 3)
+    await settled()
+    await pool.answer(outcomes(readers[0].pushed.pop(), ended=0), readers[0])
+    await settled()
+    run(pool, *range(10, 14))
+    await settled()
+    told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
+    assert sorted(told) == [[[1], [0]], [[2, 3], [10, 11]]], "the others of the bundle came before it"
+
+
 async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
     pool = CallPool(max_waiting=10)
     calls = run(pool, *range(10))
@@ -188,6 +216,14 @@ async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None
     alone = [runner.run(replace(asked[0], call=call)) for call in calls]
     assert together.outcomes == tuple(alone)
     assert together.outcomes[-1].error
+
+
+async def test_a_reader_gives_back_what_would_not_fit_into_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_worker, "MAX_OUTPUT_BYTES", 40)
+    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    asked = balance_of(1, ADDRESSES[0])
+    answer = runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 4, 60_000))
+    assert [len(outcome.output) for outcome in answer.outcomes] == [32, 32]
 
 
 async def test_a_reader_gives_back_what_does_not_end_in_time() -> None:
