@@ -2,13 +2,13 @@
 
 from collections import deque
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate
 
 from chain.messages.storage import StoredBlock, StoredTransaction
 from chain.types import BlockNumber, Hash32
 
-MAX_BLOCKS = 128
-MAX_TRANSACTIONS = 8_000
+MAX_BLOCKS = 1_024
+MAX_TRANSACTIONS = 16_000
 MAX_BYTES = 64 << 20
 """Of transactions and the data of logs, which are all that can be large."""
 
@@ -60,8 +60,10 @@ class RecentBlocks:
         if not self._blocks or first < self._blocks[0].block.header.number:
             return None
         start = self._blocks[0].block.header.number
-        found = list(islice(self._blocks, first - start, last - start + 1))
-        few = len(found) == last - first + 1 and sum(recent.first_logs[-1] for recent in found) <= most_logs
+        if last - start >= len(self._blocks):
+            return None
+        found = [self._blocks[at] for at in range(first - start, last - start + 1)]
+        few = sum(recent.first_logs[-1] for recent in found) <= most_logs
         return [recent.block for recent in found] if few else None
 
     def clear(self) -> None:
