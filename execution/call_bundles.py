@@ -14,7 +14,7 @@ from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.execution import BlockEnvironment
 from chain.types import Version
 from execution.errors import ExecutionError
-from execution.pool import Pool, PoolBusy, PoolJob, WorkerLost
+from execution.pool import JobTimeout, Pool, PoolBusy, PoolJob, WorkerLost
 
 MAX_CALLS = 8
 """In a bundle. More cost each hardly less, and keep the others of the chain waiting for longer."""
@@ -95,7 +95,10 @@ class CallBundles:
         return len(self._unsent)
 
     async def run(self, request: RunCall, limit_s: float) -> CallOutcome:
-        """The outcome of a call. Raises PoolBusy, WorkerLost, and JobTimeout after `limit_s`."""
+        """The outcome of a call. Raises PoolBusy, WorkerLost, and JobTimeout after `limit_s`.
+
+        That time begins anew if the call goes alone because its bundle got stuck.
+        """
         if self.waiting >= self._max_waiting:
             raise PoolBusy(self.waiting)
         loop = asyncio.get_running_loop()
@@ -182,6 +185,11 @@ class CallBundles:
                     self._submit([asked])
                 elif not asked.outcome.done():
                     asked.outcome.set_exception(lost)
+        except JobTimeout as stuck:
+            if bundle in self._unsent or len(bundle.asked) == 1:
+                bundle.fail(stuck)
+            else:  # at most one of them is to blame
+                self._submit_late(bundle.asked[1:], bundle.asked[:1])
         except ExecutionError as error:
             bundle.fail(error)
         finally:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from chain.messages import Message
 from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.tasks import FollowTasks
 from chain.types import Gas, Version
-from execution import call_worker
+from execution import call_pool, call_worker
 from execution.call_bundles import MAX_CALLS, QUICK_MS
 from execution.call_pool import CallPool
 from execution.call_worker import CallRunner
@@ -194,6 +195,29 @@ async def test_nothing_is_queued_behind_a_call_that_was_slow_while_another_reade
     await settled()
     told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
     assert sorted(told) == [[[1], [0]], [[2, 3], [10, 11]]], "the others of the bundle came before it"
+
+
+class Prompt(Worker):
+    """Answers whatever it is told."""
+
+    def __init__(self, name: str, pool: CallPool) -> None:
+        super().__init__(name)
+        self._pool = pool
+
+    def push(self, message: Message) -> bool:
+        self.pushed.append(asyncio.ensure_future(self._pool.answer(outcomes(message), self)))
+        return True
+
+
+async def test_a_stuck_reader_takes_none_of_a_bundle_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_pool, "GRACE_S", 0.05)
+    stuck = Worker("r0")
+    pool = await pool_of(stuck)
+    calls = run(pool, 0, 1, 2)
+    await settled()
+    assert [numbers_of(task) for task in stuck.pushed] == [[0, 1, 2]]
+    await pool.answer(FollowTasks(), Prompt("r1", pool))
+    assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
 
 
 async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
