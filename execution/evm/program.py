@@ -18,8 +18,12 @@ from execution.evm.failures import StackOverflow, StackUnderflow, UndefinedOpcod
 
 STACK_LIMIT = 1024
 MAX_CACHED_PROGRAMS = 512
-MAX_CACHED_BYTES = 1024 * 1024
-"""Of bytecode; decoded, a byte of it takes up to a hundred."""
+MAX_DECODED_INSTRUCTIONS = 500_000
+"""In all programs kept; decoded, an instruction takes some 120 bytes."""
+BLOCK_WEIGHT = 8
+"""What a block takes besides its instructions, in instructions."""
+LONGEST_BLOCK = 128
+"""Instructions. A longer run is cut, so that whoever cannot pay for it does not have all of it decoded."""
 
 MAX_COMPILED_INSTRUCTIONS = 100_000
 """In all programs kept; compiled, an instruction takes some 300 bytes."""
@@ -142,15 +146,19 @@ def _undefined(opcode: int) -> Callable[[object], None]:
 class Program:
     """One contract's code under one instruction set. Blocks are decoded when first entered."""
 
-    def __init__(self, code: bytes, instruction_set: InstructionSet, compilation: "Compilation | None") -> None:
+    def __init__(
+        self, code: bytes, instruction_set: InstructionSet, compilation: "Compilation | None", decoding: "Decoding"
+    ) -> None:
         self._code = code
         self._instruction_set = instruction_set
         self._compilation = compilation
+        self._decoding = decoding
         self.hot = 0 if compilation is None else compilation.hot
         self.compiled_size = 0
+        self.decoded_size = 0
         self._blocks: dict[int, Block] = {}
         self._targets: dict[int, Block] = {}
-        self._jump_destinations: set[int] | None = None
+        self._jump_destinations: bytearray | None = None
         self.start = self._block_at(0)
 
     def jump(self, position: int) -> Block:
@@ -166,7 +174,12 @@ class Program:
         """Whether a jump may lead there."""
         if self._jump_destinations is None:
             self._jump_destinations = self._find_jump_destinations()
-        return position in self._jump_destinations
+        return position < len(self._jump_destinations) and self._jump_destinations[position] == 1
+
+    def dropped(self) -> None:
+        """No cache keeps it: frames that still run it compile nothing, and what they decode counts for nobody."""
+        self._compilation = None
+        self._decoding = Decoding()
 
     def take(self, block: Block) -> Block:
         """Links the block that a constant jump leads to."""
@@ -194,14 +207,14 @@ class Program:
         compilation.spend(block.compiled.size)
         self.compiled_size += block.compiled.size
 
-    def _find_jump_destinations(self) -> set[int]:
-        """Every JUMPDEST that is not the data of a PUSH."""
-        found = set()
+    def _find_jump_destinations(self) -> bytearray:
+        """1 for every JUMPDEST that is not the data of a PUSH. A set of as many would take sixty times as much."""
         code, position = self._code, 0
+        found = bytearray(len(code))
         while position < len(code):
             opcode = code[position]
             if opcode == OP_JUMPDEST:
-                found.add(position)
+                found[position] = 1
             elif OP_PUSH1 <= opcode <= OP_PUSH32:
                 position += opcode - OP_PUSH0
             position += 1
@@ -211,6 +224,9 @@ class Program:
         block = self._blocks.get(start)
         if block is None:
             block = self._blocks[start] = self._decode(start)
+            size = len(block.instructions) + BLOCK_WEIGHT
+            self.decoded_size += size
+            self._decoding.size += size
         return block
 
     def _decode(self, start: int) -> Block:
@@ -218,7 +234,7 @@ class Program:
         while position < len(code):
             opcode = code[position]
             instruction = self._instruction_set.get(opcode)
-            if opcode == OP_JUMPDEST and position != start:
+            if (opcode == OP_JUMPDEST and position != start) or len(block.opcodes) == LONGEST_BLOCK:
                 block.end, block.next_start = FALL_THROUGH, position
                 break
             if instruction is None:
@@ -258,6 +274,13 @@ def _end_with_jump(block: Block, opcode: int, next_start: int) -> None:
         block.end = JUMP if opcode == OP_JUMP else JUMP_IF
 
 
+@dataclass(slots=True)
+class Decoding:
+    """How much of all programs of a cache is decoded, in instructions."""
+
+    size: int = 0
+
+
 class Compilation:
     """What compiles blocks once they are `hot`, and how many instructions it may compile: `left` until some are
     dropped, and what was `earned` by interpreting others, so that dropping some to compile others takes no more time
@@ -284,23 +307,28 @@ class ProgramCache:
     def __init__(self, instruction_set: InstructionSet, compilation: Compilation | None = None) -> None:
         self.instruction_set = instruction_set
         self._compilation = compilation
+        self._decoding = Decoding()
         self._programs: OrderedDict[bytes, Program] = OrderedDict()
-        self._bytes = 0
 
     def program(self, code: bytes) -> Program:
         program = self._programs.get(code)
-        if program is not None:
+        if program is None:
+            program = self._programs[code] = Program(code, self.instruction_set, self._compilation, self._decoding)
+            while self._is_out_of_room():
+                self._drop_oldest()
+        else:
             self._programs.move_to_end(code)
-            return program
-        program = self._programs[code] = Program(code, self.instruction_set, self._compilation)
-        self._bytes += len(code)
-        while self._is_too_large():
-            dropped_code, dropped = self._programs.popitem(last=False)
-            self._bytes -= len(dropped_code)
-            if self._compilation is not None:
-                self._compilation.left += dropped.compiled_size
+        while self._decoding.size > MAX_DECODED_INSTRUCTIONS and len(self._programs) > 1:
+            self._drop_oldest()
         return program
 
-    def _is_too_large(self) -> bool:
-        out_of_room = self._compilation is not None and self._compilation.left <= 0 and len(self._programs) > 1
-        return out_of_room or len(self._programs) > MAX_CACHED_PROGRAMS or self._bytes > MAX_CACHED_BYTES
+    def _is_out_of_room(self) -> bool:
+        cannot_compile = self._compilation is not None and self._compilation.left <= 0 and len(self._programs) > 1
+        return cannot_compile or len(self._programs) > MAX_CACHED_PROGRAMS
+
+    def _drop_oldest(self) -> None:
+        _, oldest = self._programs.popitem(last=False)
+        oldest.dropped()
+        self._decoding.size -= oldest.decoded_size
+        if self._compilation is not None:
+            self._compilation.left += oldest.compiled_size
