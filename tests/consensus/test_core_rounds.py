@@ -1,7 +1,7 @@
 """Proposing and falling silent, by one core against validators that the test plays."""
 
 from chain.keccak import keccak256
-from chain.proposals import ExecutedBlock
+from chain.proposals import ExecutedBlock, Proposal
 from chain.types import Height
 from consensus.commands import SetTimer
 from consensus.events import PayloadChanged, ResultReceived, Timer
@@ -151,13 +151,19 @@ def test_who_does_not_lead_gathers_nothing_and_waits_for_the_leader() -> None:
     assert running_timers(world) == {Timer.ROUND}
 
 
-def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:
+def world_one_vote_short() -> tuple[LoneCore, Proposal]:
+    """The next leader of the proposal, whose certificate needs one more vote."""
     world = LoneCore(me=3)
     first = world.proposal(1)
     second = world.proposal(2, world.certificate(first), takes_height=False)
     world.propose(first)
     world.propose(second)
     world.receive(world.vote(second, 1))
+    return world, second
+
+
+def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_formed() -> None:
+    world, second = world_one_vote_short()
     assert not sent(world.receive(world.vote(second, 2)), SyncInfo), "a proposal may soon carry it"
     assert running_timers(world) == {Timer.ANNOUNCE}
     assert sent(world.fire(Timer.ANNOUNCE), SyncInfo) == [SyncInfo(world.certificate(second, (1, 2, 3)), None)]
@@ -165,12 +171,7 @@ def test_a_leader_that_falls_silent_first_tells_everyone_the_certificate_it_form
 
 
 def test_a_certificate_that_a_proposal_carries_is_not_announced() -> None:
-    world = LoneCore(me=3)
-    first = world.proposal(1)
-    second = world.proposal(2, world.certificate(first), takes_height=False)
-    world.propose(first)
-    world.propose(second)
-    world.receive(world.vote(second, 1))
+    world, second = world_one_vote_short()
     world.receive(world.vote(second, 2))
     world.payload.waiting = (b"a transaction that fills a block",)
     world.payload.full = True

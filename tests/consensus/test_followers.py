@@ -5,6 +5,7 @@ import asyncio
 
 from chain.messages import Message
 from chain.messages.mempool import CatchingUp, Committed, ConsensusNews, Evicted, ExecutorsNews
+from chain.proposals import Proposal
 from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.followers import CommitFollowers, ConsensusFollowers
 from consensus.store import ValidatorStore
@@ -34,6 +35,15 @@ class FullPeer(Peer):
 
     async def drained(self) -> None:
         await self.room.wait()
+
+
+def three_blocks(world: LoneCore) -> list[Proposal]:
+    """A chain of them, and two proposals behind that commit the last."""
+    proposals, certificate = [], None
+    for round in range(1, 6):
+        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
+        certificate = world.certificate(proposals[-1])
+    return proposals
 
 
 def look() -> ConsensusNews:
@@ -91,10 +101,7 @@ async def test_who_has_everything_else_gets_a_block_within_the_turn_that_commits
     world = LoneCore()
     store = ValidatorStore(CrashableDatabase(), world.genesis)
     followers, peer, full = CommitFollowers(store), Peer(), FullPeer()
-    proposals, certificate = [], None
-    for round in range(1, 6):
-        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
-        certificate = world.certificate(proposals[-1])
+    proposals = three_blocks(world)
     for one in (peer, full):
         followers.follow(one, world.genesis.id())
     await asyncio.sleep(0)
@@ -120,10 +127,7 @@ async def test_who_has_executed_a_block_already_is_not_sent_it() -> None:
     world = LoneCore()
     store = ValidatorStore(CrashableDatabase(), world.genesis)
     followers, peer = CommitFollowers(store), Peer()
-    proposals, certificate = [], None
-    for round in range(1, 6):
-        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
-        certificate = world.certificate(proposals[-1])
+    proposals = three_blocks(world)
     followers.follow(peer, world.genesis.id())
     await asyncio.sleep(0)
     followers.executed(peer, Height(2))
@@ -143,10 +147,7 @@ async def test_who_is_ahead_of_the_validator_hears_how_far_it_is_and_when_it_has
     world = LoneCore()
     store = ValidatorStore(CrashableDatabase(), world.genesis)
     followers, peer = CommitFollowers(store), Peer()
-    proposals, certificate = [], None
-    for round in range(1, 6):
-        proposals.append(world.proposal(round, certificate, height=min(round, 3), takes_height=round <= 3))
-        certificate = world.certificate(proposals[-1])
+    proposals = three_blocks(world)
     followers.follow(peer, proposals[1].id)
     for proposal in proposals:
         await asyncio.sleep(0)
