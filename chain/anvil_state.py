@@ -63,8 +63,22 @@ def unpacked(data: bytes, most: int | None = None) -> dict[str, Any]:
 
 def accounts_in(content: Mapping[str, Any]) -> list[AccountChange]:
     """The accounts that are there; anvil lists those too that were only looked at. Raises NoAnvilState."""
-    changes = [_account(address, record) for address, record in content["accounts"].items()]
-    return [change for change in changes if not change.account.is_empty or change.slots]
+    return [change for change in all_accounts_in(content) if not change.account.is_empty or change.slots]
+
+
+def all_accounts_in(content: Mapping[str, Any]) -> list[AccountChange]:
+    """The empty ones too, which on a fork stand in a remote account's place. Raises NoAnvilState."""
+    return [_account(address, record) for address, record in content["accounts"].items()]
+
+
+def forked_in(content: Mapping[str, Any]) -> tuple[int, Hash32] | tuple[None, None]:
+    """Number and hash of the block of the remote that a fork of ours went on from. Raises NoAnvilState."""
+    fork = content.get("fork")
+    if fork is None:
+        return None, None
+    place = "fork"
+    block_hash = _member(fork, "blockHash", number_in, place)
+    return _member(fork, "blockNumber", number_in, place), Hash32(block_hash.to_bytes(32, "big"))
 
 
 def best_block_in(content: Mapping[str, Any]) -> BestBlock:

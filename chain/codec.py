@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import IntEnum
-from operator import attrgetter, itemgetter
+from functools import lru_cache
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgpack
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 SCALARS = (int, bytes, str, bool, float)
 BIG_INTEGER = 1
+KEPT_RECURRING = 16
+"""Values of a class of which the same few recur."""
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 
@@ -30,53 +32,109 @@ class MessageError(DecodeError):
 
 
 class _Shape:
-    """How one dataclass turns into a plain list and back; None stands for "as it is"."""
+    """How one dataclass turns into a plain list and back.
+
+    Both are functions written out for the class: messages have a few scalars and mostly empty lists, and a loop over
+    the fields takes twice as long as what is done with them.
+    """
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
+        self._flatten: Converter | None = None
+        self._build: Converter | None = None
 
     def learn(self) -> None:
         """After the shape can be found by `_shape`, because a class may contain itself."""
         cls = self.cls
         hints = {name: _plain_type(hint) for name, hint in get_type_hints(cls).items()}
         names = [f.name for f in fields(cls) if f.init and not f.metadata.get("derived")]
-        self.values = _values_of(names)
-        to_plain = [_to_plain(hints[name]) for name in names]
-        self.to_convert = [(i, convert) for i, convert in enumerate(to_plain) if convert is not None]
-        self.from_plain = [_from_plain(hints[name], f"{cls.__name__}.{name}") for name in names]
-        scalars = [i for i, name in enumerate(names) if hints[name] in SCALARS]
-        self.scalars = itemgetter(*scalars) if len(scalars) > 1 else None
-        self.scalar_types = tuple([hints[names[i]] for i in scalars])
-        self.others = [(i, convert) for i, convert in enumerate(self.from_plain) if i not in scalars]
+        of_names = [hints[name] for name in names]
+        self._flatten = _written_flatten(names, of_names)
+        self._build = _written_build(cls, of_names, [_from_plain(hints[n], f"{cls.__name__}.{n}") for n in names])
 
-    def flatten(self, value: Any) -> Sequence[Any]:
-        values = self.values(value)
-        if not self.to_convert:
-            return values
-        plain = list(values)
-        for i, convert in self.to_convert:
-            plain[i] = convert(plain[i])
+    def flatten(self, value: Any) -> list[Any]:
+        assert self._flatten is not None
+        plain: list[Any] = self._flatten(value)
         return plain
 
     def build(self, plain: Any) -> Any:
-        if type(plain) is not list or len(plain) != len(self.from_plain):
-            raise MessageError(f"{self.cls.__name__} takes {len(self.from_plain)} fields")
-        if self.scalars is None or tuple(map(type, self.scalars(plain))) != self.scalar_types:
-            return self.cls(*[convert(item) for convert, item in zip(self.from_plain, plain, strict=True)])
-        values = plain[:]  # all scalars were checked at once, 3 times faster than one by one
-        for i, convert in self.others:
-            values[i] = convert(values[i])
-        return self.cls(*values)
+        assert self._build is not None
+        return self._build(plain)
+
+    @property
+    def flattens(self) -> Converter:
+        return self._flatten or self.flatten
+
+    @property
+    def builds(self) -> Converter:
+        return self._build or self.build
 
 
-def _values_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """The function that takes these fields out of a value."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda value: tuple([getattr(value, name) for name in names])
+def _written_flatten(names: Sequence[str], hints: Sequence[Any]) -> Converter:
+    known: dict[str, Any] = {}
+    items = []
+    for i, (name, hint) in enumerate(zip(names, hints, strict=True)):
+        convert = _to_plain(hint)
+        if convert is None:
+            items.append(f"value.{name}")
+        else:
+            known[f"c{i}"] = convert
+            items.append(f"c{i}(value.{name})" + (f" if value.{name} else ()" if _is_row(hint) else ""))
+    return _function(f"def written(value): return [{', '.join(items)}]", known)
+
+
+def _written_build(cls: type, hints: Sequence[Any], converts: Sequence[Converter]) -> Converter:
+    """Checks all scalars at once. If one is wrong, its own check says so."""
+    known: dict[str, Any] = {"cls": cls, "MessageError": MessageError}
+    tests, items = ["False"], []
+    for i, (hint, convert) in enumerate(zip(hints, converts, strict=True)):
+        known[f"c{i}"], known[f"t{i}"] = convert, hint
+        inner = _inner(hint)
+        if hint in SCALARS:
+            tests.append(f"type(a{i}) is not t{i}")
+            items.append(f"a{i}")
+        elif inner in SCALARS:
+            known[f"t{i}"] = inner
+            tests.append(f"(a{i} is not None and type(a{i}) is not t{i})")
+            items.append(f"a{i}")
+        else:
+            items.append(f"() if a{i} == [] else c{i}(a{i})" if _is_row(hint) else f"c{i}(a{i})")
+    arguments = "".join(f"a{i}, " for i in range(len(hints)))
+    checked = ", ".join(f"c{i}(a{i})" for i in range(len(hints)))
+    return _function(
+        f"""def written(plain):
+    if type(plain) is not list or len(plain) != {len(hints)}:
+        raise MessageError("{cls.__name__} takes {len(hints)} fields")
+    [{arguments}] = plain
+    if {" or ".join(tests)}:
+        return cls({checked})
+    return cls({", ".join(items)})""",
+        known,
+    )
+
+
+def _function(source: str, known: dict[str, Any]) -> Converter:
+    exec(source, known)  # of names and types of our own classes
+    written: Converter = known["written"]
+    return written
+
+
+def _is_row(hint: Any) -> bool:
+    """Whether it is a tuple of any length."""
+    args = get_args(hint)
+    return get_origin(hint) is tuple and len(args) == 2 and args[1] is Ellipsis
+
+
+def _inner(hint: Any) -> Any:
+    """What an optional type is besides None."""
+    if get_origin(hint) not in (Union, types.UnionType):
+        return None
+    (inner,) = [arg for arg in get_args(hint) if arg is not types.NoneType]
+    return _plain_type(inner)
 
 
 _shapes: dict[type, _Shape] = {}
+_recurring: set[type] = set()
 _tags: dict[type, int] = {}
 _classes: dict[int, type] = {}
 
@@ -91,6 +149,14 @@ def message(tag: int) -> Callable[[type[T]], type[T]]:
         return cls
 
     return register
+
+
+def recurring(cls: type[T]) -> type[T]:
+    """Class decorator: the same few values of it are in message after message. They travel as bytes, which are made and
+    checked once for many, and who decodes them gets the same object again.
+    """
+    _recurring.add(cls)
+    return cls
 
 
 def encode_message(value: Any) -> bytes:
@@ -178,7 +244,9 @@ def _to_plain(hint: Any) -> Converter | None:
         key, value = _to_plain(args[0]) or _same, _to_plain(args[1]) or _same
         return lambda v: {key(k): value(x) for k, x in sorted(v.items())}
     if isinstance(hint, type) and is_dataclass(hint):
-        return _shape(hint).flatten
+        if hint in _recurring:
+            return lru_cache(KEPT_RECURRING)(encode_value)
+        return _shape(hint).flattens
     if _is_named_tuple(hint):
         return _row_to_plain(get_type_hints(hint).values())
     if isinstance(hint, type) and issubclass(hint, IntEnum):
@@ -215,7 +283,9 @@ def _from_plain(hint: Any, where: str) -> Converter:
     if origin is dict:
         return _mapping_of(_from_plain(args[0], where), _from_plain(args[1], where), where)
     if isinstance(hint, type) and is_dataclass(hint):
-        return _shape(hint).build
+        if hint in _recurring:
+            return _kept_of(hint, where)
+        return _shape(hint).builds
     if _is_named_tuple(hint):
         return _named_row_of(hint)
     if isinstance(hint, type) and issubclass(hint, IntEnum):
@@ -249,6 +319,19 @@ def _member_of(members: type[IntEnum], where: str) -> Converter:
         if member is None:
             raise MessageError(f"{where}: a {type(value).__name__} that is no {members.__name__}")
         return member
+
+    return convert
+
+
+def _kept_of(cls: type, where: str) -> Converter:
+    @lru_cache(KEPT_RECURRING)
+    def built(data: bytes) -> Any:
+        return decode_value(cls, data)
+
+    def convert(value: Any) -> Any:
+        if type(value) is not bytes:
+            raise MessageError(f"{where}: a {type(value).__name__} where bytes belong")
+        return built(value)
 
     return convert
 

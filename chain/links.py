@@ -6,7 +6,7 @@ credits; a follower that reconnects or lags follows anew from its own cursor, so
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from chain.messages import Message
 
@@ -70,7 +70,7 @@ class Service(Protocol):
     """What a process offers on its serving socket."""
 
     async def answer(self, message: Message, peer: Peer) -> Message | None:
-        """The answer to a request (None to a notification). What it raises reaches the asker as RequestFailed."""
+        """The answer to a request; None is Done. What it raises reaches the asker as RequestFailed."""
         ...
 
     def joined(self, peer: Peer) -> None:
@@ -80,3 +80,7 @@ class Service(Protocol):
     def left(self, peer: Peer) -> None:
         """A process is gone for good; another life of it joins as another peer."""
         ...
+
+
+Hear: TypeAlias = Callable[[Message, Peer], None]
+"""Takes a message that nobody waits for an answer to. It may not wait; what it raises is logged."""

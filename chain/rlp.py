@@ -143,6 +143,9 @@ def _decode_at(data: bytes, at: int, end: int, depth: int) -> tuple[Item, int]:
         elif 0x81 < prefix < 0xB8 and start + prefix - 0x80 < stop:  # a short string, as most are: 3 times faster so
             items.append(data[start + 1 : start + prefix - 0x7F])
             start += prefix - 0x7F
+        elif prefix == 0x80 or prefix == 0xC0:  # nothing, or a list of nothing
+            items.append(b"" if prefix == 0x80 else [])
+            start += 1
         else:
             item, start = _decode_at(data, start, stop, depth + 1)
             items.append(item)

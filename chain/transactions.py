@@ -7,7 +7,7 @@ fields; what a type lacks is zero or empty. Sources: EIP-2718 (envelope), 2930 (
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NewType
+from typing import Any, NewType
 
 from chain import rlp
 from chain.errors import DecodeError
@@ -33,7 +33,6 @@ FIRST_FORKS = {
 """The forks that brought the types of transactions."""
 
 SET_CODE_MAGIC = b"\x05"
-UINT64_LIMIT = 2**64
 UINT256_LIMIT = 2**256
 
 
@@ -99,6 +98,8 @@ class Transaction:
     s: int = 0
     raw: bytes = field(default=b"", compare=False, repr=False)
     hash: Hash32 = field(default=Hash32(b""), compare=False)
+    _signed_part: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """Of a decoded transaction the fields that the signature covers, as they came; nothing in what is made of it."""
 
     @property
     def v(self) -> int:
@@ -137,7 +138,8 @@ class Transaction:
             if self.chain_id is not None:
                 fields += [rlp.encode_int(self.chain_id), b"\x80", b"\x80"]
             return keccak256(rlp.encode_list(fields))
-        return keccak256(bytes((self.type,)) + rlp.encode_list(_typed_fields(self)))
+        signed = self._signed_part or b"".join(_typed_fields(self))
+        return keccak256(bytes((self.type,)) + rlp.encode_length(len(signed), 0xC0) + signed)
 
     def encode(self) -> bytes:
         """The signed envelope: what eth_sendRawTransaction takes and what blocks hold."""
@@ -177,20 +179,26 @@ def decode_transaction(raw: bytes, *, any_s: bool = False) -> Transaction:
     InvalidSignature for signature values that no key can produce (in Frontier `any_s` was good). The sender is not
     recovered here.
     """
-    if not raw:
-        raise InvalidTransactionEncoding("typed transaction too short")
     try:
-        if raw[0] >= 0xC0:
-            transaction = _decode_legacy(_fields(rlp.decode(raw), 9, LEGACY), raw)
-        elif raw[0] in _TYPED_LENGTHS:
-            kind = TransactionType(raw[0])
-            transaction = _decode_typed(kind, _fields(rlp.decode(raw[1:]), _TYPED_LENGTHS[kind], kind), raw)
-        else:
-            raise InvalidTransactionEncoding("transaction type not supported")
+        kind, fields = _envelope(raw)
+        transaction = _decode_legacy(fields, raw) if kind == LEGACY else _decode_typed(kind, fields, raw)
     except rlp.RLPError as error:
         raise InvalidTransactionEncoding(f"rlp: {error}") from error
     check_signature_values(transaction.y_parity, transaction.r, transaction.s, any_s=any_s)
     return transaction
+
+
+def envelope_gas(raw: bytes) -> Gas:
+    """The gas limit that a signed envelope names, for whoever only orders transactions.
+
+    Raises InvalidTransactionEncoding for unknown types, malformed RLP, trailing bytes and a wrong number of fields.
+    """
+    try:
+        kind, fields = _envelope(raw)
+        gas: Gas = _number(fields[_GAS_AT[kind]], 8, "gas limit")
+    except rlp.RLPError as error:
+        raise InvalidTransactionEncoding(f"rlp: {error}") from error
+    return gas
 
 
 def included_transaction(raw: bytes) -> Transaction:
@@ -206,7 +214,8 @@ _GO_NAMES = {
     SET_CODE: "types.SetCodeTx",
 }
 """What geth's decoder calls each type, in words that libraries match on."""
-_TYPED_LENGTHS = {ACCESS_LIST: 11, DYNAMIC_FEE: 12, BLOB: 14, SET_CODE: 13}
+_LENGTHS = {LEGACY: 9, ACCESS_LIST: 11, DYNAMIC_FEE: 12, BLOB: 14, SET_CODE: 13}
+_GAS_AT = {LEGACY: 2, ACCESS_LIST: 3, DYNAMIC_FEE: 4, BLOB: 4, SET_CODE: 4}
 
 
 def _int(value: int) -> bytes:
@@ -247,21 +256,26 @@ def _encode_authorization(a: Authorization) -> bytes:
     return rlp.encode([_int(a.chain_id), a.address, *map(_int, (a.nonce, a.y_parity, a.r, a.s))])
 
 
-def _bounded(item: rlp.Item, limit: int, name: str) -> int:
-    value = rlp.decode_int(item)
-    if value >= limit:
-        raise InvalidTransactionEncoding(f"{name} {value} is not below {limit}")
-    return value
+def _number(item: rlp.Item, size: int, name: str) -> Any:
+    """The natural number of at most `size` bytes in an item. Raises InvalidTransactionEncoding or RLPError."""
+    if type(item) is bytes and len(item) <= size and item[:1] != b"\0":
+        return int.from_bytes(item, "big")
+    raise InvalidTransactionEncoding(f"{name} {rlp.decode_int(item)} is not below {1 << 8 * size}")
 
 
-def _fields(item: rlp.Item, length: int, kind: TransactionType) -> Sequence[rlp.Item]:
-    """The fields of a transaction. Raises InvalidTransactionEncoding."""
-    fields = rlp.decode_list(item)
-    if len(fields) < length:
+def _envelope(raw: bytes) -> tuple[TransactionType, Sequence[rlp.Item]]:
+    """The type of a transaction and its fields. Raises InvalidTransactionEncoding or RLPError."""
+    if not raw:
+        raise InvalidTransactionEncoding("typed transaction too short")
+    kind, content = (LEGACY, raw) if raw[0] >= 0xC0 else (TransactionType(raw[0]), raw[1:])
+    if kind not in _LENGTHS or (content is not raw and kind == LEGACY):
+        raise InvalidTransactionEncoding("transaction type not supported")
+    fields = rlp.decode_list(rlp.decode(content))
+    if len(fields) < _LENGTHS[kind]:
         raise InvalidTransactionEncoding(f"rlp: too few elements for {_GO_NAMES[kind]}")
-    if len(fields) > length:
+    if len(fields) > _LENGTHS[kind]:
         raise InvalidTransactionEncoding(f"rlp: input list has too many elements for {_GO_NAMES[kind]}")
-    return fields
+    return kind, fields
 
 
 def _decode_to(item: rlp.Item) -> Address | None:
@@ -270,63 +284,70 @@ def _decode_to(item: rlp.Item) -> Address | None:
 
 def _decode_legacy(fields: Sequence[rlp.Item], raw: bytes) -> Transaction:
     nonce, price, gas, to, value, data, v_item, r, s = fields
-    v = _bounded(v_item, UINT256_LIMIT, "v")
+    v = _number(v_item, 32, "v")
     if v in (27, 28):
         chain_id, y_parity = None, v - 27
     elif v >= 35:
         chain_id, y_parity = (v - 35) // 2, (v - 35) % 2
     else:
         chain_id, y_parity = None, 2  # refused by the signature check, with geth's words
-    gas_price = Wei(_bounded(price, UINT256_LIMIT, "gas price"))
+    gas_price = _number(price, 32, "gas price")
     return Transaction(
         type=LEGACY,
         chain_id=chain_id,
-        nonce=_bounded(nonce, UINT64_LIMIT, "nonce"),
+        nonce=_number(nonce, 8, "nonce"),
         max_fee=gas_price,
         max_priority_fee=gas_price,
-        gas=Gas(_bounded(gas, UINT64_LIMIT, "gas limit")),
+        gas=_number(gas, 8, "gas limit"),
         to=_decode_to(to),
-        value=Wei(_bounded(value, UINT256_LIMIT, "value")),
+        value=_number(value, 32, "value"),
         data=rlp.decode_bytes(data),
         y_parity=y_parity,
-        r=_bounded(r, UINT256_LIMIT, "r"),
-        s=_bounded(s, UINT256_LIMIT, "s"),
+        r=_number(r, 32, "r"),
+        s=_number(s, 32, "s"),
         raw=raw,
         hash=keccak256(raw),
     )
 
 
 def _decode_typed(kind: TransactionType, fields: Sequence[rlp.Item], raw: bytes) -> Transaction:
-    rest = list(fields)
-    chain_id = _bounded(rest.pop(0), UINT64_LIMIT, "chain id")
-    nonce = _bounded(rest.pop(0), UINT64_LIMIT, "nonce")
-    priority = Wei(_bounded(rest.pop(0), UINT256_LIMIT, "fee"))
-    max_fee = priority if kind == ACCESS_LIST else Wei(_bounded(rest.pop(0), UINT256_LIMIT, "fee"))
-    gas, to, value, data, access_list = rest[:5]
-    extra, (y_parity, r, s) = rest[5:-3], rest[-3:]
+    chain_id, nonce, priority, *rest = fields
+    max_fee = priority if kind == ACCESS_LIST else rest.pop(0)
+    gas, to, value, data, access_list, *extra, y_parity, r, s = rest
     recipient = _decode_to(to)
     if recipient is None and kind in (BLOB, SET_CODE):
         raise InvalidTransactionEncoding("rlp: input string too short for common.Address, decoding into .To")
-    return Transaction(
+    transaction = Transaction(
         type=kind,
-        chain_id=chain_id,
-        nonce=nonce,
-        max_fee=max_fee,
-        max_priority_fee=priority,
-        gas=Gas(_bounded(gas, UINT64_LIMIT, "gas limit")),
+        chain_id=_number(chain_id, 8, "chain id"),
+        nonce=_number(nonce, 8, "nonce"),
+        max_fee=_number(max_fee, 32, "fee"),
+        max_priority_fee=_number(priority, 32, "fee"),
+        gas=_number(gas, 8, "gas limit"),
         to=recipient,
-        value=Wei(_bounded(value, UINT256_LIMIT, "value")),
+        value=_number(value, 32, "value"),
         data=rlp.decode_bytes(data),
-        access_list=tuple(map(_decode_access, rlp.decode_list(access_list))),
-        max_blob_fee=Wei(_bounded(extra[0], UINT256_LIMIT, "blob fee") if kind == BLOB else 0),
+        access_list=() if access_list == [] else tuple(map(_decode_access, rlp.decode_list(access_list))),
+        max_blob_fee=_number(extra[0], 32, "blob fee") if kind == BLOB else Wei(0),
         blob_hashes=tuple(Hash32(rlp.decode_bytes(h, 32)) for h in rlp.decode_list(extra[1])) if kind == BLOB else (),
         authorizations=tuple(map(_decode_authorization, rlp.decode_list(extra[0]))) if kind == SET_CODE else (),
-        y_parity=_bounded(y_parity, UINT256_LIMIT, "y parity"),
-        r=_bounded(r, UINT256_LIMIT, "r"),
-        s=_bounded(s, UINT256_LIMIT, "s"),
+        y_parity=_number(y_parity, 32, "y parity"),
+        r=_number(r, 32, "r"),
+        s=_number(s, 32, "s"),
         raw=raw,
         hash=keccak256(raw),
     )
+    object.__setattr__(transaction, "_signed_part", _before_signature(raw, (y_parity, r, s)))
+    return transaction
+
+
+def _before_signature(raw: bytes, signature: Sequence[rlp.Item]) -> bytes:
+    """The fields that the signature covers, as they stand in the envelope."""
+    begin = 2 if raw[1] < 0xF8 else raw[1] - 0xF5
+    end = len(raw)
+    for item in map(rlp.decode_bytes, signature):
+        end -= 1 if len(item) == 1 and item[0] < 0x80 else 1 + len(item)
+    return raw[begin:end]
 
 
 def _decode_access(item: rlp.Item) -> AccessListEntry:
@@ -338,10 +359,10 @@ def _decode_access(item: rlp.Item) -> AccessListEntry:
 def _decode_authorization(item: rlp.Item) -> Authorization:
     chain_id, address, nonce, y_parity, r, s = rlp.decode_list(item, 6)
     return Authorization(
-        chain_id=_bounded(chain_id, UINT256_LIMIT, "authorization chain id"),
+        chain_id=_number(chain_id, 32, "authorization chain id"),
         address=Address(rlp.decode_bytes(address, 20)),
-        nonce=_bounded(nonce, UINT64_LIMIT, "authorization nonce"),
-        y_parity=_bounded(y_parity, 256, "authorization y parity"),
-        r=_bounded(r, UINT256_LIMIT, "authorization r"),
-        s=_bounded(s, UINT256_LIMIT, "authorization s"),
+        nonce=_number(nonce, 8, "authorization nonce"),
+        y_parity=_number(y_parity, 1, "authorization y parity"),
+        r=_number(r, 32, "authorization r"),
+        s=_number(s, 32, "authorization s"),
     )

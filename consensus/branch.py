@@ -1,48 +1,35 @@
-"""Which transactions are already in the branch that the next proposal extends, block by block."""
+"""Which transactions are already in the branch that the next proposal extends, block by block.
 
-import contextlib
+Of one that the mempool does not hold only hash and gas are of interest: its sender would have to be recovered, which
+takes longer than all else, and what the sender has waiting here comes after the block's result anyway.
+"""
+
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chain.errors import ChainError
-from chain.fees import max_blob_cost
+from chain.errors import DecodeError
 from chain.keccak import keccak256
 from chain.messages.mempool import PooledTransaction
 from chain.proposals import Proposal
-from chain.transactions import Transaction, decode_transaction
-from chain.types import Gas, Hash32, Height, Wei
+from chain.transactions import envelope_gas
+from chain.types import Gas, Hash32, Height
 
 MAX_RESOLVED_PROPOSALS = 16
 """A few more than can be unexecuted at once."""
 
 
+@dataclass(slots=True)
 class ProposedTransaction:
-    """A transaction of a proposal: one that the mempool holds, or one that was decoded. The sender of the latter is
-    recovered when somebody asks: that takes 60 us, and nobody does while nothing waits here.
-    """
+    """A transaction of a proposal; `pooled` if the mempool has ever held it."""
 
-    def __init__(self, hash: Hash32, gas: Gas, pooled: PooledTransaction | None, decoded: Transaction | None) -> None:
-        self.hash = hash
-        self.gas = gas
-        self._pooled = pooled
-        self._decoded = decoded
-
-    @property
-    def pooled(self) -> PooledTransaction | None:
-        """With its sender; None if no key gives that signature. Execution leaves it out of every block then."""
-        if self._pooled is None and self._decoded is not None:
-            tx, self._decoded = self._decoded, None
-            with contextlib.suppress(ChainError):
-                sender, value = tx.sender(), Wei(tx.value + max_blob_cost(tx))
-                self._pooled = PooledTransaction(
-                    tx.hash, tx.raw, sender, tx.nonce, tx.gas, tx.max_fee, tx.max_priority_fee, value
-                )
-        return self._pooled
+    hash: Hash32
+    gas: Gas
+    pooled: PooledTransaction | None
 
 
 class Resolver:
-    """Finds out what a proposal's raw transactions are: from the mempool by hash, else by decoding them."""
+    """Finds out what a proposal's raw transactions are: from the mempool by hash, else by their envelopes."""
 
     def __init__(self, known: Callable[[Hash32], PooledTransaction | None]) -> None:
         self._known = known
@@ -53,26 +40,32 @@ class Resolver:
         found = self._resolved.get(proposal.id)
         if found is None:
             resolved = (self._resolve_one(raw) for raw in proposal.transactions)
-            found = tuple(transaction for transaction in resolved if transaction is not None)
+            found = tuple([transaction for transaction in resolved if transaction is not None])
             self._resolved[proposal.id] = found
             if len(self._resolved) > MAX_RESOLVED_PROPOSALS:
                 self._resolved.popitem(last=False)
         return found
 
+    def hold(self, transactions: Sequence[ProposedTransaction]) -> None:
+        """Takes in what the mempool came to hold after they were resolved."""
+        for transaction in transactions:
+            if transaction.pooled is None:
+                transaction.pooled = self._known(transaction.hash)
+
     def _resolve_one(self, raw: bytes) -> ProposedTransaction | None:
-        known = self._known(keccak256(raw))
+        hash = keccak256(raw)
+        known = self._known(hash)
         if known is not None:
-            return ProposedTransaction(known.hash, known.gas, known, None)
+            return ProposedTransaction(hash, known.gas, known)
         try:
-            tx = decode_transaction(raw)
-        except ChainError:
+            return ProposedTransaction(hash, envelope_gas(raw), None)
+        except DecodeError:
             return None
-        return ProposedTransaction(tx.hash, tx.gas, None, tx)
 
 
 @dataclass(slots=True)
 class BranchBlock:
-    """`counted` says that the senders' queues know what of theirs is in it."""
+    """`counted` says that the senders' queues know what of theirs is in it, as far as it was held here then."""
 
     id: Hash32
     height: Height
@@ -82,7 +75,7 @@ class BranchBlock:
 
     @property
     def pooled(self) -> Iterator[PooledTransaction]:
-        return (pooled for one in self.transactions if (pooled := one.pooled) is not None)
+        return (one.pooled for one in self.transactions if one.pooled is not None)
 
 
 class Branch:
@@ -105,9 +98,17 @@ class Branch:
         """Whether an operation is under way, after which everything may be different."""
         return any(block.operates for block in self._blocks)
 
-    @property
-    def blocks(self) -> Sequence[BranchBlock]:
-        return self._blocks
+    def uncounted(self) -> list[BranchBlock]:
+        """The blocks to count, with what the mempool holds of them by now."""
+        blocks = [block for block in self._blocks if not block.counted]
+        for block in blocks:
+            self._resolver.hold(block.transactions)
+        return blocks
+
+    def count_again(self) -> None:
+        """The mempool came to hold more of what is in these blocks."""
+        for block in self._blocks:
+            block.counted = False
 
     def follow(self, proposals: Sequence[Proposal]) -> list[BranchBlock]:
         """Moves to that branch. Returns the blocks that left it."""

@@ -128,6 +128,9 @@ class Mempool:
             refusal = self._admit_one(transaction, height, changes)
             if refusal is not None:
                 changes.refused.append((transaction.hash, refusal))
+        if any(entry.transaction.hash in self._branch for entry in changes.stored):
+            self._branch.count_again()
+            self._count_branch()
         return self._with_senders(changes, {entry.transaction.sender for entry in changes.stored})
 
     def _admit_one(self, transaction: PooledTransaction, height: Height, changes: MempoolChanges) -> str | None:
@@ -365,8 +368,8 @@ class Mempool:
     def _count_branch(self) -> None:
         """Tells the senders' queues what of theirs is in the branch. Nobody needs to know as long as nothing waits."""
         touched: dict[Address, SenderQueue] = {}
-        for block in self._branch.blocks:
-            for tx in () if block.counted else block.pooled:
+        for block in self._branch.uncounted():
+            for tx in block.pooled:
                 queue = touched[tx.sender] = self._waiting.queue(tx.sender)
                 queue.in_flight[tx.nonce] = (block.height, highest_cost(tx))
             block.counted = True

@@ -19,8 +19,8 @@ log = logging.getLogger("tandem.execution")
 RETRY_AFTER_S = 0.5
 
 
-class NewestBlock:
-    """Wakes those who wait for a block newer than the one they know."""
+class Progress:
+    """Wakes those who wait for something to have happened, such as a block newer than the one they know."""
 
     def __init__(self) -> None:
         self._moved = asyncio.Event()
@@ -45,7 +45,7 @@ class ResultSender:
         index: ValidatorIndex,
         validator: Link,
         history: History,
-        newest: NewestBlock,
+        newest: Progress,
         trouble: Callable[[str], None],
     ) -> None:
         self._index = index
@@ -105,7 +105,7 @@ class ResultSender:
 class NewsFollower:
     """Pushes to one follower the news of every height after its cursor."""
 
-    def __init__(self, peer: Peer, after: Height, history: History, newest: NewestBlock) -> None:
+    def __init__(self, peer: Peer, after: Height, history: History, newest: Progress) -> None:
         self._peer = peer
         self._after = after
         self._history = history

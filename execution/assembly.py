@@ -186,17 +186,7 @@ def _included(run: BlockRun) -> tuple[list[Receipt], list[bytes], list[Address],
         if outcome is None or transaction is None or sender is None:
             continue
         gas += outcome.gas_used
-        receipts.append(
-            Receipt(
-                type=transaction.type,
-                succeeded=outcome.succeeded,
-                gas_used=outcome.gas_used,
-                cumulative_gas=Gas(gas),
-                logs=outcome.logs,
-                gas_price=outcome.gas_price,
-                contract=outcome.contract,
-            )
-        )
+        receipts.append(outcome.receipt(transaction.type, Gas(gas)))
         raws.append(turn.signed.raw)
         senders.append(sender)
         hashes.append(turn.signed.hash)

@@ -96,18 +96,8 @@ def _execute_transaction(raw: bytes, state: BlockState, done: Execution, engine:
     state.apply(Writes(balances={environment.beneficiary: outcome.fee}))
     done.gas_used += outcome.gas_used
     done.senders.append(sender)
-    done.receipts.append(
-        Receipt(
-            type=transaction.type,
-            succeeded=outcome.succeeded,
-            gas_used=outcome.gas_used,
-            cumulative_gas=Gas(done.gas_used),
-            logs=outcome.logs,
-            gas_price=outcome.gas_price,
-            contract=outcome.contract,
-            state_root=state.root() if fork < Fork.BYZANTIUM else None,
-        )
-    )
+    state_root = state.root() if fork < Fork.BYZANTIUM else None
+    done.receipts.append(outcome.receipt(transaction.type, Gas(done.gas_used), state_root))
 
 
 def reward_of(fork: Fork) -> int:

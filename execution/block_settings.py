@@ -138,8 +138,7 @@ def settings_after(
             if not 0 <= clock(inputs, shifted) <= MAX_TIMESTAMP:
                 raise ClockOutOfRange(seconds, clock(inputs, shifted))
             return shifted
-        case SetTime(timestamp):
-            _check_time(timestamp, parent)
+        case SetTime(timestamp):  # where it is before the parent's, blocks have the parent's until it is past it
             return replace(settings, time_offset=timestamp - inputs.timestamp_ms // 1000, next_timestamp=None)
         case SetNextTimestamp(timestamp):
             _check_time(timestamp, parent)

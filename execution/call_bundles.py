@@ -6,7 +6,9 @@ was asked with. As long as that happens bundles are small.
 """
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
 from typing import TypeAlias
 
 from chain.messages import Message
@@ -14,7 +16,8 @@ from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.execution import BlockEnvironment
 from chain.types import Version
 from execution.errors import ExecutionError
-from execution.pool import JobTimeout, Pool, PoolBusy, PoolJob, WorkerLost
+from execution.pool import TIMER_STEP_S, Job, Pool, PoolBusy, WorkerLost
+from execution.pool_core import Pace
 
 MAX_CALLS = 8
 """In a bundle. More cost each hardly less, and keep the others of the chain waiting for longer."""
@@ -46,32 +49,79 @@ class _Asked:
     losses: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class _Bundle:
+class _Bundle(Job):
     """Others of its stage may join it while it waits; it has none if it is what another bundle did not get done."""
 
-    asked: list[_Asked]
-    stage: _Stage | None
-    joinable_until: float
-    job: PoolJob = field(init=False)
+    def __init__(
+        self, bundles: "CallBundles", asked: list[_Asked], stage: _Stage | None, now: float, is_slow: bool
+    ) -> None:
+        self._bundles = bundles
+        self._is_slow = is_slow
+        self.asked = asked
+        self.stage = stage
+        self.joinable_until = now + JOINABLE_S
+        self.limit_s = asked[0].limit_s
+        self.deadline = now + self.limit_s
+        self._is_over = False
+        for each in asked:
+            each.bundle = self
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
 
     @property
     def is_wanted(self) -> bool:
         return any(not asked.outcome.done() for asked in self.asked)
 
-    def message(self, lease: int) -> Message:
+    @property
+    def pace(self) -> Pace:
+        """A reader has little time for several, and as much as it takes for one."""
+        if len(self.asked) > 1 and sum(not asked.outcome.done() for asked in self.asked) > 1:
+            return Pace.SHORT
+        return Pace.LONG if self._is_slow else Pace.OPEN
+
+    def message(self, worker: str, lease: int) -> Message:
         """What a reader is told: nothing of the calls for which nobody waits any more."""
-        self.asked = [asked for asked in self.asked if not asked.outcome.done()] or self.asked[:1]
+        self._bundles.taken(self)
+        if len(self.asked) > 1:
+            self.asked = [asked for asked in self.asked if not asked.outcome.done()] or self.asked[:1]
         first = self.asked[0].request
         if len(self.asked) == 1:
-            return replace(first, call_id=lease)
+            return RunCall(lease, first.version, first.environment, first.call, first.estimate, first.time_limit_ms)
         calls = tuple([asked.request.call for asked in self.asked])
         return RunCalls(lease, first.version, first.environment, calls, QUICK_MS)
 
-    def fail(self, error: Exception) -> None:
+    def succeed(self, answer: Message) -> None:
+        self._bundles.answered(self, answer)
+
+    def fail(self, error: ExecutionError) -> None:
+        self._bundles.failed(self, error)
+
+    def cancel(self) -> None:
+        self._bundles.over(self)
+
+    def end(self) -> None:
+        self._is_over = True
+
+    def refuse(self, error: ExecutionError) -> None:
+        """Tell everybody."""
         for asked in self.asked:
             if not asked.outcome.done():
                 asked.outcome.set_exception(error)
+
+
+def _by_stage(every: Sequence[_Asked]) -> Iterable[tuple[_Stage, list[_Asked]]]:
+    """Those for which somebody waits."""
+    stages: dict[_Stage, list[_Asked]] = {}
+    wanted = [asked for asked in every if not asked.outcome.done()]
+    for asked in wanted:
+        request = asked.request
+        stage = request.version, request.environment, request.time_limit_ms
+        if len(wanted) == 1:
+            return ((stage, wanted),)
+        stages.setdefault(stage, []).append(asked)
+    return stages.items()
 
 
 class CallBundles:
@@ -85,7 +135,12 @@ class CallBundles:
         self._open: dict[_Stage, _Bundle] = {}
         """The bundle of each stage that may grow."""
         self._unsent: set[_Bundle] = set()
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._under_way: set[_Bundle] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        """For the first deadline of those under way. One of a bundle that ended goes on: to set one for each costs as
+        much as a small message."""
+        self._wakes_at = inf
+        """When the timer goes off; uvloop's handles do not all know."""
         self.waiting = 0
         """Calls that no reader has taken up."""
 
@@ -111,22 +166,16 @@ class CallBundles:
             return await asked.outcome
         except asyncio.CancelledError:
             if asked.bundle in self._unsent and not asked.bundle.is_wanted:
-                self._taken(asked.bundle)  # at once: what joined it before its task ends would wait for ever
-                asked.bundle.job.answer.cancel()
+                self._pool.withdraw((asked.bundle,))
             raise
 
     def _flush(self) -> None:
         """Send what has come in this turn, spread over the readers."""
         new, self._new = self._new, []
         self.waiting -= len(new)
-        stages: dict[_Stage, list[_Asked]] = {}
-        for asked in new:
-            if not asked.outcome.done():
-                request = asked.request
-                stage = request.version, request.environment, request.time_limit_ms
-                stages.setdefault(stage, []).append(asked)
-        for stage, together in stages.items():
-            self._join(stage, together)
+        for stage, together in _by_stage(new):
+            if self._open:
+                self._join(stage, together)
             size = min(self._most, -(-len(together) // max(1, len(self._pool.workers))))
             for start in range(0, len(together), size or 1):
                 self._submit(together[start : start + size], stage)
@@ -143,62 +192,65 @@ class CallBundles:
         self.waiting += len(asked[:room])
         del asked[:room]
 
-    def _submit(self, asked: list[_Asked], stage: _Stage | None = None, *, is_long: bool = False) -> None:
-        bundle = _Bundle(asked, stage, asyncio.get_running_loop().time() + JOINABLE_S)
-        bundle.job = PoolJob(lambda _, lease: self._message(bundle, lease), asked[0].limit_s)
-        for each in asked:
-            each.bundle = bundle
+    def _submit(self, asked: list[_Asked], stage: _Stage | None = None, *, is_slow: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        bundle = _Bundle(self, asked, stage, loop.time(), is_slow)
         self._unsent.add(bundle)
         self.waiting += len(asked)
-        if stage is not None:
-            self._open[stage] = bundle
+        self._under_way.add(bundle)
+        if bundle.deadline < self._wakes_at:
+            self._watch(bundle.deadline)
         try:
-            self._pool.submit_job(bundle.job, losses_allowed=0, is_long=is_long)
+            self._pool.submit_job(bundle, losses_allowed=0)
         except ExecutionError as error:
-            self._taken(bundle)
-            bundle.fail(error)
-            return
-        task = asyncio.create_task(self._carry(bundle))
-        self._carrying.add(task)
-        task.add_done_callback(self._carrying.discard)
+            self.failed(bundle, error)
+        if stage is not None and bundle in self._unsent:
+            self._open[stage] = bundle
 
-    def _message(self, bundle: _Bundle, lease: int) -> Message:
-        self._taken(bundle)
-        return bundle.message(lease)
+    def _watch(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._wakes_at = asyncio.get_running_loop().call_at(deadline, self._expire), deadline
 
-    def _taken(self, bundle: _Bundle) -> None:
+    def _expire(self) -> None:
+        """Give up those whose time has passed."""
+        self._timer, self._wakes_at = None, inf
+        passed = asyncio.get_running_loop().time() + TIMER_STEP_S
+        expired = [(b, b not in self._unsent) for b in self._under_way if b.deadline <= passed]
+        for bundle, is_stuck in expired:
+            if bundle not in self._under_way:  # failed with the reader of one before it
+                continue
+            self.over(bundle)
+            stuck = self._pool.expired(bundle)
+            if is_stuck and len(bundle.asked) > 1:  # at most one of them is to blame
+                self._submit_late(bundle.asked[1:], bundle.asked[:1])
+            else:
+                bundle.refuse(stuck)
+        if self._under_way and self._timer is None:
+            self._watch(min(bundle.deadline for bundle in self._under_way))
+
+    # What becomes of a bundle
+
+    def taken(self, bundle: _Bundle) -> None:
         """It waits for no reader any more."""
         if bundle in self._unsent:
             self._unsent.discard(bundle)
             self.waiting -= len(bundle.asked)
-            if bundle.stage is not None and self._open.get(bundle.stage) is bundle:
+            if bundle.stage is not None and self._open and self._open.get(bundle.stage) is bundle:
                 del self._open[bundle.stage]
 
-    async def _carry(self, bundle: _Bundle) -> None:
-        """Until everybody in it has an answer, or goes alone."""
-        try:
-            self._answered(bundle, await self._pool.wait(bundle.job))
-        except WorkerLost as lost:
-            for asked in bundle.asked:
-                asked.losses += 1
-                if asked.losses <= LOSSES_ALLOWED:
-                    self._submit([asked])
-                elif not asked.outcome.done():
-                    asked.outcome.set_exception(lost)
-        except JobTimeout as stuck:
-            if bundle in self._unsent or len(bundle.asked) == 1:
-                bundle.fail(stuck)
-            else:  # at most one of them is to blame
-                self._submit_late(bundle.asked[1:], bundle.asked[:1])
-        except ExecutionError as error:
-            bundle.fail(error)
-        finally:
-            self._taken(bundle)
+    def over(self, bundle: _Bundle) -> None:
+        """Nobody waits for it any more."""
+        self.taken(bundle)
+        bundle.end()
+        self._under_way.discard(bundle)
 
-    def _answered(self, bundle: _Bundle, answer: Message) -> None:
-        """Raises UnexpectedCallMessage."""
+    def answered(self, bundle: _Bundle, answer: Message) -> None:
+        """Everybody in it has an answer, or goes alone."""
+        self.over(bundle)
         if not isinstance(answer, CallOutcome | CallOutcomes):
-            raise UnexpectedCallMessage(answer)
+            bundle.refuse(UnexpectedCallMessage(answer))
+            return
         outcomes = (answer,) if isinstance(answer, CallOutcome) else answer.outcomes
         for asked, outcome in zip(bundle.asked, outcomes, strict=False):
             if not asked.outcome.done():
@@ -207,11 +259,24 @@ class CallBundles:
         self._submit_late(late[1:], late[:1])
         if late:
             self._most = max(1, self._most // 2)
-        elif bundle.stage is not None and asyncio.get_running_loop().time() - bundle.job.sent_at <= QUICK_MS / 1000:
+        elif bundle.stage is not None and asyncio.get_running_loop().time() - bundle.sent_at <= QUICK_MS / 1000:
             self._most = min(2 * self._most, MAX_CALLS)
+
+    def failed(self, bundle: _Bundle, error: ExecutionError) -> None:
+        """Its reader was lost with it, or none takes it."""
+        self.over(bundle)
+        if not isinstance(error, WorkerLost):
+            bundle.refuse(error)
+            return
+        for asked in bundle.asked:
+            asked.losses += 1
+            if asked.losses <= LOSSES_ALLOWED:  # not at once: the pool is about to tell others what they lost
+                asyncio.get_running_loop().call_soon(self._submit_late, [asked], [])
+            elif not asked.outcome.done():
+                asked.outcome.set_exception(error)
 
     def _submit_late(self, not_begun: list[_Asked], slow: list[_Asked]) -> None:
         """The slow one goes last, and nothing is queued behind it as long as another reader can take it."""
         for asked in (*not_begun, *slow):
             if not asked.outcome.done():
-                self._submit([asked], is_long=asked in slow)
+                self._submit([asked], is_slow=asked in slow)

@@ -12,6 +12,7 @@ from chain.messages.tasks import FollowTasks
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from execution.call_bundles import CallBundles, UnexpectedCallMessage
 from execution.pool import Pool
+from execution.pool_core import Pace
 
 MAX_WAITING_CALLS = 1024
 GRACE_S = 1.0
@@ -44,7 +45,7 @@ class CallPool:
         limit_s = request.time_limit_ms / 1000 + GRACE_S
         if not request.estimate and not request.overrides:
             return await self._bundles.run(request, limit_s)
-        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s)
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, Pace.OPEN)
         if not isinstance(answer, CallOutcome):
             raise UnexpectedCallMessage(answer)
         return answer
@@ -52,7 +53,7 @@ class CallPool:
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         """Trace a block, whatever `trace_id` the request carries. Raises as `call` does."""
         limit_s = request.time_limit_ms / 1000 + GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, is_long=True)
+        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, Pace.STEPS)
         if not isinstance(answer, BlockTrace | TraceFailed):
             raise UnexpectedCallMessage(answer)
         return answer
@@ -60,7 +61,7 @@ class CallPool:
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
         """Trace runs, whatever `trace_id` the request carries. Raises as `call` does."""
         limit_s = request.time_limit_ms / 1000 + GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, is_long=True)
+        answer = await self._pool.run(lambda _, lease: replace(request, trace_id=lease), limit_s, Pace.STEPS)
         if not isinstance(answer, RunTraces | TraceFailed):
             raise UnexpectedCallMessage(answer)
         return answer
@@ -68,7 +69,7 @@ class CallPool:
     async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
         """Simulate blocks, whatever `call_id` the request carries. Raises as `call` does."""
         limit_s = request.time_limit_ms / 1000 + GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, is_long=True)
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, Pace.LONG)
         if not isinstance(answer, Simulated | SimulationFailed):
             raise UnexpectedCallMessage(answer)
         return answer
@@ -76,21 +77,25 @@ class CallPool:
     async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
         """Check blobs, whatever `call_id` the request carries. Raises as `call` does."""
         limit_s = request.time_limit_ms / 1000 + GRACE_S
-        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, is_long=True)
+        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, Pace.LONG)
         if not isinstance(answer, BlobsChecked):
             raise UnexpectedCallMessage(answer)
         return answer
 
     async def answer(self, message: Message, peer: Peer) -> Message:
-        if isinstance(message, FollowTasks):
-            self._pool.follow(peer)
-        elif isinstance(message, CallOutcome | CallOutcomes | Simulated | SimulationFailed | BlobsChecked):
+        if not isinstance(message, FollowTasks):
+            raise UnexpectedCallMessage(message)
+        self._pool.follow(peer)
+        return Done()
+
+    def hear(self, message: Message, peer: Peer) -> None:
+        """A reader's answers. Raises UnexpectedCallMessage."""
+        if isinstance(message, CallOutcome | CallOutcomes | Simulated | SimulationFailed | BlobsChecked):
             self._pool.finished(peer, message.call_id, message)
         elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)
         else:
             raise UnexpectedCallMessage(message)
-        return Done()
 
     def joined(self, peer: Peer) -> None:
         """A reader says by its first request that it wants tasks."""

@@ -1,10 +1,6 @@
-"""The reader process: eth_call and eth_estimateGas at a pinned version, with gas and time limits, and traces of blocks.
-
-What was read at a version stays true for ever, so the newest few versions keep their values between calls.
-"""
+"""The reader process: eth_call and eth_estimateGas at a pinned version, with gas and time limits, and traces."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -16,25 +12,21 @@ from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, Call
 from chain.messages.execution import BlockEnvironment
 from chain.messages.simulation import RunSimulation
 from chain.messages.traces import TraceBlock, TraceRuns
-from chain.types import BlockNumber, Gas, Version
+from chain.types import Gas
 from execution.blob_proofs import are_proven
 from execution.block_trace import trace_block
+from execution.call_views import CallViews
 from execution.calls import CallResult
 from execution.engine import Engine
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
-from execution.known import KnownState
 from execution.outcome import StateView
 from execution.overrides import OverridableView, OverrideRefused
 from execution.run_traces import trace_runs
 from execution.simulation import simulate
-from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
-from execution.whole_reads import WholeReads
 from execution.worker import TaskLoop, UnexpectedTask
 
-KEPT_VERSIONS = 4
-MAX_KNOWN_VALUES = 50_000
 MAX_OUTPUT_BYTES = 1024 * 1024
 """Of a bundle, before its last call: one call of a chain with large blocks may give a third of what a message holds."""
 
@@ -56,19 +48,22 @@ class CallEngine(Protocol):
 class CallRunner:
     """Runs calls on pinned versions."""
 
-    def __init__(self, engine_for: Callable[[Fork], CallEngine], reads: BlockingReads) -> None:
+    def __init__(self, engine_for: Callable[[Fork], CallEngine], views: CallViews) -> None:
         self._engine_for = engine_for
-        self._reads = reads
-        self._known: OrderedDict[Version, KnownState] = OrderedDict()
+        self._views = views
 
     def run(self, task: RunCall) -> CallOutcome:
         """The call's outcome; a version that storage does not have (any more) is an error of the call."""
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
         try:
-            view = self._view(task.version, task.environment, task.call)
+            stage = self._views.stage(task.version, task.environment)
+            view: StateView
             if task.overrides:
-                engine = engine.overridden(task.overrides, view)
+                view = overridable = stage.overridable(task.call)
+                engine = engine.overridden(task.overrides, overridable)
+            else:
+                view = stage.view(task.call)
             run = engine.estimate if task.estimate else engine.call
             result = run(task.call, task.environment, view, deadline=deadline)
         except RequestFailed as error:
@@ -85,14 +80,14 @@ class CallRunner:
         """The outcomes of those that end within the time that all have together, as many as one answer may carry."""
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
+        stage = self._views.stage(task.version, task.environment)
         outcomes: list[CallOutcome] = []
         room = MAX_OUTPUT_BYTES
         for call in task.calls:
             if room < 0:
                 break
             try:
-                view = self._view(task.version, task.environment, call)
-                result = engine.call(call, task.environment, view, deadline=deadline)
+                result = engine.call(call, task.environment, stage.view(call), deadline=deadline)
             except RequestFailed as error:
                 outcomes.append(CallOutcome(task.call_id, b"", error.text, Gas(0)))
             except CallTimeout:
@@ -101,24 +96,6 @@ class CallRunner:
                 outcomes.append(_outcome(task.call_id, result))
                 room -= len(result.output)
         return CallOutcomes(task.call_id, tuple(outcomes))
-
-    def _known_at(self, version: Version) -> KnownState:
-        known = self._known.get(version)
-        if known is None:
-            known = self._known[version] = KnownState(MAX_KNOWN_VALUES)
-            known.share_codes(next(iter(self._known.values())))
-        self._known.move_to_end(version)
-        while len(self._known) > KEPT_VERSIONS:
-            self._known.popitem(last=False)
-        known.shrink()
-        return known
-
-    def _view(self, version: Version, environment: BlockEnvironment, call: CallMessage) -> SpeculativeView:
-        known = self._known_at(version)
-        known.applied = BlockNumber(environment.number)
-        view = SpeculativeView(known, self._reads, version, environment.beneficiary)
-        view.read_named([(call.sender, call.to, call.access_list)])
-        return view
 
 
 def _outcome(call_id: int, result: CallResult) -> CallOutcome:
@@ -137,8 +114,9 @@ class CallWorkerProcess:
     ) -> None:
         self._pool = pool
         self._engine_for = engine_for
-        self._reads = WholeReads(reads)
-        self._runner = CallRunner(engine_for, self._reads)
+        views = CallViews(reads)
+        self._reads = views.reads
+        self._runner = CallRunner(engine_for, views)
         self._tracer_for = tracer_for
 
     async def run(self) -> None:

@@ -16,7 +16,7 @@ from chain.codec import decode_message, encode_message
 from chain.links import RequestFailed
 from chain.messages import Message
 from chain.messages.tasks import Attempt, AttemptStatus, RunTransactions, TransactionsRun
-from execution.dask_tasks import ForgottenLife, run_task
+from execution.dask_tasks import ForgottenLife, get_ready, run_task
 from execution.errors import ExecutionError
 from execution.pool import Pool
 from execution.storage_requests import StorageRequests
@@ -127,7 +127,6 @@ class DaskWorkers:
         peer = DaskPeer(f"dask-{self._named}")
         self._named += 1
         self._peers[address] = peer, asyncio.create_task(self._work(client, peer, address))
-        self._pool.follow(peer)
 
     def _remove(self, address: str) -> None:
         peer, work = self._peers.pop(address, (None, None))
@@ -137,6 +136,13 @@ class DaskWorkers:
                 work.cancel()
 
     async def _work(self, client: Any, peer: DaskPeer, address: str) -> None:
+        """The worker's life, from when it is ready for tasks, whose time to answer counts from when they are sent."""
+        try:
+            await client.submit(get_ready, workers=[address], pure=False)
+        except Exception as error:
+            self._give_up(client, address, error)
+            return
+        self._pool.follow(peer)
         while True:
             task = await peer.tasks.get()
             try:

@@ -46,6 +46,10 @@ _lives: OrderedDict[str, tuple[Speculator, ToldReads]] = OrderedDict()
 _one_at_a_time = Lock()
 
 
+def get_ready() -> None:
+    """Nothing more: a worker that was asked for it has imported what tasks need, which may take longer than a task."""
+
+
 def run_task(life: str, evm: str, task: bytes, answers: dict[bytes, bytes]) -> tuple[bool, bytes]:
     """An encoded TransactionsRun, or (False) the request that must be answered first. `life` names a picture of the
     state that tasks build on one after the other. Raises ForgottenLife.

@@ -238,7 +238,7 @@ class History:
 def _is_small(block: ApplyBlock) -> bool:
     if len(block.transactions) > SMALL_BLOCK_TRANSACTIONS:
         return False
-    logs = sum(len(log.data) for receipt in block.receipts for log in receipt.logs)
+    logs = sum(receipt.logs_size for receipt in block.receipts)
     return logs + sum(map(len, block.transactions)) <= SMALL_BLOCK_BYTES
 
 

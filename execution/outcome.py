@@ -10,7 +10,8 @@ from typing import Protocol
 
 from chain.accounts import Account
 from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
-from chain.receipts import Log
+from chain.receipts import Log, Receipt
+from chain.transactions import TransactionType
 from chain.types import Address, BlockNumber, Gas, Hash32, Wei
 
 Slot = tuple[Address, int]
@@ -89,3 +90,16 @@ class Outcome:
     reads: Reads
     writes: Writes
     console: ConsoleLogs = NO_CONSOLE_LOGS
+
+    def receipt(self, type: TransactionType, cumulative_gas: Gas, state_root: Hash32 | None = None) -> Receipt:
+        """Of a transaction of this type, in a block that has used so much gas up to and including it."""
+        return Receipt(
+            type=type,
+            succeeded=self.succeeded,
+            gas_used=self.gas_used,
+            cumulative_gas=cumulative_gas,
+            logs=self.logs,
+            gas_price=self.gas_price,
+            contract=self.contract,
+            state_root=state_root,
+        )

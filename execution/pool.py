@@ -7,6 +7,7 @@ Wire `joined`, `left`, `follow` and `finished` to the serving socket.
 import asyncio
 import logging
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from itertools import chain, count
 from math import inf
@@ -14,11 +15,13 @@ from math import inf
 from chain.links import Peer
 from chain.messages import Message
 from execution.errors import ExecutionError
-from execution.pool_core import MAX_IN_FLIGHT, PoolCore
+from execution.pool_core import MAX_IN_FLIGHT, Pace, PoolCore
 
 log = logging.getLogger("tandem.pool")
 
 MAX_WAITING = 1024
+SHORT_S = 0.01
+"""So long a job may wait for a worker that could have one that takes longer."""
 TIMER_STEP_S = 0.002
 """Timers may be early by so much: uvloop's go by the millisecond."""
 
@@ -42,20 +45,76 @@ class JobTimeout(ExecutionError, TimeoutError):
     """A worker did not answer within the job's time."""
 
 
-class PoolJob:
-    """A job on its way: what to send to whom, how long a worker may be busy with it, and the future of the answer."""
+class Job(ABC):
+    """What one worker is to be sent, how long it may be busy with it, and what becomes of its answer."""
 
-    def __init__(self, message_for: Callable[[str, int], Message], limit_s: float = inf) -> None:
-        self.message_for = message_for
+    limit_s = inf
+    sent_at = 0.0
+    worker = ""
+
+    @property
+    def pace(self) -> Pace:
+        """Asked for when its turn comes."""
+        return Pace.SHORT
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether nobody waits for it any more."""
+
+    @abstractmethod
+    def message(self, worker: str, lease: int) -> Message:
+        """Asked for when its turn comes."""
+
+    @abstractmethod
+    def succeed(self, answer: Message) -> None:
+        """A worker has answered."""
+
+    @abstractmethod
+    def fail(self, error: ExecutionError) -> None:
+        """It has no answer and will get none."""
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+
+
+class PoolJob(Job):
+    """A job on its way: `message_for(worker, lease)` is what is sent, `answer` what comes back."""
+
+    def __init__(
+        self, message_for: Callable[[str, int], Message], limit_s: float = inf, pace: Pace = Pace.SHORT
+    ) -> None:
+        self._message_for = message_for
         self.limit_s = limit_s
-        self.sent_at = 0.0
+        self._pace = pace
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self.worker = ""
         self.started_us = 0
+
+    @property
+    def pace(self) -> Pace:
+        return self._pace
+
+    @property
+    def is_over(self) -> bool:
+        return self.answer.done()
+
+    def message(self, worker: str, lease: int) -> Message:
+        return self._message_for(worker, lease)
 
     @property
     def has_answer(self) -> bool:
         return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+
+    def succeed(self, answer: Message) -> None:
+        self.answer.set_result(answer)
+
+    def fail(self, error: ExecutionError) -> None:
+        self.answer.set_exception(error)
+        self.answer.exception()  # marks it as seen: a withdrawn job is never awaited
+
+    def cancel(self) -> None:
+        self.answer.cancel()
 
 
 class Pool:
@@ -75,7 +134,7 @@ class Pool:
         losses_allowed: int = 1,
         cores: int | None = None,
     ) -> None:
-        self._core: PoolCore[PoolJob] = PoolCore(max_in_flight, secrets.randbits(48))
+        self._core: PoolCore[Job] = PoolCore(max_in_flight, secrets.randbits(48), lambda job: job.pace)
         self._peers: dict[str, Peer] = {}
         self._names: dict[Peer, str] = {}
         self._heard_at: dict[str, float] = {}
@@ -83,6 +142,7 @@ class Pool:
         self._max_waiting = max_waiting
         self._losses_allowed = losses_allowed
         self._cores = cores
+        self._hurry: asyncio.TimerHandle | None = None
         self.lost_workers = 0
         self.on_worker: Callable[[str], None] = lambda name: None
         """Called when a worker comes (again) with nothing in its memory, and when it is lost."""
@@ -130,24 +190,23 @@ class Pool:
             return
         self._heard_at[name] = asyncio.get_running_loop().time()
         job = self._core.finished(name, lease)
-        if job is not None and not job.answer.done():
-            job.answer.set_result(answer)
+        if job is not None and not job.is_over:
+            job.succeed(answer)
         self._send()
 
     def submit(
-        self, message_for: Callable[[str, int], Message], limit_s: float = inf, *, is_long: bool = False
+        self, message_for: Callable[[str, int], Message], limit_s: float = inf, pace: Pace = Pace.SHORT
     ) -> PoolJob:
         """Queue a job; `message_for(worker, lease)` makes its message when its turn comes. See `submit_job`."""
-        job = PoolJob(message_for, limit_s)
-        self.submit_job(job, is_long=is_long)
+        job = PoolJob(message_for, limit_s, pace)
+        self.submit_job(job)
         return job
 
     def submit_job(
         self,
-        job: PoolJob,
+        job: Job,
         preferred: str | None = None,
         *,
-        is_long: bool = False,
         losses_allowed: int | None = None,
     ) -> None:
         """Queue a job, for the preferred worker if that is there. Await its `answer`.
@@ -161,7 +220,7 @@ class Pool:
         if self._core.waiting >= self._max_waiting:
             raise PoolBusy(self._core.waiting)
         losses = self._losses_allowed if losses_allowed is None else losses_allowed
-        self._core.submit(job, preferred, losses, is_long=is_long)
+        self._core.submit(job, preferred, losses)
         self._send()
 
     def submit_when_idle(self, job: PoolJob, worker: str) -> None:
@@ -172,13 +231,13 @@ class Pool:
         self._send()
 
     async def run(
-        self, message_for: Callable[[str, int], Message], time_limit_s: float, *, is_long: bool = False
+        self, message_for: Callable[[str, int], Message], time_limit_s: float, pace: Pace = Pace.SHORT
     ) -> Message:
         """Submit and wait. Raises as `submit` and its answer do, and JobTimeout.
 
         A worker that let a job's time pass is stuck: its other work goes to others until it answers again.
         """
-        return await self.wait(self.submit(message_for, time_limit_s, is_long=is_long))
+        return await self.wait(self.submit(message_for, time_limit_s, pace))
 
     async def wait(self, job: PoolJob) -> Message:
         """A job's answer. Raises as `submit_job` says, and JobTimeout when it takes too long."""
@@ -186,18 +245,23 @@ class Pool:
             async with asyncio.timeout(job.limit_s):
                 return await job.answer
         except TimeoutError:
-            self._lose_if_stuck(job)
-            raise JobTimeout(f"no answer within {job.limit_s:g} s") from None
+            raise self.expired(job) from None
         finally:
             self._core.withdraw(job)
 
-    def withdraw(self, jobs: Iterable[PoolJob]) -> None:
+    def withdraw(self, jobs: Iterable[Job]) -> None:
         """Nobody waits for these any more; what a worker holds already ends in vain."""
         for job in jobs:
             self._core.withdraw(job)
-            job.answer.cancel()
+            job.cancel()
 
-    def _lose_if_stuck(self, job: PoolJob) -> None:
+    def expired(self, job: Job) -> JobTimeout:
+        """The time of a job, which must be over, has passed; what whoever waited for it is told."""
+        self._core.withdraw(job)
+        self._lose_if_stuck(job)
+        return JobTimeout(f"no answer within {job.limit_s:g} s")
+
+    def _lose_if_stuck(self, job: Job) -> None:
         """The job's time has passed, but its worker may have had another one before it, or have got it late."""
         holder = self._core.holder(job)
         if holder is None:
@@ -221,16 +285,25 @@ class Pool:
             refused = set()
             for assignment in assignments:
                 job, name = assignment.job, assignment.worker
-                if job.answer.done():
+                if job.is_over:
                     self._core.finished(name, assignment.lease)
                 elif name not in refused:
                     job.worker = name
                     job.sent_at = asyncio.get_running_loop().time()
-                    if not self._peers[name].push(job.message_for(name, assignment.lease)):
+                    if not self._peers[name].push(job.message(name, assignment.lease)):
                         refused.add(name)
             for name in refused:
                 log.warning("worker %s does not take its tasks", name)
                 self._lose(name)
+        if self._core.waiting and self._hurry is None and self._core.waits_for_open:
+            self._hurry = asyncio.get_running_loop().call_later(SHORT_S, self._hurried)
+
+    def _hurried(self) -> None:
+        """A job has waited for a worker that may take long: another one takes it between the steps of its own."""
+        self._hurry = None
+        if self._core.waits_for_open:
+            self._core.grew_long()
+            self._send()
 
     def _lose(self, name: str) -> None:
         self.lost_workers += 1
@@ -240,12 +313,11 @@ class Pool:
         if not self._core.workers and not self._wait_for_workers:
             _fail(self._core.abandon(), NoWorkers("no worker is connected"))
 
-    def _give_up(self, jobs: list[PoolJob]) -> None:
+    def _give_up(self, jobs: list[Job]) -> None:
         _fail(jobs, WorkerLost("every worker that took the task was lost with it"))
 
 
-def _fail(jobs: list[PoolJob], error: ExecutionError) -> None:
+def _fail(jobs: list[Job], error: ExecutionError) -> None:
     for job in jobs:
-        if not job.answer.done():
-            job.answer.set_exception(error)
-            job.answer.exception()  # marks it as seen: a withdrawn job is never awaited
+        if not job.is_over:
+            job.fail(error)

@@ -25,7 +25,7 @@ from chain.messages.storage import BlockApplied, ReadHead, ReadSettings, StoredS
 from chain.messages.tasks import FollowTasks, ReceiptsSummarized, RootComputed, TransactionsRun
 from chain.operations import BlockSettings
 from chain.types import Hash32, ValidatorIndex
-from execution.announcers import NewestBlock, NewsFollower, ResultSender
+from execution.announcers import NewsFollower, Progress, ResultSender
 from execution.assembly import ExecutedBlock
 from execution.block_run import TransactionEngine
 from execution.errors import ExecutionError
@@ -103,9 +103,9 @@ class ExecutionProcess:
         self._outside_workers = outside_workers
         self._pool = Pool(cores=len(os.sched_getaffinity(0)) if outside_workers is None else None)
         self._senders = Senders(genesis.forks.newest)
-        self._progress = NewestBlock()
-        self._newest = NewestBlock()
-        self._results = NewestBlock()
+        self._progress = Progress()
+        self._newest = Progress()
+        self._results = Progress()
         self._running: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._followers: dict[Peer, asyncio.Task[None]] = {}
@@ -134,11 +134,7 @@ class ExecutionProcess:
                 follower.cancel()
 
     async def answer(self, message: Message, peer: Peer) -> Message | None:
-        if isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized):
-            self._pool.finished(peer, message.task_id, message)
-        elif isinstance(message, SenderHints):
-            self._senders.hint(message.senders)
-        elif isinstance(message, FollowTasks):
+        if isinstance(message, FollowTasks):
             self._pool.follow(peer)
         elif isinstance(message, FollowBlocks):
             await self._follow_blocks(message, peer)
@@ -147,6 +143,15 @@ class ExecutionProcess:
         else:
             raise UnknownRequest(message)
         return Done()
+
+    def hear(self, message: Message, peer: Peer) -> None:
+        """Workers' outcomes, and rpc's hints. Raises UnknownRequest."""
+        if isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized):
+            self._pool.finished(peer, message.task_id, message)
+        elif isinstance(message, SenderHints):
+            self._senders.hint(message.senders)
+        else:
+            raise UnknownRequest(message)
 
     def joined(self, peer: Peer) -> None:
         """Who connected says by its first request what it wants."""

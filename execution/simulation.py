@@ -281,18 +281,8 @@ class _Block:
         self._transactions.append(transaction)
         self._gas_used += outcome.gas_used
         self._blob_gas_used += BLOB_GAS_PER_BLOB * len(transaction.blob_hashes)
-        self._receipts.append(
-            Receipt(
-                type=transaction.type,
-                succeeded=outcome.succeeded,
-                gas_used=outcome.gas_used,
-                cumulative_gas=Gas(self._gas_used),
-                logs=outcome.logs,
-                gas_price=outcome.gas_price,
-                contract=outcome.contract,
-                state_root=self._simulation.state_root() if self._environment.fork < Fork.BYZANTIUM else None,
-            )
-        )
+        state_root = self._simulation.state_root() if self._environment.fork < Fork.BYZANTIUM else None
+        self._receipts.append(outcome.receipt(transaction.type, Gas(self._gas_used), state_root))
 
     def _header(self, requests_hash: Hash32 | None, state_root: Hash32) -> Header:
         environment, fork = self._environment, self._environment.fork

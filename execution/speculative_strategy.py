@@ -86,7 +86,8 @@ class SpeculativeStrategy:
             else:
                 await block.run_here(index)
             runs.took_turn(index)
-            if lost[-1] and lost.count(True) * 2 > WINDOW and block.serial_from < 0:
+            is_last = index + 1 == len(block.turns)
+            if lost[-1] and lost.count(True) * 2 > WINDOW and block.serial_from < 0 and not is_last:
                 block.serial_from = index + 1
                 runs.stop()
             if block.holds_long:

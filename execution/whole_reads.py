@@ -17,13 +17,14 @@ class WholeReads:
 
     def __init__(self, storage: BlockingReads) -> None:
         self._storage = storage
-        self._whole = WholeState()
+        self.whole = WholeState()
+        """Complete once enough was read; see `WholeState.covers`."""
 
     def request(self, message: Message) -> Message:
         """The answer. Raises RequestFailed."""
         if not isinstance(message, ReadState) or message.version is None:
             return self._storage.request(message)
-        version, whole = message.version, self._whole
+        version, whole = message.version, self.whole
         if whole.covers(version) and not message.codes:
             accounts = tuple(map(whole.account, message.accounts))
             return StateValues(version, accounts, tuple([whole.slot(*slot) for slot in message.slots]), ())
@@ -35,7 +36,7 @@ class WholeReads:
         return answer
 
     def _pay(self, version: Version) -> None:
-        page = self._whole.next_page(version)
+        page = self.whole.next_page(version)
         if page is not None:
             self._read_page(page)
 
@@ -43,8 +44,8 @@ class WholeReads:
         try:
             page = self._storage.request(wanted)
         except RequestFailed as refusal:
-            self._whole.give_up(for_good=refusal.error == "NoWholeState")
+            self.whole.give_up(for_good=refusal.error == "NoWholeState")
             return
         if not isinstance(page, StatePage):
             raise UnexpectedAnswer("StatePage", page)
-        self._whole.take(page)
+        self.whole.take(page)

@@ -28,7 +28,7 @@ class UnexpectedTask(ExecutionError):
 
 
 class TaskLoop:
-    """Takes tasks one after the other and sends each answer, which nothing acknowledges.
+    """Takes tasks one after the other, as they come, and sends each answer, which nothing acknowledges.
 
     None is lost while the pool is there: it leases so few tasks to a worker that their answers always have room in the
     socket. A pool that was away has forgotten its leases.
@@ -39,34 +39,28 @@ class TaskLoop:
     def __init__(self, pool: Link, carry_out: Callable[[Message], Message | Awaitable[Message]]) -> None:
         self._pool = pool
         self._carry_out = carry_out
-        self._tasks: asyncio.Queue[Message] = asyncio.Queue(2 * MAX_IN_FLIGHT)
+        self._room = asyncio.Semaphore(2 * MAX_IN_FLIGHT)
 
     async def run(self) -> None:
         """Until cancelled, or until something fails that must not pass in silence."""
-        self._pool.follow(self._follow, self._tasks.put)
-        room = asyncio.Semaphore(2 * MAX_IN_FLIGHT)
         async with asyncio.TaskGroup() as answers:
-            while True:
-                task = await self._tasks.get()
-                answer = self._carry_out(task)
-                if isawaitable(answer):
-                    await room.acquire()
-                    answers.create_task(self._answer_later(answer, room))
-                else:
-                    self._pool.notify(answer)
-                await asyncio.sleep(0)  # so that what has come is heard before the next task holds the process
+            self._pool.follow(FollowTasks, lambda task: self._take(task, answers))
+            await asyncio.Event().wait()
 
-    def _follow(self) -> Message:
-        """Asks for work anew: what was asked before is nobody's any more."""
-        while not self._tasks.empty():
-            self._tasks.get_nowait()
-        return FollowTasks()
+    async def _take(self, task: Message, answers: asyncio.TaskGroup) -> None:
+        answer = self._carry_out(task)
+        if isawaitable(answer):
+            await self._room.acquire()
+            answers.create_task(self._answer_later(answer))
+        else:
+            self._pool.notify(answer)
+        await asyncio.sleep(0)  # so that what has come is heard before the next task holds the process
 
-    async def _answer_later(self, answer: Awaitable[Message], room: asyncio.Semaphore) -> None:
+    async def _answer_later(self, answer: Awaitable[Message]) -> None:
         try:
             self._pool.notify(await answer)
         finally:
-            room.release()
+            self._room.release()
 
 
 class WorkerProcess:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from chain.codec import decode_message, encode_message
 from chain.messages.executors import ExecutorsVerdict
@@ -16,12 +16,9 @@ from chain.types import ValidatorIndex
 from node.errors import NodeError
 from node.plan import Kind, Plan, Role
 from node.process_control import MESSAGE_BYTES, Control
-from node.successor import make_successor
+from node.successor import Successors as SuccessorsOf
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Processes
-
-MakeFork: TypeAlias = Callable[[str | None, int | None], None]
-"""Make the folder of a fork of a chain at a URL and of a block. Blocks, and raises NodeError."""
 
 ANSWER_TIMEOUT_S = 5.0
 NOTICE_S = 0.1
@@ -34,20 +31,31 @@ COMPOSE_VERBS = {
 }
 
 
+class Successors(Protocol):
+    """Makes the folders of chains that may take this one's place. Both block, and raise NodeError."""
+
+    are_possible: bool
+
+    def make_fork(self, url: str | None, block: int | None) -> None: ...
+
+    def make_unforked(self) -> None: ...
+
+
 def chain_processes(plan: Plan, ending: asyncio.Event) -> Processes:
     """How the processes of this chain are run. `ending` is set when this process is told to end."""
     if plan.processes_file is None or plan.control_socket is None:
         return LoneProcesses()
-    return SupervisedProcesses(plan.processes_file, plan.control_socket, partial(make_successor, plan), ending)
+    return SupervisedProcesses(plan.processes_file, plan.control_socket, SuccessorsOf(plan), ending)
 
 
 class SupervisedProcesses:
     """Those of `tandem up` (implements rpc.methods.Processes)."""
 
-    def __init__(self, processes_file: str, control_socket: str, make_fork: MakeFork, ending: asyncio.Event) -> None:
+    def __init__(self, processes_file: str, control_socket: str, successors: Successors, ending: asyncio.Event) -> None:
         self._processes_file = Path(processes_file)
         self._control_socket = control_socket
-        self._make_fork = make_fork
+        self._successors = successors
+        self.may_give_place = successors.are_possible
         self._ending = ending
         self._forking = asyncio.Lock()
 
@@ -64,12 +72,18 @@ class SupervisedProcesses:
         await self._request(verdict)
 
     async def fork(self, url: str | None, block: int | None) -> None:
-        """Answers when no request reaches this chain any more: the next one is the fork's to answer."""
+        await self._give_place(partial(self._successors.make_fork, url, block))
+
+    async def end_fork(self) -> None:
+        await self._give_place(self._successors.make_unforked)
+
+    async def _give_place(self, make: Callable[[], None]) -> None:
+        """Answers when no request reaches this chain any more: the next one is the other chain's to answer."""
         async with self._forking:
             if self._ending.is_set():
-                raise ServerError("another fork takes this chain's place already")
+                raise ServerError("another chain takes this one's place already")
             try:
-                await asyncio.to_thread(self._make_fork, url, block)
+                await asyncio.to_thread(make)
             except NodeError as error:
                 raise InvalidParams(str(error)) from error
             await self._request(GivePlace())
@@ -99,6 +113,8 @@ class SupervisedProcesses:
 class LoneProcesses:
     """Those that run each in a container (implements rpc.methods.Processes)."""
 
+    may_give_place = False
+
     def listed(self) -> None:
         return None
 
@@ -117,6 +133,9 @@ class LoneProcesses:
             "this chain has no supervisor, its processes are containers: start another one with tandem up "
             "--fork-url URL --fork-block N"
         )
+
+    async def end_fork(self) -> None:
+        raise InvalidParams("this chain has no supervisor, its processes are containers: start another one")
 
 
 def _name(validator: ValidatorIndex) -> str:

@@ -27,6 +27,7 @@ from chain.codec import MessageError, decode_value, encode_value
 from chain.genesis import Genesis
 from consensus.signatures import Ed25519Signer
 from node.accounts import DevelopmentAccount, development_accounts
+from node.anvil_state import StateAbove, named_state, read_state_above
 from node.errors import BadDataFolder, BadSetting
 from node.genesis import WEI_PER_ETH, new_genesis
 from node.genesis_file import Start, see_contracts_of, start_from
@@ -36,7 +37,7 @@ from node.remote.source import FILE as FORK_FILE
 from node.remote.source import ForkSource, read_source
 from node.settings import Settings, stake_text
 
-FORMAT = 8
+FORMAT = 9
 KEY_BYTES = 32
 LOCK = "lock"
 STATE = "state"
@@ -148,15 +149,19 @@ def create(path: Path, settings: Settings, *, durable: bool, imports: bool = Fal
     `imports`: its first blocks are another client's, and may deploy what its later forks need.
     """
     accounts = development_accounts(settings.mnemonic, settings.accounts)
-    remote = _remote_base(settings, accounts)
+    above = _state_above(settings)
+    remote = _remote_base(settings, accounts, None if above is None else above.number)
+    if above is not None and remote is not None and settings.load_state is not None:
+        above.check(settings.load_state, remote.point.number, remote.point.hash)
     fork = None if remote is None or settings.fork_url is None else ForkSource(settings.fork_url, remote.point)
     try:
         keys = [os.urandom(KEY_BYTES) for _ in range(settings.validators)]
         for index, key in enumerate(keys):
             (path / f"validator-{index}").mkdir(exist_ok=True)
             write_whole(path / f"validator-{index}" / "key", key)
-        loaded = None if settings.load_state is None else take_in(settings.load_state, path / STATE, settings)
-        genesis = new_genesis(settings, accounts, [Ed25519Signer(key).public_key for key in keys], remote, loaded)
+        loaded = None if settings.load_state is None or above else take_in(settings.load_state, path / STATE, settings)
+        public_keys = [Ed25519Signer(key).public_key for key in keys]
+        genesis = new_genesis(settings, accounts, public_keys, remote, loaded, above.accounts if above else ())
         if settings.genesis is not None and not imports:
             see_contracts_of(genesis.forks.newest, genesis.accounts, settings.genesis)
         write_whole(path / "genesis", encode_value(genesis))
@@ -169,23 +174,34 @@ def create(path: Path, settings: Settings, *, durable: bool, imports: bool = Fal
             "mnemonic": settings.mnemonic,
             "accounts": settings.accounts,
             "balance": settings.balance,
-            "loaded": None if loaded is None else "0x" + loaded.source.hex(),
+            "loaded": None if settings.load_state is None else "0x" + source_checksum(settings.load_state).hex(),
         }
         write_whole(path / "chain.json", json.dumps(about, indent=2).encode() + b"\n")
     except OSError as error:
         raise BadDataFolder(
             f"cannot write to the data folder {path}: {error.strerror}; mend that, or give another --data-dir"
         ) from error
-    return DataFolder(path, genesis, settings.mnemonic, accounts, durable, fork, "" if loaded is None else loaded.left)
+    left = next((taken.left for taken in (loaded, above) if taken is not None), "")
+    return DataFolder(path, genesis, settings.mnemonic, accounts, durable, fork, left)
 
 
-def _remote_base(settings: Settings, accounts: Sequence[DevelopmentAccount]) -> RemoteBase | None:
-    """What a fork begins with; None for a chain of its own. Raises BadRemote, BadSetting."""
+def _state_above(settings: Settings) -> StateAbove | None:
+    """What a fork begins with besides the remote's state. Raises BadStateFile, BadSetting."""
+    if settings.fork_url is None or settings.load_state is None:
+        return None
+    return read_state_above(named_state(settings.load_state))
+
+
+def _remote_base(settings: Settings, accounts: Sequence[DevelopmentAccount], made_on: int | None) -> RemoteBase | None:
+    """What a fork begins with, after the block that is asked for or that its state was `made_on`; None for a chain of
+    its own. Raises BadRemote, BadSetting.
+    """
     if settings.fork_url is None:
         return None
     from node.remote.start import examine  # an HTTP client that only forks need
 
-    return examine(settings.fork_url, settings.fork_block, [account.address for account in accounts])
+    number = made_on if settings.fork_block is None else settings.fork_block
+    return examine(settings.fork_url, number, [account.address for account in accounts])
 
 
 def open_folder(path: Path, settings: Settings | None = None) -> DataFolder:

@@ -31,16 +31,17 @@ def new_genesis(
     validator_keys: Sequence[bytes],
     remote: RemoteBase | None = None,
     loaded: LoadedState | None = None,
+    above: Sequence[AccountChange] = (),
 ) -> Genesis:
     """The genesis of now: funded development accounts, the fork's system contracts, the deployment proxy, validators
-    with their stakes; on a fork on top of the remote chain's block.
+    with their stakes; on a fork on top of the remote chain's block, and on those the accounts `above`.
 
     With a genesis file its rules, its first block and its accounts, and nothing else: hashes would differ. With a
     loaded state that, and the block that it is of. Raises BadGenesisFile and BadSetting.
     """
     start = _start(settings, accounts, loaded)
     if remote is not None:
-        start = _forked(start, settings, remote)
+        start = _with_accounts(_forked(start, settings, remote), above)
     return Genesis(
         chain_id=start.chain_id,
         forks=start.forks,
@@ -86,11 +87,20 @@ def _forked(start: Start, settings: Settings, remote: RemoteBase) -> Start:
     that somebody may have given them with the keys that everybody knows (EIP-7702).
     """
     here = [
-        replace(change, account=replace(change.account, nonce=remote.nonces.get(change.address, change.account.nonce)))
+        replace(
+            change,
+            account=replace(change.account, nonce=remote.nonces.get(change.address, change.account.nonce)),
+            clears_storage=True,
+        )
         for change in start.accounts
         if change.address not in remote.contracts and change is not DEPLOYMENT_PROXY
     ]
     return Start(settings.chain_id or remote.chain_id, start.forks, remote.header, tuple(here))
+
+
+def _with_accounts(start: Start, above: Sequence[AccountChange]) -> Start:
+    there = {change.address for change in above}
+    return replace(start, accounts=(*(each for each in start.accounts if each.address not in there), *above))
 
 
 def _forked_with(settings: Settings, remote: RemoteBase) -> Forked:

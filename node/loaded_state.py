@@ -38,7 +38,7 @@ def take_in(file: Path, into: Path, settings: Settings) -> LoadedState:
         else:
             anvil = read_anvil_state(named_state(file), settings)
             left = anvil.left
-            write_state_file(into, anvil.head, (), anvil.pages())
+            write_state_file(into, anvil.head, [header.encode() for header in anvil.earlier], anvil.pages())
         taken = StateFile(into)
     except StoreError as error:
         raise BadStateFile(str(error)) from error

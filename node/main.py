@@ -1,5 +1,6 @@
 """The `tandem` command."""
 
+import io
 import signal
 import sys
 from collections.abc import Callable
@@ -284,6 +285,8 @@ def completion(shell: str) -> None:
 def main() -> None:
     """Runs the command; what is wrong with what the user asked for is one line and an exit status, no traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and of tests can be anything
     try:
         sys.exit(cli.main(prog_name="tandem", standalone_mode=False))  # the status that a command gave to ctx.exit
     except NodeError as error:

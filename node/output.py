@@ -207,6 +207,15 @@ def banner(settings: Settings, folder: DataFolder, port: int, processes: Mapping
     return "\n".join([*lines, "", f"Ready in {seconds:.2f} s. Ctrl-C ends it.", ""])
 
 
+def successor_line(
+    settings: Settings, folder: DataFolder, port: int, processes: Mapping[str, int], seconds: float
+) -> str:
+    """What people see of a chain that took another one's place: its accounts and addresses are those shown before."""
+    fork = folder.fork
+    name = "another chain" if fork is None else f"a fork of {fork.shown} at block {fork.point.number:,}"
+    return f"{time.strftime('%H:%M:%S')}  {name}, chain id {folder.genesis.chain_id}: {seconds:.2f} s"
+
+
 def _consensus(folder: DataFolder) -> str:
     """The rule set, and the stakes unless they are equal."""
     genesis = folder.genesis

@@ -59,6 +59,14 @@ def role_named(name: str) -> Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Successor:
+    """Where rpc may make the chain that takes this one's place, and how it is to be when it is no fork."""
+
+    path: Path
+    unforked: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything a process of this chain starts from. `listening` is the RPC socket, open before any fork."""
 
@@ -74,8 +82,8 @@ class Plan:
     """Where the supervisor takes requests to stop and start a process; None where there is no supervisor."""
     faults_file: str
     """Where rpc says which network faults are in force: they last as long as the folder that it is in."""
-    successor: Path | None = None
-    """Where rpc may make the chain that takes this one's place; None where that cannot be."""
+    successor: Successor | None = None
+    """None where no chain can take this one's place."""
     executors_at_start: tuple[int, ...] = field(init=False)
     """The full executors that the chain began this life with; others stand in when one of them is wrong."""
 

@@ -18,6 +18,7 @@ from node.command_options import DEFAULTS, PATH, option
 from node.settings import EVMS, MAX_WORKERS
 
 if TYPE_CHECKING:
+    from execution.case_run import CaseRun
     from execution.state_after import StateAfter
     from node.case_files import CaseFile
     from node.workbench import Workbench
@@ -115,8 +116,7 @@ async def _replay(files: "list[CaseFile]", wanted: _Wanted, as_json: bool) -> in
 
 
 async def _one(bench: "Workbench", file: "CaseFile", wanted: _Wanted) -> Replayed:
-    from execution.case_differences import against_header, against_state
-    from execution.state_after import state_after
+    from execution.case_differences import against_header
     from node.case_files import BadCaseFile
     from node.workbench import CaseCannotRun
 
@@ -131,7 +131,7 @@ async def _one(bench: "Workbench", file: "CaseFile", wanted: _Wanted) -> Replaye
     differences, yardstick = against_header(case, run.block), None
     if not wanted.headers_only:
         yardstick = PY_EVM if case.environment.fork <= Fork.PRAGUE else SERIAL_INTERPRETER
-        differences += against_state(state_after(case, run), await _serial_state(case, yardstick), yardstick)
+        differences += await _state_differences(case, run, yardstick)
     if case.mismatch is not None:
         differences += await _differences_again(bench, case, wanted.strategy)
     facts = {
@@ -163,7 +163,20 @@ async def _differences_again(bench: "Workbench", case: BlockCase, strategy: str)
     return []
 
 
-async def _serial_state(case: BlockCase, yardstick: str) -> "StateAfter":
+async def _state_differences(case: BlockCase, run: "CaseRun", yardstick: str) -> list[str]:
+    from execution.case_differences import against_state
+    from execution.evm.py_evm_serial import PyEvmRefused
+    from execution.state_after import state_after
+
+    try:
+        theirs = await _serial_state(case, run, yardstick)
+    except PyEvmRefused as refusal:
+        return [str(refusal)]
+    return against_state(state_after(case, run), theirs, yardstick)
+
+
+async def _serial_state(case: BlockCase, run: "CaseRun", yardstick: str) -> "StateAfter":
+    """Raises PyEvmRefused."""
     from execution.engine import INTERPRETER
     from execution.evm.py_evm_serial import run_serially
     from execution.state_after import state_after
@@ -171,6 +184,6 @@ async def _serial_state(case: BlockCase, yardstick: str) -> "StateAfter":
     from node.workbench import workbench
 
     if yardstick == PY_EVM:
-        return run_serially(case)
+        return run_serially(case, [i for i, turn in enumerate(run.block.turns) if turn.left_out])
     async with workbench(0, INTERPRETER) as bench:
         return state_after(case, await bench.run(case, SERIAL))

@@ -60,23 +60,24 @@ def lines_of(spots: Told, block: Told | None) -> Iterator[str]:
 def _head(spots: Told) -> str:
     first, last = spots["from"], spots["to"]
     where = f"block {first}" if first == last else f"blocks {first} to {last}"
-    return f"{where}: {spots['transactions']} transactions, {spots['gasUsed']:,} gas"
+    return f"{where}: {counted(spots['transactions'], 'transaction')}, {spots['gasUsed']:,} gas"
 
 
 def _totals(spots: Told) -> str:
     speedup = "" if spots["speedup"] is None else f": {spots['speedup']:.2f} times as fast"
     return (
         f"executed in {_ms(spots['executionUs'])}, serially {_ms(spots['serialUs'])} ({spots['serialTime']}){speedup}\n"
-        f"{spots['attempts']} runs, {spots['conflicts']} lost by conflicts, {spots['waits']} waits: "
-        f"{spots['heldUp']} transactions held up, {_ms(spots['lostUs'])} lost; {spots['leftOut']} left out"
+        f"{counted(spots['attempts'], 'run')}, {spots['conflicts']} lost by conflicts, "
+        f"{counted(spots['waits'], 'wait')}: {counted(spots['heldUp'], 'transaction')} held up, "
+        f"{_ms(spots['lostUs'])} lost; {spots['leftOut']} left out"
     )
 
 
 def _block_line(block: Told) -> str:
     serial = "" if block["serialFrom"] is None else f", serial from transaction {block['serialFrom']}"
     return (
-        f"block {block['number']}: strategy {block['strategy']}, {block['workers']} workers, "
-        f"{len(block['transactions'])} transactions in {_ms(block['executionUs'])}{serial}"
+        f"block {block['number']}: strategy {block['strategy']}, {counted(block['workers'], 'worker')}, "
+        f"{counted(len(block['transactions']), 'transaction')} in {_ms(block['executionUs'])}{serial}"
     )
 
 
@@ -107,10 +108,20 @@ def _conflict_line(transaction: Told, run: Told) -> Iterator[str]:
     conflict = run["conflict"]
     writer = conflict["writer"]
     who = "what came before the transactions" if writer is None else f"transaction {writer['position']}"
+    read, found = _difference(conflict)
     yield (
-        f"  transaction {transaction['position']} ({called(transaction)}) on {run['worker']} read {key_of(conflict)} = "
-        f"{_value(conflict['read'])}, {who} made it {_value(conflict['found'])}{_doubt(conflict)}"
+        f"  transaction {transaction['position']} ({called(transaction)}) on {run['worker']} read {read}, "
+        f"{who} made it {found}{_doubt(conflict)}"
     )
+
+
+def _difference(conflict: Told) -> tuple[str, str]:
+    """What was read and what was found; of several variables in a slot each that differs."""
+    variables = conflict["variables"] or [{**conflict, "variable": key_of(conflict)}]
+    read = ", ".join(f"{each['variable']} = {_value(each['read'])}" for each in variables)
+    if len(variables) == 1:
+        return read, _value(variables[0]["found"])
+    return read, ", ".join(f"{each['variable']} = {_value(each['found'])}" for each in variables)
 
 
 def _value(value: str) -> str:
@@ -166,6 +177,11 @@ def _hotspot_lines(spots: Told) -> Iterator[str]:
 def _advice_lines(spots: Told) -> Iterator[str]:
     for words in spots["advice"]:
         yield from ("", *textwrap.wrap(words, WIDTH, initial_indent="- ", subsequent_indent="  "))
+
+
+def counted(number: int, noun: str) -> str:
+    """1 run, 1,067 runs."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _ms(microseconds: int) -> str:

@@ -47,9 +47,12 @@ def run_role(plan: Plan, name: str) -> int:
         gc.set_threshold(*RARE_COLLECTIONS)
     if role.kind in (Kind.WORKER, Kind.READER):
         os.nice(WORKER_NICENESS)
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # may be deep in bytecode, has nothing to put in order
+    # A worker may be deep in bytecode, any other deep in imports, which take long on a busy machine: until it has more
+    # to put in order, whoever asks it to end is not kept waiting.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     try:
-        uvloop.run(_until_stopped(plan, role, output))
+        runner = _runner(role.kind)
+        uvloop.run(_until_stopped(runner(plan, role, output), role))
     except Exception as failure:
         error = _first(failure)
         log.debug("%s failed", role.name, exc_info=True)
@@ -94,7 +97,7 @@ def _first(error: Exception) -> Exception:
     return error
 
 
-async def _until_stopped(plan: Plan, role: Role, output: Output) -> None:
+async def _until_stopped(running: Coroutine[Any, Any, None], role: Role) -> None:
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[None] = loop.create_future()
 
@@ -110,7 +113,7 @@ async def _until_stopped(plan: Plan, role: Role, output: Output) -> None:
     loop.set_exception_handler(fail)
     if role.kind not in (Kind.WORKER, Kind.READER):
         loop.add_signal_handler(signal.SIGTERM, stop)
-    work = asyncio.ensure_future(_runner(role.kind)(plan, role, output))
+    work = asyncio.ensure_future(running)
     try:
         await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -38,7 +38,7 @@ async def run_execution(plan: Plan, role: Role, output: Output) -> None:
             else _outside_workers(settings, partial(output.trouble, process=role.name)),
             CommitProofs(genesis).prove,
         )
-        sockets.serve(plan.endpoints.execution(role.executor, bind=True), process)
+        sockets.serve(plan.endpoints.execution(role.executor, bind=True), process, process.hear)
         await process.run()
 
 

@@ -1,9 +1,7 @@
 """The rpc process: JSON-RPC on the listening socket, and the pool that reader processes join."""
 
 import asyncio
-import contextlib
 import os
-from collections.abc import Iterator
 
 from chain.links import Link
 from chain.messages.blobs import BlobsChecked, CheckBlobs
@@ -34,28 +32,38 @@ class Readers:
 
     async def call(self, request: RunCall) -> CallOutcome:
         """Raises TimeoutError when a reader is stuck, LimitExceeded or ServerError when none takes the call."""
-        with _as_rpc_errors():
+        try:
             return await self._pool.call(request)
+        except (PoolBusy, WorkerLost) as error:
+            raise _rpc_error(error) from error
 
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         """Raises as `call` does."""
-        with _as_rpc_errors():
+        try:
             return await self._pool.trace(request)
+        except (PoolBusy, WorkerLost) as error:
+            raise _rpc_error(error) from error
 
     async def trace_runs(self, request: TraceRuns) -> RunTraces | TraceFailed:
         """Raises as `call` does."""
-        with _as_rpc_errors():
+        try:
             return await self._pool.trace_runs(request)
+        except (PoolBusy, WorkerLost) as error:
+            raise _rpc_error(error) from error
 
     async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
         """Raises as `call` does."""
-        with _as_rpc_errors():
+        try:
             return await self._pool.simulate(request)
+        except (PoolBusy, WorkerLost) as error:
+            raise _rpc_error(error) from error
 
     async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
         """Raises as `call` does."""
-        with _as_rpc_errors():
+        try:
             return await self._pool.check_blobs(request)
+        except (PoolBusy, WorkerLost) as error:
+            raise _rpc_error(error) from error
 
 
 class Storages:
@@ -74,14 +82,8 @@ class Storages:
         return tuple(self._links[executor] for executor in executors)
 
 
-@contextlib.contextmanager
-def _as_rpc_errors() -> Iterator[None]:
-    try:
-        yield
-    except PoolBusy as busy:
-        raise LimitExceeded(str(busy)) from busy
-    except WorkerLost as lost:
-        raise ServerError(str(lost)) from lost
+def _rpc_error(error: PoolBusy | WorkerLost) -> LimitExceeded | ServerError:
+    return LimitExceeded(str(error)) if isinstance(error, PoolBusy) else ServerError(str(error))
 
 
 async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
@@ -89,7 +91,7 @@ async def run_rpc(plan: Plan, role: Role, output: Output) -> None:
     assert plan.listening is not None
     pool, executor, ending = CallPool(), plan.executors.first(), asyncio.Event()
     async with sockets_of(role) as sockets:
-        sockets.serve(plan.endpoints.rpc(bind=True), pool)
+        sockets.serve(plan.endpoints.rpc(bind=True), pool, pool.hear)
         validators = {
             ValidatorIndex(index): sockets.link(
                 plan.endpoints.validator(index), lambda _: process.validator_connection_changed()

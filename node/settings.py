@@ -110,8 +110,8 @@ class Settings:
         if self.pool != LOCAL_POOL and DASK_POOL.fullmatch(self.pool) is None:
             raise BadSetting(f"--pool {self.pool} is not known: give local, or dask://HOST:PORT of a Dask scheduler")
         if self.load_state is not None:
-            for name in ("genesis", "fork_url", "gas_limit", "base_fee"):
-                if getattr(self, name) is not None:
+            for name in ("genesis", "gas_limit", "base_fee"):
+                if getattr(self, name) is not None and self.fork_url is None:
                     option = "--" + name.replace("_", "-")
                     raise BadSetting(f"{option} does not go with a loaded state, which decides it: leave {option} out")
         return self

@@ -3,11 +3,11 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from chain.links import Service
+from chain.links import Hear, Service
 from node.plan import Role
 from node.queues.asking import AskingSocket, Prove
 from node.queues.listening import Listener, ListeningSocket
-from node.queues.serving import ServingSocket
+from node.queues.serving import ServingSocket, take_none
 
 
 class Sockets:
@@ -25,8 +25,9 @@ class Sockets:
         self._closing.append(link.close)
         return link
 
-    def serve(self, endpoint: str, service: Service) -> ServingSocket:
-        server = ServingSocket(endpoint, service)
+    def serve(self, endpoint: str, service: Service, hear: Hear = take_none) -> ServingSocket:
+        """Answers what is asked at the endpoint; `hear` takes what needs no answer."""
+        server = ServingSocket(endpoint, service, hear)
         self._closing.append(server.close)
         return server
 

@@ -1,6 +1,6 @@
 """Writes state files: of a chain that runs, over RPC, or of one that does not, from its data folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,15 @@ from typing import Any
 
 from chain.codec import decode_message
 from chain.errors import ChainError
+from chain.headers import Header
 from chain.messages.state_pages import StatePage
 from chain.state_head import EARLIER_HEADERS, StateHead, head_from_json
-from chain.types import BlockNumber
+from chain.types import BlockNumber, Hash32
 from node.errors import BadSetting, BadStateFile, NodeError
 from node.executors import Executors
-from node.folder import DataFolder
+from node.folder import DataFolder, write_whole
 from node.running_chain import NoChain, ask
+from rpc.anvil_content import AnvilContent, ForkedAt, forked_at
 from storage.dumping import StateTotals, write_state_file
 from storage.keyvalue import StoreError
 from storage.state_pages import all_pages
@@ -41,6 +43,7 @@ class DumpedState:
     head: StateHead
     totals: StateTotals
     file: Path
+    forked: ForkedAt | None = None
 
 
 def dump_folder(folder: DataFolder, file: Path, number: BlockNumber | None = None) -> DumpedState:
@@ -48,8 +51,6 @@ def dump_folder(folder: DataFolder, file: Path, number: BlockNumber | None = Non
 
     Raises BadStateFile, also where that state is pruned, and BadSetting for a block that is not there.
     """
-    if folder.fork is not None:
-        raise BadStateFile(f"{folder.path} holds a fork, most of whose state is on the remote chain only: not dumped")
     try:
         with closing(Store.open(folder.storage(Executors(folder.path).first()), folder.genesis)) as store:
             return _dump_store(store, folder, file, number)
@@ -58,7 +59,7 @@ def dump_folder(folder: DataFolder, file: Path, number: BlockNumber | None = Non
 
 
 def _dump_store(store: Store, folder: DataFolder, file: Path, number: BlockNumber | None) -> DumpedState:
-    newest = store.head.number
+    newest, forked = store.head.number, forked_at(folder.genesis)
     wanted = newest if number is None else number
     stored, version = store.blocks.header(wanted), store.blocks.version(wanted)
     if stored is None or version is None:
@@ -69,6 +70,8 @@ def _dump_store(store: Store, folder: DataFolder, file: Path, number: BlockNumbe
     headers = [earlier.header.encode() for earlier in before if earlier is not None]
     with store.pruning.holding(version):
         pages = all_pages(store.state, store.tries, version, PAGE_BYTES)
+        if forked is not None:
+            return DumpedState(head, write_fork_file(file, head.header, forked, pages), file, forked)
         return DumpedState(head, write_state_file(file, head, headers, pages), file)
 
 
@@ -77,6 +80,10 @@ def dump_running(url: str, block: str, file: Path) -> DumpedState:
     first = ask(url, METHOD, block, "0x", timeout_s=PAGE_TIMEOUT_S)
     try:
         head = head_from_json(first["head"])
+        if "forked" in first:
+            forked = (BlockNumber(first["forked"]["number"]), Hash32(bytes.fromhex(first["forked"]["hash"][2:])))
+            totals = write_fork_file(file, head.header, forked, _pages(url, head, first))
+            return DumpedState(head, totals, file, forked)
         headers = [bytes.fromhex(header[2:]) for header in first["headers"]]
         return DumpedState(head, write_state_file(file, head, headers, _pages(url, head, first)), file)
     except (ChainError, KeyError, TypeError, ValueError) as error:
@@ -98,11 +105,26 @@ def _pages(url: str, head: StateHead, answer: Any) -> Iterator[StatePage]:
         answer = ask(url, METHOD, block_hash, "0x" + page.after.hex(), timeout_s=PAGE_TIMEOUT_S)
 
 
+def write_fork_file(file: Path, header: Header, forked: ForkedAt, pages: Iterable[StatePage]) -> StateTotals:
+    """Write what a fork has of the state after this block, in anvil's form. Raises BadStateFile."""
+    content = AnvilContent()
+    for page in pages:
+        content.add(page)
+    if file.exists() and not file.is_file():
+        raise BadStateFile(f"cannot write {file}: it is there and is no file")
+    try:
+        write_whole(file, content.json(header, header.hash(), forked))
+    except OSError as error:
+        raise BadStateFile(f"cannot write {file}: {error.strerror}; give another file, or make room") from error
+    return StateTotals(len(content.accounts), content.slots, len(content.codes))
+
+
 def dumped_line(dumped: DumpedState) -> str:
     """What was written, in one line."""
     header, totals = dumped.head.header, dumped.totals
+    here = "" if dumped.forked is None else f"what a fork of block {dumped.forked[0]} has of "
     return (
-        f"{dumped.file}: the state after block {header.number} of chain {dumped.head.chain_id}, "
+        f"{dumped.file}: {here}the state after block {header.number} of chain {dumped.head.chain_id}, "
         f"{totals.accounts:,} accounts, {totals.slots:,} slots, {totals.codes:,} contracts' code, "
         f"{dumped.file.stat().st_size:,} bytes"
     )

@@ -2,7 +2,7 @@
 
 A fork is a chain of its own: another genesis, other validators' keys, another storage. So nothing of the running chain
 changes: rpc makes the fork's data folder while it still serves, and if that succeeds `tandem up` ends this chain and
-starts that one on the same port.
+starts that one on the same port. In the same way a chain that is no fork takes the place of one that is.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class NothingToFork(BadSetting):
 
 
 class StateIsDumped(BadSetting):
-    """What would be written at the end is gone with this chain, and a fork's state is mostly elsewhere."""
+    """What would be written at the end is gone with this chain."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(
@@ -53,29 +53,58 @@ class ForkOfItself(BadSetting):
         super().__init__("jsonRpcUrl is this chain's own: evm_snapshot and evm_revert take it back")
 
 
-def make_successor(plan: Plan, url: str | None, block: int | None) -> None:
-    """Make the folder of a fork of that block, or of the newest one; without `url` of the chain that this one was
-    forked from. Blocks while the remote is asked. Raises NodeError, and leaves nothing then."""
-    if plan.successor is None:
-        raise KeptChain(plan.folder.path)
-    if plan.settings.dump_state is not None:
-        raise StateIsDumped(plan.settings.dump_state)
-    if url is None and plan.folder.fork is None:
-        raise NothingToFork
-    source = url or (plan.folder.fork.url if plan.folder.fork is not None else None)
-    if url is not None and _is_own(plan, url):
-        raise ForkOfItself
-    shutil.rmtree(plan.successor, ignore_errors=True)  # of one that was not started
-    try:
-        data.temporary(plan.successor / DATA, fork_settings(plan.settings, source, block).checked())
-    except BaseException:
-        shutil.rmtree(plan.successor, ignore_errors=True)
-        raise
+class Successors:
+    """Makes the chains that may take a running one's place (implements node.chain_processes.Successors)."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.are_possible = plan.successor is not None and plan.settings.dump_state is None
+
+    def make_fork(self, url: str | None, block: int | None) -> None:
+        """Make the folder of a fork of that block, or of the newest one; without `url` of the chain that this one was
+        forked from. Blocks while the remote is asked. Raises NodeError, and leaves nothing then."""
+        plan, forked = self._plan, self._plan.folder.fork
+        self._check_place()
+        if url is None and forked is None:
+            raise NothingToFork
+        if url is not None and _is_own(plan, url):
+            raise ForkOfItself
+        self._make(fork_settings(plan.settings, url or (forked.url if forked is not None else None), block))
+
+    def make_unforked(self) -> None:
+        """Make the folder of the chain that was asked for at the start, without its fork. Raises NodeError."""
+        self._check_place()
+        assert self._plan.successor is not None
+        self._make(self._plan.successor.unforked)
+
+    def _check_place(self) -> None:
+        plan = self._plan
+        if plan.successor is None:
+            raise KeptChain(plan.folder.path)
+        if plan.settings.dump_state is not None:
+            raise StateIsDumped(plan.settings.dump_state)
+
+    def _make(self, settings: Settings) -> None:
+        assert self._plan.successor is not None
+        path = self._plan.successor.path
+        shutil.rmtree(path, ignore_errors=True)  # of one that was not started
+        try:
+            data.temporary(path / DATA, settings.checked())
+        except BaseException:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
 
 def fork_settings(settings: Settings, url: str | None, block: int | None) -> Settings:
     """What was asked for at the start, without how a chain that is no fork begins."""
     return replace(settings, fork_url=url, fork_block=block, genesis=None, load_state=None, base_fee=None)
+
+
+def unforked_settings(settings: Settings) -> Settings:
+    """What was asked for at the start; of a fork without the state above the remote's that it began with."""
+    if settings.fork_url is None:
+        return settings
+    return replace(settings, fork_url=None, fork_block=None, load_state=None)
 
 
 def _is_own(plan: Plan, url: str) -> bool:

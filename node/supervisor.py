@@ -20,7 +20,7 @@ from consensus.errors import WrongResult
 from execution.worker_limits import TIME_IS_UP
 from node.errors import BadDataFolder
 from node.forkserver import CANNOT_START_STATUS, ForkServer
-from node.output import Output, banner, ready_facts
+from node.output import Output, banner, ready_facts, successor_line
 from node.plan import Kind, Plan, Role, role_named
 from node.process_control import Control, ControlRefused, ControlSocket
 from node.roles import EVM_MODULES, FATAL_STATUS, LIGHT_MODULES, NO_ROOM_STATUS, run_role
@@ -34,13 +34,17 @@ ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Supervisor:
-    """Runs one chain until a signal or a failure ends it. `ready_read` is the reading end of the plan's ready pipe."""
+    """Runs one chain until a signal or a failure ends it. `ready_read` is the reading end of the plan's ready pipe.
 
-    def __init__(self, plan: Plan, output: Output, ready_read: int, started_at: float) -> None:
+    `follows`: another chain ran here before, and its accounts and addresses were shown.
+    """
+
+    def __init__(self, plan: Plan, output: Output, ready_read: int, started_at: float, *, follows: bool) -> None:
         self._plan = plan
         self._output = output
         self._ready_read = ready_read
         self._started_at = started_at
+        self._follows = follows
         self._selector = selectors.DefaultSelector()
         self._processes: dict[str, WatchedProcess] = {}
         self._servers: dict[str, ForkServer] = {}
@@ -330,7 +334,8 @@ class Supervisor:
         assert self._plan.listening is not None
         port = self._plan.listening.getsockname()[1]
         arguments = (self._plan.settings, self._plan.folder, port, self._pids(), time.time() - self._started_at)
-        self._output.event("ready", banner(*arguments), ready_facts(*arguments))
+        text = (successor_line if self._follows else banner)(*arguments)
+        self._output.event("ready", text, ready_facts(*arguments))
 
     def _pids(self) -> dict[str, int]:
         return {name: process.pid for name, process in self._processes.items() if process.pid is not None}

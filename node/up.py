@@ -18,18 +18,20 @@ from node.dask_scheduler import check_scheduler
 from node.endpoints import LocalEndpoints
 from node.errors import BadSetting, BadStateFile, PortInUse
 from node.folder import DataFolder
+from node.log_lines import begin_log
 from node.output import Output
-from node.plan import Plan
+from node.plan import Plan, Successor
 from node.runtime_folder import runtime_folder
 from node.settings import Settings
 from node.state_dump import dump_folder, dumped_line
-from node.successor import DATA, fork_settings
+from node.successor import DATA, fork_settings, unforked_settings
 from node.supervisor import ENDING_SIGNALS, Supervisor
 
 
 def up(settings: Settings) -> int:
     """Start the chain and stay until it ends; the exit status. Raises NodeError if it cannot start."""
     started_at = _process_started_at()
+    begin_log("supervisor", settings.log_level, settings.json)
     settings = replace(settings, artifacts=artifact_folders(settings.artifacts))
     check_scheduler(settings)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the supervisor can put in order what is made here
@@ -51,11 +53,11 @@ def up(settings: Settings) -> int:
 def _run(
     settings: Settings, folder: DataFolder, listening: socket.socket, runtime: Path, output: Output, started_at: float
 ) -> tuple[int, DataFolder]:
-    """The chain, and each fork that takes its place. The exit status and the last one's folder."""
-    place = runtime
+    """The chain, and each that takes its place. The exit status and the last one's folder."""
+    place, unforked = runtime, unforked_settings(settings)
     for following in count(2):
         ready_read, ready_write = os.pipe()
-        successor = None if folder.durable else runtime / str(following)
+        successor = None if folder.durable else Successor(runtime / str(following), unforked)
         plan = Plan(
             settings,
             folder,
@@ -67,14 +69,16 @@ def _run(
             faults_file=str(place / "faults"),
             successor=successor,
         )
-        supervisor = Supervisor(plan, output, ready_read, started_at)
+        supervisor = Supervisor(plan, output, ready_read, started_at, follows=following > 2)
         status = supervisor.run()
         os.close(ready_write)
         if not supervisor.gives_place or successor is None:
             break
         shutil.rmtree(folder.path if place == runtime else place, ignore_errors=True)
-        folder, place, started_at = data.reopened(successor / DATA), successor, time.time()
-        settings = fork_settings(settings, folder.fork.url if folder.fork else None, folder.genesis.header.number)
+        folder, place, started_at = data.reopened(successor.path / DATA), successor.path, time.time()
+        settings = unforked
+        if folder.fork is not None:
+            settings = fork_settings(settings, folder.fork.url, folder.fork.point.number)
     return status, folder
 
 

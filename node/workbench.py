@@ -57,6 +57,9 @@ class CaseCannotRun(NodeError):
 class NotForTheWorkbench(ExecutionError):
     """A message that is none of a worker's."""
 
+    def __init__(self, message: Message) -> None:
+        super().__init__(f"the workbench does not take a {type(message).__name__}")
+
 
 class Workbench:
     """Runs cases; a strategy keeps what it learns from case to case. Implements chain.links.Service for the workers."""
@@ -102,15 +105,19 @@ class Workbench:
             self._broken.set_exception(WorkbenchBroken(f"{name} of the workbench ended by itself"))
 
     async def answer(self, message: Message, peer: Peer) -> Message:
-        if isinstance(message, TransactionsRun):
-            self.pool.finished(peer, message.task_id, message)
-        elif isinstance(message, FollowTasks):
-            self._workers_seen.add(peer.name)
-            self.pool.follow(peer)
-        else:
-            raise NotForTheWorkbench(f"the workbench does not answer a {type(message).__name__}")
+        if not isinstance(message, FollowTasks):
+            raise NotForTheWorkbench(message)
+        self._workers_seen.add(peer.name)
+        self.pool.follow(peer)
         self._changed.set()
         return Done()
+
+    def hear(self, message: Message, peer: Peer) -> None:
+        """A worker's outcomes."""
+        if not isinstance(message, TransactionsRun):
+            raise NotForTheWorkbench(message)
+        self.pool.finished(peer, message.task_id, message)
+        self._changed.set()
 
     def joined(self, peer: Peer) -> None:
         """A worker says by its first request that it is one."""
@@ -150,7 +157,7 @@ async def workbench(
         with _fork_server(endpoints, engine_for, limits) as server:
             async with sockets_of(Role(Kind.EXECUTION)) as sockets:
                 bench = Workbench(engine_for, sockets.link(endpoints.storage(0)))
-                sockets.serve(endpoints.execution(0, bind=True), bench)
+                sockets.serve(endpoints.execution(0, bind=True), bench, bench.hear)
                 with _watched(server, bench):
                     for role in (Role(Kind.STORAGE), *(Role(Kind.WORKER, index) for index in range(workers))):
                         server.start(role.name)

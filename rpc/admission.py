@@ -20,6 +20,7 @@ from rpc.environments import pending_fork
 from rpc.news import HeadChange
 from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
+from rpc.store_deadlines import StoreDeadlines
 from rpc.tasks import Tasks
 from rpc.transaction_errors import (
     AddressReserved,
@@ -28,8 +29,6 @@ from rpc.transaction_errors import (
     InsufficientFundsForAll,
     InsufficientFundsForReplacement,
     InvalidSender,
-    NoRoomLeft,
-    NoValidatorAnswered,
     SenderNotAnAccount,
 )
 from rpc.transaction_rules import NO_MINIMUM, Rules, check, decode, pooled
@@ -37,10 +36,6 @@ from rpc.transaction_rules import NO_MINIMUM, Rules, check, decode, pooled
 log = logging.getLogger("tandem.rpc")
 
 MEMPOOL_WAIT_S = 1.0
-STORE_TIMEOUT_S = 10.0
-"""How long a client waits for a validator when none is there."""
-FULL_DISK_TIMEOUT_S = 1.0
-"""The same where they have no room to store anything: none will be back before somebody has made some."""
 MAX_MEMPOOL_PAGES = 10_000
 
 MAX_WAITED_FOR = 500
@@ -66,18 +61,18 @@ class Admission:
         self.pool = TransactionPool(limits, chain.height, self._left)
         self._genesis = genesis
         self.min_tip = min_tip
-        self._lacks_room = lacks_room
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
         self._states = SenderStates(chain, self.pool)
         self._delivery = Delivery(self.pool, validators, execution, self._tasks, chain.leader)
+        self._deadlines = StoreDeadlines(lacks_room)
         self._awaited = AwaitedTransactions()
         self.newest: Hash32 | None = None
         """What became executable last, until somebody has waited for it."""
         self._reports = log.isEnabledFor(logging.INFO)
         self._adopted: set[ValidatorIndex] = set()
-        self._knows_a_mempool = asyncio.Event()
+        self._knows_mempools = asyncio.Event()
         self._on_pending: list[Pending] = []
 
     def on_pending(self, tell: Pending) -> None:
@@ -122,15 +117,7 @@ class Admission:
 
         Raises RefusedByValidators, NoRoomLeft or NoValidatorAnswered.
         """
-        for limit_s in (FULL_DISK_TIMEOUT_S, STORE_TIMEOUT_S - FULL_DISK_TIMEOUT_S):
-            await asyncio.wait((stored,), timeout=limit_s)
-            if stored.done():
-                return stored.result()
-            if self._lacks_room():
-                stored.cancel()
-                raise NoRoomLeft
-        stored.cancel()
-        raise NoValidatorAnswered(STORE_TIMEOUT_S)
+        await self._deadlines.wait(stored)
 
     async def while_pending(self, transaction_hash: Hash32) -> None:
         """Give a transaction that the next block can take the moment it needs; does not wait for any other."""
@@ -174,6 +161,11 @@ class Admission:
         evicted = self.pool.height_executed(news)
         self._delivery.settled(news.included)
         self._delivery.settled(transaction_hash for transaction_hash, _ in evicted)
+        self._delivery.leader_told()
+
+    def leader_told(self) -> None:
+        """A validator has told who leads."""
+        self._delivery.leader_told()
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """A validator gave a transaction up. What only a validator that is away may hold is not waited for."""
@@ -184,13 +176,14 @@ class Admission:
         """A validator is (back) there: first learn what it holds, if it was never asked, then send it the pool."""
         self._tasks.start(self._welcome(validator))
 
-    async def mempool_known(self) -> None:
-        """Wait until one validator has said what it holds: before, pending nonces may be too low. Not for ever, because
-        a chain whose validators are away can still be read."""
+    async def mempools_known(self) -> None:
+        """Wait until every validator has said what it holds, since each may hold what no other does: before, pending
+        nonces may be too low. Not for ever, because a chain whose validators are away can still be read."""
         try:
-            await asyncio.wait_for(self._knows_a_mempool.wait(), MEMPOOL_WAIT_S)
+            await asyncio.wait_for(self._knows_mempools.wait(), MEMPOOL_WAIT_S)
         except TimeoutError:
-            log.warning("no validator has told its mempool within %g s", MEMPOOL_WAIT_S)
+            missing = ", ".join(str(index) for index in sorted(set(self._validators) - self._adopted))
+            log.warning("these validators have not told their mempools within %g s: %s", MEMPOOL_WAIT_S, missing)
 
     async def close(self) -> None:
         """Stop sending. Whoever still waits for a validator is left to the end of its connection."""
@@ -200,7 +193,8 @@ class Admission:
         if validator not in self._adopted:
             await self._adopt_all(validator)
             self._adopted.add(validator)
-            self._knows_a_mempool.set()
+            if len(self._adopted) == len(self._validators):
+                self._knows_mempools.set()
         self._delivery.resend(validator)
 
     async def _adopt_all(self, validator: ValidatorIndex) -> None:

@@ -10,16 +10,13 @@ from chain.records import AccessKind, Dependency
 from chain.types import Address
 from rpc.hotspots import Function, Hotspot, Tally
 from rpc.naming.names import Names
+from rpc.slot_advice import few_change, remedy_of_slot, variable_of
 
 MAX_ADVICE = 5
-FEW_WRITERS = 4
-"""Writers are few when there are so many times more transactions that they held up."""
 OUTSTANDING = 4
 """An entry of a mapping stands out that held up one in so many of those that any entry held up."""
 WORTH_A_WORD = 20
 """What cost less than one in so many parts of all that was lost is passed over."""
-LONG = 2**96
-"""More than any amount of a token: so much changes a variable that begins higher up in its slot."""
 BALANCES = (AccessKind.BALANCE, AccessKind.BALANCE_AT_LEAST)
 
 
@@ -74,11 +71,6 @@ def _mapping_of(spot: Hotspot, names: Names) -> str | None:
     return mapping if key else None
 
 
-def variable_of(spot: Hotspot, names: Names) -> str | None:
-    """What lies in a slot; of several variables those that changed, where that was seen."""
-    return names.variable(spot.address, spot.slot, 0, spot.changed_bits) if spot.kind == AccessKind.SLOT else None
-
-
 def about_entries(tally: Tally, spots: Sequence[Hotspot], names: Names) -> str:
     """Many entries of one mapping, each of which held up a few."""
     losers = {place: caller for spot in spots for place, caller in spot.losers.items()}
@@ -98,7 +90,7 @@ def about_spot(tally: Tally, spot: Hotspot, names: Names) -> str:
     verb = "waited for" if not spot.conflicts else "ran again because of" if not spot.waits else "were held up by"
     return (
         f"{len(spot.losers)} of {total} {_calls(list(functions), names)} {verb} {key_in_words(spot, names)} "
-        f"({spot.lost_us / 1000:.1f} ms lost): {_remedy(spot, names)}"
+        f"({spot.lost_us / 1000:.1f} ms lost): {_remedy(tally, spot, names)}"
     )
 
 
@@ -133,13 +125,13 @@ def _calls(functions: Sequence[Function], names: Names) -> str:
     return f"`{name.partition('(')[0]}` calls" if name else f"calls of 0x{selector.hex()}"
 
 
-def _remedy(spot: Hotspot, names: Names) -> str:
+def _remedy(tally: Tally, spot: Hotspot, names: Names) -> str:
     if spot.dependency == Dependency.ARTEFACT:
-        return _of_artefact(spot)
+        return _of_artefact(tally, spot)
     if len({caller.sender for caller in spot.losers.values()}) == 1 and len(spot.losers) > 1:
         return "one account sent them all, one after the other. Send from several accounts."
     if spot.kind == AccessKind.SLOT:
-        return _of_slot(spot, names)
+        return _few_change_it(spot, names) if few_change(spot) else remedy_of_slot(spot, names)
     if spot.kind in BALANCES:
         return _of_balance(spot)
     if spot.kind == AccessKind.NONCE:
@@ -147,63 +139,29 @@ def _remedy(spot: Hotspot, names: Names) -> str:
     return "they use an account that the same block creates or destroys. Do that in an earlier block."
 
 
-def _of_artefact(spot: Hotspot) -> str:
+def _few_change_it(spot: Hotspot, names: Names) -> str:
+    writers = sorted({_calls([caller.function], names) for caller in spot.writers.values()})
+    return (
+        f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
+        "changes in one transaction, or read a copy that is brought up to date less often."
+    )
+
+
+def _of_artefact(tally: Tally, spot: Hotspot) -> str:
     if spot.kind == AccessKind.ACCOUNT:
         return (
             "they share no variable, it is the strategy that locks whole accounts. `--strategy optimistic` and `dag` "
             "look at each slot; where accounts are locked, give each user a contract or account of its own."
         )
+    if not spot.conflicts and "block-stm" not in tally.strategies:
+        return (
+            "none of them had to: what they read there had not been changed before them. The strategy expected it, "
+            "because calls like them met there in blocks before; it forgets that."
+        )
     return (
         "serial execution has no such dependency; it comes from speculative runs that were rejected themselves. It "
         "goes when the conflicts before it go."
     )
-
-
-def _of_slot(spot: Hotspot, names: Names) -> str:
-    if _few_change_it(spot):
-        writers = sorted({_calls([caller.function], names) for caller in spot.writers.values()})
-        return (
-            f"few transactions change it ({', '.join(writers)}) and many read it. Change it more rarely, several "
-            "changes in one transaction, or read a copy that is brought up to date less often."
-        )
-    if _mapping_of(spot, names) is not None:
-        return (
-            "it is one entry of a mapping that they all change. If many pay one account, let it receive on "
-            "several, or book what is due under each sender and let the owner collect it (pull payments)."
-        )
-    changes = spot.changes
-    if len(changes) == 1 and changes.total() > 1:
-        (step,) = changes
-        return (
-            f"each changes it by {_amount(step, spot, names)}. If it hands out numbers, derive them from the sender "
-            "and a counter of its own (mapping(address => uint256)); if it only counts, count by sender and add up "
-            "where it is read."
-        )
-    if len(changes) > 1 and (min(changes) > 0 or max(changes) < 0):
-        return (
-            "each adds its share to one number. Keep it in several slots, one for each group of senders (uint256[16], "
-            "chosen by the sender's address), and add them up where it is read, or leave the sum to events."
-        )
-    return (
-        "they all read and change it. Split it by user (mapping(address => ...)), by market or by order, so that "
-        "transactions which have nothing to do with each other share no slot."
-    )
-
-
-def _amount(step: int, spot: Hotspot, names: Names) -> str:
-    """By how much the variable changes when its slot changes by `step`: it may begin above the slot's low end."""
-    variable = variable_of(spot, names)
-    for byte in range(32):
-        if names.variable(spot.address, spot.slot, 0, 0xFF << 8 * byte) == variable:
-            amount = step >> 8 * byte
-            return str(amount) if abs(amount) < LONG else "the same amount"
-    return "the same amount"
-
-
-def _few_change_it(spot: Hotspot) -> bool:
-    if spot.changes or spot.only_read:
-        return spot.changes.total() * FEW_WRITERS <= spot.only_read
-    return len(spot.writers) * FEW_WRITERS <= len(spot.losers)
 
 
 def _of_nonce(spot: Hotspot) -> str:
@@ -230,7 +188,8 @@ def _of_balance(spot: Hotspot) -> str:
 def _nothing_was_sent(tally: Tally) -> str:
     if tally.strategies == {"serial"}:
         return "The strategy is serial: every transaction runs in the execution process, one after the other."
+    unseen = " Whether they would hold each other up then is told by a block's critical path."
     return (
         "No transaction was sent to a worker: plain transfers never are, and a block with little other work runs in "
-        "the execution process at once. Blocks get fuller when more is sent at once."
+        f"the execution process at once. Blocks get fuller when more is sent at once.{'' if tally.held_up else unseen}"
     )

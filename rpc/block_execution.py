@@ -1,6 +1,7 @@
 """A block and its execution record, put together: who wanted what, how it ran, and what parallel execution gained."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from chain.messages.storage import StoredBlock
 from chain.records import AttemptResult, BlockRecord, TransactionRecord
@@ -10,11 +11,21 @@ from chain.types import Address
 SELECTOR_BYTES = 4
 
 
+class Failure(Enum):
+    """How an included transaction failed, as far as its receipt says it. Whoever uses all gas ran out of it, or met an
+    instruction that takes what is left, such as INVALID.
+    """
+
+    REVERTED = "reverted"
+    ALL_GAS_USED = "allGasUsed"
+
+
 @dataclass(frozen=True, slots=True)
 class ProposedTransaction:
     """One transaction of the proposal. `index` is its place in the block, None if it was left out.
 
-    `sender` is None for one that could not be decoded; `to` also for a creation, whose `selector` is empty.
+    `sender` is None for one that could not be decoded; `to` also for a creation, whose `selector` is empty. `failure`
+    is None where it succeeded or was left out, and in a block that was read without its receipts.
     """
 
     position: int
@@ -23,6 +34,7 @@ class ProposedTransaction:
     to: Address | None
     selector: bytes
     record: TransactionRecord
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +112,10 @@ def block_execution(block: StoredBlock, record: BlockRecord) -> BlockExecution:
 def _included(block: StoredBlock, position: int, index: int, record: TransactionRecord) -> ProposedTransaction:
     transaction = included_transaction(block.transactions[index])
     selector = b"" if transaction.to is None else transaction.data[:SELECTOR_BYTES]
-    return ProposedTransaction(position, index, block.senders[index], transaction.to, selector, record)
+    failure = None
+    if block.receipts and not block.receipts[index].succeeded:
+        failure = Failure.REVERTED if block.receipts[index].gas_used < transaction.gas else Failure.ALL_GAS_USED
+    return ProposedTransaction(position, index, block.senders[index], transaction.to, selector, record, failure)
 
 
 def _left_out(position: int, record: TransactionRecord) -> ProposedTransaction:

@@ -1,5 +1,6 @@
 """A mapping that forgets its oldest entries."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -19,7 +20,7 @@ class BoundedCache(Generic[K, V]):
         self._limit = limit
         self._weigh = weigh
         self._weight = 0
-        self._entries: dict[K, V] = {}
+        self._entries: OrderedDict[K, V] = OrderedDict()  # a dict finds its first entry only past all that are gone
 
     def get(self, key: K) -> V | None:
         return self._entries.get(key)
@@ -32,8 +33,7 @@ class BoundedCache(Generic[K, V]):
             entries[key] = value
         self._weight += self._weight_of(value)
         while self._weight > self._limit and len(self._entries) > 1:
-            oldest = next(iter(self._entries))
-            self._weight -= self._weight_of(self._entries.pop(oldest))
+            self._weight -= self._weight_of(self._entries.popitem(last=False)[1])
 
     def clear(self) -> None:
         self._entries.clear()

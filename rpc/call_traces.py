@@ -30,11 +30,13 @@ FLAT = TraceOptions(tracer="flatCallTracer", options=orjson.dumps(FLAT_OPTIONS))
 MAX_BLOCKS = 256
 """Of one trace_filter: each is run again."""
 FILTER = "TraceFilter"
+UNION, INTERSECTION = "union", "intersection"
 
 
 @dataclass(frozen=True, slots=True)
 class TraceFilter:
-    """Traces of these blocks that are from and to one of these addresses, any if none is given."""
+    """Traces of these blocks that are from and to one of these addresses, any if none is given; with `either` from or
+    to one of them."""
 
     first: BlockTag | BlockNumber
     last: BlockTag | BlockNumber
@@ -42,12 +44,22 @@ class TraceFilter:
     receivers: frozenset[str]
     after: int
     count: int | None
+    either: bool = False
 
     def matches(self, trace: JsonObject) -> bool:
         action, result = trace["action"], trace.get("result") or {}
         sender = action.get("from", action.get("address"))
         receiver = action.get("to", action.get("refundAddress", result.get("address")))
+        if self.either and self.senders and self.receivers:
+            return sender in self.senders or receiver in self.receivers
         return (not self.senders or sender in self.senders) and (not self.receivers or receiver in self.receivers)
+
+    def within(self, first: int, last: int) -> JsonObject:
+        """For another node: the same of these blocks, all that match."""
+        addresses = {"fromAddress": sorted(self.senders), "toAddress": sorted(self.receivers)}
+        named = {name: found for name, found in addresses.items() if found}
+        mode = UNION if self.either else INTERSECTION
+        return {"fromBlock": hex(first), "toBlock": hex(last), "mode": mode} | named
 
 
 def trace_filter(value: Any) -> TraceFilter:
@@ -63,7 +75,15 @@ def trace_filter(value: Any) -> TraceFilter:
         receivers=among("toAddress"),
         after=member(given, FILTER, "after", count) or 0,
         count=member(given, FILTER, "count", count),
+        either=member(given, FILTER, "mode", _mode) == UNION,
     )
+
+
+def _mode(value: Any) -> str:
+    """As Erigon and Reth have it; Parity knew intersections only. Raises InvalidParams."""
+    if value not in (UNION, INTERSECTION):
+        raise InvalidParams(f"mode is {UNION!r} or {INTERSECTION!r}, not {value!r}")
+    return str(value)
 
 
 def _addresses(value: Any) -> list[Address]:
@@ -133,6 +153,9 @@ async def filter_traces(node: Node, wanted: TraceFilter) -> list[JsonObject]:
         raise LimitExceeded(f"the range has more than {MAX_BLOCKS} blocks")
     found: list[JsonObject] = []
     end = None if wanted.count is None else wanted.after + wanted.count
+    if node.remote is not None and first <= node.remote.last:
+        found += await node.remote.ask("trace_filter", [wanted.within(first, min(last, node.remote.last))])
+        first = BlockNumber(node.remote.last + 1)
     for number in range(first, last + 1):
         calls = await traces_in(node, await node.chain.block(BlockNumber(number)))
         found += [call for call in calls if wanted.matches(call)]

@@ -13,7 +13,7 @@ from rpc.errors import ExecutionReverted, ServerError
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES, BlockOverrides, block_overrides, state_overrides
 from rpc.params import BlockReference, BlockTag, block_reference
-from rpc.pending_block import environment_to_come
+from rpc.pending_block import environment_to_come, environment_to_estimate_in
 from rpc.pending_state import overrides_at
 from rpc.render import data_json
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -58,7 +58,8 @@ async def run_call(
 ) -> tuple[CallMessage, CallOutcome]:
     """The call as it is run, and what came of it. Raises RpcError where it cannot begin."""
     version, environment = await stage(node, block)
-    state = await overrides_at(node, block, state)
+    if block is BlockTag.PENDING:
+        state = await overrides_at(node, block, state)
     environment = changes.applied(environment)
     message = call_message(node, wanted, environment)
     return message, await _run(node, version, environment, message, state, estimate=False)
@@ -82,10 +83,15 @@ async def estimate_gas(
     state: StateOverrides = (),
     changes: BlockOverrides = NO_BLOCK_OVERRIDES,
 ) -> Gas:
-    """The least gas limit with which the transaction succeeds. Raises RpcError when none does."""
-    block = _block_to_build_on(node) if block is None else block
-    version, environment = await stage(node, block)
-    state = await overrides_at(node, block, state)
+    """The least gas limit with which the transaction succeeds, in the next block if none is named.
+
+    Raises RpcError when none does.
+    """
+    on = _block_to_build_on(node) if block is None else block
+    version, environment = await stage(node, on)
+    if block is None:
+        environment = environment_to_estimate_in(node)
+    state = await overrides_at(node, on, state)
     environment = changes.applied(environment)
     if wanted.gas is not None and wanted.gas < TX_GAS:
         wanted = replace(wanted, gas=None)  # nothing can run with so little: geth takes it for not given
@@ -118,7 +124,7 @@ def _endowed(state: StateOverrides) -> StateOverrides:
 
 async def stage(node: Node, reference: BlockReference) -> tuple[Version, BlockEnvironment]:
     """The state and the environment a call at that block sees. Raises HeaderNotFound."""
-    block = await node.chain.existing_block(reference)
+    block = node.chain.head if reference is BlockTag.LATEST else await node.chain.existing_block(reference)
     if reference == BlockTag.PENDING:
         return block.version, environment_to_come(node)
     return block.version, node.chain.environment(block)
@@ -135,19 +141,8 @@ def call_message(node: Node, wanted: TransactionArguments, environment: BlockEnv
     tip = wanted.max_priority_fee or Wei(0)
     fee = wanted.gas_price or Wei(2 * environment.base_fee + tip if tip else 0)
     most_gas = max(GAS_CAP, node.chain.head.header.gas_limit)  # of a real block: one that is pretended may have any
-    return CallMessage(
-        sender=wanted.sender or ZERO_ADDRESS,
-        to=wanted.to,
-        gas=Gas(min(environment.gas_limit if wanted.gas is None else wanted.gas, most_gas)),
-        max_fee=fee if wanted.max_fee is None else wanted.max_fee,
-        max_priority_fee=fee if wanted.max_priority_fee is None else wanted.max_priority_fee,
-        value=wanted.value or Wei(0),
-        data=wanted.payload(),
-        access_list=wanted.access_list or (),
-        authorizations=wanted.authorizations or (),
-        max_blob_fee=wanted.max_blob_fee or Wei(0),
-        blob_hashes=wanted.blob_hashes or (),
-    )
+    gas = Gas(min(environment.gas_limit if wanted.gas is None else wanted.gas, most_gas))
+    return wanted.message(gas, fee)
 
 
 async def _affordable_gas(node: Node, version: Version, message: CallMessage, state: StateOverrides) -> Gas:

@@ -186,10 +186,11 @@ class ChainView:
         await self._place_tags()
 
     def leader(self) -> ValidatorIndex | None:
-        """Who leads the newest round that anyone has told of: validators tell of theirs now and then, execution with
-        each block.
+        """Who makes the next block, as far as anyone has told: execution tells with each block, validators of the round
+        that they are in now and then. While a block is on its way the next is not of that round.
         """
-        newest = max(self._consensus.values(), key=lambda news: news.round, default=None)
+        settled = (news for news in self._consensus.values() if news.proposed == news.committed)
+        newest = max(settled, key=lambda news: news.round, default=None)
         told = self._next_leader
         if told is not None and (newest is None or newest.committed < told[0]):
             return told[1]

@@ -42,8 +42,8 @@ async def _slots_within(node: Node, block: StoredBlock, transactions: int, contr
     if transactions > len(block.transactions):
         raise ServerError(f"transaction index {transactions} out of range for block {data_json(block.hash)}")
     if block.header.number == 0:
-        return await _slots(node, block.version, contract)
-    slots = await _slots(node, await node.chain.version_before(block), contract)
+        return await slots_of(node, block.version, contract)
+    slots = await slots_of(node, await node.chain.version_before(block), contract)
     trace = await node.traces.of(block)
     for part in (trace.start, *trace.transactions[:transactions]):
         slots |= {write.slot: write.value for write in part.writes if _is_slot_of(contract, write.kind, write.address)}
@@ -54,21 +54,20 @@ def _is_slot_of(contract: Address, kind: AccessKind, of: Address) -> bool:
     return kind is AccessKind.SLOT and of == contract
 
 
-async def _slots(node: Node, version: Version, contract: Address) -> dict[int, int]:
+async def slots_of(node: Node, version: Version, contract: Address) -> dict[int, int]:
     """All there are. Raises LimitExceeded, and ServerError on a fork, where most of them are the remote's."""
     if node.genesis.forked is not None:
         raise ServerError("on a fork the slots of a contract cannot be listed: most are on the remote chain")
-    before = int.from_bytes(contract, "big") - 1
-    after, slots = b"" if before < 0 else before.to_bytes(20, "big"), dict[int, int]()
-    while True:
-        page = await node.storage.request(ReadStatePage(version, after, PAGE_BYTES), READ_TIMEOUT_S)
+    slots: dict[int, int] = {}
+    after: bytes | None = None
+    while after != b"":
+        page = await node.storage.request(ReadStatePage(version, after or b"", PAGE_BYTES, of=contract), READ_TIMEOUT_S)
         assert isinstance(page, StatePage)
-        slots |= {slot: value for part in page.accounts if part.address == contract for slot, value in part.slots}
+        slots |= {slot: value for part in page.accounts for slot, value in part.slots}
         if len(slots) > MAX_SLOTS:
-            raise LimitExceeded(f"the contract has more than {MAX_SLOTS} slots")
+            raise LimitExceeded(f"the contract 0x{contract.hex()} has more than {MAX_SLOTS} slots: use tandem dump")
         after = page.after
-        if len(after) <= len(contract) or after[: len(contract)] != contract:
-            return slots
+    return slots
 
 
 @method("debug_getModifiedAccountsByNumber", count, optional(count))

@@ -5,14 +5,15 @@ client: a mempool is durable, and rpc itself sends a transaction again to each v
 executed or evicted, and rebuilds its pool from the mempools after its own restart. To lose it, rpc and the disk of that
 validator must go together; waiting for more would make each transaction as slow as the slowest disk.
 
-The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction that comes
-alone goes to the leader and to one that answers while the leader proposes, and to the others a moment later or, mostly,
-not at all. Where more come, all get them at once: the first to store one lets its client go on, and who holds a
-transaction need not decode it in a proposal.
+The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction goes to the
+leader at once, and if none sent before waits to be stored, to one other, which answers while the leader proposes.
+Whoever leads next is told as soon as that is known. The rest are told of what is not executed soon, mostly of nothing.
+In the same way Monad's nodes forward to the next leaders alone.
 """
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,15 @@ log = logging.getLogger("tandem.rpc")
 MAX_IN_FLIGHT = 4
 """Admit messages that one validator has not answered yet. What arrives meanwhile makes the next one larger."""
 LATER_S = 0.01
-"""How long the others wait: about as long as a block takes, and a leader that is gone costs more."""
+"""How long the others wait for one that comes alone: about as long as a block takes, and a leader that is gone costs
+more."""
+LATER_IN_BURST_S = 0.2
+"""The same where more come: longer than a leader waits for more, and the block takes that it makes of them; as long as
+validators wait for a leader that may be gone."""
+GROUPED_S = 0.05
+"""What will be due so soon goes with what is due, so that messages are few."""
+HINTS_S = 0.002
+"""How long execution waits for the senders of what does not come alone: less than a block takes to be committed."""
 BURST_S = 0.1
 """How long after one that came while another was under way a transaction is not taken to come alone: a client that does
 not wait for receipts sends many, and now and then the ones before are executed just then."""
@@ -47,19 +56,30 @@ class _Waiting:
 
 
 class _Feed:
-    """The way to one validator: transactions not sent yet, in order, and a few batches on their way."""
+    """The way to one validator: transactions not sent yet, in order, and a few batches on their way.
+
+    What is kept back from it comes behind the backlog, each with the loop's time at which it is to be sent.
+    """
 
     def __init__(self, index: ValidatorIndex, link: Link) -> None:
         self.index = index
         self.link = link
         self.backlog: deque[PooledTransaction] = deque()
+        self.kept_back: deque[tuple[float, PooledTransaction]] = deque()
         self.in_flight = 0
+
+    def take_kept_back(self, until: float = math.inf) -> list[PooledTransaction]:
+        """What is to be sent by then."""
+        taken: list[PooledTransaction] = []
+        while self.kept_back and self.kept_back[0][0] <= until:
+            taken.append(self.kept_back.popleft()[1])
+        return taken
 
 
 class Delivery:
     """Sends what enters the pool to the validators, and their senders to execution, a batch for each loop turn.
 
-    One that comes alone goes to the `leader`, if one is known and there, and to one other at once, to the rest later.
+    It goes at once to the `leader` alone, or with one other, if it is known and there; else to all.
     """
 
     def __init__(
@@ -77,10 +97,13 @@ class Delivery:
         self._tasks = tasks
         self._leader = leader
         self._new: list[PooledTransaction] = []
-        self._kept_back: list[tuple[Sequence[_Feed], PooledTransaction]] = []
-        """What only these validators have been sent so far."""
         self._later: asyncio.TimerHandle | None = None
+        self._later_at = 0.0
+        """When that is. uvloop's handles do not say it: of what is due already they are of another kind."""
+        self._newest: tuple[float, Hash32] = 0.0, Hash32(b"")
+        """What was sent last, and when."""
         self._burst_ends = 0.0
+        self._unhinted: list[PooledTransaction] = []
         self._waiting: dict[Hash32, _Waiting] = {}
 
     def send(self, transaction: PooledTransaction, replaced: PooledTransaction | None) -> "asyncio.Future[None]":
@@ -100,7 +123,19 @@ class Delivery:
         """A validator is (back) there: it gets the whole pool."""
         feed = self._feeds[validator]
         feed.backlog = deque(self._pool)
+        feed.kept_back.clear()
         self._pump(feed)
+
+    def send_kept_back(self) -> None:
+        """All validators get at once what some have not been sent yet."""
+        for feed in self._feeds.values():
+            self._send_to(feed, feed.take_kept_back())
+
+    def leader_told(self) -> None:
+        """Another validator may lead now: it gets at once what was kept back from it."""
+        leader = self._connected_leader()
+        if leader is not None and leader.kept_back:
+            self._send_to(leader, leader.take_kept_back())
 
     def pass_on(self, transactions: Sequence[PooledTransaction], validators: Iterable[ValidatorIndex]) -> None:
         """Send what one validator held to others that got the pool before."""
@@ -122,32 +157,29 @@ class Delivery:
 
     def _flush(self) -> None:
         new, self._new = self._new, []
-        index = self._leader()
-        leader = None if index is None else self._feeds.get(index)
-        if leader is not None and leader.link.connected and self._is_alone(new):
-            first = [leader, *self._witness(leader)]
-            for feed in first:
-                self._send_to(feed, new)
-            self._keep_back(first, new[0])
-        else:
-            self.send_kept_back()  # in the order in which they came
-            for feed in sorted(self._feeds.values(), key=lambda feed: feed is not leader):
-                self._send_to(feed, new)
-        self._tasks.start(self._hint(new))
-
-    def _is_alone(self, new: Sequence[PooledTransaction]) -> bool:
-        """Whether none came lately while another was under way: its client sends one and waits for its receipt."""
         now = asyncio.get_running_loop().time()
-        if len(new) > 1 or any(kept.hash in self._pool for _, kept in self._kept_back):
+        alone, leader = self._is_alone(new, now), self._connected_leader()
+        leaders = tuple(self._feeds.values()) if leader is None else (leader,)
+        witnesses = [] if leader is None or len(self._waiting) > len(new) else self._witness(leader)
+        for feed in leaders:
+            self._send_to(feed, [*feed.take_kept_back(), *new])
+        for feed in witnesses:  # only to store these: it need not be able to propose them
+            self._send_to(feed, new)
+        self._keep_back(new, (*leaders, *witnesses), now + (LATER_S if alone else LATER_IN_BURST_S))
+        self._hint_soon(new, alone)
+
+    def _is_alone(self, new: Sequence[PooledTransaction], now: float) -> bool:
+        """Whether none came lately while another was under way: its client sends one and waits for its receipt."""
+        sent_at, newest = self._newest
+        if len(new) > 1 or (newest in self._pool and now - sent_at < BURST_S):
             self._burst_ends = now + BURST_S
+        self._newest = now, new[-1].hash
         return now >= self._burst_ends
 
-    def _send_to(self, feed: _Feed, transactions: Iterable[PooledTransaction]) -> None:
-        """One that is away gets the whole pool when it is back."""
-        if feed.link.connected:
-            feed.backlog.extend(transactions)
-            self._pump(feed)
-            self._prune(feed)
+    def _connected_leader(self) -> _Feed | None:
+        index = self._leader()
+        leader = None if index is None else self._feeds.get(index)
+        return leader if leader is not None and leader.link.connected else None
 
     def _witness(self, leader: _Feed) -> list[_Feed]:
         """The first that is there of those before the leader: by turns they lead last."""
@@ -156,28 +188,57 @@ class Delivery:
         before = reversed(feeds[at + 1 :] + feeds[:at])
         return [feed for feed in before if feed.link.connected][:1]
 
-    def _keep_back(self, first: Sequence[_Feed], transaction: PooledTransaction) -> None:
-        if self._later is None:
-            self._later = asyncio.get_running_loop().call_later(LATER_S, self.send_kept_back)
-        self._kept_back.append((first, transaction))
+    def _send_to(self, feed: _Feed, transactions: Sequence[PooledTransaction]) -> None:
+        """One that is away gets the whole pool when it is back."""
+        if transactions and feed.link.connected:
+            feed.backlog.extend(transactions)
+            self._pump(feed)
+            self._prune(feed)
 
-    def send_kept_back(self) -> None:
-        """All validators get at once what some have not been sent yet."""
-        kept_back, self._kept_back = self._kept_back, []
-        if self._later is not None:
+    def _keep_back(self, transactions: Sequence[PooledTransaction], told: Sequence[_Feed], due: float) -> None:
+        others = [feed for feed in self._feeds.values() if feed not in told]
+        for feed in others:
+            feed.kept_back.extend((due, transaction) for transaction in transactions)
+        if others:
+            self._send_later(due)
+
+    def _send_later(self, due: float) -> None:
+        if self._later is not None and self._later_at > due:
             self._later.cancel()
             self._later = None
-        for feed in self._feeds.values() if kept_back else ():
-            self._send_to(feed, [kept for sent_to, kept in kept_back if feed not in sent_to])
+        if self._later is None:
+            self._later_at = due
+            self._later = asyncio.get_running_loop().call_at(due, self._send_due)
 
-    async def _hint(self, transactions: Sequence[PooledTransaction]) -> None:
+    def _send_due(self) -> None:
+        self._later = None
+        until = asyncio.get_running_loop().time() + GROUPED_S
+        for feed in self._feeds.values():
+            self._send_to(feed, feed.take_kept_back(until))
+            while feed.kept_back and not self._is_wanted(feed.kept_back[0][1]):
+                feed.kept_back.popleft()
+        dues = [feed.kept_back[0][0] for feed in self._feeds.values() if feed.kept_back]
+        if dues:
+            self._send_later(min(dues))
+
+    def _is_wanted(self, transaction: PooledTransaction) -> bool:
+        """Neither executed nor given up, or a client waits for it: one replaced goes ahead of its replacement."""
+        return transaction.hash in self._pool or transaction.hash in self._waiting
+
+    def _hint_soon(self, transactions: Sequence[PooledTransaction], alone: bool) -> None:
         """After they were sent to the validators: the hints are not needed before a block."""
-        self._execution.notify(SenderHints(tuple((t.hash, t.sender) for t in transactions)))
+        if not self._unhinted:
+            asyncio.get_running_loop().call_later(0.0 if alone else HINTS_S, self._hint)
+        self._unhinted.extend(transactions)
+
+    def _hint(self) -> None:
+        hinted, self._unhinted = self._unhinted, []
+        self._execution.notify(SenderHints(tuple((t.hash, t.sender) for t in hinted)))
 
     def _prune(self, feed: _Feed) -> None:
         """A validator that is there but stopped takes nothing: what is executed meanwhile need not wait for it."""
         if len(feed.backlog) > 2 * len(self._pool) + MAX_BATCH:
-            feed.backlog = deque(t for t in feed.backlog if t.hash in self._pool or t.hash in self._waiting)
+            feed.backlog = deque(filter(self._is_wanted, feed.backlog))
 
     def _pump(self, feed: _Feed) -> None:
         while feed.in_flight < MAX_IN_FLIGHT and (batch := self._next_batch(feed.backlog)):
@@ -185,12 +246,12 @@ class Delivery:
             self._tasks.start(self._deliver(feed, batch))
 
     def _next_batch(self, backlog: deque[PooledTransaction]) -> tuple[PooledTransaction, ...]:
-        """The next to send, without those that are executed or given up. One replaced goes ahead of its replacement."""
+        """The next to send, without those that nobody wants any more."""
         batch: list[PooledTransaction] = []
         size = 0
         while backlog and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
             transaction = backlog.popleft()
-            if transaction.hash in self._pool or transaction.hash in self._waiting:
+            if self._is_wanted(transaction):
                 batch.append(transaction)
                 size += len(transaction.raw)
         return tuple(batch)

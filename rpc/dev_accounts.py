@@ -1,5 +1,6 @@
 """Developer methods about senders and what they have sent: impersonation, dropping transactions; and about the node."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chain.operations import DropTransactions, Impersonate, ImpersonateSignature, SetChainId, SetLogs
@@ -82,16 +83,17 @@ async def anvil_drop_transaction(node: Node, transaction: Hash32) -> str | None:
 
 @dev_method("anvil_dropAllTransactions", "hardhat_dropAllTransactions")
 async def drop_all_transactions(node: Node) -> None:
-    waiting = tuple(transaction.hash for transaction in node.admission.pool)
-    if waiting:
-        await node.operator.execute(DropTransactions(waiting))
+    await drop_transactions(node, [transaction.hash for transaction in node.admission.pool])
 
 
 @dev_method("anvil_removePoolTransactions", takes=(address,))
 async def remove_pool_transactions(node: Node, sender: Address) -> None:
-    waiting = tuple(transaction.hash for transaction in node.admission.pool if transaction.sender == sender)
+    await drop_transactions(node, [waiting.hash for waiting in node.admission.pool if waiting.sender == sender])
+
+
+async def drop_transactions(node: Node, waiting: Sequence[Hash32]) -> None:
     if waiting:
-        await node.operator.execute(DropTransactions(waiting))
+        await node.operator.execute(DropTransactions(tuple(waiting)))
 
 
 @dev_method("anvil_nodeInfo")

@@ -4,22 +4,19 @@ import asyncio
 import gzip
 from collections.abc import Iterator, Sequence
 
-import orjson
-
-from chain.accounts import WITHOUT_CODE, AccountChange
-from chain.anvil_state import BestBlock, NoAnvilState, account_record, accounts_in, best_block_in, unpacked
-from chain.keccak import keccak256
+from chain.accounts import AccountChange
+from chain.anvil_state import BestBlock, NoAnvilState, accounts_in, best_block_in, unpacked
 from chain.messages.state_pages import ReadStatePage, StatePage
-from chain.messages.storage import StoredBlock
 from chain.operations import LoadAccounts, SetAccount, SetNextBaseFee, SetNextPrevRandao, SetNextTimestamp
 from chain.system_contracts import CONSOLIDATION_REQUESTS, WITHDRAWAL_REQUESTS
+from rpc.anvil_content import AnvilContent, forked_at
 from rpc.dev_blocks import mine
 from rpc.dev_method import dev_method
 from rpc.dev_state import MAX_CODE_BYTES, CodeTooLarge
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, optional
-from rpc.params import UINT64_LIMIT, boolean, data
-from rpc.render import JsonObject, data_json, header_json
+from rpc.params import boolean, data
+from rpc.render import data_json
 from rpc.state_reader import READ_TIMEOUT_S
 
 PAGE_BYTES = 1 << 20
@@ -31,7 +28,6 @@ OPERATION_ACCOUNTS = 1_000
 MAX_BLOCKS_MADE = 10_000
 """To reach the number of a loaded state's block."""
 ACCOUNT_BYTES, SLOT_BYTES = 100, 70
-JSON_ACCOUNT_BYTES, JSON_SLOT_BYTES = 160, 140
 NEEDED = (WITHDRAWAL_REQUESTS.address, CONSOLIDATION_REQUESTS.address)
 """The contracts whose code cannot be another: they are merged first, so that what is refused leaves nothing behind."""
 
@@ -52,21 +48,23 @@ class BadState(InvalidParams):
 
 @dev_method("anvil_dumpState", "hardhat_dumpState", takes=(optional(boolean),))
 async def dump_state(node: Node, with_history: bool | None) -> str:
-    """The newest state and the newest block's header. Older states and blocks are left out, whatever is asked for."""
-    if node.genesis.forked is not None:
-        raise ServerError("the state of a fork cannot be dumped: most of it is on the remote chain only")
+    """The newest state and the newest block's header. Older states and blocks are left out, whatever is asked for.
+
+    Of a fork, as in anvil, what was read or changed here.
+    """
     block = node.chain.head
-    accounts: dict[str, JsonObject] = {}
+    content = AnvilContent()
     after: bytes | None = None
-    size = 0
     while after != b"":
-        page = await node.storage.request(ReadStatePage(block.version, after or b"", PAGE_BYTES), READ_TIMEOUT_S)
+        wanted = ReadStatePage(block.version, after or b"", PAGE_BYTES, of_what_is_here=node.genesis.forked is not None)
+        page = await node.storage.request(wanted, READ_TIMEOUT_S)
         assert isinstance(page, StatePage)
-        size += await asyncio.to_thread(_add, page, accounts)
-        if size > MAX_STATE_BYTES:
+        await asyncio.to_thread(content.add, page)
+        if content.size > MAX_STATE_BYTES:
             raise StateTooLarge
         after = page.after
-    return data_json(await asyncio.to_thread(dumped, block, accounts))
+    dumped = await asyncio.to_thread(content.json, block.header, block.hash, forked_at(node.genesis))
+    return data_json(await asyncio.to_thread(gzip.compress, dumped))
 
 
 @dev_method("anvil_loadState", "hardhat_loadState", takes=(data,))
@@ -103,43 +101,6 @@ async def _reach(node: Node, best: BestBlock) -> None:
     if best.prev_randao is not None:
         await node.operator.execute(SetNextPrevRandao(best.prev_randao))
     await mine(node, 1, None)
-
-
-def _add(page: StatePage, accounts: dict[str, JsonObject]) -> int:
-    """The page's accounts to the others. About how many bytes of JSON they take."""
-    codes = {keccak256(code): code for code in page.codes}
-    size = 0
-    for part in page.accounts:
-        code = b"" if part.account.code_hash in WITHOUT_CODE else codes[part.account.code_hash]
-        record = account_record(part.account, code, dict(part.slots))
-        known = accounts.setdefault(data_json(part.address), record)
-        if known is not record:
-            known["storage"].update(record["storage"])
-        size += JSON_ACCOUNT_BYTES + 2 * len(code) + JSON_SLOT_BYTES * len(part.slots)
-    return size
-
-
-def dumped(block: StoredBlock, accounts: dict[str, JsonObject]) -> bytes:
-    """The file's content. A base fee beyond the 64 bits that anvil has for it is the highest there is."""
-    header = block.header
-    content = {
-        "block": {
-            "number": hex(header.number),
-            "beneficiary": data_json(header.beneficiary),
-            "timestamp": hex(header.timestamp),
-            "gas_limit": header.gas_limit,
-            "basefee": min(header.base_fee or 0, UINT64_LIMIT - 1),
-            "difficulty": hex(header.difficulty),
-            "prevrandao": data_json(header.prev_randao),
-            "blob_excess_gas_and_price": {"excess_blob_gas": header.excess_blob_gas or 0, "blob_gasprice": 1},
-        },
-        "accounts": accounts,
-        "best_block_number": header.number,
-        "blocks": [{"header": header_json(header, block.hash), "transactions": [], "ommers": []}],
-        "transactions": [],
-        "historical_states": None,
-    }
-    return gzip.compress(orjson.dumps(content))
 
 
 def _loaded(packed: bytes) -> tuple[list[AccountChange], BestBlock]:

@@ -1,6 +1,7 @@
 """Developer methods that take the chain back: snapshots, rollback, reorganisation, reset."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -8,10 +9,10 @@ from chain.links import LinkClosed
 from chain.messages.storage import ReadStorageStatus, StorageStatus
 from chain.operations import AS_STARTED, Mine, RevertToBlock, RevertToSnapshot, SetProduction, TakeSnapshot
 from chain.types import BlockNumber
-from rpc.dev_accounts import drop_all_transactions
+from rpc.dev_accounts import drop_all_transactions, drop_transactions
 from rpc.dev_method import dev_method, small_number
-from rpc.errors import InvalidParams, RpcError, ServerError
-from rpc.fork_options import Forking, ForkOfAnotherChain, is_fork, reset_options, same_server
+from rpc.errors import InvalidParams, RpcError, ServerError, TransactionRejected
+from rpc.fork_options import Forking, ForkOfAnotherChain, reset_options, same_server, stays
 from rpc.methods import Node, optional
 from rpc.params import InvalidValue, data, text
 from rpc.sending import send_transaction, sender_of
@@ -64,13 +65,27 @@ def placed_transactions(value: Any) -> list[tuple[Placeable, int]]:
 
 @dev_method("evm_snapshot", "anvil_snapshot")
 async def snapshot(node: Node) -> str:
-    return hex(await node.operator.execute(TakeSnapshot()))
+    taken = await node.operator.execute(TakeSnapshot())
+    node.pool_snapshots.taken(taken, node.admission.pool)
+    return hex(taken)
 
 
 @dev_method("evm_revert", "anvil_revert", takes=(snapshot_id,))
 async def revert(node: Node, wanted: int) -> bool:
-    """Whether there was such a snapshot. It is gone now, and so are those taken after it."""
-    return bool(await node.operator.execute(RevertToSnapshot(wanted, node.history)))
+    """Whether there was such a snapshot. It is gone now, and so are those taken after it.
+
+    What waited then waits again, and what was sent since is dropped: before, or it might enter the first block after.
+    """
+    waited = node.pool_snapshots.at(wanted)
+    if waited is not None and any(wanted == known for known, _, _ in await node.chain.snapshots()):
+        kept = {transaction.hash for transaction in waited}
+        await drop_transactions(node, [each.hash for each in node.admission.pool if each.hash not in kept])
+    there_was = bool(await node.operator.execute(RevertToSnapshot(wanted, node.history)))
+    node.pool_snapshots.used(wanted)
+    for transaction in (waited if there_was else None) or ():
+        if transaction.hash not in node.admission.pool:
+            await _send_again(node, transaction.raw)
+    return there_was
 
 
 @dev_method("anvil_rollback", takes=(optional(small_number, 1),))
@@ -108,9 +123,9 @@ async def reorg(node: Node, depth: int, placed: list[tuple[Placeable, int]]) -> 
 
 @dev_method("hardhat_reset", "anvil_reset", takes=(optional(reset_options),))
 async def reset(node: Node, forking: Forking | None) -> bool:
-    """The chain as it began, nothing set and nothing waiting; or a fork in its place, where it is to be another one."""
-    if forking is not None and not is_fork(node, forking):
-        await node.processes.fork(forking.url, forking.block)
+    """The chain as it began, nothing set and nothing waiting; or another one in its place, a fork or none."""
+    if not stays(node, forking):
+        await (node.processes.end_fork() if forking is None else node.processes.fork(forking.url, forking.block))
         return True
     await drop_all_transactions(node)
     await node.operator.execute(RevertToBlock(BlockNumber(0), fresh=True, history=node.history))
@@ -165,6 +180,12 @@ def _before(node: Node, depth: int) -> BlockNumber:
     if depth > node.chain.number:
         raise TooDeep(depth, node.chain.number)
     return BlockNumber(node.chain.number - depth)
+
+
+async def _send_again(node: Node, raw: bytes) -> None:
+    """What waited may have lost its place meanwhile: its sender's funds were set, or another is impersonated."""
+    with contextlib.suppress(TransactionRejected):
+        await node.admission.submit(raw)
 
 
 async def _send(node: Node, transaction: Placeable) -> None:

@@ -41,7 +41,7 @@ IN_EXECUTION = "execution"
 @method("tandem_getBlockExecution", block_reference)
 async def get_block_execution(node: Node, reference: BlockReference) -> JsonObject | None:
     """Null for a block that does not exist, and for genesis, which nothing executed."""
-    block = await node.chain.block(reference)
+    block = await node.chain.block(reference, with_receipts=True)
     execution = None if block is None else await execution_of(node, block)
     if execution is None:
         return None
@@ -53,7 +53,7 @@ async def get_transaction_execution(node: Node, transaction_hash: Hash32) -> Jso
     """In its block, or in the last one that left it out. Null for one that no block's proposal had (yet)."""
     stored = await node.chain.transaction(transaction_hash)
     number = node.chain.left_out_of(transaction_hash) if stored is None else stored.header.number
-    block = None if number is None else await node.chain.block(number)
+    block = None if number is None else await node.chain.block(number, with_receipts=True)
     execution = None if block is None else await execution_of(node, block)
     if execution is None:
         return None
@@ -112,6 +112,7 @@ def transaction_json(execution: BlockExecution, transaction: ProposedTransaction
         "function": function_of(transaction, names),
         "gasUsed": record.gas_used,
         "leftOut": None if record.left_out is None else record.left_out.reason,
+        "failure": None if transaction.failure is None else transaction.failure.value,
         "attempts": [_attempt_json(execution, run, names) for run in record.attempts],
         "waits": [_wait_json(execution, wait, names) for wait in record.waits],
     }
@@ -149,9 +150,20 @@ def _conflict_json(execution: BlockExecution, conflict: Conflict, names: Names) 
         **_key_json(conflict, names, conflict.seen, conflict.found),
         "read": shown(conflict.seen),
         "found": shown(conflict.found),
+        "variables": _variables_json(conflict, names) if conflict.kind == AccessKind.SLOT else [],
         "writer": _other_json(execution, conflict.writer),
         "dependency": DEPENDENCIES[conflict.dependency],
     }
+
+
+def _variables_json(conflict: Conflict, names: Names) -> list[JsonObject]:
+    """What differed in the slot, variable by variable, where a layout says how they share it."""
+    found = []
+    for variable, (low, size) in names.places(conflict.address, conflict.slot).items():
+        read, met = (value >> low & (1 << size) - 1 for value in (conflict.seen, conflict.found))
+        if read != met:
+            found.append({"variable": variable, "read": hex(read), "found": hex(met)})
+    return found
 
 
 def _wait_json(execution: BlockExecution, wait: WaitRecord, names: Names) -> JsonObject:

@@ -14,6 +14,7 @@ from rpc.environments import fork_of, pending_fork
 from rpc.errors import InvalidParams, ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockTag, block_number, decimal_or_hex, floats
+from rpc.pending_state import PendingRun
 from rpc.remote import RemoteBlocks
 from rpc.render import JsonObject
 
@@ -56,20 +57,28 @@ async def base_fee(node: Node) -> str:
     return hex(coming_base_fee(node))
 
 
+def coming_blob_base_fee(node: Node) -> Wei:
+    head = node.chain.head.header
+    return _next_blob_base_fee(head, pending_fork(head, node.genesis))
+
+
 @method("eth_blobBaseFee")
 async def get_blob_base_fee(node: Node) -> str:
-    head = node.chain.head.header
-    return hex(_next_blob_base_fee(head, pending_fork(head, node.genesis)))
+    return hex(coming_blob_base_fee(node))
 
 
 @method("eth_feeHistory", decimal_or_hex, block_number, optional(floats))
 async def fee_history(
     node: Node, count: int, newest: BlockTag | BlockNumber, percentiles: list[float] | None
 ) -> JsonObject:
-    """Base fees and fullness of up to `count` blocks, oldest first, and the base fee of the block after them."""
-    last = node.chain.resolve(newest)
-    if last > node.chain.number:
-        raise ServerError(f"request beyond head block: requested {last}, head {node.chain.number}")
+    """Base fees and fullness of up to `count` blocks, oldest first, and the base fee of the block after them.
+
+    As geth has it `pending` is a block of its own, the one that the pool would fill.
+    """
+    head = node.chain.number
+    last = BlockNumber(head + 1) if newest is BlockTag.PENDING else node.chain.resolve(newest)
+    if last > head and newest is not BlockTag.PENDING:
+        raise ServerError(f"request beyond head block: requested {last}, head {head}")
     _check_percentiles(percentiles or [])
     most = MAX_REWARD_BLOCKS if percentiles else MAX_HISTORY_BLOCKS
     count = min(count, most, last + 1)
@@ -84,10 +93,29 @@ async def fee_history(
 async def _own_history(
     node: Node, first: BlockNumber, last: BlockNumber, percentiles: list[float] | None
 ) -> JsonObject:
-    answer = _history(node, await node.chain.headers(first, last))
-    if percentiles:
-        answer["reward"] = [await _rewards(node, number, percentiles) for number in range(first, last + 1)]
-    return answer
+    """Up to the newest block, or to the pending one after it."""
+    made = min(last, node.chain.number)
+    headers = list(await node.chain.headers(first, BlockNumber(made))) if first <= made else []
+    rewards = [await _rewards(node, number, percentiles) for number in range(first, made + 1)] if percentiles else []
+    if last > made:
+        pending = await node.pending.block(node)
+        headers.append(pending.header)
+        if percentiles:
+            rewards.append(_hex_tips(_pending_tips(pending), percentiles))
+    answer = _history(node, headers, await _fee_after(node, headers[-1]))
+    return answer | {"reward": rewards} if percentiles else answer
+
+
+async def _fee_after(node: Node, newest: Header) -> Wei:
+    """The base fee of the block after it, which an operation may have set whatever its parent says."""
+    if newest.number == node.chain.number:
+        return coming_base_fee(node)
+    following = BlockNumber(newest.number + 1)
+    if newest.number < node.chain.number:
+        made = await node.chain.headers(following, following)
+        if made:
+            return made[0].base_fee or Wei(0)
+    return _next_base_fee(newest, node.genesis.forks.at(following, newest.timestamp))
 
 
 async def _history_across(
@@ -112,10 +140,10 @@ async def _history_across(
     return answer
 
 
-def _history(node: Node, headers: Sequence[Header]) -> JsonObject:
+def _history(node: Node, headers: Sequence[Header], fee_after: Wei) -> JsonObject:
     genesis, newest = node.genesis, headers[-1]
     after = genesis.forks.at(newest.number + 1, newest.timestamp)
-    base_fees = [*(header.base_fee or Wei(0) for header in headers), _next_base_fee(newest, after)]
+    base_fees = [*(header.base_fee or Wei(0) for header in headers), fee_after]
     blob_fees = [*(_blob_base_fee(header, genesis) for header in headers), _next_blob_base_fee(newest, after)]
     return {
         "oldestBlock": hex(headers[0].number),
@@ -157,8 +185,17 @@ def _check_percentiles(percentiles: list[float]) -> None:
 
 async def _rewards(node: Node, number: int, percentiles: list[float]) -> list[str]:
     block = await node.chain.block(BlockNumber(number), with_receipts=True)
-    tips = [] if block is None else tips_by_gas(block)
+    return _hex_tips([] if block is None else tips_by_gas(block), percentiles)
+
+
+def _hex_tips(tips: list[tuple[Wei, int]], percentiles: list[float]) -> list[str]:
     return [hex(tip) for tip in tips_at(tips, percentiles)]
+
+
+def _pending_tips(pending: PendingRun) -> list[tuple[Wei, int]]:
+    """As `tips_by_gas` has them."""
+    base = pending.header.base_fee or Wei(0)
+    return sorted((Wei(min(each.max_priority_fee, each.max_fee - base)), gas) for each, gas in pending.transactions)
 
 
 def tips_by_gas(block: StoredBlock) -> list[tuple[Wei, int]]:

@@ -23,19 +23,26 @@ class Forking:
     block: int | None
 
 
-def reset_options(value: Any) -> Forking | None:
+def reset_options(value: Any) -> Forking:
     """Hardhat's and anvil's forms: an object, with what is to be forked or without. viem's `reset()` sends nulls."""
     if not isinstance(value, dict):
         raise InvalidValue("give an object")
-    forking = value.get("forking")
-    if not forking:
-        return None
+    forking = value.get("forking") or {}
     if not isinstance(forking, dict):
         raise InvalidValue("forking is an object with jsonRpcUrl and blockNumber")
     url, block = forking.get("jsonRpcUrl"), forking.get("blockNumber")
-    if url is None and block is None:
-        return None
     return Forking(None if url is None else text(url), None if block is None else small_number(block))
+
+
+def stays(node: Node, wanted: Forking | None) -> bool:
+    """Whether the reset chain is this one again.
+
+    As anvil has it no argument ends a fork, and one that names nothing means the fork's newest block. A chain that
+    gives place to no other goes back to its beginning for either, and so does one that is no fork.
+    """
+    if wanted in (None, Forking(None, None)):
+        return node.remote is None or not node.processes.may_give_place
+    return wanted is not None and is_fork(node, wanted)
 
 
 def is_fork(node: Node, wanted: Forking) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from chain.records import AccessKind
 from chain.types import BlockNumber
-from rpc.advice import advice, variable_of
+from rpc.advice import advice
 from rpc.block_execution import speedup_of
 from rpc.blocks import NumberOrTag
 from rpc.errors import InvalidParams, LimitExceeded, ServerError
@@ -15,6 +15,7 @@ from rpc.methods import Node, method
 from rpc.naming.names import Names
 from rpc.params import block_number
 from rpc.render import JsonObject, address_json, data_json, word_json
+from rpc.slot_advice import variable_of
 
 log = logging.getLogger("tandem.rpc")
 
@@ -81,15 +82,18 @@ def _range(node: Node, first: NumberOrTag, last: NumberOrTag) -> tuple[BlockNumb
 
 
 async def _look_into(node: Node, spots: Sequence[Hotspot]) -> None:
-    """Trace the newest blocks of the hottest: that tells how slots are used and, because of the hashes, their names."""
-    for number in list(dict.fromkeys(spot.newest for spot in spots))[:MAX_TRACED]:
+    """Trace the fullest blocks of the hottest: that tells how slots are used and, by the hashes, their names."""
+    by_block: dict[BlockNumber, list[Hotspot]] = {}
+    for spot in spots:
+        by_block.setdefault(spot.fullest, []).append(spot)
+    for number in list(by_block)[:MAX_TRACED]:
         try:
             trace = await node.traces.of(await node.chain.existing_block(number))
         except ServerError as reason:
             log.warning("hotspots are told without a look into block %d: %s", number, reason)
             continue
-        for spot in spots:
-            if spot.newest == number and spot.kind == AccessKind.SLOT:
+        for spot in by_block[number]:
+            if spot.kind == AccessKind.SLOT:
                 spot.look_into(trace)
 
 

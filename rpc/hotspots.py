@@ -34,22 +34,21 @@ def caller_of(transaction: ProposedTransaction) -> Caller:
 class Hotspot:
     """One key and whom it held up: `lost_us` went into runs that did not count and into waiting.
 
-    `losers` and `writers` are (block, position). `newest` is the last block in which it mattered; of that block's
-    transactions `changes` counts those that changed the value, by how much, and `only_read` those that only read it.
-    `changed_bits` are those of the slot that differed in a conflict or a change: several variables may share it.
+    `losers` and `writers` are (block, position). Of the transactions of the `fullest` block `changes` has the slot
+    before and after each that changed it, and `only_read` counts those that only read it. `changed_bits` are those of
+    the slot that differed in a conflict or a change: several variables may share it.
     """
 
     kind: AccessKind
     address: Address
     slot: int
-    newest: BlockNumber
     conflicts: int = 0
     waits: int = 0
     real: int = 0
     lost_us: int = 0
     losers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
     writers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
-    changes: Counter[int] = field(default_factory=Counter)
+    changes: list[tuple[int, int]] = field(default_factory=list)
     only_read: int = 0
     changed_bits: int = 0
 
@@ -59,18 +58,24 @@ class Hotspot:
         return Dependency.REAL if self.real else Dependency.ARTEFACT
 
     @property
+    def fullest(self) -> BlockNumber:
+        """The block in which it held up most transactions, the newest of several."""
+        held_up = Counter(block for block, _ in self.losers)
+        return max(held_up, key=lambda block: (held_up[block], block))
+
+    @property
     def functions(self) -> Counter[Function]:
         """What those held up had called."""
         return Counter(caller.function for caller in self.losers.values())
 
     def look_into(self, trace: BlockTrace) -> None:
-        """Learn from the trace of the newest block how a slot is used."""
+        """Learn from the trace of the fullest block how a slot is used."""
         key = (self.address, self.slot)
         for transaction in trace.transactions:
             before = _value(transaction.reads, key)
             after = _value(transaction.writes, key)
             if before is not None and after is not None:
-                self.changes[after - before] += 1
+                self.changes.append((before, after))
                 self.changed_bits |= before ^ after
             elif before is not None:
                 self.only_read += 1
@@ -87,8 +92,8 @@ def _value(accesses: Iterable[Access], key: tuple[Address, int]) -> int | None:
 class Tally:
     """A range of blocks, added up. `held_up` counts transactions that lost or waited, once each.
 
-    `serial_us` is measured but for `estimated_blocks`. `busiest` is the block whose runs took longest, None where
-    nothing ran.
+    `serial_us` is measured but for `estimated_blocks`. `busiest` is the block of several transactions, if there is
+    one, whose runs took longest, None where nothing ran.
     """
 
     blocks: int = 0
@@ -105,7 +110,7 @@ class Tally:
     serial_us: int = 0
     estimated_blocks: int = 0
     busiest: BlockNumber | None = None
-    busiest_us: int = 0
+    busiest_rank: tuple[bool, int] = (False, 0)
     sent_to_workers: int = 0
     serial_blocks: int = 0
     strategies: set[str] = field(default_factory=set)
@@ -146,8 +151,9 @@ class Tally:
         self.thread_us += execution.thread_us
         self.serial_us += execution.serial_us
         self.estimated_blocks += not execution.is_measured
-        if execution.thread_us > self.busiest_us:
-            self.busiest, self.busiest_us = execution.block.header.number, execution.thread_us
+        rank = (len(execution.transactions) > 1, execution.thread_us)
+        if rank > self.busiest_rank:
+            self.busiest, self.busiest_rank = execution.block.header.number, rank
 
     def hottest(self, limit: int) -> list[Hotspot]:
         """Those that cost most first."""
@@ -179,8 +185,7 @@ class Tally:
         if spot is None:
             if len(self.spots) >= MAX_KEYS:
                 return None
-            spot = self.spots[key] = Hotspot(*key, newest=number)
-        spot.newest = max(spot.newest, number)
+            spot = self.spots[key] = Hotspot(*key)
         spot.real += cause.dependency == Dependency.REAL
         spot.losers[(number, loser.position)] = caller_of(loser)
         if 0 <= cause.writer < len(execution.transactions):

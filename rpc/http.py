@@ -13,6 +13,11 @@ from rpc.dispatch import Dispatcher
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """geth's limit."""
+SMALL_BODY_BYTES = 64 * 1024
+MAX_LARGE_BODIES = 32
+"""Taken in and answered at once, over all connections; what is made of one takes a few times its size."""
+LARGE_BODY_S = 30.0
+"""How long one may take to come, as in geth: some that come a byte at a time would keep out all others."""
 MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
 MAX_DRAINING_S = 1.0
 """How much longer a client whose body is refused may go on sending: one that sends before it reads, as Python's
@@ -39,6 +44,7 @@ class JsonRpcEndpoint:
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
+        self._room = asyncio.Semaphore(MAX_LARGE_BODIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         cors = cors_headers(scope)
@@ -47,24 +53,40 @@ class JsonRpcEndpoint:
         elif scope["method"] != "POST":
             await respond(send, 405, b"method not allowed", [*cors, (b"allow", b"GET, POST, OPTIONS")])
         else:
-            await self._post(scope, receive, send, cors)
+            try:
+                if is_small(scope):
+                    await self._post(scope, receive, send, cors, None)
+                else:
+                    async with self._room:
+                        await self._post(scope, receive, send, cors, LARGE_BODY_S)
+            except asyncio.CancelledError:  # the server ends and this request has had its grace
+                await respond(send, 503, b"the node is shutting down", cors)
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send, cors: list[Header]) -> None:
+    async def _post(
+        self, scope: Scope, receive: Receive, send: Send, cors: list[Header], limit_s: float | None
+    ) -> None:
         try:
-            body = await read_body(scope, receive)
+            async with asyncio.timeout(limit_s):
+                body = await read_body(scope, receive)
+        except TimeoutError:
+            text = f"the body did not come within {limit_s:g} s".encode()
+            return await respond(send, 408, text, [(b"connection", b"close"), *cors])
         except BodyTooLarge as error:
             return await refuse_body(receive, send, error, cors)
         except ClientGone:
             return None
-        try:
-            answer = await self._dispatcher.answer(body) if body else None
-        except asyncio.CancelledError:  # the server ends and this request has had its grace
-            return await respond(send, 503, b"the node is shutting down", cors)
+        answer = await self._dispatcher.answer(body)
         return await respond(send, 200, answer or b"", [JSON, *cors])
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def is_small(scope: Scope) -> bool:
+    """Whether a short body is announced."""
+    announced = header(scope, b"content-length")
+    return announced is not None and int(announced) <= SMALL_BODY_BYTES
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:

@@ -28,6 +28,7 @@ from rpc.params import InvalidValue, Parser
 from rpc.settling import reads_what_was_sent
 
 if TYPE_CHECKING:
+    from rpc.account_order import AccountOrder
     from rpc.admission import Admission
     from rpc.chain_view import ChainView
     from rpc.consensus import ConsensusObserver
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from rpc.network_control import NetworkControl
     from rpc.operator import Operator
     from rpc.pending_state import PendingState
+    from rpc.pool_snapshots import PoolSnapshots
     from rpc.remote import RemoteBlocks
     from rpc.request_counts import RequestCounts
     from rpc.subscriptions import Subscriptions
@@ -79,7 +81,10 @@ class Console(Protocol):
 
 
 class Processes(Protocol):
-    """The chain's processes, as whoever runs them knows them."""
+    """The chain's processes, as whoever runs them knows them. `may_give_place`: another chain may take its place."""
+
+    @property
+    def may_give_place(self) -> bool: ...
 
     def listed(self) -> Json:
         """Each with its name, pid (None while it is down), restarts and state; None where nobody runs them all."""
@@ -96,6 +101,10 @@ class Processes(Protocol):
     async def fork(self, url: str | None, block: int | None) -> None:
         """Have a fork take this chain's place: of that block of the chain at `url`, of the newest one, or of the chain
         that this one was forked from. Raises InvalidParams and ServerError."""
+        ...
+
+    async def end_fork(self) -> None:
+        """Have the chain that was asked for at the start, without its fork, take this one's place. Raises as `fork`."""
         ...
 
 
@@ -134,10 +143,11 @@ class Node:
     hotspot_turns: "Turns"
     requests: "RequestCounts"
     trace_turns: "Turns"
-    dump_turns: "Turns"
+    account_order: "AccountOrder"
     operator: "Operator"
     blobs: "KeptBlobs"
     pending: "PendingState"
+    pool_snapshots: "PoolSnapshots"
     remote: "RemoteBlocks | None"
     """The blocks below a fork."""
     history: int | None
@@ -168,8 +178,23 @@ class Method:
         """The arguments in `values`. Raises InvalidParams, with geth's words for what geth has too."""
         if len(values) > len(self.arguments):
             raise TooManyArguments(len(self.arguments))
-        speaks_plainly = self.name.startswith(OWN_PREFIX)
-        return [_parse(i, argument, values, speaks_plainly) for i, argument in enumerate(self.arguments)]
+        parsed = []
+        for position, argument in enumerate(self.arguments):
+            value = values[position] if position < len(values) else None
+            if value is None and not argument.required:
+                parsed.append(argument.default)
+            elif position < len(values):
+                parsed.append(self._parse(position, argument, value))
+            else:
+                raise MissingArgument(position)
+        return parsed
+
+    def _parse(self, position: int, argument: Argument, value: Any) -> Any:
+        try:
+            return argument.parse(value)
+        except InvalidValue as problem:
+            speaks_plainly = self.name.startswith(OWN_PREFIX)
+            raise InvalidArgument(position, problem.plain if speaks_plainly else problem.text) from None
 
 
 OWN_PREFIX = "tandem_"
@@ -210,18 +235,6 @@ def _registration(
         return handler
 
     return register
-
-
-def _parse(position: int, argument: Argument, values: list[Any], speaks_plainly: bool) -> Any:
-    given = position < len(values)
-    if not given or (values[position] is None and not argument.required):
-        if argument.required:
-            raise MissingArgument(position)
-        return argument.default
-    try:
-        return argument.parse(values[position])
-    except InvalidValue as problem:
-        raise InvalidArgument(position, problem.plain if speaks_plainly else problem.text) from None
 
 
 NAMED = {"anvil_reorg": ("depth", "tx_block_pairs")}

@@ -3,7 +3,9 @@
 import heapq
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+from chain.headers import MAX_TIMESTAMP
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import PooledTransaction
 from chain.types import Address, Gas, Wei
@@ -16,6 +18,18 @@ LEAST_TRANSACTION_GAS = 21_000
 
 def environment_to_come(node: Node) -> BlockEnvironment:
     return pending_environment(node.chain.head.header, node.genesis, node.chain.settings, int(time.time()))
+
+
+def environment_to_estimate_in(node: Node) -> BlockEnvironment:
+    """As that of the block to come, and like the newest block's in nothing that is not known yet: who stores the second
+    or the randomness again pays for another value then, and an estimate that saw the same one would be too low."""
+    environment, head, settings = environment_to_come(node), node.chain.head, node.chain.settings
+    if settings.next_timestamp is None and settings.timestamp_interval is None:
+        later = min(head.header.timestamp + 1, MAX_TIMESTAMP)
+        environment = replace(environment, timestamp=max(environment.timestamp, later))
+    if settings.next_prev_randao is None:
+        environment = replace(environment, prev_randao=head.hash)
+    return environment
 
 
 def transactions_to_come(node: Node, environment: BlockEnvironment) -> list[PooledTransaction]:

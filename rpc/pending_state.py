@@ -6,15 +6,17 @@ laid over the state that storage keeps: for reads here, for calls as state overr
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from chain.accounts import Account, AccountChange
+from chain.forks import Fork
+from chain.headers import Header
 from chain.messages.calls import AccountOverride
 from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import PooledTransaction
 from chain.messages.proofs import Proof
-from chain.messages.simulation import BlockToSimulate, RunSimulation, SimulationFailed, signed_call
+from chain.messages.simulation import BlockToSimulate, RunSimulation, Simulated, SimulationFailed, signed_call
 from chain.transactions import decode_transaction
 from chain.types import ZERO_HASH, Address, Gas, Hash32
 from rpc.errors import ServerError
@@ -23,6 +25,8 @@ from rpc.params import BlockReference, BlockTag
 from rpc.pending_block import environment_to_come, transactions_to_come
 
 Changes: TypeAlias = dict[Address, AccountChange]
+GasOfTransaction: TypeAlias = tuple[PooledTransaction, Gas]
+"""A transaction of the pending block with the gas that it used there."""
 
 TIME_LIMIT_MS = 10_000
 """A block of the pool; on a fork it may wait for the remote chain."""
@@ -32,27 +36,60 @@ LAST_PRECOMPILE = 0x1FF
 """Precompiles are below: an override of one would take its code away, and of their accounts nobody asks."""
 
 
+@dataclass(frozen=True, slots=True)
+class PendingRun:
+    """What became of the pool's transactions. The header has no roots of them."""
+
+    header: Header
+    transactions: tuple[GasOfTransaction, ...]
+    changes: Changes
+
+
 @dataclass(slots=True)
 class PendingState:
     """The block that was run last, by what it follows from."""
 
     _key: tuple[Hash32, int, BlockEnvironment, tuple[Hash32, ...]] | None = None
-    _run: "asyncio.Task[Changes] | None" = field(default=None)
+    _run: "asyncio.Task[PendingRun] | None" = field(default=None)
 
     async def changes(self, node: Node) -> Changes:
         """What the pool's transactions change. Raises ServerError."""
         environment = environment_to_come(node)
         pooled = transactions_to_come(node, environment)
+        return (await self._of(node, environment, pooled)).changes if pooled else {}
+
+    async def block(self, node: Node) -> PendingRun:
+        """The block that the pool would fill, or an empty one. Raises ServerError."""
+        environment = environment_to_come(node)
+        pooled = transactions_to_come(node, environment)
         if not pooled:
-            return {}
+            return PendingRun(_empty_header(node.chain.head.header, environment), (), {})
+        return await self._of(node, environment, pooled)
+
+    async def _of(self, node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> PendingRun:
         head = node.chain.head
         key = (head.hash, head.version, environment, tuple(transaction.hash for transaction in pooled))
         if self._run is None or key != self._key or (self._run.done() and self._run.exception() is not None):
-            self._key, self._run = key, asyncio.create_task(_changes_of(node, environment, pooled))
+            self._key, self._run = key, asyncio.create_task(_made(node, environment, pooled))
         return await asyncio.shield(self._run)
 
 
-async def _changes_of(node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> Changes:
+def _empty_header(head: Header, environment: BlockEnvironment) -> Header:
+    """That of a block without transactions."""
+    after_cancun = environment.fork >= Fork.CANCUN
+    return replace(
+        head,
+        number=environment.number,
+        timestamp=environment.timestamp,
+        gas_limit=environment.gas_limit,
+        gas_used=Gas(0),
+        base_fee=environment.base_fee if environment.fork >= Fork.LONDON else None,
+        blob_gas_used=Gas(0) if after_cancun else None,
+        excess_blob_gas=environment.excess_blob_gas if after_cancun else None,
+    )
+
+
+async def _made(node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> PendingRun:
     block = _with(environment, pooled)
     request = RunSimulation(
         call_id=0,
@@ -71,7 +108,11 @@ async def _changes_of(node: Node, environment: BlockEnvironment, pooled: Sequenc
         raise ServerError(f"the pending block could not be run within {TIME_LIMIT_MS // 1000} s") from None
     if isinstance(answer, SimulationFailed):
         raise ServerError(f"the pending block could not be run: {answer.reason}")
-    return {change.address: change for change in answer.changes}
+    assert isinstance(answer, Simulated)
+    [made] = answer.blocks
+    placed = [each for place, each in enumerate(pooled) if place not in made.left_out]
+    used = tuple([(each, call.gas_used) for each, call in zip(placed, made.calls, strict=True)])
+    return PendingRun(made.header, used, {change.address: change for change in answer.changes})
 
 
 def pending_block(node: Node) -> BlockToSimulate:

@@ -121,7 +121,7 @@ class PlainPost(RequestResponseCycle):
             self.message_event.clear()
             await self.message_event.wait()
         try:
-            answer = await self.posts.answer(bytes(self.body)) if self.body else None
+            answer = await self.posts.answer(bytes(self.body))
         except asyncio.CancelledError:  # the server ends and this request has had its grace
             await self._respond(ENDING, b"the node is shutting down")
         except Exception as error:

@@ -14,6 +14,7 @@ from chain.messages.mempool import ConsensusNews, Evicted, FollowConsensus
 from chain.messages.watching import BlockStages
 from chain.types import ValidatorIndex
 from rpc.access import AccessRules
+from rpc.account_order import AccountOrder
 from rpc.admission import Admission
 from rpc.app import RpcApplication
 from rpc.block_watch import BlockWatch
@@ -31,6 +32,7 @@ from rpc.network_control import FaultsStore, NetworkControl
 from rpc.news import Follower
 from rpc.operator import Operator
 from rpc.pending_state import PendingState
+from rpc.pool_snapshots import PoolSnapshots
 from rpc.remote import RemoteBlocks
 from rpc.request_counts import RequestCounts
 from rpc.server import Server
@@ -117,7 +119,7 @@ class RpcProcess:
         self._execution.follow(lambda: FollowBlocks(self.node.chain.height), self._block_executed)
         for index, link in self._validators.items():
             link.follow(self._joining(index), self._validator_news(index))
-        await self.node.admission.mempool_known()
+        await self.node.admission.mempools_known()
         if self.node.remote is not None:
             self._tasks.start(self.node.remote.warm_up())
         if self._contracts.has_folders:
@@ -180,10 +182,11 @@ class RpcProcess:
             remote=self._remote_blocks(),
             history=self._history,
             trace_turns=trace_turns,
-            dump_turns=Turns(MAX_WAITING_TRACES),
+            account_order=AccountOrder(MAX_WAITING_TRACES),
             operator=Operator(chain, self._validators, self._tasks, admission.send_waiting),
             blobs=KeptBlobs(),
             pending=PendingState(),
+            pool_snapshots=PoolSnapshots(),
         )
 
     def _lacks_room(self) -> bool:
@@ -227,6 +230,7 @@ class RpcProcess:
             else:
                 assert isinstance(news, ConsensusNews)
                 await self.node.chain.consensus_changed(news)
+                self.node.admission.leader_told()
                 self._watch.agreement_changed()
                 self.node.executors.consensus_changed()
                 self.node.consensus.changed()

@@ -10,7 +10,7 @@ from chain.types import BlockNumber, Hash32
 MAX_BLOCKS = 1_024
 MAX_TRANSACTIONS = 16_000
 MAX_BYTES = 64 << 20
-"""Of transactions and the data of logs, which are all that can be large."""
+"""Of transactions and logs, which are all that can be large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _first_logs(block: StoredBlock) -> tuple[int, ...]:
 
 
 def _size(block: StoredBlock) -> int:
-    logs = sum(len(log.data) for receipt in block.receipts for log in receipt.logs)
+    logs = sum(receipt.logs_size for receipt in block.receipts)
     return logs + sum(map(len, block.transactions))
 
 

@@ -46,6 +46,9 @@ OF_BLOCKS = {
     "eth_getTransactionByBlockHashAndIndex": 0,
     "eth_getRawTransactionByBlockHashAndIndex": 0,
     "debug_traceBlockByHash": 0,
+    "trace_block": 0,
+    "trace_blockOpcodeGas": 0,
+    "trace_replayBlockTransactions": 0,
 }
 """Methods that read a block, and which of their arguments names it."""
 OF_STATES = {
@@ -60,6 +63,9 @@ OF_STATES = {
     "eth_createAccessList": 1,
     "eth_simulateV1": 1,
     "debug_traceCall": 1,
+    "trace_call": 2,
+    "trace_callMany": 1,
+    "trace_rawTransaction": 2,
 }
 """Methods that read the state after a block."""
 OF_TRANSACTIONS = {
@@ -68,6 +74,10 @@ OF_TRANSACTIONS = {
     "eth_getTransactionReceipt",
     "debug_getRawTransaction",
     "debug_traceTransaction",
+    "trace_get",
+    "trace_replayTransaction",
+    "trace_transaction",
+    "trace_transactionOpcodeGas",
 }
 """Methods whose first argument is the hash of a transaction."""
 

@@ -103,13 +103,13 @@ async def trace_call_many(
 
 @method("trace_rawTransaction", data, kinds, optional(block_reference, BlockTag.LATEST))
 async def trace_raw_transaction(node: Node, raw: bytes, asked: frozenset[str], reference: BlockReference) -> JsonObject:
-    """A signed transaction that is not sent, on the state after a block."""
+    """A signed transaction that is not sent, on the state after a block, or after what waits for the next one."""
     head = await existing_block(node, reference)
+    _, environment = await stage(node, reference)
     transaction = decode(raw)
     rules = Rules(node.chain.chain_id, pending_fork(head.header, node.genesis))
-    sender = check(transaction, rules, head.header.gas_limit)
-    environment = node.chain.environment(head)
-    call = TracedCall(message_of(transaction, sender), environment, ())
+    sender = check(transaction, rules, environment.gas_limit)
+    call = TracedCall(message_of(transaction, sender), environment, await overrides_at(node, reference, ()))
     (told,) = await _traced(node, head, [call], asked)
     return _replay(told, asked)
 

@@ -107,6 +107,7 @@ async def resend(node: Node, wanted: TransactionArguments, price: int | None, ga
     if wanted.nonce is None:
         raise ServerError("missing transaction nonce in transaction spec")
     sender = sender_of(node, wanted)
+    wanted.check_no_blobs()
     asked = replace(await filled(node, replace(wanted, sender=sender)), nonce=wanted.nonce)
     if not any(_is_same(asked, pooled, sender) for pooled in tuple(node.admission.pool)):
         raise ServerError(f"transaction {data_json(unsigned(asked).hash)} not found")

@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chain import rlp
+from chain.fees import MAX_BLOBS_PER_TRANSACTION
 from chain.intrinsic_gas import TX_GAS
-from chain.transactions import ACCESS_LIST, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
+from chain.transactions import ACCESS_LIST, BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
 from chain.types import ZERO_ADDRESS, Address, Gas, Wei
 from rpc.blobs import without_blobs
 from rpc.calls import GasRequiredExceedsAllowance, estimate_gas
 from rpc.errors import InvalidParams, ServerError
-from rpc.fees import coming_base_fee, suggested_gas_price, suggested_tip
+from rpc.fees import coming_base_fee, coming_blob_base_fee, suggested_gas_price, suggested_tip
 from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import BlockTag, address, data, text
@@ -47,6 +48,7 @@ async def send_transaction(node: Node, wanted: TransactionArguments, password: s
     It is answered once its block is there, if blocks are made at once: suites that were written for hardhat or ganache
     read the state next, without asking for the receipt.
     """
+    wanted.check_no_blobs()
     sender = sender_of(node, wanted)
     wanted = replace(wanted, sender=sender)
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
@@ -144,8 +146,8 @@ async def sign_typed_data_unversioned(node: Node, account: Address, typed_data: 
 
 async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
     """The unsigned transaction with geth's defaults (TransactionArgs.setDefaults), the nonce 0 if it was not given."""
-    wanted.check_no_blobs()
-    wanted = _gas_priced(node, wanted)
+    wanted.check_no_sidecar()
+    wanted = _blob_priced(node, _gas_priced(node, wanted))
     fees = _fees(node, wanted)
     payload = wanted.payload()
     if wanted.to is None and not payload:
@@ -164,8 +166,33 @@ async def filled(node: Node, wanted: TransactionArguments) -> Transaction:
         value=wanted.value or Wei(0),
         data=payload,
         access_list=wanted.access_list or (),
+        max_blob_fee=wanted.max_blob_fee if wanted.blob_hashes and wanted.max_blob_fee else Wei(0),
+        blob_hashes=wanted.blob_hashes or (),
         authorizations=wanted.authorizations or (),
     )
+
+
+def _blob_priced(node: Node, wanted: TransactionArguments) -> TransactionArguments:
+    """With geth's cap of the blob fee where blobs are named and none is given: twice what the next block takes.
+
+    Raises IncompleteTransaction where there can be no such transaction.
+    """
+    hashes = wanted.blob_hashes
+    if hashes is None:
+        return wanted
+    if not hashes:
+        raise IncompleteTransaction("need at least 1 blob for a blob transaction")
+    if len(hashes) > MAX_BLOBS_PER_TRANSACTION:
+        limit = MAX_BLOBS_PER_TRANSACTION
+        raise IncompleteTransaction(f"too many blobs in transaction (have={len(hashes)}, max={limit})")
+    if wanted.to is None:
+        raise IncompleteTransaction('missing "to" in blob transaction')
+    for said, other in (("gasPrice", wanted.gas_price), ("authorizationList", wanted.authorizations)):
+        if other is not None:
+            raise IncompleteTransaction(f"both {said} and blobVersionedHashes specified")
+    if wanted.max_blob_fee == 0:
+        raise IncompleteTransaction("maxFeePerBlobGas, if specified, must be non-zero")
+    return replace(wanted, max_blob_fee=wanted.max_blob_fee or Wei(2 * coming_blob_base_fee(node)))
 
 
 def _gas_priced(node: Node, wanted: TransactionArguments) -> TransactionArguments:
@@ -190,6 +217,8 @@ def _type(wanted: TransactionArguments) -> TransactionType:
     """The oldest type that can say what was asked for, and dynamic fees where nothing speaks for another."""
     if wanted.authorizations is not None:
         return SET_CODE
+    if wanted.blob_hashes is not None:
+        return BLOB
     if wanted.gas_price is not None:
         return LEGACY if wanted.access_list is None else ACCESS_LIST
     return DYNAMIC_FEE

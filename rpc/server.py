@@ -6,7 +6,9 @@ the end for clients to hang up. Here an event ends it, signals belong to the pro
 
 import asyncio
 import contextlib
+import logging
 import socket
+from collections import Counter
 from collections.abc import Generator
 
 import uvicorn
@@ -22,6 +24,26 @@ KEEP_ALIVE_S = 120
 MAX_CONNECTIONS = 4_096
 GRACE_S = 0.5
 UNREAD_CLOSE_S = 1.0
+
+
+class Rarely(logging.Filter):
+    """Passes of each warning the first, the tenth, the hundredth: what clients send must not fill the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._times: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        self._times[record.msg] += 1
+        times = self._times[record.msg]
+        if times > 1:
+            record.msg = f"{record.msg} ({times} so far)"
+        return str(times).rstrip("0") == "1"
+
+
+RARELY = Rarely()
 
 
 class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
@@ -59,6 +81,7 @@ class Server(uvicorn.Server):
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         config.posts = PlainPosts(application)
+        logging.getLogger("uvicorn.error").addFilter(RARELY)
         super().__init__(config)
         self._stopped = asyncio.Event()
         self.listening = asyncio.Event()

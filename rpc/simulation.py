@@ -5,7 +5,7 @@ from typing import Any
 
 from chain.forks import Fork
 from chain.headers import Header
-from chain.messages.calls import AccountOverride, CallMessage
+from chain.messages.calls import AccountOverride
 from chain.messages.execution import BlockEnvironment
 from chain.messages.simulation import (
     BlockToSimulate,
@@ -200,20 +200,7 @@ def _call(chain_id: int, fork: Fork, wanted: TransactionArguments) -> SimulatedC
     """The call with geth's defaults for calls. Raises ServerError."""
     wanted.check_chain(chain_id)
     wanted.check_mixed_fees()
-    fee = wanted.gas_price or Wei(0)
-    message = CallMessage(
-        sender=wanted.sender or ZERO_ADDRESS,
-        to=wanted.to,
-        gas=wanted.gas or Gas(0),
-        max_fee=fee if wanted.max_fee is None else wanted.max_fee,
-        max_priority_fee=fee if wanted.max_priority_fee is None else wanted.max_priority_fee,
-        value=wanted.value or Wei(0),
-        data=wanted.payload(),
-        access_list=wanted.access_list or (),
-        authorizations=wanted.authorizations or (),
-        max_blob_fee=wanted.max_blob_fee or Wei(0),
-        blob_hashes=wanted.blob_hashes or (),
-    )
+    message = wanted.message(wanted.gas or Gas(0), wanted.gas_price or Wei(0))
     return SimulatedCall(_type(wanted, fork), message, wanted.gas, wanted.nonce)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.addresses import checksummed
+from chain.messages.calls import CallMessage
 from chain.transactions import ACCESS_LIST, LEGACY, AccessListEntry, Authorization, TransactionType
 from chain.types import ZERO_ADDRESS, Address, Gas, Hash32, Wei
 from rpc.errors import InvalidParams, ServerError
@@ -17,6 +18,11 @@ STRUCT = "TransactionArgs"
 BLOB_MEMBERS = frozenset(("blobs", "commitments", "proofs"))
 GAS_PRICED = {"0x0": LEGACY, "0x1": ACCESS_LIST}
 """Types that anvil and ganache look for where geth goes by the other members alone."""
+
+
+class BlobsNotTaken(InvalidParams):
+    def __init__(self) -> None:
+        super().__init__("blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,22 @@ class TransactionArguments:
             )
         return self.input or self.data or b""
 
+    def message(self, gas: Gas, fee: Wei) -> CallMessage:
+        """The call, from nobody if nobody is named; `fee` stands for what is not said of it. Raises ServerError."""
+        return CallMessage(
+            sender=self.sender or ZERO_ADDRESS,
+            to=self.to,
+            gas=gas,
+            max_fee=fee if self.max_fee is None else self.max_fee,
+            max_priority_fee=fee if self.max_priority_fee is None else self.max_priority_fee,
+            value=self.value or Wei(0),
+            data=self.payload(),
+            access_list=self.access_list or (),
+            authorizations=self.authorizations or (),
+            max_blob_fee=self.max_blob_fee or Wei(0),
+            blob_hashes=self.blob_hashes or (),
+        )
+
     def check_fees(self) -> None:
         """Raises ServerError when the fees of two transaction types are mixed or contradict each other."""
         self.check_mixed_fees()
@@ -71,11 +93,14 @@ class TransactionArguments:
             raise ServerError(f"EIP-7702 transaction with empty auth list (sender {sender})")
 
     def check_no_blobs(self) -> None:
-        """Raises InvalidParams for a transaction that is to be filled in and comes with blobs; calls ignore them."""
+        """Raises BlobsNotTaken for a transaction that is to be sent and is to have blobs."""
         if self.has_blobs or self.blob_hashes is not None:
-            raise InvalidParams(
-                "blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction"
-            )
+            raise BlobsNotTaken
+
+    def check_no_sidecar(self) -> None:
+        """Raises BlobsNotTaken for one that is to be filled in and comes with its blobs; calls ignore them."""
+        if self.has_blobs:
+            raise BlobsNotTaken
 
     def check_chain(self, chain_id: int) -> None:
         """Raises ServerError when the request names another chain."""
@@ -86,7 +111,8 @@ class TransactionArguments:
 def transaction_arguments(value: Any) -> TransactionArguments:
     """Parses the object. Raises InvalidValue."""
     given = mapping(value, f"ethapi.{STRUCT}")
-    parsed = {name: member(given, STRUCT, said, parse) for name, (said, parse) in MEMBERS.items() if said in given}
+    known = sorted([MEMBERS[said] for said in given if said in MEMBERS])
+    parsed = {name: member(given, STRUCT, said, parse) for _, name, said, parse in known}
     return TransactionArguments(**parsed, has_blobs=_has_blobs(given))
 
 
@@ -148,7 +174,7 @@ def _authorization(value: Any) -> Authorization:
     )
 
 
-MEMBERS: dict[str, tuple[str, Parser[Any]]] = {
+_PARSERS: dict[str, tuple[str, Parser[Any]]] = {
     "sender": ("from", address),
     "to": ("to", address),
     "gas": ("gas", _gas),
@@ -167,3 +193,4 @@ MEMBERS: dict[str, tuple[str, Parser[Any]]] = {
     "type": ("type", _gas_priced_type),
 }
 """What the request calls each, in the order in which mistakes are looked for."""
+MEMBERS = {said: (place, name, said, parse) for place, (name, (said, parse)) in enumerate(_PARSERS.items())}

@@ -88,6 +88,8 @@ class StateChanges:
         self._tries = tries
         self._before = state.latest if before is None else before
         self._on_newest = before is None
+        self._on_unread = state.forked and self._before == NEVER
+        """Whether these are the first changes of a fork, below which nothing was read of the remote."""
         self._pending = pending or PendingState()
 
     def run(self, root: Hash32, changes: Sequence[AccountChange]) -> Generator[None, None, Hash32]:
@@ -118,13 +120,13 @@ class StateChanges:
         before = self._account_before(address)
         key = keccak256(address)
         if account.is_empty:
-            if before == ABSENT:
+            if before == ABSENT and not self._on_unread:
                 return None
             yield from self._clear_slots(change, before)
             self.accounts[account_name(address)] = (self.version, ABSENT)
             return entry(key, account.trie_value() if self._state.forked else None)
         storage_root = before.storage_root
-        if change.clears_storage or (self._state.forked and before.account.is_empty):
+        if change.clears_storage or (self._state.forked and before.account.is_empty and not self._on_unread):
             yield from self._clear_slots(change, before)
             storage_root = EMPTY_ROOT
         if change.slots:

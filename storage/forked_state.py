@@ -14,6 +14,7 @@ from chain.types import Address, Version
 from storage.keyvalue import KeyValue
 from storage.remote import RemoteValues, Slot
 from storage.state import (
+    ACCOUNTS,
     CLEARED,
     CODES,
     NEVER,
@@ -21,11 +22,13 @@ from storage.state import (
     StoredAccount,
     VersionedState,
     account_name,
+    decode_account,
     encode_account,
     encode_slot,
     slot_name,
+    slots_name,
 )
-from storage.versions import GENESIS_VERSION, newest, suffix, version_of
+from storage.versions import GENESIS_VERSION, known, newest, suffix, version_of
 
 ADDRESS_END = 1 + 20
 BASE = suffix(GENESIS_VERSION)
@@ -66,6 +69,21 @@ class ForkedState(VersionedState):
     def stored_slots(self, address: Address, version: Version) -> Iterator[int]:
         """Without those of the base that a clearing hides."""
         return (number for number in super().stored_slots(address, version) if self.slot(address, number, version))
+
+    def accounts(self, version: Version, after: Address | None) -> Iterator[tuple[Address, Account]]:
+        """Those that were read or changed here, also the empty ones: they may have taken a remote's place, be it in
+        the state that the fork began with."""
+        behind = b"" if after is None else account_name(after)
+        for name, _, record in known(self._store, ACCOUNTS, version, behind):
+            yield Address(name[len(ACCOUNTS) :]), decode_account(record).account
+
+    def slots(self, address: Address, version: Version, after: int | None) -> Iterator[tuple[int, int]]:
+        """Those that were read or changed here, also the zeros, as `accounts` has the empty ones."""
+        prefix = slots_name(address)
+        behind = b"" if after is None else slot_name(address, after)
+        for name, _, _ in known(self._store, prefix, version, behind):
+            number = int.from_bytes(name[len(prefix) :], "big")
+            yield number, self.slot(address, number, version)  # a clearing may hide what was read
 
     def _clearing(self, name: bytes, version: Version) -> tuple[Version, bool]:
         """When the storage of the slot's account was last cleared or that undone, as `version` has it, and which."""

@@ -75,6 +75,13 @@ class RemoteUnavailable(RemoteError):
         super().__init__(url, reason, "what it was not asked before has to wait until it answers")
 
 
+class RemoteUnreachable(RemoteError):
+    """It did not answer somebody who has just been told the URL."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason, "see that it runs, and that the URL is right")
+
+
 class RemoteForbids(RemoteError):
     """It answers, but not to us."""
 

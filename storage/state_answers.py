@@ -105,12 +105,12 @@ class StateAnswers:
 
     async def _read_state_page(self, read: ReadStatePage) -> StatePage:
         """Raises NoWholeState."""
-        if self._store.state.forked:
+        if self._store.state.forked and not read.of_what_is_here:
             raise NoWholeState
         version = await self._awaited.reached(read.version)
         with self._store.pruning.reading(version):
-            walk = StatePageWalk(self._store.state, self._store.tries, version, read.max_bytes)
-            return await in_slices(walk.page(read.after))
+            walk = StatePageWalk(self._store.state, self._store.tries, version, read.max_bytes, alone=read.alone)
+            return await in_slices(walk.page(read.after) if read.of is None else walk.page_of(read.of, read.after))
 
     async def _work_out_root(self, asked: WorkOutRoot) -> StateRoot:
         """The root that a version would have, without anything being written."""

@@ -19,13 +19,16 @@ RECORDS_A_STEP = 32
 
 
 class StatePageWalk:
-    """Fills one page of about `max_bytes`."""
+    """Fills one page of about `max_bytes`; with `alone` with accounts without their slots and codes."""
 
-    def __init__(self, state: VersionedState, tries: Tries, version: Version, max_bytes: int) -> None:
+    def __init__(
+        self, state: VersionedState, tries: Tries, version: Version, max_bytes: int, *, alone: bool = False
+    ) -> None:
         self._state = state
         self._root = tries.root(ACCOUNT_TRIE, version)
         self._version = version
         self._max_bytes = max_bytes
+        self._alone = alone
         self._accounts: list[AccountPart] = []
         self._codes: dict[Hash32, bytes] = {}
         self._bytes = 0
@@ -44,8 +47,27 @@ class StatePageWalk:
                     break
         return StatePage(self._root, tuple(self._accounts), tuple(self._codes.values()), end)
 
+    def page_of(self, address: Address, after: bytes) -> Generator[None, None, StatePage]:
+        """The same of one account, without its code."""
+        account = self._state.account(address, self._version).account
+        behind = int.from_bytes(after[ADDRESS_BYTES:], "big") if after else None
+        end = yield from self._add_slots(address, account, behind)
+        return StatePage(self._root, tuple(self._accounts), (), end)
+
     def _add(self, address: Address, account: Account, after: int | None) -> Generator[None, None, bytes]:
-        """An account, with as many of its slots behind one as fit. Where the page ends, if it is full."""
+        """An account with its code and slots. Where the page ends, if it is full."""
+        if self._alone:
+            self._accounts.append(AccountPart(address, account, ()))
+            self._bytes += ACCOUNT_BYTES
+            yield
+            end = b""
+        else:
+            end = yield from self._add_slots(address, account, after)
+            self._add_code(account.code_hash)
+        return end or (address if self._bytes >= self._max_bytes else b"")
+
+    def _add_slots(self, address: Address, account: Account, after: int | None) -> Generator[None, None, bytes]:
+        """An account, with as many of its slots behind one as fit. Where they end, if there may be more."""
         slots: list[tuple[int, int]] = []
         room = max(self._max_bytes - self._bytes, PAIR_BYTES) // PAIR_BYTES
         end = b""
@@ -58,9 +80,8 @@ class StatePageWalk:
                 yield
         self._accounts.append(AccountPart(address, account, tuple(slots)))
         self._bytes += ACCOUNT_BYTES + len(slots) * PAIR_BYTES
-        self._add_code(account.code_hash)
         yield
-        return end or (address if self._bytes >= self._max_bytes else b"")
+        return end
 
     def _add_code(self, code_hash: Hash32) -> None:
         if code_hash not in WITHOUT_CODE and code_hash not in self._codes:

@@ -33,7 +33,7 @@ from storage.state import NEVER, VersionedState
 from storage.steps import run
 from storage.tries import ACCOUNT_TRIE, Tries
 
-FORMAT = 8
+FORMAT = 9
 FORMAT_KEY = META + b"format"
 GENESIS_KEY = META + b"genesis"
 OLDEST_BLOCK = BlockNumber(0)

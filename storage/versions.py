@@ -33,17 +33,22 @@ def newest(store: KeyValue, name: bytes, at: bytes) -> tuple[bytes, bytes] | Non
 
 
 def filled(store: KeyValue, prefix: bytes, version: Version, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-    """The names with this beginning that have something at `version`, with it, by two seeks a name however many
-    versions it has; `after` is a name to begin behind.
+    """The names with this beginning that have something at `version`, with it; `after` is a name to begin behind."""
+    return ((name, value) for name, _, value in known(store, prefix, version, after) if value)
 
-    What is written meanwhile, as newer versions, changes nothing.
+
+def known(
+    store: KeyValue, prefix: bytes, version: Version, after: bytes = b""
+) -> Iterator[tuple[bytes, Version, bytes]]:
+    """The names with this beginning that had a value by `version`, empty if that is gone, with the version that it is
+    of: by two seeks a name however many versions it has. What is written meanwhile, as newer versions, changes nothing.
     """
     found = store.first_from(behind(after) if after else prefix)
     while found is not None and found[0].startswith(prefix):
         name = found[0][:-SUFFIX_BYTES]
         at_version = newest(store, name, suffix(version))
-        if at_version is not None and at_version[1]:
-            yield name, at_version[1]
+        if at_version is not None:
+            yield name, version_of(at_version[0]), at_version[1]
         found = store.first_from(behind(name))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chain.codec import message
+from chain.codec import message, recurring
 from chain.fork_schedule import ForkSchedule
 from chain.forks import Fork
 from chain.headers import EMPTY_BLOOM, EMPTY_REQUESTS_HASH, Header
@@ -24,6 +24,7 @@ from chain.types import (
 )
 
 
+@recurring
 @dataclass(frozen=True, slots=True)
 class BlockEnvironment:
     """What the bytecode of a block sees of it. Time in seconds.

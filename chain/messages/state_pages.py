@@ -12,12 +12,17 @@ from chain.types import Address, Hash32, Version
 class ReadStatePage:
     """The next accounts of the whole state, by address, with their slots and codes. Answer: StatePage.
 
-    `after` is where the page before ended, empty for the first one; a page has about `max_bytes`.
+    `after` is where the page before ended, empty for the first one; a page has about `max_bytes`. Nobody has the whole
+    state of a fork: there `of_what_is_here` asks for what was read or changed. `alone` leaves slots and codes out, `of`
+    all accounts but one, and its code.
     """
 
     version: Version
     after: bytes
     max_bytes: int
+    of_what_is_here: bool = False
+    alone: bool = False
+    of: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

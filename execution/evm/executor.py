@@ -72,8 +72,9 @@ class Executor:
         self._asks_no_fees = asks_no_fees
         self._computation = computation
         self._environment = environment
-        warm = (environment.beneficiary,) if computation.warms_beneficiary else ()
-        self.db = computation.account_db(view, (*computation.warm(), *warm))
+        self.db = computation.account_db(view, computation.warm())
+        if computation.warms_beneficiary:
+            self.db.warm[environment.beneficiary] = True
         self.state = State(self.db, view, environment, deadline)
 
     def execute(self, transaction: Transaction, sender: Address) -> Outcome:

@@ -17,7 +17,10 @@ from eth.exceptions import InvalidJumpDestination, OutOfGas, VMError
 from execution.evm.failures import StackOverflow, StackUnderflow, UndefinedOpcode
 
 STACK_LIMIT = 1024
-MAX_CACHED_PROGRAMS = 512
+MAX_CACHED_BYTES = 32 << 20
+"""Of all programs kept, besides their blocks: 666 of the largest contracts, thousands of usual ones."""
+PROGRAM_BYTES = 1_200
+"""What a program takes besides its code, the table of jump destinations, which is as long, and its blocks. Measured."""
 MAX_DECODED_INSTRUCTIONS = 500_000
 """In all programs kept; decoded, an instruction takes some 120 bytes."""
 BLOCK_WEIGHT = 8
@@ -309,11 +312,13 @@ class ProgramCache:
         self._compilation = compilation
         self._decoding = Decoding()
         self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._bytes = 0
 
     def program(self, code: bytes) -> Program:
         program = self._programs.get(code)
         if program is None:
             program = self._programs[code] = Program(code, self.instruction_set, self._compilation, self._decoding)
+            self._bytes += _bytes_of(code)
             while self._is_out_of_room():
                 self._drop_oldest()
         else:
@@ -324,11 +329,16 @@ class ProgramCache:
 
     def _is_out_of_room(self) -> bool:
         cannot_compile = self._compilation is not None and self._compilation.left <= 0 and len(self._programs) > 1
-        return cannot_compile or len(self._programs) > MAX_CACHED_PROGRAMS
+        return cannot_compile or (self._bytes > MAX_CACHED_BYTES and len(self._programs) > 1)
 
     def _drop_oldest(self) -> None:
-        _, oldest = self._programs.popitem(last=False)
+        code, oldest = self._programs.popitem(last=False)
+        self._bytes -= _bytes_of(code)
         oldest.dropped()
         self._decoding.size -= oldest.decoded_size
         if self._compilation is not None:
             self._compilation.left += oldest.compiled_size
+
+
+def _bytes_of(code: bytes) -> int:
+    return PROGRAM_BYTES + 2 * len(code)

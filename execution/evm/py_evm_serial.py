@@ -5,6 +5,7 @@ with Prague, and pays neither rewards nor uncles here.
 """
 
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH
@@ -95,14 +96,14 @@ class WatchedAccountDB(AccountDB):
         super().set_storage(address, slot, value)
 
 
-def run_serially(case: BlockCase) -> StateAfter:
-    """The state after the case. Raises PyEvmRefused."""
+def run_serially(case: BlockCase, left_out: Collection[int] = ()) -> StateAfter:
+    """The state after the case without the transactions at the positions `left_out`. Raises PyEvmRefused."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of SELFDESTRUCT, each time it is run
-        return _run(case)
+        return _run(case, left_out)
 
 
-def _run(case: BlockCase) -> StateAfter:
+def _run(case: BlockCase, left_out: Collection[int]) -> StateAfter:
     vm = VMS[case.environment.fork]
     db = AtomicDB()
     state_class = type("WatchedState", (vm._state_class,), {"account_db_class": WatchedAccountDB})
@@ -110,6 +111,8 @@ def _run(case: BlockCase) -> StateAfter:
     _fill(state, case)
     _start(state, case)
     for position, transaction in enumerate(case.transactions):
+        if position in left_out:
+            continue
         _apply(vm, state, position, transaction)
     for address, amount in case.credits.items():
         state.delta_balance(address, amount)

@@ -19,7 +19,7 @@ from node.conformance.engines import engine_for
 from node.conformance.memory_state import MemoryState
 from node.conformance.networks import network_named
 from node.conformance.outcomes import Failed
-from node.conformance.plain import data, number
+from node.conformance.plain import Fields, data, fields_of, number, word
 from node.conformance.state_case import state_of
 
 EXCEPTION = "expectException"
@@ -91,13 +91,13 @@ class BlockchainCase:
 
     @property
     def network(self) -> str:
-        return str(self.test["network"])
+        return str(self.test.get("network", ""))
 
     def check(self, evm: str) -> None:
         """Raises Failed and Unsupported."""
         chain = self._genesis(evm)
-        for position, block in enumerate(self.test["blocks"]):
-            expected = _refusal(block)
+        for position, block in enumerate(Fields(self.test).rows("blocks")):
+            expected = _refusal(block.values)
             try:
                 chain.add(data(block["rlp"]))
             except InvalidBlock as reason:
@@ -109,19 +109,23 @@ class BlockchainCase:
         self._check_end(chain)
 
     def _genesis(self, evm: str) -> _Chain:
-        forks = network_named(self.network)
-        block = decode_block(data(self.test["genesisRLP"])) if "genesisRLP" in self.test else self._genesis_of_header()
+        test = Fields(self.test)
+        forks = network_named(str(test["network"]))
+        try:
+            block = decode_block(data(test["genesisRLP"])) if "genesisRLP" in test else self._genesis_of_header()
+        except ChainError as error:
+            raise Failed(f"the genesis of the test's file is no block: {error}") from None
         header = block.header
-        state = state_of(self.test["pre"], forks.at(0, header.timestamp))
+        state = state_of(test["pre"], forks.at(0, header.timestamp))
         root = state.root()
         if root != header.state_root:
             raise Failed(f"the state root of genesis is 0x{root.hex()}, expected 0x{header.state_root.hex()}")
-        chain_id = number(self.test.get("config", {}).get("chainid", "0x1"))
+        chain_id = word(test.fields("config").get("chainid", "0x1"))
         head = header.hash()
         return _Chain(forks, chain_id, evm, head, {head: block}, {head: state}, {head: header.difficulty})
 
     def _genesis_of_header(self) -> Block:
-        fields = self.test["genesisBlockHeader"]
+        fields = fields_of(Fields(self.test)["genesisBlockHeader"], "genesisBlockHeader")
         names = [name for name in HEADER_FIELDS if name in fields]
         items: list[rlp.Item] = [
             data(fields[name]) if name in BYTES else _shortest(number(fields[name])) for name in names
@@ -140,7 +144,7 @@ class BlockchainCase:
 
     def _check_state(self, chain: _Chain, state: MemoryState) -> None:
         header = chain.blocks[chain.head].header
-        wanted = state_of(self.test["postState"], chain.forks.at(header.number, header.timestamp))
+        wanted = state_of(Fields(self.test)["postState"], chain.forks.at(header.number, header.timestamp))
         for address in sorted(wanted.accounts.keys() | state.accounts.keys()):
             found, expected = state.account(address), wanted.account(address)
             if found != expected:

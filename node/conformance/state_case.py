@@ -21,7 +21,7 @@ from node.conformance.engines import engine_for
 from node.conformance.memory_state import MemoryState
 from node.conformance.networks import FORKS
 from node.conformance.outcomes import Failed, Unsupported
-from node.conformance.plain import address, data, number
+from node.conformance.plain import Fields, address, data, fields_of, word
 from node.conformance.signing import signed_transaction
 
 DEFAULT_BASE_FEE = "0x0a"
@@ -53,38 +53,42 @@ class StateCase:
         """The signed transaction."""
         if self.post.get("txbytes"):
             return data(self.post["txbytes"])
-        return signed_transaction(self.test["transaction"], self.post["indexes"], self.environment().chain_id)
+        transaction, indexes = Fields(self.test).fields("transaction"), Fields(self.post, "post").fields("indexes")
+        return signed_transaction(transaction, indexes, self.environment().chain_id)
 
     def state(self) -> MemoryState:
-        return state_of(self.test["pre"], self.fork)
+        return state_of(Fields(self.test)["pre"], self.fork)
 
     def environment(self) -> BlockEnvironment:
-        env, fork = self.test["env"], self.fork
-        random = env.get("currentRandom") if fork >= Fork.PARIS else env.get("currentDifficulty")
-        base_fee = number(env.get("currentBaseFee", DEFAULT_BASE_FEE)) if fork >= Fork.LONDON else 0
+        test, fork = Fields(self.test), self.fork
+        env = test.fields("env")
+        random = env.get("currentRandom" if fork >= Fork.PARIS else "currentDifficulty", "0x0")
+        base_fee = word(env.get("currentBaseFee", DEFAULT_BASE_FEE)) if fork >= Fork.LONDON else 0
         return BlockEnvironment(
-            chain_id=number(self.test.get("config", {}).get("chainid", "0x1")),
+            chain_id=word(test.fields("config").get("chainid", "0x1")),
             fork=fork,
-            number=BlockNumber(number(env["currentNumber"])),
-            timestamp=number(env["currentTimestamp"]),
+            number=BlockNumber(word(env["currentNumber"])),
+            timestamp=word(env["currentTimestamp"]),
             beneficiary=address(env["currentCoinbase"]),
-            prev_randao=Hash32(number(random or "0x0").to_bytes(32, "big")),
-            gas_limit=Gas(number(env["currentGasLimit"])),
+            prev_randao=Hash32(word(random).to_bytes(32, "big")),
+            gas_limit=Gas(word(env["currentGasLimit"])),
             base_fee=Wei(base_fee),
-            excess_blob_gas=Gas(number(env.get("currentExcessBlobGas", "0x0"))),
+            excess_blob_gas=Gas(word(env.get("currentExcessBlobGas", "0x0"))),
         )
 
     def check(self, evm: str) -> None:
         """Raises Failed and Unsupported."""
+        post = Fields(self.post, "post")
+        wanted_root, wanted_logs = data(post["hash"]), data(post["logs"])
         outcome, state = self.run(evm)
         expected = self.post.get("expectException")
         if self._names_refusals and isinstance(outcome, Exception) != bool(expected):
             raise Failed(f"expected {expected or 'that it runs'}, got {_words(outcome)}")
         root = state.root()
-        if root != data(self.post["hash"]):
+        if root != wanted_root:
             raise Failed(f"state root is 0x{root.hex()}, expected {self.post['hash']} ({_words(outcome)})")
         logs = () if isinstance(outcome, Exception) else outcome.logs
-        if logs_hash(logs) != data(self.post["logs"]):
+        if logs_hash(logs) != wanted_logs:
             raise Failed(f"the hash of the logs is 0x{logs_hash(logs).hex()}, expected {self.post['logs']}")
 
     @property
@@ -103,6 +107,8 @@ class StateCase:
             sender = transaction.sender(any_s=any_s)
             outcome = engine_for(fork, evm).execute(transaction, sender, environment, state)
         except (CannotInclude, ChainError) as refusal:
+            if fork < Fork.SPURIOUS_DRAGON:  # a reward of nothing is paid all the same, and makes an account
+                state.apply(Writes(touched=(environment.beneficiary,)))
             return refusal, state
         state.apply(outcome.writes)
         state.apply(Writes(balances={environment.beneficiary: outcome.fee}))
@@ -110,20 +116,21 @@ class StateCase:
 
 
 def state_of(pre: dict[str, Any], fork: Fork) -> MemoryState:
-    """The accounts that a test begins with."""
+    """The accounts that a test begins with. Raises Failed."""
     state = MemoryState()
-    for name, account in pre.items():
-        slots = {number(slot): number(value) for slot, value in account.get("storage", {}).items()}
-        nonce, balance = number(account.get("nonce", "0x0")), number(account.get("balance", "0x0"))
+    for name, account in fields_of(pre, "pre").each():
+        slots = {word(slot): word(value) for slot, value in account.fields("storage").items()}
+        nonce, balance = word(account.get("nonce", "0x0")), word(account.get("balance", "0x0"))
         state.put(address(name), nonce, balance, data(account.get("code", "0x")), slots, fork)
     return state
 
 
 def state_cases(name: str, test: dict[str, Any]) -> Iterator[StateCase]:
-    """Every outcome of a state test."""
-    for network, posts in test["post"].items():
-        for index, post in enumerate(posts):
-            yield StateCase(f"{name}[{network}-{index}]", network, test, post)
+    """Every outcome of a state test. Raises Failed."""
+    posts = fields_of(Fields(test)["post"], "post")
+    for network in posts.values:
+        for index, post in enumerate(posts.rows(network)):
+            yield StateCase(f"{name}[{network}-{index}]", network, test, post.values)
 
 
 def logs_hash(logs: tuple[Log, ...]) -> bytes:

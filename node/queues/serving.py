@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable
 
 from chain.codec import decode_message, encode_message
-from chain.links import LinkClosed, Service
+from chain.links import Hear, LinkClosed, Peer, Service
 from chain.messages import Message
 from chain.messages.link import Done, Failed
 from node.queues.dialing import Door
@@ -53,6 +53,10 @@ class ConnectedPeer:
         if not self._open or not self._follow:
             return False
         payload = encode_message(message)
+        if not self._waiting and self._sent_bytes - self._acknowledged_bytes < PUSH_WINDOW_BYTES:
+            self._sent_bytes += len(payload)
+            self._connection.send(Kind.PUSH, self._follow, payload)
+            return True
         if self._waiting_bytes + len(payload) > PUSH_QUEUE_BYTES:
             self.restart_follow(0)
             self._connection.send(Kind.LAGGED)
@@ -95,11 +99,20 @@ class ConnectedPeer:
             self._room.set()
 
 
-class ServingSocket:
-    """Serves one `Service` at an endpoint until closed."""
+class UnexpectedNotice(Exception):
+    """A peer said something without asking, to a process that takes no such messages."""
 
-    def __init__(self, endpoint: str, service: Service) -> None:
+
+def take_none(message: Message, peer: Peer) -> None:
+    raise UnexpectedNotice(f"a {type(message).__name__} that is no question")
+
+
+class ServingSocket:
+    """Serves one `Service` at an endpoint until closed. `hear` takes what needs no answer, at once."""
+
+    def __init__(self, endpoint: str, service: Service, hear: Hear = take_none) -> None:
         self._service = service
+        self._hear = hear
         self._life = int.from_bytes(os.urandom(8), "big")
         self._connections: set[Connection] = set()
         self._peers: dict[Connection, ConnectedPeer] = {}
@@ -143,10 +156,12 @@ class ServingSocket:
             self._welcome(connection, payload)
         elif kind == Kind.ACKNOWLEDGE:
             peer.acknowledge(number)
-        elif kind in (Kind.REQUEST, Kind.NOTIFY, Kind.FOLLOW):
+        elif kind == Kind.NOTIFY:
+            self._heard(peer, payload)
+        elif kind in (Kind.REQUEST, Kind.FOLLOW):
             if kind == Kind.FOLLOW:
                 peer.restart_follow(number)
-            self._start(self._answer(peer, connection, None if kind == Kind.NOTIFY else number, payload))
+            self._start(self._answer(peer, connection, number, payload))
 
     def got_room(self, connection: Connection) -> None:
         """Answers are as many as requests, and news has its window: both go out at once."""
@@ -179,16 +194,21 @@ class ServingSocket:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, peer: ConnectedPeer, connection: Connection, number: int | None, payload: bytes) -> None:
+    def _heard(self, peer: ConnectedPeer, payload: bytes) -> None:
+        """Without a task, which costs as much as a small message."""
+        try:
+            self._hear(decode_message(payload), peer)
+        except Exception as error:  # whatever it is, the next message is heard
+            log.warning("refused a message from %s: %s", peer.name, error)
+
+    async def _answer(self, peer: ConnectedPeer, connection: Connection, number: int, payload: bytes) -> None:
         answer: Message | None
         try:
             answer = await self._service.answer(decode_message(payload), peer)
         except Exception as error:  # whatever it is, the asker must hear of it
-            level = logging.WARNING if number is None else logging.DEBUG
-            log.log(level, "refused a message from %s: %s", peer.name, error, exc_info=level == logging.DEBUG)
+            log.debug("refused a message from %s: %s", peer.name, error, exc_info=True)
             answer = Failed(type(error).__name__, str(error))
-        if number is not None:
-            encoded = encode_message(Done() if answer is None else answer)
-            if len(encoded) > MAX_PAYLOAD_BYTES:
-                encoded = encode_message(Failed("FrameTooLarge", f"an answer of {len(encoded)} bytes"))
-            connection.send(Kind.ANSWER, number, encoded)
+        encoded = encode_message(Done() if answer is None else answer)
+        if len(encoded) > MAX_PAYLOAD_BYTES:
+            encoded = encode_message(Failed("FrameTooLarge", f"an answer of {len(encoded)} bytes"))
+        connection.send(Kind.ANSWER, number, encoded)

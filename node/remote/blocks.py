@@ -14,14 +14,16 @@ def header_of(block: Any) -> tuple[Header, Hash32]:
     """The header, and the hash that it was given with. Raises NotWhatWasAsked, also if the two do not fit."""
     if not isinstance(block, dict):
         raise NotWhatWasAsked("a block", block)
-    header, said = _header(block), hash32(block.get("hash"), "the hash of a block")
+    header, said = header_in(block), hash32(block.get("hash"), "the hash of a block")
     if header.hash() != said:
         ours = f"0x{header.hash().hex()}"
         raise NotWhatWasAsked(f"the hash of block {header.number}, which has {ours} by Ethereum's rules", block["hash"])
     return header, said
 
 
-def _header(block: dict[str, Any]) -> Header:
+def header_in(block: dict[str, Any]) -> Header:
+    """The header, whatever its hash is said to be. Raises NotWhatWasAsked."""
+
     def number(name: str, bits: int = 64) -> int:
         return quantity(block.get(name), f"the {name} of a block", bits)
 

@@ -3,10 +3,12 @@
 Calls travel in batches. A remote that refuses a batch gets smaller ones, down to single calls. What may pass by itself
 (no connection, no answer in time, "too many requests", a server's own failure) is tried again with growing pauses
 until the budget of time is used up. After that the remote counts as down: further calls are tried once, until one
-succeeds, so that nobody waits long for a remote that is gone.
+succeeds, so that nobody waits long for a remote that is gone. Who has just given the URL waits for no connection: an
+address where nobody listens is more likely wrong than about to answer.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections import Counter
@@ -19,7 +21,9 @@ import aiohttp
 import orjson
 
 from node.remote.address import masked
-from storage.remote import RemoteForbids, RemoteNonsense, RemoteUnavailable
+from storage.remote import RemoteForbids, RemoteNonsense, RemoteUnavailable, RemoteUnreachable
+
+log = logging.getLogger("tandem.remote")
 
 FIRST_BATCH = 100
 """Calls in a batch; public nodes allow 100 to 1,000, or refuse."""
@@ -69,18 +73,27 @@ class _Passing(Exception):
         self.pause_s = pause_s
 
 
+class _Unconnected(_Passing):
+    """Nobody listens there, or the way there is unknown."""
+
+
 class _BatchRefused(Exception):
     """The remote does not take so many calls at once."""
 
 
 class JsonRpcClient:
-    """One remote. `close` ends its connections. `pause` waits so many seconds, `now` tells them."""
+    """One remote. `close` ends its connections. `pause` waits so many seconds, `now` tells them.
+
+    Without `awaits_connection` one that cannot be made is told at once, and why a call is tried again is logged.
+    """
 
     def __init__(
         self,
         url: str,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.monotonic,
+        *,
+        awaits_connection: bool = True,
     ) -> None:
         self.shown = masked(url)
         self.requests = 0
@@ -93,6 +106,7 @@ class JsonRpcClient:
         self._room = asyncio.Semaphore(MAX_REQUESTS)
         self._session: aiohttp.ClientSession | None = None
         self._down = False
+        self._awaits_connection = awaits_connection
 
     async def call(self, calls: Sequence[Call], budget_s: float) -> list[Answer]:
         """The answers in order. Raises RemoteUnavailable, RemoteForbids, RemoteNonsense."""
@@ -126,6 +140,10 @@ class JsonRpcClient:
                 self._batch_size = max(1, min(self._batch_size, len(waiting) // 2))
                 answers.update(zip(waiting, await self._all(asked, deadline), strict=True))
                 break
+            except _Unconnected as trouble:
+                if not self._awaits_connection:
+                    raise RemoteUnreachable(self.shown, trouble.reason) from None
+                await self._wait(trouble.reason, pause_s, deadline)
             except _Passing as trouble:
                 await self._wait(trouble.reason, trouble.pause_s or pause_s, deadline)
             else:
@@ -139,7 +157,9 @@ class JsonRpcClient:
     async def _wait(self, reason: str, pause_s: float, deadline: float) -> None:
         if self._down or self._now() + pause_s >= deadline:
             self._down = True
-            raise RemoteUnavailable(self.shown, reason)
+            raise (RemoteUnavailable if self._awaits_connection else RemoteUnreachable)(self.shown, reason)
+        if not self._awaits_connection:
+            log.warning("the remote chain at %s %s: trying again", self.shown, reason)
         await self._pause(pause_s)
 
     async def _attempt(self, calls: Sequence[Call], deadline: float) -> list[Answer]:
@@ -167,9 +187,12 @@ class JsonRpcClient:
                 async with self._opened().post(self._url, data=body, allow_redirects=False) as response:
                     content = await self._content(response)
         except TimeoutError:
-            raise _Passing(f"does not answer within {timeout_s:.1f} s") from None
+            when = "in time" if timeout_s < ATTEMPT_S else f"within {timeout_s:.0f} s"
+            raise _Passing(f"does not answer {when}") from None
         except aiohttp.ClientPayloadError as error:
             raise _Passing("breaks off its answer") from error
+        except aiohttp.ClientConnectorError as error:
+            raise _Unconnected(f"cannot be reached ({_cause(error)})") from error
         except aiohttp.ClientError as error:
             raise _Passing(f"cannot be reached ({_cause(error)})") from error
         self._check_status(response, size)

@@ -1,6 +1,7 @@
 """What a fork needs to know of the remote before it begins: is it there, which block, and what stands in the way."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,7 +16,10 @@ from node.remote.parsing import MAX_CODE_BYTES, NotWhatWasAsked, data, hash32, q
 from storage.remote import OtherRemote, RemoteError, RemoteLacksState, RemoteNonsense, RemoteUnavailable
 
 START_BUDGET_S = 15.0
+SILENT_S = 2.0
+"""After that whoever waits is told why."""
 T = TypeVar("T")
+log = logging.getLogger("tandem.remote")
 
 
 class BadRemote(NodeError):
@@ -34,12 +38,17 @@ def see_that_it_is(url: str, point: ForkPoint) -> None:
 
 def _asked(url: str, ask: Callable[[JsonRpcClient], Awaitable[T]]) -> T:
     async def work() -> T:
-        client = JsonRpcClient(url)
+        client = JsonRpcClient(url, awaits_connection=False)
+        waiting = "the remote chain at %s has not answered for %d s: waiting up to %d s"
+        silent = asyncio.get_running_loop().call_later(
+            SILENT_S, log.warning, waiting, client.shown, SILENT_S, START_BUDGET_S
+        )
         try:
             return await ask(client)
         except NotWhatWasAsked as error:
             raise RemoteNonsense(client.shown, str(error)) from error
         finally:
+            silent.cancel()
             await client.close()
 
     try:

@@ -18,10 +18,12 @@ SMALL = 10
 ARRAY_LENGTH = 2
 WORDS = ("amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "heron")
 _RANGE = re.compile(r"\{(\d{1,78})\.\.(\d{1,78})\}")
-_TEMPLATE = re.compile(r"\{(sender|recipient|hot|random|index|\d{1,78}\.\.\d{1,78})\}")
+_TEMPLATE = re.compile(r"\{(sender|recipient|contract|hot|random|index|\d{1,78}\.\.\d{1,78})\}")
 _ANY_BRACES = re.compile(r"\{[^}]*\}")
 _WIDTH = re.compile(r"\d+")
-TEMPLATES = "{sender}, {recipient}, {hot}, {random}, {index} and {1..100}"
+TEMPLATES = "{sender}, {recipient}, {contract}, {hot}, {random}, {index} and {1..100}"
+OF_ADDRESSES = "{sender}, {recipient}, {contract} and {hot}"
+OF_NUMBERS = "{hot}, {random}, {index} and {1..100}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,11 @@ class Moment:
 class ArgumentMaker:
     """Makes one call's arguments after the other's. Raises BadCall for what does not fit its type, when made."""
 
-    def __init__(self, call: Call, senders: Sequence[Address], seed: int) -> None:
+    def __init__(self, call: Call, senders: Sequence[Address], seed: int, contract: Address) -> None:
+        """`contract` is the one that is driven."""
         self.call = call
-        self._senders = senders
+        self.contract = contract
+        self.senders = senders
         self._seed = seed
         self.hot_address = Address(keccak256(b"tandem traffic hot %d" % seed)[12:])
         self.hot_place = _hot_place(call)
@@ -62,11 +66,23 @@ class ArgumentMaker:
         for place, (type, given) in enumerate(zip(self.call.types, self.call.given, strict=True)):
             is_hot = moment.is_hot and place == self.hot_place
             picker = _Picker(self, moment, hot if is_hot else random, is_hot)
-            found.append(picker.value(type, given))
+            try:
+                found.append(picker.value(type, given))
+            except BadCall as error:
+                raise BadCall(f"argument {place + 1} of {self.call.signature}: {error}") from None
         return found
 
+    def of(self, call: Call) -> "ArgumentMaker":
+        """The same for another call."""
+        return ArgumentMaker(call, self.senders, self._seed, self.contract)
+
+    def shown(self, moment: Moment) -> str:
+        """The arguments as one reads them."""
+        values = self.values(moment)
+        return ", ".join("0x" + value.hex() if isinstance(value, bytes) else repr(value) for value in values)
+
     def someone_else(self, sender: Address, random: Random) -> Address:
-        others = [each for each in self._senders if each != sender]
+        others = [each for each in self.senders if each != sender]
         return random.choice(others) if others else Address(random.randbytes(20))
 
 
@@ -109,12 +125,14 @@ class _Picker:
     def _address(self, given: str | None) -> str:
         if given == "{sender}":
             return "0x" + self.moment.sender.hex()
+        if given == "{contract}":
+            return "0x" + self.maker.contract.hex()
         if given == "{hot}" or (self.is_hot and given in (None, "{recipient}", "{random}")):
             return "0x" + self.maker.hot_address.hex()
         if given in (None, "{recipient}", "{random}"):
             return "0x" + self.maker.someone_else(self.moment.sender, self.random).hex()
         if re.fullmatch(r"0x[0-9a-fA-F]{40}", given or "") is None:
-            raise BadCall(f"{given!r} is no address: give 0x and 40 hex digits, {{sender}}, {{recipient}} or {{hot}}")
+            raise BadCall(f"{given!r} is no address: give 0x and 40 hex digits, or one of {OF_ADDRESSES}")
         return str(given)
 
     def _bool(self, given: str | None) -> bool:
@@ -149,7 +167,7 @@ class _Picker:
         try:
             return int(str(given).replace("_", ""), 0)
         except ValueError:
-            raise BadCall(f"{given!r} is no whole number, nor one of {TEMPLATES}") from None
+            raise BadCall(f"{given!r} is no whole number, nor one of {OF_NUMBERS}") from None
 
     def _string(self, given: str | None) -> str:
         if given is None:
@@ -161,7 +179,7 @@ class _Picker:
     def _word(self, template: str) -> str:
         if template == "sender":
             return "0x" + self.moment.sender.hex()
-        if template in ("hot", "recipient"):
+        if template in ("hot", "recipient", "contract"):
             return self._address("{" + template + "}")
         if template == "random":
             return self.random.choice(WORDS)

@@ -1,5 +1,6 @@
 """A call as one types it: transfer(address,uint256) with arguments behind it, or transfer({recipient},5) in one."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _ELEMENTARY = re.compile(r"address|bool|string|bytes(\d{0,2})|u?int(\d{0,3})")
 _ARRAY = re.compile(r"(.*)\[(\d{0,9})\]")
 _PARAMETER = re.compile(r"(\S*[\w\])])\s+(?:memory\s+|calldata\s+|payable\s+)?[A-Za-z_$][\w$]*")
+CHOICES = 8
+"""So many functions are named to choose from."""
 OPENING, CLOSING = "([{", ")]}"
 
 
@@ -72,6 +75,9 @@ def _spelled(text: str, arguments: Sequence[str], known: Sequence[str]) -> Call:
 
 def _by_name(name: str, count: int, known: Sequence[str], arguments: Sequence[str]) -> Call:
     fitting = [each for each in known if each.startswith(f"{name}(") and len(types_of(each)) >= count]
+    exact = [each for each in fitting if len(types_of(each)) == count]
+    if len(exact) == 1:
+        fitting = exact
     if len(fitting) != 1:
         why = "the node does not know the contract" if not known else _choices(name, known)
         raise BadCall(f"{name!r} alone does not say which function: write it with its types; {why}")
@@ -144,7 +150,7 @@ def _elementary(text: str) -> str | None:
 
 def _guessed(part: str, text: str) -> str:
     """The type that an argument looks as if it had. Raises BadCall."""
-    if part in ("{sender}", "{recipient}", "{hot}") or re.fullmatch(r"0x[0-9a-fA-F]{40}", part):
+    if part in ("{sender}", "{recipient}", "{contract}", "{hot}") or re.fullmatch(r"0x[0-9a-fA-F]{40}", part):
         return "address"
     if re.fullmatch(r"\d[\d_]*|0x[0-9a-fA-F]+|\{index\}|\{\d+\.\.\d+\}", part):
         return "uint256"
@@ -158,8 +164,11 @@ def _guessed(part: str, text: str) -> str:
 
 
 def _choices(name: str, known: Sequence[str]) -> str:
-    alike = [each for each in known if each.lower().startswith(name.lower())]
-    return f"there is {', '.join((alike or sorted(known))[:8])}"
+    by_name = {each: each.partition("(")[0].lower() for each in sorted(known)}
+    close = difflib.get_close_matches(name.lower(), by_name.values(), CHOICES)
+    alike = [each for each, its in by_name.items() if its.startswith(name.lower())]
+    likely = alike or [each for each, its in by_name.items() if its in close]
+    return f"there is {', '.join((likely or list(by_name))[:CHOICES])}"
 
 
 def by_selector(signatures: Sequence[str]) -> Mapping[bytes, str]:

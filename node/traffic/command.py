@@ -59,6 +59,7 @@ class Ether(click.ParamType[int]):
 @click.option("--rate", type=click.FloatRange(0), default=0, help="Calls a second.  [default: as blocks come]")
 @click.option("--value", type=Ether(), default="0", help="Sent with each call: wei, or 5gwei, 0.1ether.")
 @click.option("--setup", multiple=True, help="A call that a development account makes first, once for each sender.")
+@click.option("--sender-setup", multiple=True, help="A call that each sender makes first, once, after --setup.")
 @click.option("--from", "payer", type=click.IntRange(0), default=0, show_default=True, help="Which one makes it.")
 @click.option("--gas", type=click.IntRange(21_000), help="Gas limit of each call.  [default: estimated]")
 @click.option("--seed", type=int, default=1, show_default=True, help="What wallets and arguments come from.")
@@ -71,13 +72,17 @@ def traffic(url: str, **options: Any) -> None:
     tandem traffic 0x5Fb… 'transfer(address,uint256)' --setup 'transfer({sender},1000)' --hot 30%
     tandem traffic 0x5Fb… 'vote(uint256)' '{1..5}' --senders 20 --count 200
     tandem traffic 0x5Fb… 'mint({sender},10)'
+    tandem traffic 0xe7f… 'deposit(uint256,address)' --setup '0x5Fb….mint({sender},1000)' --sender-setup
+    '0x5Fb….approve({contract},1000)'
 
     Arguments that are not given are made up by their types: addresses are other wallets', numbers 1 to 10. In an
-    argument {sender} is the wallet that calls, {recipient} another one, {hot} the one that --hot calls share, {random}
-    a made-up value, {index} the number of the call, and {1..100} a number between.
+    argument {sender} is the wallet that calls, {recipient} another one, {contract} CONTRACT itself, {hot} the one that
+    --hot calls share, {random} a made-up value, {index} the number of the call, and {1..100} a number between.
 
     The wallets come from the seed, and get ether from the development accounts. What else they need, such as tokens,
-    --setup gives them: it is sent by development account 0 (who has often deployed the contract), or by --from N.
+    --setup gives them: it is sent by development account 0 (who has often deployed the contract), or by --from N. What
+    each wallet does itself, such as to approve, is --sender-setup. Both may begin with another contract's address and a
+    dot.
     """
     import asyncio
 

@@ -18,9 +18,10 @@ from node.traffic.arguments import ArgumentMaker, check_templates
 from node.traffic.call_text import call_from
 from node.traffic.connection import Connection, Refused, connected
 from node.traffic.inclusion import Inclusions
-from node.traffic.plan import ContractFacts, address_from, call_of, facts_of, gas_for, set_up
+from node.traffic.plan import ContractFacts, address_from, call_of, facts_of, gas_for
 from node.traffic.run import Job, Outcome, Traffic
 from node.traffic.senders import fund, payers_of, senders_of
+from node.traffic.setup import BY_PAYER, BY_SENDERS, give, prepare, setup_calls
 from node.traffic.summary import Summary, report_lines
 
 FUNDING_PRICES = 20
@@ -47,6 +48,7 @@ class Wanted:
     rate: float
     value: int
     setup: tuple[str, ...]
+    sender_setup: tuple[str, ...]
     payer: int
     gas: int | None
     seed: int
@@ -84,9 +86,11 @@ async def _drive(wanted: Wanted, address: Address, connection: Connection, inclu
     call = call_from(wanted.function, wanted.arguments, facts.functions)
     check_templates(call)
     senders = senders_of(wanted.seed, wanted.senders)
-    maker = ArgumentMaker(call, [sender.address for sender in senders], wanted.seed)
+    maker = ArgumentMaker(call, [sender.address for sender in senders], wanted.seed, address)
     if wanted.hot and maker.hot_place is None:
         raise BadSetting(f"--hot has no argument of {call.signature} to set: none is picked at random")
+    given = await setup_calls(connection, facts, BY_PAYER, wanted.setup, maker)
+    prepared = await setup_calls(connection, facts, BY_SENDERS, wanted.sender_setup, maker)
     chain_id = int(await connection.ask("eth_chainId"), 16)
     price = int(await connection.ask("eth_gasPrice"), 16)
     payers = await payers_of(connection)
@@ -94,11 +98,14 @@ async def _drive(wanted: Wanted, address: Address, connection: Connection, inclu
         raise BadSetting(f"there is no development account {wanted.payer}: the node has 0 to {len(payers) - 1}")
     # What one call takes at most, so that it can be estimated; then what all of them take.
     await fund(connection, inclusions, senders, payers, FUNDING_GAS * price + wanted.value)
-    await set_up(connection, inclusions, facts, wanted.setup, payers[wanted.payer], senders, wanted.seed)
+    tip = Wei(int(await connection.ask("eth_maxPriorityFeePerGas"), 16))
+    for setup in given:
+        await give(connection, inclusions, setup, payers[wanted.payer], senders)
+    for setup in prepared:
+        await prepare(connection, inclusions, setup, senders, chain_id, tip)
     gas = Gas(wanted.gas) if wanted.gas else await gas_for(connection, facts, maker, senders, Wei(wanted.value))
     quota = -(-wanted.count // wanted.senders)
     await fund(connection, inclusions, senders, payers, quota * (gas * FUNDING_PRICES * price + wanted.value))
-    tip = Wei(int(await connection.ask("eth_maxPriorityFeePerGas"), 16))
     job = Job(address, chain_id, wanted.count, wanted.hot, wanted.rate, Wei(wanted.value), gas, tip, wanted.seed)
     with _progress(wanted) as step:
         running = Traffic(connection, inclusions, job, maker, step)
@@ -132,7 +139,7 @@ async def _reasons(wanted: Wanted, connection: Connection, facts: ContractFacts,
     """Why calls reverted: each made again after its block, or else before it. Custom errors without their values."""
     reasons: Counter[str] = Counter()
     for reverted in outcome.reverts[:LOOKED_INTO]:
-        call = call_of(facts, reverted.sender, reverted.data, Wei(wanted.value))
+        call = call_of(facts, reverted.sender, reverted.data, Wei(wanted.value)) | {"gas": hex(reverted.gas)}
         why = "it does not revert when called again: it depends on its place in the block"
         for block in (reverted.block, reverted.block - 1):
             try:

@@ -1,7 +1,6 @@
 """What a run needs to know before it starts: the contract, its functions, the gas, and what its senders must have."""
 
 import asyncio
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +8,20 @@ from typing import Any
 from chain.addresses import checksummed
 from chain.types import Address, Gas, Wei
 from node.errors import BadSetting, NodeError
-from node.traffic.arguments import ArgumentMaker, Moment, check_templates
-from node.traffic.call_text import BadCall, by_selector, call_from
+from node.traffic.arguments import ArgumentMaker, Moment
+from node.traffic.call_text import by_selector
 from node.traffic.connection import Connection, Refused
-from node.traffic.inclusion import Evicted, Inclusions
 from node.traffic.reverts import RevertWords
 from node.traffic.senders import Sender
 
 GAS_MARGIN = 2
 """A call may cost more later than when it was estimated: another branch, a slot that was not zero."""
 SPARE_GAS = 30_000
+MAX_SHOWN = 200
+"""Letters of a call's arguments."""
 GAS_SAMPLES = 8
 MAX_TRANSACTION_GAS = 16_777_216
 """EIP-7825, in force from Osaka."""
-SETUP_AT_A_TIME = 32
 
 
 class NoContract(NodeError):
@@ -31,18 +30,16 @@ class NoContract(NodeError):
 
 
 class CallReverts(NodeError):
-    """The first call would revert, so that all of them might."""
+    """The first call would revert, so that all of them might. `made_up` are its arguments if nobody gave them all."""
 
-    def __init__(self, function: str, why: str) -> None:
-        super().__init__(
-            f"{function} would revert: {why}; give the senders what they need first, such as "
-            "--setup 'transfer({sender},1000)', or --gas 200000 to send it all the same"
-        )
-
-
-class SetupFails(NodeError):
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__(f"--setup {text!r} fails: {why}; --from N names the development account that sends it")
+    def __init__(self, function: str, why: str, made_up: str | None) -> None:
+        self.why = why if made_up is None else f"{why}, without a reason, when called with {made_up}"
+        remedy = "give the senders what they need first, such as --setup 'transfer({sender},1000)'"
+        if "allowance" in why.lower():
+            remedy = "let the senders allow it first, such as --sender-setup '0xTOKEN.approve({contract},1000)'"
+        elif made_up is not None:
+            remedy = f"give arguments behind it that suit it, such as '{{0..1}}' for an enum, or {remedy}"
+        super().__init__(f"{function} would revert: {self.why}; {remedy}, or --gas 200000 to send it all the same")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +81,6 @@ async def facts_of(connection: Connection, address: Address) -> ContractFacts:
     return ContractFacts(address, known.get("name"), known.get("functions", []), RevertWords(errors))
 
 
-async def set_up(
-    connection: Connection,
-    inclusions: Inclusions,
-    facts: ContractFacts,
-    texts: Sequence[str],
-    payer: str,
-    senders: Sequence[Sender],
-    seed: int,
-) -> None:
-    """Has a development account make the calls in `texts`, each once for every sender. Raises SetupFails."""
-    slots = asyncio.Semaphore(SETUP_AT_A_TIME)
-
-    async def send(text: str, maker: ArgumentMaker, index: int, sender: Sender) -> None:
-        data = maker.calldata(Moment(index, sender.address, False))
-        call = {"from": payer, "to": facts.hex, "data": "0x" + data.hex()}
-        async with slots:
-            try:
-                found = await inclusions.of(await connection.ask("eth_sendTransaction", call))
-            except Refused as refused:
-                raise SetupFails(text, facts.words.of(refused.message, refused.data)) from refused
-            except Evicted as evicted:
-                raise SetupFails(text, str(evicted)) from evicted
-        if not found.succeeded:
-            raise SetupFails(text, f"it reverted for sender {sender.hex}")
-
-    for text in texts:
-        function, *arguments = _words(text)
-        call = call_from(function, arguments, facts.functions)
-        check_templates(call)
-        maker = ArgumentMaker(call, [sender.address for sender in senders], seed)
-        await asyncio.gather(*(send(text, maker, index, sender) for index, sender in enumerate(senders)))
-
-
-def _words(text: str) -> list[str]:
-    """The function and what stands behind it. Raises BadCall."""
-    head, bracket, rest = text.partition(")")
-    try:
-        return [head + bracket, *shlex.split(rest)] if rest.strip() and head.count("(") == 1 else [text]
-    except ValueError as error:
-        raise BadCall(f"--setup {text!r}: {error}") from None
-
-
 async def gas_for(
     connection: Connection, facts: ContractFacts, maker: ArgumentMaker, senders: Sequence[Sender], value: Wei
 ) -> Gas:
@@ -140,7 +95,9 @@ async def gas_for(
             raise answer
     if isinstance(found[0], Refused):
         why = facts.words.of(found[0].message, found[0].data)
-        raise CallReverts(maker.call.signature, why) from found[0]
+        is_silent = found[0].data in (None, "0x") and None in maker.call.given
+        made_up = maker.shown(first[0])[:MAX_SHOWN] if is_silent else None
+        raise CallReverts(maker.call.signature, why, made_up) from found[0]
     most = max(int(answer, 16) for answer in found if isinstance(answer, str))
     return Gas(max(most, min(GAS_MARGIN * most + SPARE_GAS, block_limit // 2, MAX_TRANSACTION_GAS)))
 

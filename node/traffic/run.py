@@ -42,6 +42,7 @@ class Reverted:
     index: int
     sender: Address
     data: bytes
+    gas: Gas
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class Traffic:
         if not included.succeeded:
             self.outcome.reverted += 1
             if len(self.outcome.reverts) < MAX_REVERTS_KEPT:
-                self.outcome.reverts.append(Reverted(included.block, index, sender.address, data))
+                self.outcome.reverts.append(Reverted(included.block, index, sender.address, data, self._job.gas))
 
     def _signed(self, sender: Sender, data: bytes) -> Transaction:
         job = self._job

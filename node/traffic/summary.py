@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from node.report import key_of
+from node.report import counted, key_of
 from node.traffic.run import Outcome
 from rpc.naming.values import shortened
 
@@ -49,6 +49,11 @@ class Summary:
             "stopped": outcome.stopped,
         }
 
+    @property
+    def _reverted(self) -> str:
+        known, all = sum(self.reasons.values()), self.outcome.reverted
+        return "reverted" if known == all else f"reverted ({known:,} of {all:,} looked into)"
+
     def lines(self, url_options: str) -> list[str]:
         outcome = self.outcome
         refused = sum(outcome.refused.values())
@@ -58,7 +63,7 @@ class Summary:
             f"sent {outcome.sent:,}   included {outcome.included:,}   reverted {outcome.reverted:,}   "
             f"refused {refused:,}" + ("   (stopped)" if outcome.stopped else ""),
         ]
-        lines += _reasons("reverted", self.reasons) + _reasons("refused", outcome.refused)
+        lines += _reasons(self._reverted, self.reasons) + _reasons("refused", outcome.refused)
         if self.range is not None:
             first, last = self.range
             speed = f"{outcome.seconds:.2f} s   {self.per_second:,.0f} tx/s"
@@ -81,5 +86,6 @@ def report_lines(spots: Mapping[str, Any]) -> list[str]:
     hot = spots["hotspots"]
     hottest = f", most over {key_of(hot[0])}" if hot else ""
     speed = f"{spots['speedup']:.2f} times as fast as serially ({spots['serialTime']})"
-    line = f"{speed}, {spots['conflicts']:,} of {spots['attempts']:,} runs lost by conflicts{hottest}"
+    lost = f"{spots['conflicts']:,} of {spots['attempts']:,} runs lost by conflicts, {counted(spots['waits'], 'wait')}"
+    line = f"{speed}, {lost}{hottest}"
     return [shortened(each) for each in (line, *spots["advice"][:1])]

@@ -8,12 +8,13 @@ from chain.links import RequestFailed
 from chain.types import Address, Hash32, Version
 from rpc.naming.contract import Contract
 from rpc.naming.interface import Interface, function_called
+from rpc.naming.layout import Type
 from rpc.naming.namespaces import BEACON_SLOT
 from rpc.naming.preimages import Preimages, origin_of
 from rpc.naming.proxies import POINTING_SLOTS, address_in, delegate_in, implementation_slot
 from rpc.naming.registry import Registry
 from rpc.naming.unnamed import described
-from rpc.naming.variables import changed_bits, variables_at
+from rpc.naming.variables import changed_bits, length_at, places_at, variables_at
 from rpc.state_reader import StateReader
 
 
@@ -56,6 +57,24 @@ class Names:
                     return ", ".join(f"{contract.name}.{variable}" for variable in found)
         words = described(slot, origin_of(slot, (self.preimages,)))
         return f"{known[0].name}: {words}" if known and words else words
+
+    def places(self, address: Address, slot: int) -> dict[str, tuple[int, int]]:
+        """Of each variable in a slot where it begins and its size, in bits; none where no layout tells."""
+        for contract in self.contracts.get(address, ()):
+            if contract.layout is not None:
+                found = places_at(contract.layout, origin_of(slot, (self.preimages, contract.guesses)))
+                if found:
+                    return {f"{contract.name}.{variable}": place for variable, place in found.items()}
+        return {}
+
+    def length(self, address: Address, slot: int) -> Type | None:
+        """The dynamic array, string or bytes whose length is in a slot, by the first layout that knows the slot."""
+        for contract in self.contracts.get(address, ()):
+            if contract.layout is not None:
+                found = length_at(contract.layout, origin_of(slot, (self.preimages, contract.guesses)))
+                if found is not None:
+                    return found
+        return None
 
 
 class Naming:

@@ -1,7 +1,7 @@
 """From a slot's origin and a contract's storage layout to the variables that lie in the slot."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rpc.naming.layout import BYTES, DYNAMIC_ARRAY, MAPPING, WORD, Layout, Member, Type
 from rpc.naming.preimages import Hop, Origin
@@ -28,14 +28,35 @@ def variables_at(layout: Layout, origin: Origin, changed: int = ALL_BYTES) -> li
     return list(walk.members(layout.variables, "", origin.root, 0, 0))
 
 
+def places_at(layout: Layout, origin: Origin) -> dict[str, tuple[int, int]]:
+    """Of each number, address and the like in a slot: where it begins and its size, in bits."""
+    walk = _Walk(layout, origin.hops, ALL_BYTES)
+    for _ in walk.members(layout.variables, "", origin.root, 0, 0):
+        pass
+    return walk.places
+
+
+def length_at(layout: Layout, origin: Origin) -> Type | None:
+    """The dynamic array, string or bytes whose length is in a slot, beside the content of up to 31 bytes."""
+    walk = _Walk(layout, origin.hops, ALL_BYTES)
+    for _ in walk.members(layout.variables, "", origin.root, 0, 0):
+        if walk.measured is not None:
+            return walk.measured
+    return None
+
+
 @dataclass(slots=True)
 class _Walk:
-    """A way down the types. `at` counts slots from where a value begins, `hop` the hops taken so far."""
+    """A way down the types. `at` counts slots from where a value begins, `hop` the hops taken so far. `measured` is
+    the type whose length was found last, `places` where plain values lie in the slot: first bit and size.
+    """
 
     layout: Layout
     hops: Sequence[Hop]
     changed: int
     steps: int = 0
+    measured: Type | None = None
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def members(self, members: Sequence[Member], path: str, at: int, hop: int, depth: int) -> Iterator[str]:
         for member in members:
@@ -52,12 +73,13 @@ class _Walk:
         elif type.encoding == DYNAMIC_ARRAY:
             yield from self._dynamic(type, path, at, hop, depth)
         elif type.encoding == BYTES:
-            yield from self._bytes(path, at, hop)
+            yield from self._bytes(type, path, at, hop)
         elif type.length is not None:
             yield from self._elements(type, path, at, type.length, hop, depth)
         elif type.members:
             yield from self.members(type.members, path, at, hop, depth)
         elif hop == len(self.hops) and self._is_changed(offset, type.size):
+            self.places[path] = (8 * offset, 8 * type.size)
             yield path
 
     def _mapped(self, type: Type, path: str, at: int, hop: int, depth: int) -> Iterator[str]:
@@ -73,15 +95,17 @@ class _Walk:
         if at:
             return
         if hop == len(self.hops):
+            self.measured = type
             yield f"{path}.length"
         elif not self.hops[hop].key:
             yield from self._elements(type, path, self.hops[hop].offset, None, hop + 1, depth)
 
-    def _bytes(self, path: str, at: int, hop: int) -> Iterator[str]:
+    def _bytes(self, type: Type, path: str, at: int, hop: int) -> Iterator[str]:
         """Up to 31 bytes lie in the slot itself; of longer ones their length does, and they begin at its hash."""
         if at:
             return
         if hop == len(self.hops):
+            self.measured = type
             yield path
         elif hop + 1 == len(self.hops) and not self.hops[hop].key:
             first = WORD * self.hops[hop].offset
@@ -101,6 +125,7 @@ class _Walk:
         per_slot = WORD // element.size
         first = at * per_slot
         end = first + per_slot if length is None else min(first + per_slot, length)
+        self.places |= {f"{path}[{i}]": (8 * (i - first) * element.size, 8 * element.size) for i in range(first, end)}
         hit = [i for i in range(first, end) if self._is_changed((i - first) * element.size, element.size)]
         if len(hit) <= MAX_SHOWN:
             yield from (f"{path}[{index}]" for index in hit)

@@ -25,7 +25,7 @@ const address = new URL("./", location.href);
 address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 const connection = new Connection(address.href, { opened: () => attempt(begin), closed: () => showConnected(false) });
 
-const panel = new BlockPanel(() => follow(false), logsOf);
+const panel = new BlockPanel(() => follow(false), tell);
 const pipeline = new Pipeline(byId("pipeline"), (number) => visit(number, null));
 const draw = onceAFrame(() => {
   overview.draw();
@@ -113,14 +113,22 @@ async function openBlock(number, hash) {
   }
 }
 
-/** What a transaction's contracts logged; nothing where it cannot be run again. */
-async function logsOf(hash) {
+/** What a transaction's contracts logged, and why it failed if it did; nothing where it cannot be run again. */
+async function tell({ hash, failure }) {
   try {
-    return await connection.call("tandem_getConsoleLogs", hash);
+    const messages = await connection.call("tandem_getConsoleLogs", hash);
+    return { messages, reason: failure ? await reasonOf(hash) : "" };
   } catch (error) {
-    if (error instanceof Disconnected || error instanceof RpcError) return [];
+    if (error instanceof Disconnected || error instanceof RpcError) return { messages: [], reason: "" };
     throw error;
   }
+}
+
+/** "execution reverted: not enough", or "out of gas". */
+async function reasonOf(hash) {
+  const options = { tracer: "callTracer", tracerConfig: { onlyTopCall: true } };
+  const { error, revertReason } = await connection.call("debug_traceTransaction", hash, options);
+  return revertReason ? `${error}: ${revertReason}` : (error ?? "");
 }
 
 async function showHotspots() {

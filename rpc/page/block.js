@@ -14,12 +14,15 @@ export class BlockPanel {
   #transactions;
   #record = null;
   #selected = null;
-  #logged = { hash: null, messages: [] };
-  #logsOf;
+  #told = { hash: null, messages: [], reason: "" };
+  #tell;
 
-  /** `chosen` is called when a person begins to look at one transaction; `logsOf` asks what a hash's contracts logged. */
-  constructor(chosen, logsOf) {
-    this.#logsOf = logsOf;
+  /**
+   * `chosen` is called when a person begins to look at one transaction; `tell` asks what the contracts of one logged,
+   * and why it failed.
+   */
+  constructor(chosen, tell) {
+    this.#tell = tell;
     const choose = (position) => {
       this.select(position);
       chosen();
@@ -69,7 +72,7 @@ export class BlockPanel {
     this.#timeline.select(position);
     this.#transactions.select(position);
     this.#explain(this.#selected);
-    this.#askForLogs(this.#selected);
+    this.#ask(this.#selected);
   }
 
   /** Marks a transaction by its hash. */
@@ -79,21 +82,21 @@ export class BlockPanel {
   }
 
   #explain(transaction) {
+    const { messages, reason } = transaction?.hash === this.#told.hash ? this.#told : { messages: [], reason: "" };
     const told = transaction
-      ? transactionInWords(transaction, (position) => this.select(position))
+      ? transactionInWords(transaction, reason, (position) => this.select(position))
       : blockInWords(this.#record);
-    const messages = transaction && transaction.hash === this.#logged.hash ? this.#logged.messages : [];
     byId("explanation").replaceChildren(...told, ...messagesInWords(messages));
   }
 
   /** The node runs the transaction again for it, so it is asked of one that was chosen, and only if it ran code. */
-  async #askForLogs(transaction) {
+  async #ask(transaction) {
     if (!transaction || transaction.leftOut || !(transaction.gasUsed > TRANSFER_GAS)) return;
     const { hash } = transaction;
-    if (hash === this.#logged.hash) return;
-    const messages = await this.#logsOf(hash);
+    if (hash === this.#told.hash) return;
+    const told = await this.#tell(transaction);
     if (this.#selected?.hash !== hash) return;
-    this.#logged = { hash, messages };
+    this.#told = { hash, ...told };
     this.#explain(this.#selected);
   }
 }

@@ -1,6 +1,6 @@
 // The transactions of one block as a table, with a filter.
 
-import { callOf, resultInWords, variableOf } from "./words.js";
+import { callOf, failureInWords, resultInWords, variableOf } from "./words.js";
 import { count, counted, duration, shortened } from "./format.js";
 import { byId, html, onceAFrame, setText } from "./dom.js";
 
@@ -10,6 +10,7 @@ const KINDS = {
   conflicts: ({ attempts }) => attempts.some(({ conflict }) => conflict),
   waits: ({ waits }) => waits.length > 0,
   critical: ({ position }, critical) => critical.has(position),
+  failed: ({ failure }) => failure !== null,
   "left-out": ({ leftOut }) => leftOut !== null,
 };
 
@@ -101,13 +102,14 @@ function matches({ hash, from, to, contract, function: called }, wanted) {
 }
 
 /** The most remarkable thing about it. */
-function outcome({ attempts, waits, leftOut }, critical) {
+function outcome({ attempts, waits, leftOut, failure }, critical) {
   const marks = [];
   const lost = attempts.find(({ conflict }) => conflict);
-  const failed = attempts.find(({ result, conflict }) => result !== "accepted" && !conflict);
+  const broken = attempts.find(({ result, conflict }) => result !== "accepted" && !conflict);
   if (leftOut) marks.push(html("span", { class: "badge bad" }, "left out: ", html("bdi", {}, leftOut)));
+  if (failure) marks.push(html("span", { class: "badge bad" }, failureInWords(failure)));
   if (lost) marks.push(html("span", { class: "badge bad" }, html("bdi", {}, variableOf(lost.conflict))));
-  if (failed) marks.push(html("span", { class: "badge bad" }, resultInWords(failed.result)));
+  if (broken) marks.push(html("span", { class: "badge bad" }, resultInWords(broken.result)));
   if (waits.length) marks.push(html("span", { class: "badge wait" }, html("bdi", {}, variableOf(waits[0]))));
   if (critical) marks.push(html("span", { class: "badge critical" }, "critical path"));
   return marks;

@@ -28,6 +28,11 @@ const DEPENDENCIES = {
   artefact: "an artefact of the strategy: run one after the other they would not have met",
 };
 
+const FAILURES = { reverted: "reverted", allGasUsed: "used all its gas" };
+
+/** What its receipt tells of a transaction that failed. */
+export const failureInWords = (failure) => FAILURES[failure] ?? failure;
+
 export const resultInWords = (result) => RESULTS[result] ?? result;
 
 /** The variable where its name is known, else which part of which account; `contract` is that one's name or null. */
@@ -83,9 +88,12 @@ export function blockInWords({ transactions }) {
   return [html("ul", { class: "attempts" }, items), html("p", { class: "hint" }, hint)];
 }
 
-/** All that is known of one transaction, as elements. `choose` is called with the position of another one. */
-export function transactionInWords(transaction, choose) {
-  const { hash, position, from, gasUsed, leftOut } = transaction;
+/**
+ * All that is known of one transaction, as elements. `choose` is called with the position of another one; `reason` is
+ * why it failed, empty where that is not known.
+ */
+export function transactionInWords(transaction, reason, choose) {
+  const { hash, position, from, gasUsed, leftOut, failure } = transaction;
   const facts = [
     html("b", {}, `#${position}`),
     html("bdi", { class: "call" }, callOf(transaction)),
@@ -93,6 +101,7 @@ export function transactionInWords(transaction, choose) {
   ];
   if (from) facts.push(html("span", {}, "from ", html("code", { title: from }, shortened(from))));
   if (gasUsed) facts.push(html("span", {}, `${count(gasUsed)} gas`));
+  if (failure) facts.push(html("span", { class: "badge bad" }, html("bdi", {}, reason || failureInWords(failure))));
   if (leftOut) facts.push(html("span", { class: "badge bad" }, "left out: ", html("bdi", {}, leftOut)));
   const attempts = transaction.attempts.map((attempt, index) => attemptItem(attempt, index, choose));
   const waits = transaction.waits.map((wait) => waitItem(wait, choose));
@@ -128,20 +137,27 @@ function attemptItem({ worker, startUs, endUs, threadUs, result, conflict }, ind
 }
 
 function conflictIn(conflict, choose) {
-  const { read, found, writer, dependency } = conflict;
+  const { read, found, variables, writer, dependency } = conflict;
+  const differing = variables.length ? variables : [{ variable: variableOf(conflict), read, found }];
   return html(
     "div",
     { class: "why" },
     "read ",
-    html("bdi", { class: "variable" }, variableOf(conflict)),
-    " = ",
-    html("code", { title: read }, word(read)),
-    ", but ",
-    html("code", { title: found }, word(found)),
+    differing.flatMap((one, place) => [place ? "; " : "", ...difference(one)]),
     " was there when its turn came",
     writer ? [", written by ", link(writer, choose)] : ", written before the block's transactions",
     ` — ${DEPENDENCIES[dependency] ?? dependency}`,
   );
+}
+
+function difference({ variable, read, found }) {
+  return [
+    html("bdi", { class: "variable" }, variable),
+    " = ",
+    html("code", { title: read }, word(read)),
+    ", but ",
+    html("code", { title: found }, word(found)),
+  ];
 }
 
 function waitItem(wait, choose) {

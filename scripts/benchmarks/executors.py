@@ -172,14 +172,15 @@ class _Tasks:
         self._workers = workers
 
     async def answer(self, message: Message, peer: Peer) -> Message:
-        if isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized):
-            self._pool.finished(peer, message.task_id, message)
-        else:
-            assert isinstance(message, FollowTasks)
-            self._pool.follow(peer)
-            if len(self._pool.workers) == self._workers:
-                self._executor.has_workers.set()
+        assert isinstance(message, FollowTasks)
+        self._pool.follow(peer)
+        if len(self._pool.workers) == self._workers:
+            self._executor.has_workers.set()
         return Done()
+
+    def hear(self, message: Message, peer: Peer) -> None:
+        assert isinstance(message, TransactionsRun | RootComputed | ReceiptsSummarized)
+        self._pool.finished(peer, message.task_id, message)
 
     def joined(self, peer: Peer) -> None: ...
 
@@ -213,7 +214,8 @@ async def running_executors(
         sockets = Sockets(Role(Kind.EXECUTION))
         try:
             for number, executor in enumerate(executors):
-                sockets.serve(plan.endpoints.execution(number), _Tasks(executor, workers))
+                tasks = _Tasks(executor, workers)
+                sockets.serve(plan.endpoints.execution(number), tasks, tasks.hear)
                 sockets.serve(plan.endpoints.storage(number), _State(executor.storage))
                 if executor.strategy == SERIAL:
                     executor.has_workers.set()

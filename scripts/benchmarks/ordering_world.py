@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chain.messages.mempool import PooledTransaction
+from execution.announcers import Progress
 from node.plan import Kind, Role
 from node.sockets import sockets_of
-from scripts.benchmarks.stand_ins import Progress, StandInExecution, StandInRpc
+from scripts.benchmarks.stand_ins import StandInExecution, StandInRpc
 from scripts.benchmarks.validators import OrderingChain, Validators, running_validators
 from scripts.benchmarks.workload import TransactionsLost
 

@@ -29,6 +29,7 @@ from chain.messages.mempool import (
 from chain.proposals import decode_proposal
 from chain.types import Address, Hash32, Height, Wei
 from consensus.commit_proofs import CommitProofs
+from execution.announcers import Progress
 from execution.intake import Intake
 from node.queues.asking import report_failure
 
@@ -43,20 +44,6 @@ class TransactionRefused(Exception):
 
 class ValidatorsDisagree(Exception):
     """Two validators committed different proposals at one place of the chain."""
-
-
-class Progress:
-    """Wakes those who wait for something to have happened, whenever anything has."""
-
-    def __init__(self) -> None:
-        self._moved = asyncio.Event()
-
-    def moved(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
-
-    async def wait(self) -> None:
-        await self._moved.wait()
 
 
 class StandInExecution:

@@ -1,6 +1,6 @@
 """Messages come out as they went in, and nothing else comes in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ from chain.codec import (
     encode_message,
     encode_value,
     pack,
+    unpack,
 )
 from chain.forks import Fork
 from chain.messages import calls, execution, faults, link, mempool, storage, tasks, watching
@@ -30,6 +31,7 @@ from chain.proposals import (
     encode_proposal,
 )
 from chain.types import Address, Gas, Hash32, Height, Round, ValidatorIndex, Version, Wei
+from tests.execution.pool_workers import CALL
 
 assert messages.__doc__
 
@@ -50,6 +52,16 @@ def test_optional_fields_pairs_and_nested_values_survive() -> None:
         assert decode_message(encode_message(read)) == read
     values = StateValues(Version(1), (Account(1, Wei(2**100)), Account()), (0, 2**256 - 1), (b"", b"code"))
     assert decode_message(encode_message(values)) == values
+
+
+def test_what_recurs_is_the_same_object_again_and_checked_like_everything_else() -> None:
+    first, second = (decode_message(encode_message(replace(CALL, call_id=number))) for number in (1, 2))
+    assert first == replace(CALL, call_id=1)
+    assert first.environment is second.environment
+    plain = unpack(encode_message(CALL))
+    for wrong in (None, b"", list(unpack(plain[3])), pack([*unpack(plain[3])[:-1], 5])):
+        with pytest.raises(MessageError):
+            decode_message(pack([*plain[:3], wrong, *plain[4:]]))
 
 
 def test_equal_values_have_equal_encodings_whatever_their_order_of_making() -> None:

@@ -1,10 +1,12 @@
 """Transactions of all types, against eth_account."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from eth_account import Account
 
+from chain import rlp
 from chain.errors import ChainError
 from chain.signing import InvalidSignature, address_of_private_key
 from chain.transactions import (
@@ -13,9 +15,10 @@ from chain.transactions import (
     InvalidTransactionEncoding,
     Transaction,
     decode_transaction,
+    envelope_gas,
     sealed,
 )
-from chain.types import Address
+from chain.types import Address, Hash32
 
 KEY = b"\x01" * 32
 SENDER = address_of_private_key(KEY)
@@ -106,17 +109,32 @@ def test_every_truncation_is_refused_as_a_chain_error(name: str) -> None:
             decode_transaction(raw[:length])
 
 
+@pytest.mark.parametrize("name", TRANSACTIONS)
+def test_the_gas_limit_is_found_in_the_envelope(name: str) -> None:
+    raw = bytes(signed(TRANSACTIONS[name]).raw_transaction)
+    assert envelope_gas(raw) == COMMON["gas"]
+    fields = rlp.decode_list(rlp.decode(raw[raw[0] < 0xC0 :]))
+    for broken in (raw[:-1], raw + b"\0", b"", b"\0" + raw, raw[: raw[0] < 0xC0] + rlp.encode(fields[:-1])):
+        with pytest.raises(InvalidTransactionEncoding):
+            envelope_gas(broken)
+
+
 def test_an_unknown_type_is_refused_in_the_words_wallets_know() -> None:
     with pytest.raises(InvalidTransactionEncoding, match="transaction type not supported"):
         decode_transaction(b"\x09\xc0")
 
 
+@pytest.mark.parametrize("name", TRANSACTIONS)
+def test_what_is_made_of_a_decoded_transaction_has_a_signing_hash_of_its_own(name: str) -> None:
+    transaction = decode(TRANSACTIONS[name])
+    other = replace(transaction, nonce=transaction.nonce + 1, raw=b"", hash=Hash32(b""))
+    assert replace(transaction, nonce=transaction.nonce + 1).signing_hash() == other.signing_hash()
+    assert sealed(transaction).signing_hash() == transaction.signing_hash() != other.signing_hash()
+
+
 def test_a_signature_in_the_upper_half_is_refused() -> None:
     transaction = decode(TRANSACTIONS["dynamic fee"])
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-    flipped = Transaction(
-        **{name: getattr(transaction, name) for name in Transaction.__slots__ if name not in ("raw", "hash", "s")},
-        s=order - transaction.s,
-    )
+    flipped = replace(transaction, s=order - transaction.s)
     with pytest.raises(InvalidSignature):
         decode_transaction(flipped.encode())

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,29 @@ def test_in_older_tests_only_the_state_root_tells_that_a_transaction_was_refused
         replace(case, post=older | {"hash": "0x" + "00" * 32}).check("interpreter")
     with pytest.raises(Failed, match="expected that it runs"):
         replace(case, post=older | {"txbytes": "0x" + case.raw.hex()}).check("interpreter")
+
+
+@pytest.mark.parametrize(("network", "coinbase_is_there"), [("Homestead", True), ("EIP158", False)])
+def test_a_refused_transaction_left_an_empty_coinbase_before_empty_accounts_were_cleared(
+    network: str, coinbase_is_there: bool
+) -> None:
+    """As in ethereum/legacytests, Cancun/GeneralStateTests/stExample/eip1559.json, whose roots go's client made."""
+    transaction: dict[str, Any] = {
+        "nonce": "0x00",
+        "maxFeePerGas": "0x01",
+        "maxPriorityFeePerGas": "0x00",
+        "gasLimit": ["0x5208"],
+    }
+    transaction |= {"to": "0x" + "11" * 20, "value": ["0x01"], "data": ["0x"], "secretKey": "0x" + "22" * 32}
+    coinbase = "0x" + "33" * 20
+    env = {"currentNumber": "0x01", "currentTimestamp": "0x03e8", "currentGasLimit": "0xffffff"}
+    env |= {"currentDifficulty": "0x20000", "currentCoinbase": coinbase}
+    pre = {"0x" + "44" * 20: {"balance": "0x07"}}
+    after = pre | ({coinbase: {}} if coinbase_is_there else {})
+    root = state_of(after, Fork.HOMESTEAD).root()
+    post: dict[str, Any] = {"hash": "0x" + root.hex(), "logs": "0x" + keccak256(b"\xc0").hex()}
+    post |= {"indexes": {"data": 0, "gas": 0, "value": 0}, "expectException": "TypeNotSupported"}
+    StateCase("refused", network, {"env": env, "pre": pre, "transaction": transaction}, post).check("interpreter")
 
 
 def is_endless(name: str) -> bool:

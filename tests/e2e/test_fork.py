@@ -13,7 +13,6 @@ from web3.types import FilterParams, TxParams, Wei
 
 from tests.e2e.anvil import running_anvil
 from tests.e2e.chain_process import ChainProcess, chain
-from tests.e2e.command_line import refusal, tandem
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.npm_packages import install
 from tests.e2e.web3_contracts import contract_at, deploy, mined
@@ -165,6 +164,21 @@ def test_logs_of_a_range_across_the_fork_are_those_of_both(forked: Forked) -> No
     assert forked.w3.eth.filter(cast(FilterParams, wanted)).get_all_entries() == found
 
 
+def test_traces_of_a_range_across_the_fork_are_those_of_both(forked: Forked) -> None:
+    """Ours are without a mark of the fork, the remote's as it tells them."""
+    remote, w3 = forked.remote, forked.w3
+    transfer = {"from": w3.eth.accounts[0], "to": STRANGER, "value": Wei(1)}
+    own = mined(w3, w3.eth.send_transaction(cast(TxParams, transfer)))
+    block = hex(remote.forked)
+    with contextlib.closing(JsonRpc(forked.process.url)) as rpc, contextlib.closing(JsonRpc(remote.url)) as theirs:
+        old = theirs.call("trace_block", block)
+        assert rpc.call("trace_block", block) == old
+        assert rpc.call("trace_transaction", old[0]["transactionHash"]) == old
+        new = rpc.call("trace_transaction", Web3.to_hex(own["transactionHash"]))
+        found = rpc.call("trace_filter", {"fromBlock": block, "toAddress": [STRANGER]})
+        assert (found[: len(old)], found[-len(new) :]) == (old, new)
+
+
 def test_fees_of_a_range_across_the_fork_join(forked: Forked) -> None:
     newest = forked.w3.eth.block_number
     history = forked.w3.eth.fee_history(newest + 1, "latest", [50.0])
@@ -281,74 +295,3 @@ def test_the_chain_waits_while_the_remote_is_away_and_goes_on_when_it_is_back(tm
         assert w3.eth.block_number == remote.forked
         with chain("--data-dir", str(folder), port=remote_process.port):
             assert mined(w3, sent)["blockNumber"] == remote.forked + 1
-
-
-# Bad input
-
-
-@pytest.fixture(scope="module")
-def small_remote() -> Iterator[str]:
-    with chain("--validators", "1", "--workers", "0") as process:
-        yield process.url
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--fork-url", "URL", "--fork-block", "99"], "--fork-block 99 is beyond the newest block of the remote chain"),
-        (["--fork-url", "URL/nowhere"], "answers with HTTP status 404"),
-        (["--fork-url", "localhost"], "--fork-url 'localhost' is not known: give http://HOST:PORT"),
-        (["--fork-block", "1"], "--fork-block 1 says nothing without --fork-url"),
-        (["--fork-url", "URL", "--base-fee", "1"], "--base-fee does not go with --fork-url"),
-    ],
-)
-def test_a_fork_that_cannot_be_is_one_line(small_remote: str, options: list[str], said: str) -> None:
-    given = [option.replace("URL", small_remote) for option in options]
-    assert said in refusal(*given)
-
-
-def test_a_folder_keeps_the_chain_that_it_was_forked_from(small_remote: str, tmp_path: Path) -> None:
-    folder = str(tmp_path)
-    assert tandem("init", "--data-dir", folder, "--fork-url", small_remote).returncode == 0
-    assert tandem("init", "--data-dir", folder).returncode == 0
-    other = tandem("init", "--data-dir", folder, "--fork-url", small_remote, "--fork-block", "3")
-    assert "holds a fork of block 0, not 3" in other.stderr
-    with chain("--validators", "1", "--workers", "0", "--chain-id", "5", "--base-fee", "7") as another:
-        wrong = tandem("init", "--data-dir", folder, "--fork-url", another.url)
-        assert "is not the chain that was forked: its block 0 is 0x" in wrong.stderr
-    (tmp_path / "own").mkdir()
-    own = str(tmp_path / "own")
-    assert tandem("init", "--data-dir", own).returncode == 0
-    assert "holds a chain that is no fork" in tandem("init", "--data-dir", own, "--fork-url", small_remote).stderr
-
-
-def test_a_running_chain_gives_place_to_a_fork_and_to_another_one(small_remote: str) -> None:
-    with contextlib.closing(JsonRpc(small_remote)) as remote:
-        remote.call("anvil_setBalance", STRANGER, "0x5")
-        remote.call("hardhat_mine", "0x3")
-    with chain("--validators", "1", "--workers", "0") as process, contextlib.ExitStack() as running:
-        rpc = running.enter_context(contextlib.closing(process.rpc()))
-        before, first = process.pids(), rpc.call("hardhat_metadata")["instanceId"]
-        for refused in (
-            {"jsonRpcUrl": small_remote, "blockNumber": 99},
-            {"jsonRpcUrl": small_remote + "/no"},
-            {"jsonRpcUrl": process.url},
-            {"jsonRpcUrl": process.url.replace("127.0.0.1", "0.0.0.0")},
-            {"blockNumber": 1},
-        ):
-            with pytest.raises(RpcError) as error:
-                rpc.call("hardhat_reset", {"forking": refused})
-            assert error.value.code == -32602
-        assert process.pids() == before, "what cannot be forked changes nothing"
-        assert rpc.call("hardhat_reset", {"forking": {"jsonRpcUrl": small_remote, "blockNumber": 2}}) is True
-        assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x2", "0x5")
-        assert rpc.call("hardhat_metadata")["forkedNetwork"]["forkBlockNumber"] == 2
-        rpc.call("anvil_setBalance", STRANGER, "0x6")
-        rpc.call("evm_mine")
-        assert rpc.call("anvil_reset", {"forking": {"blockNumber": 1}}) is None
-        assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x1", "0x5")
-        assert rpc.call("hardhat_metadata")["instanceId"] != first
-        sent = rpc.call("eth_sendTransaction", {"to": STRANGER, "value": "0x1"})
-        assert rpc.call("eth_getTransactionReceipt", sent)["status"] == "0x1"
-        assert not before.keys() - process.pids().keys()
-    assert process.errors == []

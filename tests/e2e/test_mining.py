@@ -9,6 +9,9 @@ from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.operations import NOBODY, OTHER, agreed, latest, mined, number, send, timestamp
 from tests.e2e.running_node import Node
 
+STORE_NUMBER_TIME_AND_RANDOMNESS = "0x435f55426001554460025500"
+"""NUMBER, TIMESTAMP and PREVRANDAO, each to a slot."""
+
 pytestmark = pytest.mark.usefixtures("tandem_only")
 
 
@@ -165,12 +168,43 @@ def test_viem_s_mine_keeps_to_the_interval_that_is_set(fresh: JsonRpc) -> None:
     assert int(fresh.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16) == before + 10
 
 
+def test_a_clock_put_back_stands_still_until_it_has_passed_the_newest_block(fresh: JsonRpc) -> None:
+    """Tests that moved the time put it back so; ganache and anvil take any time."""
+    now = timestamp(fresh)
+    fresh.call("evm_increaseTime", 3600)
+    fresh.call("evm_mine")
+    newest = timestamp(fresh)
+    assert -3_900 <= fresh.call("evm_setTime", now) <= -3_600
+    fresh.call("evm_mine")
+    assert timestamp(fresh) == newest, "no block is before its parent"
+    assert fresh.call("evm_setTime", newest + 60) >= 3_360
+    fresh.call("evm_mine")
+    assert newest + 60 <= timestamp(fresh) <= newest + 360
+
+
 def test_anvil_s_mine_puts_the_interval_before_its_first_block_too(fresh: JsonRpc) -> None:
     fresh.call("evm_setTime", 4_000_000_000)
     fresh.call("evm_mine")
     before = timestamp(fresh)
     fresh.call("anvil_mine", "0x2", "0xe10")
     assert 7_200 <= timestamp(fresh) - before < 7_210  # the clock goes on meanwhile
+
+
+def test_who_stores_the_block_it_is_in_is_estimated_for_another_block(fresh: JsonRpc, node: Node) -> None:
+    """In the newest block's place it would store what is there already, which costs less than it will."""
+    fresh.call("anvil_setCode", OTHER, STORE_NUMBER_TIME_AND_RANDOMNESS)
+    for _ in range(3):
+        assert mined(fresh, node.addresses[0])["status"] == "0x1"
+
+
+def test_a_history_of_fees_ends_with_the_fee_that_was_set_for_the_block_after_it(fresh: JsonRpc) -> None:
+    fresh.call("anvil_setNextBlockBaseFeePerGas", hex(7 * 10**9))
+    for _ in range(2):  # before that block, and when it and another are there
+        before = hex(number(fresh))
+        assert fresh.call("eth_feeHistory", 1, before, [])["baseFeePerGas"][1] == hex(7 * 10**9)
+        fresh.call("evm_mine")
+        assert fresh.call("eth_feeHistory", 1, before, [])["baseFeePerGas"][1] == latest(fresh)["baseFeePerGas"]
+        fresh.call("anvil_setNextBlockBaseFeePerGas", hex(7 * 10**9))
 
 
 def test_a_fee_that_the_next_block_takes_is_enough_to_be_estimated_with(fresh: JsonRpc, node: Node) -> None:

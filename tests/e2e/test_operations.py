@@ -180,6 +180,35 @@ def test_a_fixture_is_loaded_again_and_again(fresh: JsonRpc, node: Node) -> None
     assert len(hashes) == 1, "the same transaction can be sent again"
 
 
+def test_what_waited_at_a_snapshot_waits_again_and_what_was_sent_since_is_dropped(fresh: JsonRpc, node: Node) -> None:
+    """A test that leaves transactions waiting would else leave them to the next one's first block."""
+    fresh.call("evm_setAutomine", False)
+    try:
+        before = [send(fresh, sender) for sender in node.addresses[:2]]
+        snapshot = fresh.call("evm_snapshot")
+        fresh.call("evm_mine")
+        assert fresh.call("txpool_status")["pending"] == "0x0"
+        since = [send(fresh, node.addresses[0], **nonce) for nonce in ({}, {"nonce": "0x3e8"})]
+        later = fresh.call("evm_snapshot")
+        assert fresh.call("evm_revert", snapshot) is True
+        waiting = fresh.call("eth_pendingTransactions")
+        assert {transaction["hash"] for transaction in waiting} == set(before)
+        assert fresh.call("txpool_status") == {"pending": "0x2", "queued": "0x0"}
+        assert [fresh.call("eth_getTransactionByHash", each) for each in since] == [None, None]
+        for gone in (snapshot, later):
+            assert fresh.call("evm_revert", gone) is False
+            assert fresh.call("txpool_status")["pending"] == "0x2", "nothing was gone back to"
+        fresh.call("evm_mine")
+        before = [send(fresh, node.addresses[0])]
+        gone = fresh.call("evm_snapshot")
+        fresh.call("anvil_rollback", 1)
+        before.append(send(fresh, node.addresses[2]))
+        assert fresh.call("evm_revert", gone) is False, "its block is gone"
+    finally:
+        fresh.call("evm_setAutomine", True)
+    assert [fresh.call("eth_getTransactionReceipt", each)["status"] for each in before[1:]] == ["0x1"]
+
+
 def test_blockhash_and_logs_are_those_of_the_chain_there_is(fresh: JsonRpc, node: Node) -> None:
     fresh.call("anvil_setCode", NOBODY, LOG_NUMBER)
     fresh.call("anvil_setCode", "0x" + "79" * 20, BLOCKHASH_OF_PARENT)

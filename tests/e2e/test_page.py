@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
+from eth_abi.abi import encode
 from eth_utils import keccak
 from web3 import Web3
 
@@ -71,7 +72,12 @@ def test_a_conflict_is_drawn_and_told_with_its_key_values_and_writer(scenario: S
     assert sorted(seen["bars"]) == ["accepted"] * 4 + ["conflict"] * 2 + ["failed"]
     assert (seen["critical"], seen["waits"]) == (2, 1)
     assert seen["arrow"] == "arrow real active"
-    for told in ("Token.totalSupply = 100", "105 was there", "written by #0", "a real dependency", "Token.transfer"):
+    for told in (
+        "Token.totalSupply = 100, but 105; Token.paused = 0, but 1 was there",
+        "written by #0",
+        "a real dependency",
+        "Token.transfer",
+    ):
         assert told in seen["explanation"]
     assert seen["below"].startswith("transaction 1, attempt 2 on execution, from 1.50 ms to 1.90 ms: accepted")
     assert "transaction 3, attempt 1 on worker-1, from 710 µs to 1.30 ms: the worker was lost" in seen["labels"]
@@ -130,6 +136,28 @@ def test_what_a_chosen_transaction_logged_is_shown_with_it(scenario: Scenario, n
     assert nothing_went_wrong(seen), seen
     assert seen["messages"] == seen["again"]
     assert seen["messages"] == ["<b>Ada</b> adds 5, which makes 5", f"{sender} false", "-5", "0x36555b85"]
+
+
+REFUSAL = bytes(keccak(text="Error(string)")[:4]) + encode(["string"], ["not <b>enough</b>"])
+REFUSES = bytes((0x60, len(REFUSAL), 0x80, 0x60, 0x0B, 0x60, 0, 0x39, 0x60, 0, 0xFD)) + REFUSAL
+"""Code that reverts with this reason."""
+
+
+@pytest.mark.parametrize(
+    ("code", "mark", "reason"),
+    [
+        (REFUSES, "reverted", "execution reverted: not <b>enough</b>"),
+        (b"\xfe", "used all its gas", "invalid opcode: INVALID"),
+    ],
+)
+def test_a_transaction_that_failed_is_marked_and_says_why(
+    scenario: Scenario, node: Node, rpc: JsonRpc, code: bytes, mark: str, reason: str
+) -> None:
+    creation = {"from": node.addresses[0], "data": "0x" + code.hex(), "gas": hex(100_000)}
+    [failed] = receipts_of(rpc, [rpc.call("eth_sendTransaction", creation)])
+    seen = scenario("shows_a_failure", node.http_url, str(int(failed["blockNumber"], 16)), failed["transactionHash"])
+    assert nothing_went_wrong(seen), seen
+    assert (failed["status"], seen["marks"], seen["told"]) == ("0x0", [mark], [reason])
 
 
 def test_markup_in_names_and_reasons_is_shown_as_text(scenario: Scenario, node: Node) -> None:

@@ -62,6 +62,18 @@ def test_wallets_of_its_own_call_the_contract_one_call_at_a_time(w3: Web3, node:
     assert {to for _, _, to in made} - {hottest} <= per_sender.keys()
 
 
+def test_senders_make_calls_of_their_own_first_at_other_contracts_too(w3: Web3, node: Node, token: Contract) -> None:
+    asset = deploy(w3, "Token", "Copper", "CPR", sender=Web3.to_checksum_address(node.addresses[0]))
+    call = ("transferFrom(address,address,uint256)", "{sender}", "{recipient}", "{1..3}")
+    first = ("--setup", f"{asset.address}.mint({{sender}},5)", "--setup", "mint({sender},1000)")
+    own = ("--sender-setup", "approve({sender},900)", "--sender-setup", f"{asset.address}.approve({{contract}},7)")
+    told = json.loads(run(node, token.address, *call, *first, *own, "--senders", "3", "--count", "9", "--json").stdout)
+    assert (told["included"], told["reverted"]) == (9, 0)
+    senders = {sender for _, sender, _ in transfers(token)}
+    assert [asset.functions.allowance(each, token.address).call() for each in senders] == [7, 7, 7]
+    assert [asset.functions.balanceOf(each).call() for each in senders] == [5, 5, 5]
+
+
 def test_it_says_what_came_of_it_and_what_to_look_at_next(node: Node, token: Contract) -> None:
     printed = run(node, token.address, "mint({sender},{index})", "--senders", "2", "--count", "4").stdout.splitlines()
     blocks = [log["blockNumber"] for log in token.events.Transfer().get_logs(from_block=0)]
@@ -84,6 +96,8 @@ def test_senders_without_tokens_are_told_what_to_do_and_reverts_have_their_reaso
     assert told["revertReasons"] == {"ERC20InsufficientBalance(address,uint256,uint256)": 6}
     told = json.loads(run(node, token.address, 'refuse("not on a Sunday")', *options).stdout)
     assert told["revertReasons"] == {"not on a Sunday": 6}
+    told = json.loads(run(node, token.address, "mint({sender},1)", *options[:4], "--gas", "25000", "--json").stdout)
+    assert told["revertReasons"] == {"out of gas": 6}
 
 
 def test_ctrl_c_stops_it_and_leaves_nothing_on_its_way(w3: Web3, node: Node, token: Contract) -> None:
@@ -136,6 +150,18 @@ def test_a_chain_that_ends_meanwhile_is_told_of_in_one_line() -> None:
         (("TOKEN", TRANSFER, "{me}"), "{me} is no template"),
         (("TOKEN", TRANSFER, "--from", "99", "--setup", "f()"), "there is no development account 99"),
         (("TOKEN", TRANSFER, "--setup", "burn({sender},1)"), "--setup 'burn({sender},1)' fails: execution reverted"),
+        (
+            ("TOKEN", TRANSFER, "--sender-setup", "transfer({hot},1)"),
+            "--sender-setup 'transfer({hot},1)' fails: ERC20Ins",
+        ),
+        (
+            ("TOKEN", TRANSFER, "--setup", "burn(uint8) 300"),
+            "--setup 'burn(uint8) 300': argument 1 of burn(uint8): 300",
+        ),
+        (
+            ("TOKEN", TRANSFER, "--setup", f"{NOBODY}.f()"),
+            "there is no contract at 0x0000000000000000000000000000000000",
+        ),
         (("TOKEN", "totalSupply()", "--hot", "10%"), "--hot has no argument of totalSupply() to set"),
         (("TOKEN", TRANSFER, "--value", "0.5ether", "--setup", "mint({sender},9)"), f"{TRANSFER} would revert"),
         (("TOKEN", TRANSFER, "--url", "http://127.0.0.1:1"), "no chain answers at http://127.0.0.1:1"),

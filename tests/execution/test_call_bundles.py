@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import uvloop
 
 from chain.messages import Message
 from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
@@ -13,8 +14,9 @@ from chain.types import Gas, Version
 from execution import call_pool, call_worker
 from execution.call_bundles import MAX_CALLS, QUICK_MS
 from execution.call_pool import CallPool
+from execution.call_views import CallViews
 from execution.call_worker import CallRunner
-from execution.pool import PoolBusy, WorkerLost
+from execution.pool import JobTimeout, PoolBusy, WorkerLost
 from tests.execution.memory_storage import BlockingStorage, MemoryStorage
 from tests.execution.pool_workers import CALL, Worker, answered
 from tests.execution.test_equivalence import world_genesis
@@ -61,8 +63,8 @@ async def test_calls_of_one_turn_are_spread_over_the_readers_and_each_gets_its_o
     calls = run(pool, *range(6))
     await settled()
     assert [numbers_of(task) for task in (*first.pushed, *second.pushed)] == [[0, 1, 2], [3, 4, 5]]
-    await pool.answer(outcomes(second.pushed[0]), second)
-    await pool.answer(outcomes(first.pushed[0]), first)
+    pool.hear(outcomes(second.pushed[0]), second)
+    pool.hear(outcomes(first.pushed[0]), first)
     assert [(await call).output for call in calls] == [bytes([number]) for number in range(6)]
 
 
@@ -72,11 +74,25 @@ async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -
     for number in range(6):
         run(pool, number)
         await settled()
-    assert [numbers_of(task) for task in reader.pushed] == [[0], [1]]
-    assert pool.waiting == 4
-    await pool.answer(outcomes(reader.pushed[0]), reader)
-    assert numbers_of(reader.pushed[2]) == [2, 3, 4, 5]
+    assert [numbers_of(task) for task in reader.pushed] == [[0]]
+    assert pool.waiting == 5
+    pool.hear(outcomes(reader.pushed[0]), reader)
+    assert numbers_of(reader.pushed[1]) == [1, 2, 3, 4, 5]
     assert pool.waiting == 0
+
+
+async def test_no_call_waits_behind_one_that_may_take_long() -> None:
+    readers = Worker("r0"), Worker("r1")
+    pool = await pool_of(*readers)
+    for number in range(4):
+        run(pool, number)
+        await settled()
+    assert [[numbers_of(task) for task in reader.pushed] for reader in readers] == [[[0]], [[1]]]
+    pool.hear(outcomes(readers[1].pushed[0]), readers[1])
+    assert [[numbers_of(task) for task in reader.pushed] for reader in readers] == [[[0]], [[1], [2, 3]]]
+    run(pool, 4)
+    await settled()
+    assert numbers_of(readers[1].pushed[2]) == [4], "several calls have little time together: one waits behind them"
 
 
 async def test_no_bundle_is_larger_than_the_bound() -> None:
@@ -93,9 +109,9 @@ async def test_calls_of_different_states_never_share_a_bundle() -> None:
     pool = await pool_of(reader)
     calls = [asyncio.ensure_future(pool.call(replace(CALL, version=Version(version)))) for version in (1, 2)]
     await settled()
-    assert [task.version for task in reader.pushed] == [1, 2]
-    for task in reader.pushed:
-        await pool.answer(outcomes(task), reader)
+    for version in (1, 2):
+        assert [task.version for task in reader.pushed] == [version]
+        pool.hear(outcomes(reader.pushed.pop()), reader)
     await asyncio.gather(*calls)
 
 
@@ -105,13 +121,13 @@ async def test_what_did_not_end_in_the_time_of_its_bundle_goes_alone_with_its_ow
     calls = run(pool, 0, 1, 2)
     await settled()
     assert reader.pushed[0].time_limit_ms == QUICK_MS
-    await pool.answer(outcomes(reader.pushed[0], ended=1), reader)
+    pool.hear(outcomes(reader.pushed[0], ended=1), reader)
     assert (await calls[0]).output == b"\0"
     await settled()
-    assert [numbers_of(task) for task in reader.pushed[1:]] == [[2], [1]]
-    assert reader.pushed[1].time_limit_ms == CALL.time_limit_ms
-    for task in reader.pushed[1:]:
-        await pool.answer(outcomes(task), reader)
+    for place, number in ((1, 2), (2, 1)):
+        assert [numbers_of(task) for task in reader.pushed[place:]] == [[number]]
+        assert reader.pushed[place].time_limit_ms == CALL.time_limit_ms
+        pool.hear(outcomes(reader.pushed[place]), reader)
     assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
 
 
@@ -125,7 +141,7 @@ async def test_bundles_are_small_while_calls_take_long_and_grow_again() -> None:
         sizes.append(len(numbers_of(reader.pushed[0])))
         while reader.pushed:
             task = reader.pushed.pop(0)
-            await pool.answer(outcomes(task, ended), reader)
+            pool.hear(outcomes(task, ended), reader)
             await settled()
         assert [(await call).output for call in calls] == [bytes([number]) for number in range(MAX_CALLS)]
     assert sizes == [8, 4, 1, 8, 8], (
@@ -145,7 +161,7 @@ async def test_a_call_that_kills_readers_takes_none_of_its_bundle_with_it() -> N
             if 0 in numbers_of(task):
                 pool.left(reader)
                 break
-            await pool.answer(outcomes(task), reader)
+            pool.hear(outcomes(task), reader)
         await settled()
     assert (await calls[1]).output == b"\1"
     with pytest.raises(WorkerLost):
@@ -161,7 +177,7 @@ async def test_a_call_that_nobody_waits_for_any_more_is_not_run() -> None:
     await settled()
     await pool.answer(FollowTasks(), reader)
     assert numbers_of(reader.pushed[0]) == [0, 2]
-    await pool.answer(outcomes(reader.pushed[0]), reader)
+    pool.hear(outcomes(reader.pushed[0]), reader)
     assert (await calls[2]).output == b"\2"
     gone = run(pool, 3)
     await settled()
@@ -180,7 +196,7 @@ async def test_a_call_that_comes_when_the_last_of_a_waiting_bundle_goes_away_is_
     await settled()
     await pool.answer(FollowTasks(), reader)
     assert [numbers_of(task) for task in reader.pushed] == [[1]]
-    await pool.answer(outcomes(reader.pushed[0]), reader)
+    pool.hear(outcomes(reader.pushed[0]), reader)
     assert (await late[0]).output == b"\1"
 
 
@@ -189,12 +205,16 @@ async def test_nothing_is_queued_behind_a_call_that_was_slow_while_another_reade
     pool = await pool_of(*readers)
     run(pool, 0, 1, 2, 3)
     await settled()
-    await pool.answer(outcomes(readers[0].pushed.pop(), ended=0), readers[0])
+    pool.hear(outcomes(readers[0].pushed.pop(), ended=0), readers[0])
     await settled()
     run(pool, *range(10, 14))
     await settled()
     told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
-    assert sorted(told) == [[[1], [0]], [[2, 3], [10, 11]]], "the others of the bundle came before it"
+    assert told == [[[1]], [[2, 3], [0]]], "the others of the bundle came before it"
+    pool.hear(outcomes(readers[1].pushed[0]), readers[1])
+    assert pool.waiting == 4
+    pool.hear(outcomes(readers[0].pushed[0]), readers[0])
+    assert [numbers_of(task) for task in readers[0].pushed[1:]] == [[10, 11], [12, 13]]
 
 
 class Prompt(Worker):
@@ -205,7 +225,8 @@ class Prompt(Worker):
         self._pool = pool
 
     def push(self, message: Message) -> bool:
-        self.pushed.append(asyncio.ensure_future(self._pool.answer(outcomes(message), self)))
+        self.pushed.append(message)
+        asyncio.get_running_loop().call_soon(self._pool.hear, outcomes(message), self)
         return True
 
 
@@ -220,6 +241,20 @@ async def test_a_stuck_reader_takes_none_of_a_bundle_with_it(monkeypatch: pytest
     assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
 
 
+def test_calls_without_time_fail_on_the_event_loop_that_rpc_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_pool, "GRACE_S", 0.0)
+    failures: list[dict[str, Any]] = []
+
+    async def ask() -> list[CallOutcome | BaseException]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, failure: failures.append(failure))
+        pool = await pool_of(Worker("r0"))
+        calls = [pool.call(replace(CALL, version=Version(version))) for version in (1, 2)]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(outcome) for outcome in uvloop.run(ask())] == [JobTimeout, JobTimeout]
+    assert not failures
+
+
 async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
     pool = CallPool(max_waiting=10)
     calls = run(pool, *range(10))
@@ -232,7 +267,7 @@ async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
 
 
 async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None:
-    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = [balance_of(1, who) for who in ADDRESSES]
     broken = replace(asked[0].call, gas=Gas(21_900))
     calls = (*(each.call for each in asked), broken)
@@ -244,13 +279,13 @@ async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None
 
 async def test_a_reader_gives_back_what_would_not_fit_into_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_worker, "MAX_OUTPUT_BYTES", 40)
-    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = balance_of(1, ADDRESSES[0])
     answer = runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 4, 60_000))
     assert [len(outcome.output) for outcome in answer.outcomes] == [32, 32]
 
 
 async def test_a_reader_gives_back_what_does_not_end_in_time() -> None:
-    runner = CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = balance_of(1, ADDRESSES[0])
     assert runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 2, 0)) == CallOutcomes(9, ())

@@ -7,6 +7,7 @@ import pytest
 from chain.addresses import checksummed
 from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
 from chain.types import Address, Gas, Version, Wei
+from execution.call_views import CallViews
 from execution.call_worker import CallRunner
 from tests.execution.engine.small_world import assemble
 from tests.execution.memory_storage import BlockingStorage, MemoryStorage
@@ -22,7 +23,7 @@ MANY = (2**255).to_bytes(32, "big")
 
 @pytest.fixture
 def runner() -> CallRunner:
-    return CallRunner(lambda _: ENGINE, BlockingStorage(MemoryStorage(world_genesis())))
+    return CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
 
 
 def asking(to: Address, data: bytes = b"", **changes: object) -> CallMessage:

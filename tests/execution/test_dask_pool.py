@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,6 +144,18 @@ async def test_a_block_comes_out_as_it_does_serially(cluster: Cluster) -> None:
             assert workers_of(parallel) & {"dask-0", "dask-1"}
             assert same(parallel, await bench.run(case(MIXED, counter=5), "serial"))
     assert bench.trouble == []
+
+
+async def test_a_worker_gets_tasks_only_once_it_is_ready_for_them() -> None:
+    """The first task waited for its imports, which on a busy machine took longer than a task may."""
+    bench, ready = Bench(), asyncio.get_running_loop().create_future()
+    workers = DaskWorkers("tcp://nowhere:1", bench.pool, bench, COMPILED, bench.tell)
+    workers._add(SimpleNamespace(status="running", submit=lambda *_, **__: ready), "tcp://somewhere:1")
+    await asyncio.sleep(0)
+    assert bench.pool.workers == ()
+    ready.set_result(None)
+    await bench.workers(1)
+    workers._remove("tcp://somewhere:1")
 
 
 async def test_a_worker_killed_in_mid_task_costs_a_retry_and_never_a_result(cluster: Cluster) -> None:

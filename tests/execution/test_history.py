@@ -11,7 +11,7 @@ from chain.messages.storage import ReadBlock, ReadState, StoredBlock
 from chain.operations import INITIAL_SETTINGS
 from chain.signing import sign
 from chain.transactions import SET_CODE, Authorization
-from chain.types import Gas, Height, ValidatorIndex, Wei
+from chain.types import Address, Gas, Height, ValidatorIndex, Wei
 from execution.assembly import ExecutedBlock
 from execution.history import Announcement, BlockNotStored, History
 from execution.storage_requests import StorageRequests
@@ -80,10 +80,13 @@ async def test_a_small_block_goes_along_with_its_news_as_storage_has_it(transact
     assert decode_message(encode_message(news)) == news
 
 
-async def test_a_block_with_much_data_stays_behind() -> None:
+EMITS_NOTHING = bytes((0x5F, 0x5F, 0xA0))  # PUSH0 PUSH0 LOG0
+
+
+@pytest.mark.parametrize(("to", "data"), [(EMPTY[0], bytes(16 * 1024)), (None, EMITS_NOTHING * 150)])
+async def test_a_block_with_much_data_or_many_logs_stays_behind(to: Address | None, data: bytes) -> None:
     chain = Chain(world_genesis())
-    large = transaction(KEYS[0], 0, to=EMPTY[0], data=bytes(16 * 1024), gas=Gas(2_000_000))
-    block = await chain.execute([large])
+    block = await chain.execute([transaction(KEYS[0], 0, to=to, data=data, gas=Gas(2_000_000))])
     news = history_of(chain).announce(block, await chain.apply(block), COMMITTED).news
     assert block.included
     assert news is not None

@@ -106,6 +106,17 @@ async def test_when_most_lose_the_rest_runs_serially_and_the_record_says_from_wh
     await chain.stop()
 
 
+async def test_a_block_whose_last_transaction_loses_did_not_go_on_serially(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speculative_strategy, "WINDOW", 1)
+    chain = Chain(world_genesis(), "optimistic", 2, tmp_path)
+    block = await chain.run(increments(2))
+    assert len(block.record.transactions[1].attempts) == 2
+    assert block.record.serial_from == -1
+    await chain.stop()
+
+
 async def test_a_hot_contract_goes_to_one_worker_from_the_next_block_on_and_who_waits_is_on_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

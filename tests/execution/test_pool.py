@@ -8,8 +8,9 @@ import pytest
 from chain.messages.tasks import FollowTasks
 from execution.call_pool import CallPool
 from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
-from execution.pool_core import PoolCore
+from execution.pool_core import Pace, PoolCore
 from tests.execution.pool_workers import CALL, Worker, answered
+from tests.execution.world import until
 
 
 def held(core: PoolCore[str]) -> list[tuple[str, str]]:
@@ -130,20 +131,46 @@ async def test_a_call_whose_reader_dies_is_tried_once_more_on_another() -> None:
     await pool.answer(FollowTasks(), second)
     pool.left(first)
     await asked()
-    await pool.answer(answered(second.pushed[0]), second)
+    pool.hear(answered(second.pushed[0]), second)
     assert (await call).output == b"ok"
 
 
 async def test_nothing_waits_behind_a_trace_while_another_reader_is_there() -> None:
     pool, tracing, calling = Pool(), Worker("r0"), Worker("r1")
     pool.follow(tracing)
-    pool.submit(lambda worker, lease: CALL, is_long=True)
+    pool.submit(lambda worker, lease: CALL, pace=Pace.STEPS)
     pool.follow(calling)
     for _ in range(3):
         pool.submit(lambda worker, lease: CALL)
     assert (len(tracing.pushed), len(calling.pushed), pool.waiting) == (1, 2, 1)
     pool.left(calling)
     assert (len(tracing.pushed), pool.waiting) == (2, 2), "the only reader takes what there is"
+
+
+def test_what_waits_goes_between_the_steps_of_a_trace_once_others_take_long() -> None:
+    paces = {"trace": Pace.STEPS, "call": Pace.OPEN}
+    core: PoolCore[str] = PoolCore(pace_of=lambda job: paces.get(job, Pace.SHORT))
+    for name in ("w0", "w1"):
+        core.add_worker(name)
+    for job in ("trace", "call", "next", "last"):
+        core.submit(job)
+    assert held(core) == [("w0", "trace"), ("w1", "call")]
+    assert core.waits_for_open
+    core.grew_long()
+    assert held(core) == [("w0", "next")]
+    assert not core.waits_for_open
+
+
+async def test_a_call_goes_to_a_tracing_reader_when_the_other_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execution.pool.SHORT_S", 0.0)
+    pool, tracing, calling = Pool(), Worker("r0"), Worker("r1")
+    for reader, pace in ((tracing, Pace.STEPS), (calling, Pace.OPEN)):
+        pool.follow(reader)
+        pool.submit(lambda worker, lease: CALL, pace=pace)
+    pool.submit(lambda worker, lease: CALL)
+    assert (len(tracing.pushed), len(calling.pushed)) == (1, 1)
+    await until(lambda: len(tracing.pushed) == 2)
+    assert len(calling.pushed) == 1
 
 
 async def test_a_call_that_kills_two_readers_fails() -> None:
@@ -164,7 +191,7 @@ async def test_a_call_waits_for_a_reader_to_come() -> None:
     await asked()
     assert pool.waiting == 1
     await pool.answer(FollowTasks(), reader)
-    await pool.answer(answered(reader.pushed[0]), reader)
+    pool.hear(answered(reader.pushed[0]), reader)
     assert (await call).output == b"ok"
 
 
@@ -189,10 +216,10 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     with pytest.raises(JobTimeout):
         await first
     assert len(other.pushed) == 1
-    await pool.answer(answered(other.pushed[0]), other)
+    pool.hear(answered(other.pushed[0]), other)
     assert (await second).output == b"ok"
     assert list(pool.workers) == ["r1"]
-    await pool.answer(answered(stuck.pushed[0]), stuck)
+    pool.hear(answered(stuck.pushed[0]), stuck)
     assert list(pool.workers) == ["r1", "r0"]
 
 
@@ -206,9 +233,9 @@ async def test_a_call_that_only_waited_behind_a_long_one_does_not_make_its_reade
     await asked()
     with pytest.raises(JobTimeout):
         await pool.call(CALL)
-    assert len(reader.pushed) == 2
+    assert len(reader.pushed) == 1
     assert list(pool.workers) == ["r0"]
-    await pool.answer(answered(reader.pushed[0]), reader)
+    pool.hear(answered(reader.pushed[0]), reader)
     assert (await long).output == b"ok"
 
 

@@ -30,6 +30,7 @@ def conflict(**fields: Any) -> dict[str, Any]:
         "variable": "Token.totalSupply",
         "read": "0x5",
         "found": "0x6",
+        "variables": [],
         "writer": {"position": 0, "hash": "0x"},
         "dependency": "real",
         **fields,

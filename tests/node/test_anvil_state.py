@@ -13,7 +13,7 @@ import pytest
 from chain.forks import Fork
 from chain.system_contracts import system_accounts
 from chain.types import Address, Version
-from node.anvil_state import BadAnvilState, read_anvil_state
+from node.anvil_state import BadAnvilState, read_anvil_state, read_state_above
 from node.loaded_state import take_in
 from node.settings import DEFAULT_GAS_LIMIT, Settings
 from storage.loading import Loading
@@ -63,6 +63,32 @@ def test_the_answer_of_anvil_dump_state_is_read(tmp_path: Path) -> None:
     assert (header.number, header.timestamp) == (7, int(block["timestamp"], 16))
     assert (header.gas_limit, header.base_fee) == (block["gas_limit"], block["basefee"])
     assert header.prev_randao.hex() == block["prevrandao"][2:]
+
+
+def test_the_newest_header_and_those_before_it_are_anvil_s(tmp_path: Path) -> None:
+    store, blocks = (
+        loaded(DUMP, tmp_path / "state"),
+        {block["header"]["number"]: block["header"] for block in content()["blocks"]},
+    )
+    newest = store.head.header
+    theirs = blocks[hex(newest.number)]
+    assert "0x" + newest.parent_hash.hex() == theirs["parentHash"]
+    assert "0x" + newest.transactions_root.hex() == theirs["transactionsRoot"]
+    assert (hex(newest.gas_used), "0x" + newest.state_root.hex() == theirs["stateRoot"]) == (theirs["gasUsed"], False)
+    for number in range(1, newest.number):
+        stored = store.blocks.header(number - 1)
+        assert stored is not None
+        assert "0x" + stored.hash.hex() == blocks[hex(number)]["parentHash"], "what BLOCKHASH gives"
+
+
+@pytest.mark.parametrize("wrong", ["gasUsed", "parentHash", "requestsHash"])
+def test_headers_that_are_none_or_follow_no_other_are_left_out(tmp_path: Path, wrong: str) -> None:
+    def change(state: dict[str, Any]) -> None:
+        for block in state["blocks"]:
+            block["header"][wrong] = "0x" + "11" * 32 if wrong == "parentHash" else None
+
+    state = read_anvil_state(written(tmp_path, change), Settings())
+    assert (state.head.header.number, state.earlier) == (7, ())
 
 
 @pytest.mark.parametrize("form", ["plain", "gzip", "quoted", "folder"])
@@ -124,6 +150,7 @@ def test_the_contracts_of_the_protocol_are_added_where_they_lack(tmp_path: Path)
         (b"", "Expecting value"),
         (b"[1]", "it has no accounts"),
         (b'{"accounts": []}', "it has no accounts"),
+        (b'{"accounts": {}, "block": {"number": "0x0"}, "transactions": 1}', "its transactions are no list"),
         (b"0x1f8b00", "Error|EOF|ended|Compressed|Unknown"),
         (b"0x1f8", "non-hexadecimal"),
         (
@@ -143,6 +170,8 @@ def test_what_is_no_state_is_refused_in_one_line(tmp_path: Path, data: bytes, re
     path.write_bytes(data)
     with pytest.raises(BadAnvilState, match=reason) as refusal:
         read_anvil_state(path, Settings())
+    with pytest.raises(BadAnvilState, match=reason):
+        read_state_above(path)
     assert f"{path} is no state that tandem dump or anvil wrote" in str(refusal.value)
     assert "\n" not in str(refusal.value)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chain.messages.faults import ControlProcess, GivePlace, ProcessAction
 from chain.types import ValidatorIndex
-from node.chain_processes import LoneProcesses, MakeFork, SupervisedProcesses
+from node.chain_processes import LoneProcesses, SupervisedProcesses
 from node.errors import BadSetting
 from node.process_control import Control, ControlRefused, ControlSocket
 from rpc.errors import InvalidParams, ServerError
@@ -33,13 +33,27 @@ class Supervisor:
                 key.data(key.fileobj)
 
 
-def _no_fork(url: str | None, block: int | None) -> None:
-    raise AssertionError
+class Made:
+    """The chains that were made, or why none is."""
+
+    are_possible = True
+
+    def __init__(self, refusal: str | None = None) -> None:
+        self.chains: list[tuple[str | None, int | None] | None] = []
+        self._refusal = refusal
+
+    def make_fork(self, url: str | None, block: int | None) -> None:
+        if self._refusal is not None:
+            raise BadSetting(self._refusal)
+        self.chains.append((url, block))
+
+    def make_unforked(self) -> None:
+        self.chains.append(None)
 
 
-def _supervised(path: Path, make_fork: MakeFork = _no_fork, ending: asyncio.Event | None = None) -> SupervisedProcesses:
+def _supervised(path: Path, made: Made | None = None, ending: asyncio.Event | None = None) -> SupervisedProcesses:
     return SupervisedProcesses(
-        str(path / "processes.json"), str(path / "control"), make_fork, ending or asyncio.Event()
+        str(path / "processes.json"), str(path / "control"), made or Made(), ending or asyncio.Event()
     )
 
 
@@ -83,24 +97,23 @@ async def test_where_each_process_is_a_container_the_command_is_named(action: Pr
         await processes.control(ValidatorIndex(2), action)
 
 
-async def test_a_fork_is_made_before_the_chain_gives_place_and_refused_with_the_reason(tmp_path: Path) -> None:
-    made: list[tuple[str | None, int | None]] = []
+@pytest.mark.parametrize("fork", [("http://remote", 7), None])
+async def test_a_chain_is_made_before_this_one_gives_place_and_refused_with_the_reason(
+    tmp_path: Path, fork: tuple[str, int] | None
+) -> None:
+    made = Made()
     supervisor, ending = Supervisor(tmp_path / "control"), asyncio.Event()
-    processes = _supervised(tmp_path, lambda url, block: made.append((url, block)), ending)
+    processes = _supervised(tmp_path, made, ending)
     served = asyncio.to_thread(supervisor.serve, 1)
-    forking = asyncio.create_task(processes.fork("http://remote", 7))
+    changing = asyncio.create_task(processes.end_fork() if fork is None else processes.fork(*fork))
     await asyncio.wait_for(served, 10)
     supervisor.socket.close()
-    assert made == [("http://remote", 7)]
+    assert made.chains == [fork]
     assert supervisor.asked == [GivePlace()]
-    assert not forking.done(), "a request that reached this chain later would be answered by it"
+    assert not changing.done(), "a request that reached this chain later would be answered by it"
     ending.set()
-    await forking
-
-    def refuse(url: str | None, block: int | None) -> None:
-        raise BadSetting("no such block")
-
-    with pytest.raises(ServerError, match="takes this chain's place already"):
+    await changing
+    with pytest.raises(ServerError, match="takes this one's place already"):
         await processes.fork("http://remote", 8)
     with pytest.raises(InvalidParams, match="no such block"):
-        await _supervised(tmp_path, refuse).fork(None, 8)
+        await _supervised(tmp_path, Made("no such block")).fork(None, 8)

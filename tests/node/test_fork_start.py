@@ -1,6 +1,7 @@
 """What a fork sees of a remote before it begins, and what becomes its genesis."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from node.remote.source import ForkSource, read_source
 from node.remote.start import BadRemote, examine, see_that_it_is
 from node.settings import DEFAULT_MNEMONIC, Settings
 from tests.conformance.rpc_exchanges import exchanges
-from tests.node.fake_remote import FakeRemote, error, serving
+from tests.node.fake_remote import FakeRemote, error, serving, status
 
 ACCOUNTS = development_accounts(DEFAULT_MNEMONIC, 2)
 ADDRESSES = [account.address for account in ACCOUNTS]
@@ -120,6 +121,31 @@ async def test_a_remote_that_cannot_be_forked_is_told_in_one_line(
         await _examined(remote, None)
     assert "0123456789" not in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+def test_where_nobody_listens_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(BadRemote, match=r"cannot be reached .*: see that it runs, and that the URL is right"):
+        examine("http://127.0.0.1:1", None, [])
+    assert caplog.text == "", "nothing was tried again"
+
+
+async def test_whoever_waits_for_a_busy_remote_hears_why(remote: FakeRemote, caplog: pytest.LogCaptureFixture) -> None:
+    remote.troubles = [status(429)]
+    await _examined(remote, None)
+    assert "answers with HTTP status 429: trying again" in caplog.text
+
+
+async def test_whoever_waits_for_a_silent_remote_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("node.remote.start.SILENT_S", 0)
+    monkeypatch.setattr("node.remote.start.START_BUDGET_S", 0.05)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(BadRemote, match="does not answer"):
+            await asyncio.to_thread(examine, f"http://127.0.0.1:{silent.getsockname()[1]}", None, [])
+    assert "has not answered for 0 s" in caplog.text
 
 
 async def test_another_url_must_lead_to_the_block_that_was_forked(remote: FakeRemote) -> None:

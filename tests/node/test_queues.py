@@ -122,6 +122,19 @@ async def test_a_request_outlives_the_death_of_the_server(endpoint: str) -> None
     await server.close()
 
 
+async def test_what_is_said_without_asking_and_refused_is_told_in_the_log_and_disturbs_nothing(
+    endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    connected = asyncio.Event()
+    server, link = ServingSocket(endpoint, Newsroom()), AskingSocket(endpoint, "rpc", lambda _: connected.set())
+    await within_deadline(connected)
+    assert link.notify(Done())
+    assert await link.request(READ, DEADLINE_S) == NotThere()
+    assert caplog.messages == ["refused a message from rpc: a Done that is no question"]
+    await link.close()
+    await server.close()
+
+
 async def test_the_server_notices_that_a_process_is_gone(endpoint: str) -> None:
     newsroom = Newsroom()
     server, link = ServingSocket(endpoint, newsroom), AskingSocket(endpoint, "worker-3")

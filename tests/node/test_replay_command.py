@@ -67,6 +67,11 @@ def wrong_bloom(document: Any) -> None:
     document["block"]["logsBloom"] = "0x" + "ff" * 256
 
 
+def poor_sender(document: Any) -> None:
+    sender = document["block"]["transactions"][0]["from"]
+    document["preState"][sender]["balance"] = "0x0"
+
+
 def test_a_case_without_the_system_contracts_of_its_fork_is_one_line(tmp_path: Path) -> None:
     case = small_case(counting(1))
     without = replace(case, environment=replace(case.environment, fork=Fork.PRAGUE))
@@ -79,7 +84,11 @@ def test_a_case_without_the_system_contracts_of_its_fork_is_one_line(tmp_path: P
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(wrong_gas, "gas used is 21,000, the header says 21,001"), (wrong_bloom, "the bloom is not the header's")],
+    [
+        (wrong_gas, "gas used is 21,000, the header says 21,001"),
+        (wrong_bloom, "the bloom is not the header's"),
+        (poor_sender, "transaction 0 is left out: insufficient funds for gas * price + value"),
+    ],
 )
 def test_a_block_that_differs_says_in_what(change: Callable[[Any], None], said: str, tmp_path: Path) -> None:
     document = block(46147)
@@ -109,6 +118,12 @@ def test_a_saved_case_is_replayed(tmp_path: Path) -> None:
     case = case_of(block(46147), {})
     result = replay(written(tmp_path, case_to_json(case), "case.json"))
     assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "1 block, 1 match"
+
+
+def test_a_transaction_that_was_left_out_is_left_out_of_what_is_compared_too(tmp_path: Path) -> None:
+    case = small_case([*counting(2), *counting(1, nonce=7), *counting(1, nonce=1)])
+    result = replay(written(tmp_path, case_to_json(case), "case.json"))
     assert result.output.splitlines()[-1] == "1 block, 1 match"
 
 

@@ -159,6 +159,10 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
     ]
 
 
+def differing(**values: tuple[int, int]) -> list[dict[str, str]]:
+    return [{"variable": f"Pool.{name}", "read": hex(a), "found": hex(b)} for name, (a, b) in values.items()]
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
@@ -169,6 +173,14 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
         ({"writer": None}, "what came before the transactions made it 6"),
         ({"dependency": "artefact"}, "made it 6; an artefact of the strategy"),
         ({"found": "0x" + "12" * 20}, "made it 0x12121212…121212"),
+        (
+            {"read": hex(5 << 128 | 1), "found": hex(5 << 128 | 2), "variables": differing(sold=(1, 2))},
+            "read Pool.sold = 1, transaction 0 made it 2",
+        ),
+        (
+            {"variables": differing(low=(1, 2), high=(9, 7))},
+            "read Pool.low = 1, Pool.high = 9, transaction 0 made it Pool.low = 2, Pool.high = 7",
+        ),
     ],
 )
 def test_a_conflict_is_told_by_what_is_known_of_it(fields: dict[str, Any], words: str) -> None:

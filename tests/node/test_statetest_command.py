@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -60,10 +61,53 @@ def test_a_failure_is_a_line_that_says_which_test_and_why(tests: dict[str, Any],
     assert result.exit_code == 1
 
 
+MALFORMED: list[tuple[str, dict[str, Any], str]] = [
+    ("no environment", {"env": None}, "lacks env.currentNumber"),
+    ("a list", {"env": []}, "has [] as env, where an object belongs"),
+    ("no number", {"env": {"currentNumber": "one"}}, "has 'one' where a number belongs"),
+    ("no state", {"pre": None}, "lacks pre"),
+    ("no account", {"pre": {"0x01": "0x"}}, "has '0x' as pre.0x01, where an object belongs"),
+    ("a large nonce", {"pre": {"0x01": {"nonce": 2**256}}}, "where a number of at most 256 bits belongs"),
+    ("no outcome", {"post": None}, "lacks post"),
+    ("outcomes by name", {"post": {"Cancun": {"hash": "0x"}}}, "as post.Cancun, where a list belongs"),
+    ("no hash", {"post": {"Cancun": [{"logs": "0x"}]}}, "lacks post.hash"),
+    ("no transaction", {"post": {"Cancun": [{"hash": "0x", "logs": "0x"}]}}, "lacks post.indexes.data"),
+    (
+        "no such data",
+        {
+            "post": {"Cancun": [{"hash": "0x", "logs": "0x", "indexes": {"data": 1, "gas": 0, "value": 0}}]},
+            "transaction": {"nonce": "0x", "gasLimit": ["0x1"], "value": ["0x"], "data": ["0x"]},
+        },
+        "lacks transaction.data[1]",
+    ),
+    ("no network", {"blocks": []}, "lacks network"),
+    (
+        "no block",
+        {"blocks": [7], "network": "Cancun", "genesisRLP": "0xc0"},
+        "the genesis of the test's file is no block",
+    ),
+]
+
+
+def test_what_a_malformed_test_lacks_is_said_and_the_others_run(tests: dict[str, Any], tmp_path: Path) -> None:
+    good = next(iter(tests.values()))
+    malformed = {name: {**good, **changed} for name, changed, _ in MALFORMED}
+    result = statetest(written(tmp_path / "tests.json", {**malformed, "good": good}))
+    *failures, counts = result.output.splitlines()
+    assert counts == f"1 passed, {len(MALFORMED)} failed"
+    for (name, _, words), line in zip(MALFORMED, failures, strict=True):
+        assert line.startswith(f"FAILED {name}")
+        assert "internal error" not in line
+        assert words in line, line
+
+
 def test_the_process_ends_with_status_1_if_a_test_fails(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "node", "statetest", "--jobs", "1", str(written(tmp_path / "tests.json", []))]
+    path = written(tmp_path / os.fsdecode(b"not utf-8 \xff.json"), [])
+    command = [sys.executable, "-m", "node", "statetest", "--jobs", "1", str(path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout.splitlines()[-1], ended.stderr) == (1, "0 passed, 1 failed", "")
+    failure, counts = ended.stdout.splitlines()
+    assert failure.endswith("not utf-8 \\udcff.json): an object of tests by name belongs here")
+    assert (ended.returncode, counts, ended.stderr) == (1, "0 passed, 1 failed", "")
 
 
 def test_an_archive_that_cannot_be_unpacked_is_one_line(tmp_path: Path) -> None:
@@ -85,6 +129,9 @@ def test_folders_and_archives_are_looked_through(tests: dict[str, Any], tmp_path
     folder = tmp_path / "some"
     folder.mkdir()
     written(folder / "one.json", tests)
+    for name in (".meta", "pre_alloc"):
+        (folder / name).mkdir()
+        written(folder / name / "none.json", {"network": "Prague", "pre": {}})
     (folder / "two.json.gz").write_bytes(gzip.compress(json.dumps(tests).encode()))
     data = json.dumps(tests).encode()
     with tarfile.open(folder / "three.tar.gz", "w:gz") as archive:
@@ -122,19 +169,17 @@ def test_members_that_nobody_knows_change_nothing(tests: dict[str, Any], tmp_pat
     assert statetest(written(tmp_path / "tests.json", tests)).output == f"{FEW} passed, 0 failed\n"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}'])
-def test_a_file_that_holds_no_tests_fails_in_one_line(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{", b'{"a": 1}', b"\xff", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 20]
+)
+def test_a_file_that_holds_no_tests_fails_in_one_line(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "tests.json"
-    path.write_text(text)
+    path.write_bytes(data)
     result = statetest(path)
     failure, counts = result.output.splitlines()
     assert failure.startswith(f"FAILED {path}")
+    assert "JSON" in failure or "belongs here" in failure
     assert counts == "0 passed, 1 failed"
-
-
-def test_a_test_with_a_missing_member_fails_alone(tests: dict[str, Any], tmp_path: Path) -> None:
-    del next(iter(tests.values()))["env"]["currentNumber"]
-    assert statetest(written(tmp_path / "tests.json", tests)).output.splitlines()[-1] == f"{FEW - 1} passed, 1 failed"
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "/dev/zero"])

@@ -20,6 +20,7 @@ from rpc.naming.interface import selector_of
 
 SENDERS = [sender.address for sender in senders_of(1, 5)]
 ME = SENDERS[0]
+CONTRACT = Address(b"\xcc" * 20)
 KNOWN = ("transfer(address,uint256)", "mint(address,uint256)", "mint(uint256)", "pause()")
 
 
@@ -28,7 +29,7 @@ def hex_of(address: Address) -> str:
 
 
 def made(text: str, *arguments: str, index: int = 0, hot: bool = False, seed: int = 1) -> list[Any]:
-    maker = ArgumentMaker(call_from(text, arguments), SENDERS, seed)
+    maker = ArgumentMaker(call_from(text, arguments), SENDERS, seed, CONTRACT)
     return maker.values(Moment(index, ME, hot))
 
 
@@ -55,6 +56,7 @@ def test_a_call_is_understood_as_one_types_it(
 def test_the_contract_s_functions_complete_what_is_not_said() -> None:
     assert call_from("transfer", ["{hot}"], KNOWN).signature == "transfer(address,uint256)"
     assert call_from("mint", ["{sender}", "1"], KNOWN).signature == "mint(address,uint256)"
+    assert call_from("mint", ["1"], KNOWN).signature == "mint(uint256)"
     assert call_from("mint({sender},1)", [], KNOWN).signature == "mint(address,uint256)"
 
 
@@ -63,7 +65,8 @@ def test_the_contract_s_functions_complete_what_is_not_said() -> None:
     [
         ("transfer", [], (), "'transfer' alone does not say which function: write it with its types; the node does"),
         ("mint", [], KNOWN, "there is mint(address,uint256), mint(uint256)"),
-        ("transfr(address)", [], KNOWN, "the contract has no function transfr(address): there is"),
+        ("transfr(address)", [], KNOWN, "the contract has no function transfr(address): there is transfer(address,"),
+        ("nothing", [], KNOWN, "there is mint(address,uint256), mint(uint256), pause(), transfer(address,uint256)"),
         ("transfer(address", [], (), "'transfer(address' is no call"),
         ("transfer(addres,uint256)", [], (), "of what type is 'addres'?"),
         ("f(uint7)", [], (), "of what type is 'uint7'?"),
@@ -88,7 +91,7 @@ def test_addresses_are_other_senders_and_numbers_are_small_where_nothing_is_give
 
 def test_every_type_can_be_made_up_and_encoded() -> None:
     types = "(address,bool,string,bytes,bytes4,uint8,int16,uint256[],address[3],(uint64,string)[2])"
-    maker = ArgumentMaker(call_from(f"f{types}", []), SENDERS, 1)
+    maker = ArgumentMaker(call_from(f"f{types}", []), SENDERS, 1, CONTRACT)
     for index in range(20):
         moment = Moment(index, ME, False)
         data = maker.calldata(moment)
@@ -112,8 +115,8 @@ def test_hot_calls_share_the_first_address_that_is_picked_or_else_the_first_argu
     assert len({amount for _, amount in hot}) > 1
     assert hot[0][0] not in map(hex_of, SENDERS)
     assert len({made("vote(uint256)", index=index, hot=True)[0] for index in range(50)}) == 1
-    assert ArgumentMaker(call_from("f(uint256,uint256)", ["7"]), SENDERS, 1).hot_place == 1
-    assert ArgumentMaker(call_from("f(uint256,address)", ["7", "{sender}"]), SENDERS, 1).hot_place is None
+    assert ArgumentMaker(call_from("f(uint256,uint256)", ["7"]), SENDERS, 1, CONTRACT).hot_place == 1
+    assert ArgumentMaker(call_from("f(uint256,address)", ["7", "{sender}"]), SENDERS, 1, CONTRACT).hot_place is None
 
 
 def test_templates_are_filled_in() -> None:
@@ -123,6 +126,7 @@ def test_templates_are_filled_in() -> None:
     assert {made("f(uint256)", "{3..5}", index=index)[0] for index in range(60)} == {3, 4, 5}
     assert made("f(string)", "player-{index} of {sender}", index=4) == [f"player-4 of {hex_of(ME)}"]
     assert made("f(uint8[],(bool,bytes2))", "[1,2]", "(false,0xbeef)") == [[1, 2], (False, b"\xbe\xef")]
+    assert made("f(address,string)", "{contract}", "for {contract}") == [hex_of(CONTRACT), f"for {hex_of(CONTRACT)}"]
     assert made("f(address)", "{hot}") == made("f(address)", hot=True)
     with pytest.raises(BadCall, match=r"\{foo\} is no template: there are \{sender\}"):
         check_templates(call_from("f(uint256)", ["{foo}"]))
@@ -133,7 +137,11 @@ def test_templates_are_filled_in() -> None:
     [
         ("f(uint8)", "256", "256 does not fit into uint8"),
         ("f(int8)", "-129", "-129 does not fit into int8"),
-        ("f(uint256)", "many", "'many' is no whole number"),
+        (
+            "f(uint256)",
+            "{sender}",
+            "argument 1 of f(uint256): '{sender}' is no whole number, nor one of {hot},",
+        ),
         ("f(uint256)", "{5..3}", "{5..3} ends before it begins"),
         ("f(address)", "0x12", "'0x12' is no address"),
         ("f(bool)", "yes", "'yes' is neither true nor false"),

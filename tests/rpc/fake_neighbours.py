@@ -12,7 +12,7 @@ from chain.messages.calls import CallMessage, CallOutcome, RunCall
 from chain.messages.executors import ExecutorsVerdict
 from chain.messages.faults import ProcessAction, SetNetworkFaults
 from chain.messages.mempool import ConsensusNews, ExecutorsNews
-from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
+from chain.messages.simulation import CallInBlock, RunSimulation, Simulated, SimulatedBlock, SimulationFailed
 from chain.messages.traces import BlockTrace, RunTraces, TraceBlock, TraceFailed, TraceRuns
 from chain.network_faults import WHOLE_NETWORK
 from chain.types import ZERO_HASH, Gas, Hash32, Height, Round, ValidatorIndex
@@ -105,10 +105,11 @@ class FakeConsole:
 class FakeProcesses:
     """A supervisor whose processes are in whatever state was asked for last; it refuses to resume."""
 
-    def __init__(self, validators: int) -> None:
+    def __init__(self, validators: int = 0, *, may_give_place: bool = True) -> None:
+        self.may_give_place = may_give_place
         self.states = {f"validator-{index}": "running" for index in range(validators)}
         self.verdicts: list[ExecutorsVerdict] = []
-        self.forks: list[tuple[str | None, int | None]] = []
+        self.forks: list[tuple[str | None, int | None] | None] = []
         self.failures = 0
 
     def listed(self) -> list[dict[str, object]]:
@@ -123,6 +124,9 @@ class FakeProcesses:
     async def fork(self, url: str | None, block: int | None) -> None:
         self.forks.append((url, block))
 
+    async def end_fork(self) -> None:
+        self.forks.append(None)
+
     async def change_executors(self, verdict: ExecutorsVerdict) -> None:
         if self.failures:
             self.failures -= 1
@@ -131,7 +135,10 @@ class FakeProcesses:
 
 
 class FakeCallers:
-    """Reader workers that answer every call with `outcome`, and every trace by `tracer`."""
+    """Reader workers that answer every call with `outcome`, and every trace by `tracer`.
+
+    Blocks to simulate come to nothing, unless `simulated` has what they come to.
+    """
 
     def __init__(self) -> None:
         self.calls: list[RunCall] = []
@@ -154,7 +161,11 @@ class FakeCallers:
 
     async def simulate(self, request: RunSimulation) -> Simulated | SimulationFailed:
         self.simulations.append(request)
-        return self.simulated
+        if isinstance(self.simulated, SimulationFailed) or self.simulated.blocks:
+            return self.simulated
+        call = CallInBlock(0, Gas(21_000), b"", "", Gas(21_000), Gas(21_000), ())
+        made = [SimulatedBlock(request.base, (call,) * len(block.calls)) for block in request.blocks]
+        return replace(self.simulated, blocks=tuple(made))
 
     async def check_blobs(self, request: CheckBlobs) -> BlobsChecked:
         return BlobsChecked(request.call_id, self.blobs_are_proven)

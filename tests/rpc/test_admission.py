@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import rpc.delivery
 from chain.accounts import Account
 from chain.addresses import checksummed
 from chain.keccak import keccak256
@@ -37,13 +38,15 @@ async def test_an_admitted_transaction_reaches_every_mempool_with_its_senders_st
     assert small.admission.pool.get(transaction.hash) == admit.transactions[0]
 
 
-async def test_a_burst_from_one_sender_costs_one_read_and_few_messages() -> None:
+async def test_a_burst_from_one_sender_costs_one_read_and_few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "HINTS_S", 0.0)
     small = await small_chain()
     burst = [transfer(nonce=nonce) for nonce in range(100)]
     await asyncio.gather(*map(small.send, burst))
     assert small.storage.count(ReadState) == 1
     assert [t.nonce for admit in admits(small) for t in admit.transactions] == list(range(100))
     assert len(admits(small)) <= 2
+    await turns()
     hinted = [pair for m in small.execution.notified if isinstance(m, SenderHints) for pair in m.senders]
     assert hinted == [(t.hash, ACCOUNTS[0]) for t in burst]
     assert len(small.execution.notified) <= 2
@@ -218,6 +221,22 @@ async def test_of_two_mempools_that_differ_in_a_nonce_the_one_that_outbids_is_re
     assert [t.hash for t in small.admission.pool] == [dear.hash]
     assert small.admission.pool.eviction(cheap.hash) == f"replaced by 0x{dear.hash.hex()}"
     assert dear.hash in small.validators[V1].mempool, "sent to those that lack it"
+
+
+async def test_what_is_pending_is_known_when_the_last_validator_has_told_its_mempool() -> None:
+    """Each may be the only one that was told of a transaction."""
+    small = await small_chain()
+    held = transfer()
+    last = max(small.validators)
+    small.validators[last].mempool[held.hash] = pooled_like(held.raw, ACCOUNTS[0])
+    known = asyncio.ensure_future(small.admission.mempools_known())
+    for index in sorted(small.validators)[:-1]:
+        small.admission.validator_joined(index)
+        await turns(40)
+        assert not known.done()
+    small.admission.validator_joined(last)
+    await known
+    assert [t.hash for t in small.admission.pool] == [held.hash]
 
 
 async def test_a_validators_word_on_a_sender_is_not_taken() -> None:

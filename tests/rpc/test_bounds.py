@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from chain.keccak import keccak256
 from chain.receipts import Log, Receipt
 from chain.transactions import LEGACY
@@ -32,10 +34,11 @@ def test_with_weights_the_bound_is_on_their_sum_and_the_newest_stays_whatever_it
     assert cache.get(6) is not None
 
 
-def test_recent_blocks_are_bounded_in_the_bytes_of_transactions_and_logs() -> None:
+@pytest.mark.parametrize("logs", [(Log(ALICE, (), bytes(1_900)),), (Log(ALICE, (), b""),) * 15], ids=["long", "many"])
+def test_recent_blocks_are_bounded_in_the_bytes_of_transactions_and_logs(logs: tuple[Log, ...]) -> None:
     genesis = FakeChain().head
-    recent = RecentBlocks(max_bytes=10_000)
-    receipt = Receipt(LEGACY, True, Gas(21_000), Gas(21_000), (Log(ALICE, (), bytes(2_000)),), Wei(1))
+    recent = RecentBlocks(max_bytes=10_400)
+    receipt = Receipt(LEGACY, True, Gas(21_000), Gas(21_000), logs, Wei(1))
     for number in range(1, 11):
         block = replace(
             genesis,

@@ -64,8 +64,13 @@ async def test_calls_are_filtered_by_block_by_address_and_by_count(client: Clien
     )
     assert await client.result("trace_filter", of_bob | {"after": 1, "count": 5}) == [placed(chain, 1)[1]]
     assert await client.result("trace_filter", everywhere | {"toAddress": [data_json(ALICE)]}) == []
-    code, _ = await client.error("trace_filter", {"fromBlock": "0x2", "toBlock": "0x1"})
-    assert code == -32602
+    bob_and_alice = of_bob | {"toAddress": [data_json(ALICE)]}
+    assert await client.result("trace_filter", bob_and_alice) == []
+    assert await client.result("trace_filter", bob_and_alice | {"mode": "union"}) == await client.result(
+        "trace_filter", of_bob
+    )
+    for wrong in ({"fromBlock": "0x2", "toBlock": "0x1"}, {"mode": "xor"}):
+        assert (await client.error("trace_filter", wrong))[0] == -32602
 
 
 async def test_a_transaction_is_found_by_its_sender_and_nonce(client: Client, chain: FakeChain) -> None:

@@ -6,10 +6,9 @@ import pytest
 
 from chain.keccak import keccak256
 from chain.messages import Message
-from chain.messages.proofs import ReadProof
 from chain.messages.state_pages import AccountPart, ReadStatePage, StatePage
-from chain.types import ZERO_HASH
-from rpc.debug_state import PAGE_BYTES
+from chain.types import ZERO_HASH, Address
+from rpc.debug_state import MAX_SLOTS, PAGE_BYTES
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import TOKEN, FakeChain
@@ -20,23 +19,26 @@ SLOTS = {1: 0x1, 2: 0x123, 3: 0xAB}
 
 
 class WholeState(FakeLink):
-    """The chain's storage, which gives rpc's methods its whole state."""
+    """The chain's storage, which gives rpc's methods its whole state and the slots of one contract."""
 
     def __init__(self, chain: FakeChain) -> None:
-        super().__init__(lambda _: page)
+        super().__init__(self._page)
         self._chain = chain.storage
-        parts = [
-            AccountPart(address, account, tuple(SLOTS.items()) if address == TOKEN else ())
-            for address, account in chain.states[chain.head.version].accounts.items()
-        ]
-        page = StatePage(ZERO_HASH, tuple(parts), (), b"")
+        self._accounts = chain.states[chain.head.version].accounts
+        self.slots = {TOKEN: tuple(SLOTS.items())}
+
+    def _page(self, read: Message) -> StatePage:
+        assert isinstance(read, ReadStatePage)
+        assert read.alone is (read.of is None)
+        asked = self._accounts if read.of is None else (read.of,)
+        slots = {} if read.of is None else self.slots
+        parts = [AccountPart(address, self._accounts[address], slots.get(address, ())) for address in asked]
+        return StatePage(ZERO_HASH, tuple(parts), (), b"")
 
     async def request(self, message: Message, timeout_s: float | None = None) -> Message:
         if isinstance(message, ReadStatePage) and message.max_bytes == PAGE_BYTES:
             await asyncio.sleep(0)
             return await super().request(message, timeout_s)
-        if isinstance(message, ReadProof):
-            self.asked.append(message)
         return await self._chain.request(message, timeout_s)
 
 
@@ -61,6 +63,28 @@ async def test_less_than_no_accounts_are_as_many_as_there_may_be(storage: WholeS
     assert one["next"] > first["key"] == data_json(keccak256(bytes.fromhex(first["address"][2:])))
 
 
-async def test_one_state_is_listed_at_a_time(storage: WholeState, client: Client) -> None:
-    await asyncio.gather(*(client.result("debug_accountRange", *ASKED) for _ in range(3)))
-    assert [type(message) for message in storage.asked] == [ReadStatePage, *[ReadProof] * 4] * 3
+async def test_a_state_that_is_paged_through_is_listed_once(storage: WholeState, client: Client) -> None:
+    asked = ("latest", "0x", 1, True, True, False)
+    first, *_ = await asyncio.gather(*(client.result("debug_accountRange", *asked) for _ in range(3)))
+    found = list(first["accounts"])
+    while "next" in first:
+        first = await client.result("debug_accountRange", "latest", first["next"], *asked[2:])
+        found += first["accounts"]
+    assert found == sorted(found, key=lambda address: keccak256(bytes.fromhex(address[2:])))
+    assert len(found) == 4
+    assert len(storage.asked) == 1
+
+
+async def test_a_page_ends_before_it_has_too_many_slots(storage: WholeState, client: Client) -> None:
+    whole = await client.result("debug_accountRange", *ASKED)
+    ordered = [bytes.fromhex(address[2:]) for address in whole["accounts"]]
+    large = tuple((number, 1) for number in range(MAX_SLOTS))
+    storage.slots = {Address(ordered[1]): large, Address(ordered[2]): ((1, 1),)}
+    page = await client.result("debug_accountRange", *ASKED)
+    assert list(page["accounts"]) == list(whole["accounts"])[:2]
+    assert page["next"] == data_json(keccak256(ordered[2]))
+    rest = await client.result("debug_accountRange", "latest", page["next"], *ASKED[2:])
+    assert list(rest["accounts"]) == list(whole["accounts"])[2:]
+    storage.slots = {Address(ordered[1]): (*large, (MAX_SLOTS, 1))}
+    code, message = await client.error("debug_accountRange", *ASKED)
+    assert (code, f"more than {MAX_SLOTS} slots" in message) == (-32005, True)

@@ -5,20 +5,26 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+import uvloop
 
-import rpc.admission
 import rpc.delivery
+import rpc.store_deadlines
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.mempool import Admit, ReadMempool
+from chain.messages.mempool import Admit, ConsensusNews, ReadMempool
 from chain.operations import AdmitOperations, Mine
-from chain.types import Height, Round, ValidatorIndex, Wei
+from chain.types import Hash32, Height, Round, ValidatorIndex, Wei
 from rpc.operator import Operator
 from rpc.tasks import Tasks
 from rpc.transaction_errors import NoValidatorAnswered, RefusedByValidators
 from tests.rpc.fake_neighbours import consensus_news
-from tests.rpc.small_chain import ACCOUNTS, small_chain, transfer, turns
+from tests.rpc.small_chain import ACCOUNTS, SmallChain, small_chain, transfer, turns
 from tests.rpc.test_admission import V0, V1, V2, V3, admits
+
+
+def led_by(leader: ValidatorIndex) -> ConsensusNews:
+    """Before the first block."""
+    return replace(consensus_news(0, 0), leader=leader, proposed=Height(0), committed=Height(0))
 
 
 async def test_the_leader_and_one_more_are_sent_a_transaction_at_once_and_the_rest_if_it_is_not_executed_soon(
@@ -27,7 +33,9 @@ async def test_the_leader_and_one_more_are_sent_a_transaction_at_once_and_the_re
     monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
     small = await small_chain()
     for validator, told_round in ((0, 9), (3, 8)):
-        news = replace(consensus_news(validator, 0), leader=ValidatorIndex(validator + 2), round=Round(told_round))
+        news = replace(
+            led_by(ValidatorIndex(validator + 2)), validator=ValidatorIndex(validator), round=Round(told_round)
+        )
         await small.chain.consensus_changed(news)
     asked: list[ValidatorIndex | None] = []
     for index, link in small.validators.items():
@@ -44,7 +52,7 @@ async def test_the_leader_and_one_more_are_sent_a_transaction_at_once_and_the_re
 async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    await small.chain.consensus_changed(led_by(V1))
     executed, waiting = transfer(nonce=0), transfer(nonce=1)
     await small.send(executed)
     await small.execute([executed])
@@ -60,7 +68,7 @@ async def test_what_is_executed_meanwhile_goes_to_nobody_else(monkeypatch: pytes
 async def test_before_an_operation_every_validator_is_sent_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    await small.chain.consensus_changed(led_by(V1))
     await small.send(transfer(nonce=0))
     operator = Operator(small.chain, small.validators, Tasks(), small.admission.send_waiting)
     mining = asyncio.create_task(operator.execute(Mine(1, 1)))
@@ -70,36 +78,112 @@ async def test_before_an_operation_every_validator_is_sent_what_waits(monkeypatc
     mining.cancel()
 
 
-async def test_where_more_come_all_get_them_at_once_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def kept_back_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told of what is kept back because time has passed."""
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    monkeypatch.setattr(rpc.delivery, "LATER_IN_BURST_S", 3600.0)
+
+
+async def burst_of(small: SmallChain, count: int) -> list[Hash32]:
+    """While validator 1 leads: none waits before the first, so that validator 0 is told of it as well."""
+    await small.chain.consensus_changed(led_by(V1))
+    stored = small.validators[V0].hold = small.validators[V1].hold = asyncio.Event()
+    sends = []
+    for nonce in range(count):
+        sends.append(asyncio.ensure_future(small.send(transfer(nonce=nonce))))
+        await turns()
+    stored.set()
+    return await asyncio.gather(*sends)
+
+
+@pytest.mark.usefixtures("kept_back_for_long")
+async def test_where_more_come_only_the_leader_is_sent_them_and_the_others_what_is_not_executed_soon() -> None:
+    small = await small_chain()
+    sent = await burst_of(small, 4)
+    held = [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)]
+    assert held == [sent[:1], sent, [], []]
+    await small.execute([transfer(nonce=0), transfer(nonce=1)])
+    small.admission._delivery.send_kept_back()
+    await turns()
+    held = [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)]
+    assert held == [[sent[0], *sent[2:]], sent, sent[2:], sent[2:]]
+    assert [len(admits(small, v)) for v in (V0, V2, V3)] == [2, 1, 1]
+
+
+@pytest.mark.usefixtures("kept_back_for_long")
+async def test_who_only_stores_it_is_not_sent_what_was_kept_back() -> None:
+    small = await small_chain()
+    sent = await burst_of(small, 3)
+    last = await small.send(transfer(nonce=3))
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V1)] == [[sent[0], last], [*sent, last]]
+
+
+@pytest.mark.usefixtures("kept_back_for_long")
+async def test_one_client_that_does_not_wait_for_receipts_is_answered_by_either_of_two() -> None:
+    small = await small_chain()
+    await small.chain.consensus_changed(led_by(V1))
+    small.validators[V1].hold = asyncio.Event()
+    sent = [await small.send(transfer(nonce=nonce)) for nonce in range(3)]
+    assert [list(small.validators[v].mempool) for v in (V0, V2, V3)] == [sent, [], []]
+    await small.admission.close()
+
+
+async def test_what_was_kept_back_goes_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
+    monkeypatch.setattr(rpc.delivery, "LATER_IN_BURST_S", 0.0)
+    small = await small_chain()
+    sent = await burst_of(small, 3)
+    await turns()
+    assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [sent] * 4
+
+
+def test_what_is_due_already_and_what_is_due_later_have_one_timer_on_uvloop_too() -> None:
+    async def tell() -> None:
+        delivery, now = (await small_chain()).admission._delivery, asyncio.get_running_loop().time()
+        delivery._send_later(now - 1)
+        delivery._send_later(now + 3600)
+        await turns()
+        assert delivery._later is None, "nothing was kept back"
+
+    uvloop.run(tell())
+
+
+@pytest.mark.parametrize("by_block", [True, False], ids=["by a block", "by a validator"])
+async def test_whoever_leads_next_is_sent_at_once_what_was_kept_back(
+    by_block: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_IN_BURST_S", 3600.0)
     monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
-    first, second = transfer(nonce=0), transfer(nonce=1)
-    await small.send(first)
-    await small.send(second)
+    sent = await burst_of(small, 3)
+    if by_block:
+        await small.execute([transfer(nonce=0)], leader=V3)
+    else:
+        await small.chain.consensus_changed(replace(led_by(V3), round=Round(99)))
+        small.admission.leader_told()
     await turns()
-    assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [[first.hash, second.hash]] * 4
+    assert list(small.validators[V3].mempool) == sent[1 if by_block else 0 :]
+    assert not small.validators[V2].mempool
 
 
-async def test_in_a_burst_one_that_comes_when_all_others_are_executed_is_sent_to_all(
+async def test_in_a_burst_one_that_comes_when_all_others_are_executed_does_not_come_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
     monkeypatch.setattr(rpc.delivery, "BURST_S", 3600.0)
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
-    sent = [transfer(nonce=nonce) for nonce in range(3)]
-    await small.send(sent[0])
-    await small.send(sent[1])
-    await small.execute(sent[:2])
-    await small.send(sent[2])
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 0.0)
+    await burst_of(small, 2)
+    await small.execute([transfer(nonce=0), transfer(nonce=1)])
+    last = await small.send(transfer(nonce=2))
     await turns()
-    assert [list(small.validators[v].mempool)[-1] for v in (V0, V1, V2, V3)] == [sent[2].hash] * 4
+    assert [last in small.validators[v].mempool for v in (V0, V1, V2, V3)] == [True, True, False, False]
 
 
 async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once() -> None:
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1))
+    await small.chain.consensus_changed(led_by(V1))
     small.validators[V1].connected = False
     transaction = transfer(nonce=0)
     await small.send(transaction)
@@ -109,13 +193,15 @@ async def test_while_the_leader_is_away_everyone_is_sent_a_transaction_at_once()
 
 async def test_whoever_proved_the_newest_block_leads_until_a_validator_tells_of_a_newer_round() -> None:
     small = await small_chain()
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V1, committed=Height(0)))
+    await small.chain.consensus_changed(led_by(V1))
     transaction = transfer(nonce=0)
     await small.send(transaction)
     await small.execute([transaction], leader=V3)
     assert small.chain.leader() == V3
-    await small.chain.consensus_changed(replace(consensus_news(0, 0), leader=V0, committed=Height(1)))
-    assert small.chain.leader() == V0
+    for proposed, leader in ((2, V3), (1, V0)):
+        news = replace(consensus_news(0, 0), leader=V0, committed=Height(1), proposed=Height(proposed))
+        await small.chain.consensus_changed(news)
+        assert small.chain.leader() == leader, "while a block is on its way the next is not of that round"
 
 
 async def test_one_validator_is_enough_and_a_hanging_one_does_not_matter() -> None:
@@ -204,7 +290,8 @@ async def test_a_validator_that_fails_counts_as_refusing() -> None:
 async def test_without_validators_the_client_is_told_and_the_transaction_goes_out_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rpc.admission, "STORE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(rpc.store_deadlines, "STORE_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(rpc.store_deadlines, "FULL_DISK_TIMEOUT_S", 0.01)
     small = await small_chain()
     for validator in small.validators.values():
         validator.connected = False

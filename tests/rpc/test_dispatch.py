@@ -20,6 +20,7 @@ def error(answer: Any) -> tuple[Any, int, str]:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
+        (b"", (None, -32700, "parse error")),
         (b"{", (None, -32700, "parse error")),
         (b"\xff", (None, -32700, "parse error")),
         (b"[" * 5000, (None, -32700, "parse error")),

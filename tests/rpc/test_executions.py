@@ -11,7 +11,8 @@ import pytest
 from chain.keccak import keccak256
 from chain.records import AccessKind, AttemptResult, Dependency, LeftOutRecord
 from chain.transactions import Transaction
-from chain.types import Address
+from chain.types import Address, Gas
+from rpc.block_execution import Failure, block_execution
 from rpc.errors import InvalidParams
 from rpc.executions import DEPENDENCIES, KINDS, RESULTS
 from rpc.methods import METHODS, OWN_PREFIX
@@ -60,6 +61,7 @@ async def test_a_block_s_execution_tells_times_attempts_and_the_speed_up(client:
         "function": "transfer(address,uint256)",
         "gasUsed": 21_000,
         "leftOut": None,
+        "failure": None,
         "attempts": [
             {
                 "worker": "worker-0",
@@ -109,6 +111,7 @@ async def test_a_conflict_tells_the_key_what_was_read_and_found_and_who_wrote_it
         "variable": "slot 7",
         "read": "0x5",
         "found": "0x6",
+        "variables": [],
         "writer": {"position": 0, "hash": data_json(first.hash)},
         "dependency": "real",
     }
@@ -129,6 +132,7 @@ async def test_a_registered_contract_has_its_names_in_what_is_told(client: Clien
     told = await client.result("tandem_getTransactionExecution", data_json(only.hash))
     assert told["contract"] == "Pool"
     assert told["attempts"][0]["conflict"]["variable"] == "Pool.high"
+    assert told["attempts"][0]["conflict"]["variables"] == [{"variable": "Pool.high", "read": "0x0", "found": "0x1"}]
     assert told["waits"][0]["variable"] == "Pool.low, Pool.high"
 
 
@@ -183,6 +187,20 @@ async def test_one_left_out_has_a_position_and_no_index_and_those_after_it_keep_
     assert (second["position"], second["transactionIndex"], second["from"]) == (1, 0, data_json(BOB))
     alone = await client.result("tandem_getTransactionExecution", data_json(gone.hash))
     assert alone == {"blockNumber": told["number"], "blockHash": told["hash"], "strategy": told["strategy"], **first}
+
+
+@pytest.mark.parametrize(
+    ("gas", "succeeded", "failure"),
+    [(50_000, False, Failure.REVERTED), (21_000, False, Failure.ALL_GAS_USED), (21_000, True, None)],
+)
+def test_a_transaction_that_failed_tells_whether_it_used_all_its_gas(
+    chain: FakeChain, gas: int, succeeded: bool, failure: Failure | None
+) -> None:
+    sent = replace(call(0, KEYS[0]), gas=Gas(gas)).signed_with(KEYS[0])
+    block = chain.append(sent)
+    receipts = (replace(block.receipts[0], succeeded=succeeded),)
+    told = block_execution(replace(block, receipts=receipts), block_record(transaction_record(sent.hash)))
+    assert [each.failure for each in told.transactions] == [failure]
 
 
 async def test_one_left_out_that_a_later_block_takes_in_is_told_of_there(client: Client, chain: FakeChain) -> None:

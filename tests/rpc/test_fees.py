@@ -1,12 +1,15 @@
 """What wallets are told about fees."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chain.fees import next_base_fee
-from chain.types import Wei
+from chain.messages.simulation import CallInBlock, Simulated, SimulatedBlock
+from chain.types import BlockNumber, Gas, Wei
 from rpc.fees import tips_at
+from rpc.process import RpcProcess
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import GWEI, KEYS, FakeChain, transfer
 
@@ -37,10 +40,29 @@ async def test_the_history_has_one_base_fee_more_than_blocks(client: Client, cha
 
 
 async def test_the_history_ends_at_genesis(client: Client) -> None:
-    history = await client.result("eth_feeHistory", "0x400", "pending")
+    history = await client.result("eth_feeHistory", "0x400", "latest")
     assert history["oldestBlock"] == "0x0"
     assert len(history["gasUsedRatio"]) == 3
     assert "reward" not in history
+
+
+async def test_the_pending_block_is_the_newest_of_a_history_that_names_it(
+    process: RpcProcess, client: Client, chain: FakeChain
+) -> None:
+    """As geth has it; anvil answers that of the newest block."""
+    coming = next_base_fee(chain.head.header)
+    empty = await client.result("eth_feeHistory", 2, "pending", [50])
+    assert (empty["oldestBlock"], empty["gasUsedRatio"], empty["reward"]) == ("0x2", [0, 0], [["0x0"]] * 2)
+    assert empty["baseFeePerGas"][1] == hex(coming)
+    await process.node.admission.submit(transfer(1).raw)
+    header = replace(chain.head.header, number=BlockNumber(3), gas_used=Gas(30_000_000), base_fee=coming)
+    call = CallInBlock(0, Gas(21_000), b"", "", Gas(21_000), Gas(21_000), ())
+    chain.callers.simulated = Simulated(0, (SimulatedBlock(header, (call,)),))
+    history = await client.result("eth_feeHistory", "0x400", "pending", [50])
+    assert history["oldestBlock"] == "0x0"
+    assert history["gasUsedRatio"][2:] == [0, 1]
+    assert history["baseFeePerGas"][3:] == [hex(coming), hex(next_base_fee(header))]
+    assert history["reward"][3] == [hex(GWEI)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chain.types import BlockNumber
-from rpc.fork_options import Forking, is_fork, reset_options
+from rpc.fork_options import Forking, is_fork, reset_options, stays
 from rpc.methods import Node
 from rpc.params import InvalidValue
 from rpc.process import RpcProcess
@@ -27,16 +27,16 @@ def node(process: RpcProcess) -> Node:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, None),
-        ({"forking": None}, None),
-        ({"forking": {}}, None),
+        ({}, Forking(None, None)),
+        ({"forking": None}, Forking(None, None)),
+        ({"forking": {}}, Forking(None, None)),
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": "0x7"}}, Forking(URL, 7)),
         ({"forking": {"jsonRpcUrl": URL, "blockNumber": 7}}, Forking(URL, 7)),
         ({"forking": {"blockNumber": None, "jsonRpcUrl": URL}}, Forking(URL, None)),
-        ({"forking": {"blockNumber": None}}, None),
+        ({"forking": {"blockNumber": None}}, Forking(None, None)),
     ],
 )
-def test_what_is_to_be_forked_is_read(given: Any, expected: Forking | None) -> None:
+def test_what_is_to_be_forked_is_read(given: Any, expected: Forking) -> None:
     assert reset_options(given) == expected
 
 
@@ -61,3 +61,14 @@ async def test_a_reset_to_another_fork_is_left_to_who_runs_the_processes(process
     assert await client.result("anvil_reset", {"forking": {"blockNumber": "0x8"}}) is None
     assert isinstance(process.node.processes, FakeProcesses)
     assert process.node.processes.forks == [(URL, 7), (None, 8)]
+
+
+@pytest.mark.parametrize(("may_give_place", "is_a_fork"), [(True, True), (True, False), (False, True), (False, False)])
+def test_a_reset_that_names_nothing_ends_a_fork_or_goes_back_where_no_chain_takes_the_place_of_this_one(
+    node: Node, process: RpcProcess, may_give_place: bool, is_a_fork: bool
+) -> None:
+    """As anvil 1.7.1 has it for a fork: without an argument none, with an empty one the newest block."""
+    processes = FakeProcesses(may_give_place=may_give_place)
+    asked = replace(node if is_a_fork else process.node, processes=processes)
+    stays_here = not (may_give_place and is_a_fork)
+    assert [stays(asked, None), stays(asked, Forking(None, None))] == [stays_here] * 2

@@ -3,16 +3,15 @@
 import asyncio
 import random
 import re
-from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rpc.http_connection import HttpConnection
 from rpc.process import RpcProcess
+from tests.rpc.wire import Wire
 
 CHAIN_ID = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
 KNOWN = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%b" % (len(CHAIN_ID), CHAIN_ID)
@@ -77,42 +76,6 @@ def some_length(dice: random.Random, size: int) -> bytes:
         return b"content-length: %d" % size
     size = max(0, size + dice.choice((-1, 0, 0, 0, 1)))
     return b"Content-Length: " + dice.choice(LENGTHS) % {b"n": size}
-
-
-class Wire(asyncio.Transport):
-    """A connection in memory: what was written, and pieces that are handed over as the server takes them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.is_closed = False
-        self.protocol: Any = None
-        self.pieces: deque[bytes] = deque()
-        self._is_paused = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    abort = close
-
-    def is_closing(self) -> bool:
-        return self.is_closed
-
-    def pause_reading(self) -> None:
-        self._is_paused = True
-
-    def resume_reading(self) -> None:
-        self._is_paused = False
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.protocol = protocol
-
-    def hand_over(self) -> None:
-        if self.pieces and not self._is_paused and not self.is_closed:
-            self.protocol.data_received(self.pieces.popleft())
 
 
 async def outcome(

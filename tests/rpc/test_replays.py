@@ -5,7 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
+from chain.accounts import Account, AccountChange
 from chain.messages.calls import CallMessage
+from chain.messages.simulation import Simulated
+from chain.types import Wei
 from rpc.render import data_json
 from rpc.state_differences import state_difference
 from tests.rpc.client import Client
@@ -96,6 +99,19 @@ async def test_a_signed_transaction_is_traced_without_being_sent(client: Client,
     assert await client.result("trace_rawTransaction", data_json(raw), BOTH, "0x1") == TOLD
     assert [request.base for request in chain.callers.runs] == [chain.head.version, chain.blocks[1].version]
     assert (await client.error("trace_rawTransaction", data_json(raw[:-1]), BOTH))[0] == -32000
+    chain.callers.simulated = Simulated(0, (), (AccountChange(BOB, Account(balance=Wei(7)), {}),))
+    await client.result("eth_sendRawTransaction", data_json(raw))
+    for reference, seen in (("pending", [BOB]), ("latest", [])):
+        await client.result("trace_rawTransaction", data_json(transfer(3).raw), BOTH, reference)
+        (traced,) = chain.callers.runs[-1].calls
+        assert ([override.address for override in traced.overrides], traced.environment.number) == (
+            seen,
+            chain.head.header.number + len(seen),
+        )
+
+
+async def test_a_transaction_that_is_only_traced_is_not_sent(client: Client) -> None:
+    await client.result("trace_rawTransaction", data_json(transfer(2).raw), BOTH)
     assert await client.result("txpool_status") == {"pending": "0x0", "queued": "0x0"}
 
 

@@ -4,9 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import eth_account
 import pytest
 
 from chain.accounts import Account, AccountChange
+from chain.addresses import checksummed
 from chain.messages.calls import CallOutcome
 from chain.messages.mempool import Admit
 from chain.messages.simulation import Simulated
@@ -20,6 +22,7 @@ from tests.rpc.small_chain import turns
 
 ALICE_JSON, BOB_JSON = data_json(ALICE), data_json(BOB)
 NOBODY = "0x" + 40 * "1"
+ZERO_WORD = "0x" + 64 * "0"
 ACCESS = [{"address": data_json(TOKEN), "storageKeys": ["0x" + 64 * "0"]}]
 AUTHORIZATION = {"chainId": "0x1", "address": BOB_JSON, "nonce": "0x0", "yParity": "0x0", "r": "0x1", "s": "0x1"}
 
@@ -198,6 +201,40 @@ async def test_signing_sends_nothing_and_shows_what_was_signed(client: Client, c
     assert answer["tx"]["nonce"] == "0x4"
     assert "blockHash" not in answer["tx"]
     assert arrived(chain) == []
+
+
+async def test_a_blob_transaction_is_filled_in_and_signed_by_its_hashes(client: Client, chain: FakeChain) -> None:
+    """Its blobs come with eth_sendRawTransaction; signed as eth-account signs it."""
+    blob_hash = "0x01" + "22" * 31
+    chain.callers.outcome = CallOutcome(0, b"", "", Gas(30_000))
+    wanted = {"from": ALICE_JSON, "to": BOB_JSON, "blobVersionedHashes": [blob_hash]}
+    filled = (await client.result("eth_fillTransaction", wanted))["tx"]
+    assert (filled["type"], filled["blobVersionedHashes"], filled["maxFeePerBlobGas"]) == ("0x3", [blob_hash], "0x2")
+    names = ("to", "nonce", "gas", "value", "maxFeePerGas", "maxPriorityFeePerGas", "maxFeePerBlobGas")
+    given = {name: filled[name] for name in names}
+    answer = await client.result("eth_signTransaction", wanted | given)
+    rest = {"type": 3, "chainId": CHAIN_ID, "data": b"", "accessList": [], "blobVersionedHashes": [blob_hash]}
+    theirs = eth_account.Account.sign_transaction({**given, **rest, "to": checksummed(BOB)}, KEYS[0])
+    assert answer["raw"] == data_json(bytes(theirs.raw_transaction))
+    assert arrived(chain) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"blobVersionedHashes": []}, "need at least 1 blob for a blob transaction"),
+        ({"blobVersionedHashes": [ZERO_WORD] * 7}, "too many blobs in transaction (have=7, max=6)"),
+        ({"blobVersionedHashes": [ZERO_WORD], "to": None}, 'missing "to" in blob transaction'),
+        ({"blobVersionedHashes": [ZERO_WORD], "gasPrice": "0x5"}, "both gasPrice and blobVersionedHashes specified"),
+        (
+            {"blobVersionedHashes": [ZERO_WORD], "maxFeePerBlobGas": "0x0"},
+            "maxFeePerBlobGas, if specified, must be non-zero",
+        ),
+    ],
+)
+async def test_blobs_that_no_transaction_can_have_are_refused(client: Client, said: dict[str, Any], words: str) -> None:
+    answer = await client.error("eth_fillTransaction", {"from": ALICE_JSON, "to": BOB_JSON, "data": "0x00"} | said)
+    assert answer == (-32000, words)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import io
 import json
 import resource
 import socket
-import time
 from collections.abc import AsyncIterator, Iterator
 from http.client import HTTPConnection
 from typing import Any
@@ -24,6 +23,8 @@ from tests.rpc.conftest import serving
 from tests.rpc.fake_chain import FakeChain, transfer
 
 ORIGIN = "https://app.example.org"
+ENDLESS_S = 30
+"""Far more than it takes to end on a busy machine, and less than a client may keep its connection."""
 CHAIN_ID = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
 
@@ -40,6 +41,12 @@ async def test_notifications_get_an_empty_answer(http: aiohttp.ClientSession, ad
     async with http.post(f"http://{address}/", json={"jsonrpc": "2.0", "method": "eth_chainId"}) as answer:
         assert answer.status == 200
         assert await answer.read() == b""
+
+
+async def test_an_empty_body_is_no_json(http: aiohttp.ClientSession, address: str) -> None:
+    """geth answers it with nothing, which a client of JSON-RPC can only take for a broken connection."""
+    async with http.post(f"http://{address}/") as answer:
+        assert (await answer.json())["error"] == {"code": -32700, "message": "parse error"}
 
 
 async def test_a_body_over_the_limit_is_refused_announced_or_not(http: aiohttp.ClientSession, address: str) -> None:
@@ -246,15 +253,11 @@ async def test_a_client_that_does_not_read_is_disconnected(
     assert len(process.node.subscriptions) == 0
 
 
-async def test_the_end_comes_within_a_second_whatever_clients_do(
-    http: aiohttp.ClientSession, process: RpcProcess
-) -> None:
-    async with serving(process) as address:
+async def test_the_end_comes_whatever_clients_do(http: aiohttp.ClientSession, process: RpcProcess) -> None:
+    async with asyncio.timeout(ENDLESS_S), serving(process) as address:
         client = await http.ws_connect(f"ws://{address}/", autoclose=False)
         async with http.post(f"http://{address}/", json=CHAIN_ID) as answer:
             await answer.read()
-        start = time.perf_counter()
-    assert time.perf_counter() - start < 1
     await client.close()
     with pytest.raises(OSError, match="onnect"):
         await asyncio.open_connection(*address.split(":"))
@@ -276,14 +279,12 @@ async def test_requests_that_do_not_end_are_cut_off_at_the_end(
 
     monkeypatch.setattr(chain.callers, "call", hang)
     call = CHAIN_ID | {"method": "eth_call", "params": [{}]}
-    async with serving(process) as address:
+    async with asyncio.timeout(ENDLESS_S), serving(process) as address:
         asked = asyncio.ensure_future(http.post(f"http://{address}/", json=call))
         client = await http.ws_connect(f"ws://{address}/")
         await client.send_json(call)
         await begun.acquire()
         await begun.acquire()
-        start = time.perf_counter()
-    assert time.perf_counter() - start < 1
     assert process.server.server_state.tasks == set()
     assert (await asked).status == 503
     assert (await client.receive()).type == aiohttp.WSMsgType.CLOSE

@@ -23,6 +23,7 @@ from tests.storage.oracle import trie_root
 
 A, B, C = Address(b"\xaa" * 20), Address(b"\xbb" * 20), Address(b"\xcc" * 20)
 CODE = b"\x60\x01"
+CHANGED = Account(2, Wei(3), keccak256(CODE))
 
 
 class Fork:
@@ -263,3 +264,32 @@ async def test_pruning_keeps_the_records_that_hide_what_the_remote_has(
     assert [await fork.slot(A, number) for number in (1, 2, 3)] == [0, 0, 34]
     assert len(fork.remote.asked) == asked
     assert pruning.deleted > 5
+
+
+async def test_what_is_here_is_listed_with_the_zeros_that_took_the_remote_s_place(fork: Fork) -> None:
+    for number in (1, 2, 3):
+        await fork.slot(A, number)
+    nobody = Address(b"\x01" * 20)
+    await fork.account(nobody)
+    await fork.apply(
+        AccountChange(A, Account(2, Wei(3), keccak256(CODE)), {2: 0, 4: 44}), AccountChange(B, Account(), {})
+    )
+    assert dict(fork.state.accounts(fork.version, None)) == {
+        A: CHANGED,
+        B: EMPTY_ACCOUNT,
+        C: Account(0, Wei(99)),
+        nobody: EMPTY_ACCOUNT,
+    }
+    assert list(fork.state.slots(A, fork.version, None)) == [(1, 11), (2, 0), (3, 0), (4, 44)]
+    assert list(fork.state.slots(A, fork.version, 1)) == [(2, 0), (3, 0), (4, 44)]
+    before = list(fork.state.slots(A, Version(1), None))
+    assert before == [(1, 11), (2, 12), (3, 0)], "before the change, as it was read"
+
+
+async def test_a_fork_begins_with_accounts_above_the_remote_s(remote: FakeRemoteChain) -> None:
+    fork = Fork(remote)
+    await fork.apply(AccountChange(A, CHANGED, {2: 0, 3: 33}), AccountChange(B, Account(), {}))
+    assert await fork.account(B) == EMPTY_ACCOUNT
+    assert [await fork.slot(A, number) for number in (1, 2, 3)] == [11, 0, 33]
+    assert dict(fork.state.accounts(fork.version, None)) == {A: CHANGED, B: EMPTY_ACCOUNT}, "or the remote's comes back"
+    assert list(fork.state.slots(A, fork.version, None)) == [(1, 11), (2, 0), (3, 33)]

@@ -322,6 +322,28 @@ async def test_a_message_that_is_no_request_to_storage_is_refused(asker: Asker) 
         await asker.ask(Done())
 
 
+async def check_state_pages(asker: Asker, version: Version, accounts: set[Address]) -> None:
+    """The whole state, its accounts alone, and the slots of one."""
+    page = await asker.ask(ReadStatePage(version, b"", 100))
+    assert isinstance(page, StatePage)
+    rest = await asker.ask(ReadStatePage(version, page.after, 1 << 20))
+    assert isinstance(rest, StatePage)
+    assert {part.address for part in (*page.accounts, *rest.accounts)} == accounts
+    alone = await asker.ask(ReadStatePage(version, b"", 1 << 20, alone=True))
+    assert isinstance(alone, StatePage)
+    assert {part.address: part.slots for part in alone.accounts} == dict.fromkeys(accounts, ())
+    assert (alone.codes, alone.after) == ((), b"")
+    largest = max(rest.accounts, key=lambda part: len(part.slots)).address
+    slots = [slot for part in (*page.accounts, *rest.accounts) if part.address == largest for slot in part.slots]
+    one = await asker.ask(ReadStatePage(version, b"", 64, of=largest))
+    assert isinstance(one, StatePage)
+    more = await asker.ask(ReadStatePage(version, one.after, 1 << 20, of=largest))
+    assert isinstance(more, StatePage)
+    [[first], [others]] = one.accounts, more.accounts
+    assert (len(first.slots), [*first.slots, *others.slots]) == (1, slots)
+    assert (more.codes, more.after) == ((), b"")
+
+
 async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
     chain = RandomChain(seed)
     asker = Asker(StorageService(Store.open(MemoryKeyValue(), chain.genesis)))
@@ -348,11 +370,7 @@ async def test_every_kind_of_read_is_answered_over_the_wire(seed: int) -> None:
     assert isinstance(proof, Proof)
     assert keccak256(proof.nodes[0]) == head.header.state_root
     assert [slot.number for slot in proof.slots] == [1, 2]
-    page = await asker.ask(ReadStatePage(head.version, b"", 100))
-    assert isinstance(page, StatePage)
-    rest = await asker.ask(ReadStatePage(head.version, page.after, 1 << 20))
-    assert isinstance(rest, StatePage)
-    assert {part.address for part in (*page.accounts, *rest.accounts)} == set(chain.model)
+    await check_state_pages(asker, head.version, set(chain.model))
     headers = await asker.ask(ReadHeaders(BlockNumber(7), BlockNumber(99)))
     assert isinstance(headers, StoredHeaders)
     assert [header.number for header in headers.headers] == [7, 8]

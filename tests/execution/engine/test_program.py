@@ -5,7 +5,7 @@ from execution.evm.instruction_sets import OSAKA
 from execution.evm.program import (
     BLOCK_WEIGHT,
     LONGEST_BLOCK,
-    MAX_CACHED_PROGRAMS,
+    MAX_CACHED_BYTES,
     MAX_DECODED_INSTRUCTIONS,
     Compilation,
     ProgramCache,
@@ -27,6 +27,16 @@ def test_large_contracts_that_are_called_by_turns_are_each_looked_through_once()
     first = [programs.program(code) for code in codes]
     assert all(program.jump(LARGEST - 5) is not None for program in first)
     assert [programs.program(code) for code in codes] == first
+
+
+def test_thousands_of_usual_contracts_are_kept_and_no_more_of_large_ones_than_their_bytes() -> None:
+    programs = ProgramCache(OSAKA)
+    usual = [LANDINGS[:2_000] + number.to_bytes(4, "big") for number in range(5_000)]
+    first = [programs.program(code) for code in usual]
+    assert [programs.program(code) for code in usual] == first
+    large = [programs.program(contract(number)) for number in range(MAX_CACHED_BYTES // (2 * LARGEST))]
+    assert programs.program(usual[0]) is not first[0], "large ones came in its place"
+    assert programs.program(contract(len(large) - 1)) is large[-1]
 
 
 def test_code_without_jumps_is_decoded_as_far_as_its_gas_goes() -> None:
@@ -56,8 +66,8 @@ def test_a_program_that_runs_on_when_it_was_dropped_takes_no_room_from_others() 
     compilation = Compilation(BlockCompiler(OSAKA), hot=1)
     programs = ProgramCache(OSAKA, compilation)
     running, room = programs.program(contract(0)), compilation.left
-    for number in range(MAX_CACHED_PROGRAMS):
-        programs.program(number.to_bytes(2, "big"))
+    for number in range(1, MAX_CACHED_BYTES // (2 * LARGEST) + 1):
+        programs.program(contract(number))
     running.warm(running.start)
     assert running.start.compiled is None
     assert compilation.left == room

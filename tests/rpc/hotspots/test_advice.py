@@ -51,7 +51,7 @@ SIZES = {16: "t_uint128", 8: "t_uint64"}
         (3, "Raffle.sold", "3"),
         (256 << 128, "Raffle.drawn", "256"),
         (1 << 248, "Raffle.paused", str(1 << 56)),
-        (1 | 1 << 128, "Raffle.sold, Raffle.drawn", "the same amount"),
+        (1 | 1 << 128, "Raffle.sold, Raffle.drawn", "1"),
     ],
 )
 async def test_of_variables_in_one_slot_those_that_changed_are_named_and_by_how_much(
@@ -105,12 +105,55 @@ CASES: dict[str, tuple[str, list[list[Any]], list[tuple[int, int]]]] = {
         [[], [waited(0, kind=AccessKind.ACCOUNT, dependency=ARTEFACT)]],
         [],
     ),
+    "what the strategy expected and did not come": (
+        "calls like them met there in blocks before",
+        [[], [waited(0, dependency=ARTEFACT)]],
+        [],
+    ),
     "what a rejected run left": (
         "speculative runs that were rejected themselves",
         [[], [lost(0, dependency=ARTEFACT)]],
         [],
     ),
 }
+
+
+A_ONE, AB_TWO = 0x41 << 248 | 2, 0x4142 << 240 | 4
+"""The slots of the strings A and AB: content, and twice the length."""
+
+
+@pytest.mark.parametrize(
+    ("type", "changes", "expected"),
+    [
+        ("string", [(0x41, 0x61), (0x61, 0x81)], "it is the length of a string value"),
+        ("bytes", [(0x41, 0x61), (0x61, 0x103)], "it is the length of a bytes value"),
+        ("array", [(3, 4), (4, 5)], "it is the length of an array"),
+        ("string", [(A_ONE, AB_TWO), (AB_TWO, A_ONE)], "they all read and change it"),
+        ("uint256", [(0x41, 0x61), (0x61, 0x81)], "each changes it by 32"),
+    ],
+)
+async def test_the_length_of_what_grows_is_told_from_a_counter(
+    client: Client,
+    chain: FakeChain,
+    blocks: Blocks,
+    process: RpcProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    type: str,
+    changes: list[tuple[int, int]],
+    expected: str,
+) -> None:
+    types = {
+        "string": {"label": "string", "encoding": "bytes", "numberOfBytes": "32"},
+        "bytes": {"label": "bytes", "encoding": "bytes", "numberOfBytes": "32"},
+        "array": {"label": "uint256[]", "encoding": "dynamic_array", "base": "uint256", "numberOfBytes": "32"},
+        "uint256": {"label": "uint256", "encoding": "inplace", "numberOfBytes": "32"},
+    }
+    layout = {"storage": [{"label": "log", "slot": "0", "offset": 0, "type": type}], "types": types}
+    names = Names({TOKEN: (contract_from("Book", ABI, layout, None),)}, Preimages({}))
+    name_by(names, process, monkeypatch)
+    await blocks.add([], [lost(0)], [lost(1)])
+    changing(chain, 0, *changes)
+    assert f"ms lost): {expected}" in await advice_on(client)
 
 
 @pytest.mark.usefixtures("named")
@@ -165,8 +208,8 @@ async def test_entries_of_one_mapping_are_told_together_but_for_those_that_stand
     await blocks.add([], *[[lost(0, entries[0][0])]] * 4, *one_each, [lost(0, entries[6][0], dependency=ARTEFACT)])
     first, second, third = (await client.result("tandem_getHotspots", "earliest", "latest"))["advice"]
     assert first.startswith("5 of 11 `transfer` calls met at 5 entries of `Token.balanceOf` (0.3 ms lost)")
-    assert second.startswith("4 of 11 `transfer` calls ran again because of `Token.balanceOf[0]`")
-    assert third.startswith("1 of 11 `transfer` calls ran again because of `Token.balanceOf[6]`")
+    assert second.startswith(f"4 of 11 `transfer` calls ran again because of `Token.balanceOf[0x{0:040x}]`")
+    assert third.startswith(f"1 of 11 `transfer` calls ran again because of `Token.balanceOf[0x{6:040x}]`")
 
 
 @pytest.mark.usefixtures("named")
@@ -192,6 +235,7 @@ async def test_a_block_that_went_on_serially_and_one_that_no_worker_saw_are_told
     await append(chain, (made, transaction_record(made.hash, ran(""))))
     told = await client.result("tandem_getHotspots", "latest", "latest")
     assert told["advice"][0].startswith("No transaction was sent to a worker")
+    assert told["advice"][0].endswith("is told by a block's critical path.")
     await append(chain, (made, transaction_record(made.hash, ran(""))), strategy="serial")
     told = await client.result("tandem_getHotspots", "latest", "latest")
     assert told["advice"][0].startswith("The strategy is serial")

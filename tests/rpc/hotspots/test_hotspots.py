@@ -3,6 +3,8 @@
 import orjson
 import pytest
 
+from chain.records import AccessKind
+from chain.types import BlockNumber
 from rpc import hotspot_methods, hotspots
 from rpc.dispatch import Dispatcher
 from rpc.process import RpcProcess
@@ -10,7 +12,7 @@ from rpc.render import data_json, word_json
 from tests.rpc.client import Client
 from tests.rpc.executions_world import append, lost, waited
 from tests.rpc.fake_chain import TOKEN, FakeChain
-from tests.rpc.hotspots.world import BALANCE, Blocks
+from tests.rpc.hotspots.world import BALANCE, USER, Blocks
 from tests.rpc.test_executions import TRANSFER
 
 
@@ -53,7 +55,7 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
         "functions": [{"function": "transfer(address,uint256)", "selector": data_json(TRANSFER), "count": 3}],
         "dependency": "real",
     }
-    assert (second["variable"], second["transactions"], second["lostUs"]) == ("Token.balanceOf[119]", 1, 5)
+    assert (second["variable"], second["transactions"], second["lostUs"]) == (f"Token.balanceOf[0x{USER.hex()}]", 1, 5)
 
 
 async def test_where_nothing_went_wrong_there_is_nothing_to_say(client: Client, blocks: Blocks) -> None:
@@ -94,6 +96,22 @@ async def test_keys_beyond_a_limit_are_counted_and_not_told_apart(
     told = await client.result("tandem_getHotspots", "0x1", "0x1")
     assert (told["conflicts"], told["heldUp"], told["lostUs"]) == (4, 4, 240)
     assert sorted((int(spot["slot"], 16), spot["conflicts"]) for spot in told["hotspots"]) == [(1, 2), (2, 1)]
+
+
+async def test_a_block_of_several_transactions_is_busier_than_one_of_a_single_long_one(
+    client: Client, blocks: Blocks
+) -> None:
+    await blocks.add([lost(0, thread_us=5_000)])
+    await blocks.add([], [lost(0, thread_us=90)])
+    await blocks.add([], [])
+    assert (await client.result("tandem_getHotspots", "earliest", "latest"))["busiest"] == 2
+
+
+def test_a_slot_is_looked_into_where_it_held_up_most() -> None:
+    places = [(1, 0), (1, 1), (2, 0), (2, 3), (3, 0)]
+    caller = hotspots.Caller(None, (TOKEN, TRANSFER))
+    losers = {(BlockNumber(block), position): caller for block, position in places}
+    assert hotspots.Hotspot(AccessKind.SLOT, TOKEN, 0, losers=losers).fullest == 2
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from tests.rpc.fake_chain import KEYS, TOKEN, FakeChain
 from tests.rpc.test_executions import TRANSFER, call
 
 SET_PRICE = keccak256(b"setPrice(uint256)")[:4]
-ENTRY = bytes(31) + b"\x77" + (1).to_bytes(32, "big")
-"""What Token hashes for the slot of balanceOf[0x77]."""
+USER = bytes.fromhex("77" * 20)
+ENTRY = bytes(12) + USER + (1).to_bytes(32, "big")
+"""What Token hashes for the slot of balanceOf[USER]."""
 BALANCE = int.from_bytes(keccak256(ENTRY), "big")
 LAYOUT = {
     "storage": [
@@ -26,10 +27,11 @@ LAYOUT = {
     ],
     "types": {
         "t_uint256": {"label": "uint256", "encoding": "inplace", "numberOfBytes": "32"},
+        "t_address": {"label": "address", "encoding": "inplace", "numberOfBytes": "20"},
         "t_mapping": {
-            "label": "mapping(uint256 => uint256)",
+            "label": "mapping(address => uint256)",
             "encoding": "mapping",
-            "key": "t_uint256",
+            "key": "t_address",
             "value": "t_uint256",
             "numberOfBytes": "32",
         },

@@ -18,6 +18,7 @@ function transaction(position, attempts, { name = "Token", waits = [], leftOut =
     function: "transfer(address,uint256)",
     gasUsed: leftOut === null ? 51_000 + position : null,
     leftOut,
+    failure: null,
     attempts,
     waits,
   };
@@ -29,8 +30,13 @@ const supply = { kind: "slot", address: ADDRESS(99), slot: "0x2" };
 export function execution(name) {
   const variable = `${name}.totalSupply`;
   const writer = { position: 0, hash: ETHER_HASH(1) };
-  const lost = { ...supply, contract: name, variable, read: "0x64", found: "0x69", writer, dependency: "real" };
-  const artefact = { ...lost, dependency: "artefact", writer: null };
+  const variables = [
+    { variable, read: "0x64", found: "0x69" },
+    { variable: `${name}.paused`, read: "0x0", found: "0x1" },
+  ];
+  const slot = { read: "0x0064", found: "0x0169", variables };
+  const lost = { ...supply, contract: name, variable, ...slot, writer, dependency: "real" };
+  const artefact = { ...lost, variables: [], dependency: "artefact", writer: null };
   const wait = { ...supply, contract: name, variable: null, for: writer, waitedUs: 400, dependency: "artefact" };
   return {
     number: 1,

@@ -33,6 +33,7 @@ const stated = (name) => ({
 /** On a chain without a transaction, then with some. */
 async function follows(url) {
   return look(url, {}, async (page) => {
+    await page.locator("#head", { hasText: "0" }).waitFor();
     const before = { head: await text(page, "#head"), hint: await text(page, "#no-blocks") };
     const { number, hash } = await transfer(url);
     await verified(page, number).waitFor();
@@ -125,6 +126,20 @@ async function shows_logs(url, number, hash) {
     await page.locator("#timeline .bar").first().hover();
     await page.mouse.move(0, 0);
     return { messages, again: await texts(page, ".logged li bdi") };
+  });
+}
+
+/** A transaction that failed, alone in its block. */
+async function shows_a_failure(url, number, hash) {
+  return look(url, {}, async (page) => {
+    await page.goto(`${url}/#block/${number}/${hash}`);
+    await page.selectOption("#kind", "failed");
+    await page.locator("#found", { hasText: "1 transaction" }).waitFor();
+    await page.locator("#explanation .facts .badge.bad", { hasText: /invalid|reverted:/ }).waitFor();
+    return {
+      marks: await texts(page, "#transactions .badge.bad"),
+      told: await texts(page, "#explanation .facts .badge.bad"),
+    };
   });
 }
 
@@ -246,6 +261,7 @@ const SCENARIOS = {
   shows_conflicts,
   shows_a_block,
   shows_logs,
+  shows_a_failure,
   shows_markup_as_text,
   survives_a_restart,
   has_two_themes,
