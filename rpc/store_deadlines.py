@@ -9,37 +9,71 @@ STORE_TIMEOUT_S = 10.0
 """How long a client waits for a validator when none is there."""
 FULL_DISK_TIMEOUT_S = 1.0
 """The same where they have no room to store anything: none will be back before somebody has made some."""
+TIMER_STEP_S = 0.002
+"""Timers may be early by so much: uvloop's go by the millisecond."""
+
+Since = dict["asyncio.Future[None]", float]
+"""Since when somebody waits for each, the oldest first."""
 
 
 class StoreDeadlines:
-    """Looks as often as `FULL_DISK_TIMEOUT_S` at those that wait, as long as there are any."""
+    """Wakes when the oldest has waited as long as it may, and looks for room as often as `FULL_DISK_TIMEOUT_S` while
+    anybody has waited that long.
+    """
 
     def __init__(self, lacks_room: Callable[[], bool]) -> None:
         self._lacks_room = lacks_room
-        self._since: dict[asyncio.Future[None], float] = {}
-        self._look: asyncio.TimerHandle | None = None
+        self._new: Since = {}
+        self._old: Since = {}
+        """Those that have waited for `FULL_DISK_TIMEOUT_S`."""
+        self._timer: asyncio.TimerHandle | None = None
 
     async def wait(self, stored: "asyncio.Future[None]") -> None:
         """Wait for that future. Raises what it has, NoRoomLeft or NoValidatorAnswered."""
         if not stored.done():
             loop = asyncio.get_running_loop()
-            self._since[stored] = loop.time()
-            if self._look is None:
-                self._look = loop.call_later(FULL_DISK_TIMEOUT_S, self._look_at_all)
+            self._new[stored] = loop.time()
+            if self._timer is None:
+                self._timer = loop.call_later(FULL_DISK_TIMEOUT_S, self._expire)
         try:
             await stored
         finally:
-            self._since.pop(stored, None)
+            self._new.pop(stored, None)
+            self._old.pop(stored, None)
 
-    def _look_at_all(self) -> None:
+    def _expire(self) -> None:
+        """Give up those whose time has passed, and set the timer for the next."""
         loop = asyncio.get_running_loop()
-        now, lacks_room = loop.time(), self._lacks_room()
-        for stored, since in self._since.items():
-            if stored.done():
-                continue
-            if now - since >= STORE_TIMEOUT_S:
-                stored.set_exception(NoValidatorAnswered(STORE_TIMEOUT_S))
-            elif lacks_room and now - since >= FULL_DISK_TIMEOUT_S:
-                stored.set_exception(NoRoomLeft())
-        waiting = any(not stored.done() for stored in self._since)
-        self._look = loop.call_later(FULL_DISK_TIMEOUT_S, self._look_at_all) if waiting else None
+        passed = loop.time() + TIMER_STEP_S
+        self._old.update(_taken(self._new, passed - FULL_DISK_TIMEOUT_S))
+        if self._lacks_room():
+            _fail(self._old, NoRoomLeft)
+            self._old.clear()
+        else:
+            _fail(_taken(self._old, passed - STORE_TIMEOUT_S), lambda: NoValidatorAnswered(STORE_TIMEOUT_S))
+        wakes = [since + FULL_DISK_TIMEOUT_S for since in _first(self._new)]
+        wakes += [min(since + STORE_TIMEOUT_S, passed + FULL_DISK_TIMEOUT_S) for since in _first(self._old)]
+        self._timer = loop.call_at(min(wakes), self._expire) if wakes else None
+
+
+def _first(since: Since) -> list[float]:
+    """The oldest one's, if there is any."""
+    return [next(iter(since.values()))] if since else []
+
+
+def _taken(since: Since, until: float) -> Since:
+    """Take out those that wait since then or longer."""
+    taken: Since = {}
+    for stored, begun in since.items():
+        if begun > until:
+            break
+        taken[stored] = begun
+    for stored in taken:
+        del since[stored]
+    return taken
+
+
+def _fail(waiting: Since, error: Callable[[], Exception]) -> None:
+    for stored in waiting:
+        if not stored.done():
+            stored.set_exception(error())
