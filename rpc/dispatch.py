@@ -1,8 +1,8 @@
 """JSON-RPC 2.0: bytes in, bytes out. What HTTP and WebSocket share.
 
 The rules are geth's where the specification leaves room: a batch over the limit gets one error under its first id, an
-answer that would grow a batch's answers over their limit becomes an error, and notifications are carried out
-silently.
+answer that would grow a batch's answers over their limit becomes an error, ids go back as they were written, and
+notifications are carried out silently.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from rpc.methods import Connection, Json, Node, arguments_of
 from rpc.namespaces import METHODS
 from rpc.ordered_turns import OrderedTurns
 from rpc.params import BlockTag
+from rpc.request_ids import is_inexact, keep_as_written
 from rpc.settling import sends
 
 log = logging.getLogger("tandem.rpc")
@@ -52,7 +53,11 @@ class Dispatcher:
         except orjson.JSONDecodeError:
             return _error_answer(None, ParseError())
         if isinstance(message, list):
+            if any(map(is_inexact, message)):
+                keep_as_written(body, message)
             return await self._answer_batch(message, connection)
+        if is_inexact(message):
+            keep_as_written(body, [message])
         return await self._answer_one(message, connection)
 
     async def _answer_batch(self, messages: list[Any], connection: Connection | None) -> bytes | None:

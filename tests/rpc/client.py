@@ -11,6 +11,12 @@ class Client:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
+    async def bytes(self, body: bytes) -> bytes:
+        """The answer as it leaves."""
+        answer = await self._dispatcher.answer(body)
+        assert answer is not None
+        return answer
+
     async def post(self, body: bytes) -> Any:
         """The decoded answer to any bytes; None when there is none."""
         answer = await self._dispatcher.answer(body)

@@ -1,0 +1,24 @@
+"""Ids that are numbers which a parser's own cannot hold: `1e3`, `1.0`, or more digits than 64 bits have.
+
+An answer carries its request's id, and clients find the request by it: as in geth, it goes back as it was written.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+
+def is_inexact(request: Any) -> bool:
+    """Whether an id became a float."""
+    return isinstance(request, dict) and type(request.get("id")) is float
+
+
+def keep_as_written(body: bytes, requests: list[Any]) -> None:
+    """Put a number's own text in the place of inexact ids. `body` has these requests, or the only one of them."""
+    # Depth and form have been judged. Where a name comes twice, both parsers take the last.
+    parsed = json.loads(body.decode(), parse_float=str, parse_int=str)
+    written = parsed if isinstance(parsed, list) else [parsed]
+    for request, texts in zip(requests, written, strict=True):
+        if is_inexact(request):
+            request["id"] = orjson.Fragment(texts["id"])
