@@ -92,7 +92,13 @@ def _peers(context: click.Context, option: click.Parameter, values: Sequence[str
     type=click.IntRange(1, 500),
     help="Open at once, each busy. Repeatable: a figure for each.",
 )
-@click.option("--samples", default=100, show_default=True, type=click.IntRange(10), help="For the latency.")
+@click.option(
+    "--samples",
+    default=100,
+    show_default=True,
+    type=click.IntRange(10),
+    help="For the latency; many connections take a fifth each.",
+)
 @click.option("--seconds", default=0.5, show_default=True, type=click.FloatRange(0.1), help="For each kind of read.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of a table.")
 def rpc(
@@ -113,7 +119,8 @@ def rpc(
 
     \b
     start to first answer   from the command to an answer (only a node started here)
-    send → receipt          one transfer at a time, asking for its receipt without pause
+    send → receipt          p50 and p99: each connection has a sender of its own, which sends one transfer at a time
+                            and asks for its receipt without pause
     raw transactions        answered a second, sent one by one or in batches, signed beforehand
     ... mined               from the first one sent to the last one's receipt: plain transfers,
                             ERC-20 transfers, one counter that all write, 100 rounds of keccak

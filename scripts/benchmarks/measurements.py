@@ -1,14 +1,12 @@
 """What is measured of a node: latency, transactions taken and mined, and reads."""
 
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
-import orjson
-
-from scripts.benchmarks.bursts import LOST_SECONDS, Bursts, Calls
-from scripts.benchmarks.figures import Figure, percentile
-from scripts.benchmarks.http_client import RpcClient, result_of
+from scripts.benchmarks.awaited_receipts import measure_receipts
+from scripts.benchmarks.bursts import Bursts, Calls
+from scripts.benchmarks.figures import Figure
+from scripts.benchmarks.http_client import RpcClient
 from scripts.benchmarks.node_process import MeasuredNode
 from scripts.benchmarks.reads import connections_open, measure_reads
 from scripts.benchmarks.workload import TransactionsLost, World, make_world
@@ -45,15 +43,8 @@ async def measure(node: MeasuredNode, load: Load, wanted: Wanted) -> list[Figure
         figures.append(Figure("start to first answer", node.start_seconds, "s"))
     async with RpcClient(node.url) as client:
         world = await make_world(client, load.senders)
-        if wanted("latency"):
-            figures += await _latency(client, world, load.latency_samples)
         bursts = Bursts(node.url, client, world, load.each)
-        try:
-            async for figure in _bursts(bursts, world, load, wanted):
-                figures.append(figure)
-        except TransactionsLost as error:
-            # A chain that stands still takes no other burst either, but still answers reads.
-            figures.append(Figure("gave up", 0.0, "tx/s", str(error)))
+        figures += [figure async for figure in _sending(node.url, bursts, world, load, wanted)]
         if bursts.cost.requests:
             figures.append(Figure("client, CPU of a request that sends", bursts.cost.us_per_request, "us"))
         if wanted("reads"):
@@ -62,20 +53,16 @@ async def measure(node: MeasuredNode, load: Load, wanted: Wanted) -> list[Figure
     return figures
 
 
-async def _latency(client: RpcClient, world: World, samples: int) -> list[Figure]:
-    """From the moment a transfer is sent to the moment a client that asks without pause sees its receipt."""
-    sender = world.senders[0]
-    seconds = []
-    for _ in range(samples):
-        transaction = sender.sign(world.chain_id, world.transfer(sender))
-        began = time.perf_counter()
-        result_of(orjson.loads(await client.post(transaction.request)))
-        while await client.call("eth_getTransactionReceipt", transaction.hash) is None:
-            if time.perf_counter() - began > LOST_SECONDS:
-                raise TransactionsLost(f"no receipt in {LOST_SECONDS} s for {transaction.hash}")
-        seconds.append(time.perf_counter() - began)
-    seconds.sort()
-    return [Figure(f"send → receipt, p{rank}", percentile(seconds, rank) * 1000, "ms") for rank in (50, 90, 99)]
+async def _sending(url: str, bursts: Bursts, world: World, load: Load, wanted: Wanted) -> AsyncIterator[Figure]:
+    """A chain that stands still takes nothing more that is sent, but still answers reads."""
+    try:
+        if wanted("latency"):
+            async for figure in measure_receipts(url, world, load.connections, load.latency_samples):
+                yield figure
+        async for figure in _bursts(bursts, world, load, wanted):
+            yield figure
+    except TransactionsLost as error:
+        yield Figure("gave up", 0.0, "tx/s", str(error))
 
 
 async def _bursts(bursts: Bursts, world: World, load: Load, wanted: Wanted) -> AsyncIterator[Figure]:

@@ -27,7 +27,7 @@ def test_the_benchmark_measures_every_figure(node: Node) -> None:
     balances, calls_ = ("eth_getBalance", "eth_getBalance, new"), ("eth_call", "eth_call, new")
     reads = ("eth_blockNumber", *balances, *calls_, "eth_getLogs of 10", "eth_getLogs of 10, new")
     assert list(figures) == [
-        *(f"send → receipt, p{rank}" for rank in (50, 90, 99)),
+        *(f"send → receipt, p{rank}, {count}" for count in where for rank in (50, 99)),
         *itertools.chain.from_iterable(sent),
         *(f"raw, batches of 10, {count}" for count in where),
         *(f"{call} mined, 3 connections" for call in calls),
