@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chain.accounts import Account, AccountChange
+from chain.accounts import THERE_WITHOUT_CODE, Account, AccountChange
 from chain.errors import DecodeError
 from chain.keccak import EMPTY_HASH, keccak256
 from chain.types import Address, Hash32, Wei
@@ -126,6 +126,8 @@ def _account(address: str, record: Any) -> AccountChange:
     balance = Wei(_member(record, "balance", number_in, place))
     slots = _member(record, "storage", _slots_in, place)
     account = Account(nonce, balance, keccak256(code) if code else EMPTY_HASH)
+    if account.is_empty and any(slots.values()):  # as anvil_setStorageAt leaves it
+        account = Account(code_hash=THERE_WITHOUT_CODE)
     return AccountChange(_address_in(address), account, slots, code=code or None)
 
 

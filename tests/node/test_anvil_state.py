@@ -19,6 +19,7 @@ from node.settings import DEFAULT_GAS_LIMIT, Settings
 from storage.loading import Loading
 from storage.memory import MemoryKeyValue
 from storage.roots import state_root
+from storage.state import ABSENT
 from storage.store import Store
 from tests.storage.world import genesis_of
 
@@ -134,6 +135,24 @@ def test_a_state_without_a_block_begins_at_0(tmp_path: Path) -> None:
 
     header = read_anvil_state(written(tmp_path, bare), Settings()).head.header
     assert (header.number, header.gas_limit) == (0, DEFAULT_GAS_LIMIT)
+
+
+def test_an_account_that_has_nothing_but_slots_is_taken(tmp_path: Path) -> None:
+    alone, gone = Address(b"\x71" * 20), Address(b"\x72" * 20)
+    slots = {hex(5): hex(66), hex(6): hex(0)}
+
+    def add(state: dict[str, Any]) -> None:
+        empty = {"nonce": 0, "balance": "0x0", "code": "0x"}
+        state["accounts"]["0x" + alone.hex()] = empty | {"storage": slots}
+        state["accounts"]["0x" + gone.hex()] = empty | {"storage": {"0x6": "0x0"}}
+
+    file = written(tmp_path, add)
+    store = loaded(file, tmp_path / "state")
+    assert dict(store.state.slots(alone, Version(1), None)) == {5: 66}
+    assert store.state.account(gone, Version(1)) == ABSENT
+    above = {change.address: change for change in read_state_above(file).accounts}
+    assert (above[alone].account.is_empty, above[alone].slots) == (False, {5: 66, 6: 0})
+    assert above[gone].account.is_empty
 
 
 def test_the_contracts_of_the_protocol_are_added_where_they_lack(tmp_path: Path) -> None:
