@@ -11,7 +11,7 @@ class Client:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    async def bytes(self, body: bytes) -> bytes:
+    async def written(self, body: bytes) -> bytes:
         """The answer as it leaves."""
         answer = await self._dispatcher.answer(body)
         assert answer is not None

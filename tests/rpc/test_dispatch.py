@@ -105,31 +105,32 @@ async def test_notifications_are_not_answered(client: Client) -> None:
     ],
 )
 async def test_an_id_goes_back_as_it_was_written(client: Client, written: str) -> None:
-    start = b'{"jsonrpc":"2.0","id":%b,' % written.encode()
-    answer = await client.bytes(b'{"jsonrpc":"2.0","params":[],"method":"eth_chainId", "id" : %b }' % written.encode())
+    id = written.encode()
+    start = b'{"jsonrpc":"2.0","id":%b,' % id
+    answer = await client.written(b'{"jsonrpc":"2.0","params":[],"method":"eth_chainId", "id" : %b }' % id)
     assert answer == start + b'"result":"0x7a69"}'
-    answer = await client.bytes(b'{"jsonrpc":"2.0","id":3,"id":%b,"method":"eth_nothing"}' % written.encode())
+    answer = await client.written(b'{"jsonrpc":"2.0","id":3,"id":%b,"method":"eth_nothing"}' % id)
     assert answer.startswith(start + b'"error":{"code":-32601,')
-    answer = await client.bytes(b'{"jsonrpc":"2.0","id":%b}' % written.encode())
+    answer = await client.written(b'{"jsonrpc":"2.0","id":%b}' % id)
     assert answer.startswith(start + b'"error":{"code":-32600,')
 
 
 async def test_ids_of_a_batch_go_back_as_they_were_written(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = ["1", "1.0", "12345678901234567890123", '"1.0"', "1.00"]
-    asked = ",".join('{"jsonrpc":"2.0","id":%s,"method":"eth_chainId","params":[]}' % id for id in ids)
-    answers = ",".join('{"jsonrpc":"2.0","id":%s,"result":"0x7a69"}' % id for id in ids)
-    assert await client.bytes(f"[{asked}]".encode()) == f"[{answers}]".encode()
+    asked = ",".join(f'{{"jsonrpc":"2.0","id":{id},"method":"eth_chainId","params":[]}}' for id in ids)
+    answers = ",".join(f'{{"jsonrpc":"2.0","id":{id},"result":"0x7a69"}}' for id in ids)
+    assert await client.written(f"[{asked}]".encode()) == f"[{answers}]".encode()
     others = b'5,[1.0],{"method":1.0},{"id":{"id":1.0}},{"id":[1.0]},'
-    answers_with_others = await client.bytes(b"[%b%b]" % (others, asked.encode()))
+    answers_with_others = await client.written(b"[%b%b]" % (others, asked.encode()))
     assert answers_with_others.endswith(b"," + answers.encode() + b"]")
     assert answers_with_others.count(b'"id":null') == 5
 
     monkeypatch.setattr(dispatch, "MAX_BATCH_REQUESTS", 2)
     beginning = b'[{"jsonrpc":"2.0","id":1e2,"error":{"code":-32600,'
-    assert (await client.bytes(b'[{"id":1e2},{},{}]')).startswith(beginning)
+    assert (await client.written(b'[{"id":1e2},{},{}]')).startswith(beginning)
     monkeypatch.setattr(dispatch, "MAX_BATCH_ANSWER_BYTES", 1)
     beginning = b'[{"jsonrpc":"2.0","id":1e2,"error":{"code":-32003,'
-    assert (await client.bytes(b'[{"id":1e2},{}]')).startswith(beginning)
+    assert (await client.written(b'[{"id":1e2},{}]')).startswith(beginning)
 
 
 async def test_a_batch_over_the_limit_gets_one_error_under_its_first_id(client: Client) -> None:

@@ -3,12 +3,15 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import Context
+from typing import Any, TypeVarTuple, Unpack
 
 import pytest
 
 from rpc.store_deadlines import StoreDeadlines
 from rpc.transaction_errors import NoRoomLeft, NoValidatorAnswered
+
+Ts = TypeVarTuple("Ts")
 
 
 class Leap(selectors.SelectSelector):
@@ -32,8 +35,10 @@ class LeapLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.leap.now
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, **named: Any) -> asyncio.TimerHandle:
-        return super().call_at(when - self.early_s, callback, *args, **named)
+    def call_at(
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return super().call_at(when - self.early_s, callback, *args, context=context)
 
 
 def run(main: Coroutine[Any, Any, None], early_s: float = 0.0) -> None:
