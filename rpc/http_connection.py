@@ -1,7 +1,7 @@
 """One HTTP connection: uvicorn's, with a shorter way for plain posts, one timer for all of its pauses, and bounds."""
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -24,12 +24,12 @@ class InOrder(FlowControl):
     pile up.
     """
 
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+    def __init__(self, transport: asyncio.Transport, is_waiting: Callable[[], bool]) -> None:
         super().__init__(transport)
-        self._waiting = waiting
+        self._is_waiting = is_waiting
 
     def resume_reading(self) -> None:
-        if not self._waiting:
+        if not self._is_waiting():
             super().resume_reading()
 
 
@@ -50,6 +50,9 @@ class HttpConnection(HttpToolsProtocol):
         """Of what came since the parser last told of something."""
         self._answering: RequestResponseCycle | None = None
         self._is_websocket = False
+        """Whether the client has asked for it: whatever it sends from then on is no HTTP."""
+        self._upgrade_waits = False
+        """Until what was asked before it is answered."""
         self._is_deaf = False
         """Whether what comes is dropped, because a head was too large."""
         self._idle_since: float | None = None
@@ -57,7 +60,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.flow = InOrder(transport, self.pipeline)
+        self.flow = InOrder(transport, lambda: bool(self.pipeline) or self._upgrade_waits)
         self._await_client()
 
     def data_received(self, data: bytes) -> None:
@@ -154,6 +157,9 @@ class HttpConnection(HttpToolsProtocol):
             return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif self._upgrade_waits:
+            self._upgrade()
+            return
         if self.flow.read_paused:
             self.flow.resume_reading()
         if not self._is_between or self.cycle.response_complete:
@@ -176,6 +182,15 @@ class HttpConnection(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._is_websocket = True
         self._stop_timer()
+        if self.cycle is None or self.cycle.response_complete:
+            super().handle_websocket_upgrade()
+        else:
+            self._upgrade_waits = True
+            self.flow.pause_reading()
+
+    def _upgrade(self) -> None:
+        self._upgrade_waits = False
+        self.flow.resume_reading()
         super().handle_websocket_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -21,6 +21,11 @@ CHAIN_ID = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}'
 CALL = b'{"jsonrpc":"2.0","id":2,"method":"eth_call","params":[{"data":"0x%02x"}]}'
 START = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
 
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
 
 def post(body: bytes) -> bytes:
     return START + b"content-length: %d\r\n\r\n%b" % (len(body), body)
@@ -129,6 +134,43 @@ async def test_a_client_is_not_heard_while_its_requests_wait_for_one_before_them
     wire.hand_over()
     await turns()
     assert wire.written.count(b"HTTP/1.1 200 OK") == 5
+
+
+@pytest.mark.parametrize("is_one_piece", [True, False])
+@pytest.mark.parametrize("posts", [1, 3])
+async def test_an_upgrade_waits_for_the_answers_before_it(
+    wire: Wire, answers: asyncio.Semaphore, posts: int, is_one_piece: bool
+) -> None:
+    calls = [post(CALL % i) for i in range(posts)]
+    wire.pieces += [b"".join(calls) + UPGRADE] if is_one_piece else [*calls, UPGRADE]
+    wire.pieces.append(b"\x81\x80\0\0\0\0")
+    for answered in range(posts):
+        for _ in wire.pieces.copy():
+            wire.hand_over()
+            await turns()
+        assert wire.written.count(b"HTTP/1.1 200 OK") == answered
+        assert b"HTTP/1.1 101 " not in wire.written
+        answers.release()
+        await turns()
+    wire.hand_over()
+    await turns(200)
+    assert wire.written.count(b"HTTP/1.1 200 OK") == posts
+    assert wire.written.index(b"HTTP/1.1 101 ") > wire.written.rindex(b"HTTP/1.1 200 OK")
+    wire.hand_over()
+    await turns()
+    assert not wire.pieces
+    assert b'"parse error"' in wire.written, "what follows is a message of the WebSocket"
+
+
+async def test_an_upgrade_that_waits_is_forgotten_with_its_client(wire: Wire, answers: asyncio.Semaphore) -> None:
+    connection = wire.protocol
+    connection.data_received(post(CALL % 1) + UPGRADE)
+    await turns()
+    hang_up(wire)
+    answers.release()
+    await turns()
+    assert wire.written == b""
+    assert wire.protocol is connection
 
 
 @pytest.mark.parametrize("pieces", [[], [b"\r\n"], [post(CHAIN_ID), b"POST /"], [post(CHAIN_ID), post(CHAIN_ID)[:-1]]])
