@@ -167,13 +167,6 @@ class OutOfWindow(Rejected):
         super().__init__(f"round {round} is too far from the current round {current}")
 
 
-class AlreadyCounted(Rejected):
-    """The same vote once more: sent again after a loss, or replayed."""
-
-    def __init__(self, validator: ValidatorIndex, round: Round) -> None:
-        super().__init__(f"validator {validator}'s vote of round {round} came again")
-
-
 class SecondHand(Rejected):
     """Validators pass on nothing signed of each other: who says what another said replays it."""
 
@@ -186,10 +179,17 @@ class Late(Rejected):
 
 
 class LateVote(Late):
-    """The first time: after that it is `AlreadyCounted`."""
+    """The first time: after that it is `RepeatedVote`."""
 
     def __init__(self, validator: ValidatorIndex, round: Round, certified: Round) -> None:
         super().__init__(f"validator {validator}'s vote of round {round}, where round {certified} has a certificate")
+
+
+class RepeatedVote(Late):
+    """Said again to a peer whose link comes back, since it may have been lost, and to the same proposal again."""
+
+    def __init__(self, validator: ValidatorIndex, round: Round) -> None:
+        super().__init__(f"validator {validator}'s vote of round {round} once more")
 
 
 class LateTimeout(Late):

@@ -6,7 +6,7 @@ from chain.proposals import Certificate, Proposal
 from chain.types import Round, ValidatorIndex
 from consensus.authentication import Authenticator
 from consensus.chain_state import ROUND_WINDOW, ChainState
-from consensus.errors import AlreadyCounted, ExecutionConflict, LateVote, OutOfWindow
+from consensus.errors import ExecutionConflict, LateVote, OutOfWindow, RepeatedVote
 from consensus.outbox import Outbox
 from consensus.results import Agreement
 from consensus.safety import SafetyRules
@@ -101,7 +101,7 @@ class Voting:
         self._votes.forget_up_to(Round(state.round - ROUND_WINDOW - 1))
         certified = state.safety.highest.round
         if self._votes.has(vote) or (vote.round <= certified and self._votes.late_again(vote)):
-            raise AlreadyCounted(vote.validator, vote.round)
+            raise RepeatedVote(vote.validator, vote.round)
         if vote.round <= certified:
             raise LateVote(vote.validator, vote.round, certified)
         self._authenticator.check_vote(vote)

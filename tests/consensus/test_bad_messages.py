@@ -205,7 +205,7 @@ def test_a_timeout_said_again_is_known_and_one_with_a_newer_certificate_is_not()
 def test_a_vote_may_come_late_once_and_after_that_it_is_replayed() -> None:
     world, proposals = advanced()
     said = [reason for _ in range(3) for reason in reasons(world.receive(world.vote(proposals[2], 2)))]
-    assert said == ["LateVote", "AlreadyCounted", "AlreadyCounted"]
+    assert said == ["LateVote", "RepeatedVote", "RepeatedVote"]
 
 
 def test_a_vote_that_was_counted_is_known_also_when_its_round_is_over() -> None:
@@ -215,7 +215,9 @@ def test_a_vote_that_was_counted_is_known_also_when_its_round_is_over() -> None:
     vote = world.vote(first, 1)
     assert reasons(world.receive(vote)) == []
     world.receive(SyncInfo(world.certificate(first), None))
-    assert reasons(world.receive(vote)) == ["AlreadyCounted"]
+    again = world.receive(vote)
+    assert reasons(again) == ["RepeatedVote"]
+    assert all(isinstance(c.error, Late) for c in again if isinstance(c, Report)), "as a restart makes an honest one do"
 
 
 @pytest.mark.parametrize("name", ["proposal", "vote", "timeout"])

@@ -17,7 +17,7 @@ from consensus.tree import GENESIS_EXECUTED
 STATEMENT_AT, ROUND_AT, CONTENT_AT = 32, 33, 41
 """Where a signed content has its parts, after the 32 bytes that name the chain (`consensus.signatures`)."""
 
-EXPECTED_REJECTIONS = frozenset(("AlreadyCounted", "OutOfWindow", "UnexpectedProposals", "WrongTimestamp"))
+EXPECTED_REJECTIONS = frozenset(("OutOfWindow", "UnexpectedProposals", "WrongTimestamp"))
 """What honest replicas may refuse of each other: what is too far ahead, what was asked for twice, and the time of
 another whose clock is wrong."""
 
