@@ -54,7 +54,7 @@ class Follower:
         return None
 
     async def next(self) -> Any:
-        return await asyncio.wait_for(self.pushed.get(), 5)
+        return await asyncio.wait_for(self.pushed.get(), 60)
 
 
 def admit(*transactions: PooledTransaction) -> Admit:

@@ -9,7 +9,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils import keccak
 
 from tests.e2e.json_rpc import JsonRpc
-from tests.e2e.running_node import Node
+from tests.e2e.running_node import DEADLINE_S, Node
 
 ETHER = 10**18
 GWEI = 10**9
@@ -49,14 +49,14 @@ class Purse:
         return fresh
 
 
-def receipts_of(rpc: JsonRpc, hashes: list[str], seconds: float = 30) -> list[dict[str, Any]]:
-    """The receipt of each transaction, asked for again until all are there or `seconds` have passed."""
+def receipts_of(rpc: JsonRpc, hashes: list[str]) -> list[dict[str, Any]]:
+    """The receipt of each transaction, asked for again until all are there or the deadline has passed."""
     found: dict[str, dict[str, Any]] = {}
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + DEADLINE_S
     while missing := [name for name in hashes if name not in found]:
         for start in range(0, len(missing), 500):
             chunk = missing[start : start + 500]
             answers = rpc.batch("eth_getTransactionReceipt", [[name] for name in chunk])
             found.update({name: receipt for name, receipt in zip(chunk, answers, strict=True) if receipt is not None})
-        assert time.monotonic() < deadline, f"no receipt within {seconds} s for {missing}"
+        assert time.monotonic() < deadline, f"no receipt within {DEADLINE_S} s for {missing}"
     return [found[name] for name in hashes]

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.json_rpc import JsonRpc
-from tests.e2e.running_node import PROJECT, free_port
-
-DEADLINE_S = 30.0
+from tests.e2e.running_node import DEADLINE_S, PROJECT, free_port
 
 
 class ChainProcess:
@@ -144,6 +142,18 @@ def _group_of(pid: int) -> int | None:
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
+
+
+def told_by(rpc: JsonRpc, process: str) -> dict[str, Any]:
+    """What execution or storage says of itself, once it answers: `tandem_status` gives it but a second."""
+    found: list[dict[str, Any]] = []
+
+    def answers() -> bool:
+        found[:] = filter(None, [rpc.call("tandem_status")[process]])
+        return bool(found)
+
+    wait_until(answers, f"{process} tells of itself")
+    return found[0]
 
 
 def wait_until(holds: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:

@@ -5,14 +5,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.e2e.running_node import PROJECT
+from tests.e2e.running_node import DEADLINE_S, PROJECT
 
 
 def tandem(*arguments: str, cwd: Path = PROJECT, through: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
     """What it printed, and its status; `through` is a command that runs it, such as setpriv."""
     command = [*through, sys.executable, "-m", "node", *arguments]
     environment = {"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=30, env=environment, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, timeout=DEADLINE_S, env=environment, check=False
+    )
 
 
 def refusal(*options: str, cwd: Path = PROJECT, through: Sequence[str] = ()) -> str:

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.npm_packages import HERE, install
-from tests.e2e.running_node import Node
+from tests.e2e.running_node import LONG_DEADLINE_S, Node
 
 PROJECT = HERE / "hardhat"
 SOURCES = ("package.json", "hardhat.config.js", "contracts", "scripts", "ignition", "test")
 NEEDED_NODE = (22, 13)
-RUN_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,13 @@ class Hardhat:
         }
         command = ["node", str(self.folder / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"), *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=LONG_DEADLINE_S,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

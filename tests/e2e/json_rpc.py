@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.e2e.running_node import DEADLINE_S
+
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
@@ -36,7 +38,7 @@ class JsonRpc:
         parts = urlsplit(url)
         assert parts.hostname is not None
         self._path = parts.path or "/"
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
         self._headers = {"Content-Type": "application/json", **(headers or {})}
         self._ids = itertools.count(1)
 

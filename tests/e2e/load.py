@@ -14,6 +14,7 @@ from node.folder import open_folder
 from tests.e2e.chain_process import ChainProcess, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.replay import replayed_head
+from tests.e2e.running_node import DEADLINE_S
 
 EXPECTED_WORDS = ("already known", "nonce too low")
 """What a sender hears that sends again what was taken just before the process that took it died."""
@@ -47,7 +48,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self.stopping.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(DEADLINE_S)
             assert not thread.is_alive()
 
     def _run(self, key: str) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.running_node import LONG_DEADLINE_S
+
 HERE = Path(__file__).parent
 NODE_MODULES = HERE / "node_modules"
-INSTALL_SECONDS = 600
-RUN_SECONDS = 120
+INSTALL_ATTEMPTS = 3
+"""Networks and registries fail now and then; what an attempt has fetched is kept for the next one."""
 
 
 class CommandFailed(Exception):
@@ -41,7 +43,7 @@ class NpmPackages:
     def _run(self, command: Sequence[str], cwd: Path) -> str:
         environment = {**os.environ, **self.environment}
         done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=LONG_DEADLINE_S, check=False
         )
         if done.returncode != 0:
             raise CommandFailed(done.stderr)
@@ -68,8 +70,10 @@ def _install_if_changed(folder: Path, environment: Mapping[str, str] | None) -> 
         return
     # Not `npm ci`: it wants every platform's optional package in the lock file, and not all of Foundry's are published.
     command = ["npm", "install", "--no-save", "--no-audit", "--no-fund"]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-    )
-    if done.returncode != 0:
-        raise CommandFailed(f"npm install in {folder}: {done.stderr}")
+    for _ in range(INSTALL_ATTEMPTS):
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LONG_DEADLINE_S, check=False
+        )
+        if done.returncode == 0:
+            return
+    raise CommandFailed(f"npm install in {folder}: {done.stderr}")

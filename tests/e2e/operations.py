@@ -34,6 +34,8 @@ def mined(rpc: JsonRpc, sender: str, **fields: object) -> Any:
 def agreed(rpc: JsonRpc) -> bool:
     """Whether all validators have verified all that is committed, and have the same."""
     validators = rpc.call("tandem_status")["validators"]
+    if not all("heights" in v for v in validators):  # one has not been heard of yet
+        return False
     return len({v["ledger"]["proposal"] for v in validators}) == 1 and all(
         v["heights"]["verified"] == v["heights"]["committed"] for v in validators
     )

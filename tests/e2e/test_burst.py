@@ -23,7 +23,6 @@ TOKEN_SENDERS, TOKEN_TRANSFERS_EACH = 20, 25
 COUNTER_SENDERS, INCREMENTS_EACH = 10, 20
 TOKENS_EACH = 1000
 BATCH_SIZE = 100
-SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def burst(w3: Web3, rpc: JsonRpc, node: Node, purse: Purse) -> Burst:
     asyncio.run(_send(node.http_url, list(sequences.values())))
     hashes = [Web3.keccak(hexstr=raw).to_0x_hex() for raws in sequences.values() for raw in raws]
     by_sender: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for receipt in receipts_of(rpc, hashes, SECONDS):
+    for receipt in receipts_of(rpc, hashes):
         by_sender[Web3.to_checksum_address(receipt["from"])].append(receipt)
     assert {sender: len(receipts) for sender, receipts in by_sender.items()} == {
         sender: len(raws) for sender, raws in sequences.items()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.chain_process import DEADLINE_S, ChainProcess, chain
+from tests.e2e.chain_process import ChainProcess, chain
 from tests.e2e.command_line import tandem
-from tests.e2e.running_node import PROJECT
+from tests.e2e.running_node import DEADLINE_S, PROJECT
 
 THIEF = "0x" + "7e" * 20
 
@@ -40,7 +40,7 @@ def test_a_block_that_differs_stops_the_chain_and_its_case_is_run_again(tmp_path
     command = [sys.executable, "-m", "tests.e2e.tampered_chain", "replay", str(case)]
     environment = {**os.environ, "TAMPERED": "0:1"}
     again = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
     assert again.returncode == 1, again.stderr
     assert f"other than serial execution in account {THIEF}" in again.stdout

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.chain_process import wait_until
+from tests.e2e.chain_process import told_by, wait_until
 from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.running_node import PROJECT, free_port
 
@@ -86,7 +86,7 @@ def test_it_survives_the_kill_of_a_validator_which_catches_up(compose: Compose, 
 def test_more_workers_join(compose: Compose, port: int) -> None:
     compose("up", "--detach", "--wait", "--scale", "worker=3")
     with contextlib.closing(JsonRpc(f"http://127.0.0.1:{port}")) as rpc:
-        wait_until(lambda: rpc.call("tandem_status")["execution"]["workers"] == 3, "three workers")
+        wait_until(lambda: told_by(rpc, "execution")["workers"] == 3, "three workers")
     transfer(port)
 
 

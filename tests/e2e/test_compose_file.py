@@ -19,7 +19,7 @@ from node.endpoints import LocalEndpoints
 from node.main import cli, up
 from node.plan import Plan, role_named
 from node.settings import Settings
-from tests.e2e.running_node import PROJECT
+from tests.e2e.running_node import DEADLINE_S, PROJECT
 
 FILE = PROJECT / "docker-compose.yml"
 TEXT = FILE.read_text(encoding="utf-8")
@@ -176,7 +176,7 @@ def exit_status_of_the_health_check(answer: bytes) -> int:
         thread = threading.Thread(target=serve)
         thread.start()
         arguments = [argument.replace(str(RPC_PORT), str(server.getsockname()[1])) for argument in arguments]
-        status = subprocess.run([program, *arguments], timeout=10, check=False).returncode
+        status = subprocess.run([program, *arguments], timeout=DEADLINE_S, check=False).returncode
         thread.join()
     return status
 
@@ -198,5 +198,5 @@ def test_the_health_check_fails_where_nobody_listens() -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         arguments = [argument.replace(str(RPC_PORT), str(unheard.getsockname()[1])) for argument in arguments]
-        checked = subprocess.run([program, *arguments], timeout=10, capture_output=True, check=False)
+        checked = subprocess.run([program, *arguments], timeout=DEADLINE_S, capture_output=True, check=False)
     assert checked.returncode != 0

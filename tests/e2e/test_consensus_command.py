@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.chain_process import DEADLINE_S, ChainProcess, chain, wait_until
-from tests.e2e.running_node import PROJECT
+from tests.e2e.chain_process import ChainProcess, chain, wait_until
+from tests.e2e.running_node import DEADLINE_S, PROJECT
 
 
 @pytest.fixture(scope="module")

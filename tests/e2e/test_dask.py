@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from eth_utils import keccak
 
-from tests.e2e.chain_process import chain, wait_until
+from tests.e2e.chain_process import chain, told_by, wait_until
 from tests.e2e.command_line import refusal
 from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.running_node import free_port
@@ -45,7 +45,7 @@ def test_transactions_run_on_the_cluster_and_in_execution_once_it_is_gone() -> N
         options = ("--pool", pool, "--strategy", "block-stm", "--check-serial")
         with chain(*options) as running, contextlib.closing(running.rpc()) as rpc:
             assert not any(name.startswith("worker") for name in running.pids())
-            wait_until(lambda: rpc.call("tandem_status")["execution"]["workers"] == 2, "two workers")
+            wait_until(lambda: told_by(rpc, "execution")["workers"] == 2, "two workers")
             senders = [account["address"] for account in running.ready()["accounts"]]
             (deployed,) = receipts(rpc, send_together(rpc, [{"from": senders[0], "data": f"0x{DEPLOYS}"}]))
             call = {"to": deployed["contractAddress"], "gas": "0x100000"}

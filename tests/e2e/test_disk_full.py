@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from node.status import rendered
-from tests.e2e.chain_process import ChainProcess, chain, wait_until
+from tests.e2e.chain_process import ChainProcess, chain, told_by, wait_until
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.test_recovery import block_with_transfer, parent_of, send, transfer
 
@@ -60,12 +60,11 @@ def test_a_storage_without_room_holds_the_chain_up(running: ChainProcess, rpc: J
     trouble = running.event(lambda event: event["event"] == "trouble")
     assert "no room left to write to" in trouble["text"]
     assert "free some space, the chain goes on by itself then" in trouble["text"]
-    status = rpc.call("tandem_status")
-    assert f"stalled     {trouble['text']}" in rendered(status)
+    wait_until(lambda: f"stalled     {trouble['text']}" in rendered(rpc.call("tandem_status")), "the status says so")
     assert rpc.call("eth_blockNumber") == "0x1"
     _limit([storage], NO_LIMIT)
     wait_until(lambda: rpc.call("eth_getTransactionReceipt", waiting.hash.to_0x_hex()), "the chain goes on")
-    assert rpc.call("tandem_status")["execution"]["stalled"] == ""
+    assert told_by(rpc, "execution")["stalled"] == ""
     assert _troubles(running) == [trouble["text"]]
 
 
@@ -79,7 +78,9 @@ def test_validators_without_room_stop_the_chain_and_say_so_once(running: ChainPr
         send(rpc, waiting)
     with pytest.raises(RpcError, match="no room left on the chain's disk"):
         send(rpc, transfer(_key(running), 3))
-    assert "stalled     no room left on the disk of the data folder" in rendered(rpc.call("tandem_status"))
+    said = "stalled     no room left on the disk of the data folder"
+    wait_until(lambda: said in rendered(rpc.call("tandem_status")), "the status says so")
+    wait_until(lambda: len(_troubles(running)) > before, "the terminal says so")
     (trouble,) = _troubles(running)[before:]
     assert "the chain pauses. Free some space, and it goes on by itself" in trouble
     _limit([server], NO_LIMIT)

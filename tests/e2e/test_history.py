@@ -9,6 +9,7 @@ import pytest
 from eth_account import Account
 from web3 import Web3
 
+from tests.e2e.chain_process import told_by
 from tests.e2e.json_rpc import JsonRpc, RpcError
 from tests.e2e.running_node import PROJECT, running_tandem
 
@@ -23,7 +24,7 @@ def test_states_older_than_the_history_are_refused_with_the_oldest_block_kept_an
             transfer = {"to": STRANGER, "value": 1, "nonce": nonce, "gas": 21_000, "gasPrice": 10**10, "chainId": 31337}
             rpc.call("eth_sendRawTransactionSync", account.sign_transaction(transfer).raw_transaction.to_0x_hex())
         head = int(rpc.call("eth_blockNumber"), 16)
-        oldest = rpc.call("tandem_status")["storage"]["oldestState"]
+        oldest = told_by(rpc, "storage")["oldestState"]
         assert 0 < oldest <= head - KEPT
         for number in range(head - KEPT, head + 1):
             assert int(rpc.call("eth_getBalance", STRANGER, hex(number)), 16) == number
@@ -64,7 +65,7 @@ def test_after_a_start_with_more_history_what_the_earlier_one_pruned_is_refused_
         for _ in range(BLOCKS):
             rpc.call("evm_mine")
     with running_tandem(*data, "--history", "128") as node, closing(JsonRpc(node.http_url)) as rpc:
-        oldest = rpc.call("tandem_status")["storage"]["oldestState"]
+        oldest = told_by(rpc, "storage")["oldestState"]
         assert 0 < oldest <= BLOCKS - KEPT
         kept = rpc.call("eth_capabilities")
         assert [int(kept[name]["oldestBlock"], 16) for name in ("state", "stateproofs", "tx")] == [oldest, oldest, 0]

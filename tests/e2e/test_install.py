@@ -66,6 +66,14 @@ def test_other_failures_keep_what_the_installer_said(checkout: Path) -> None:
     assert said.startswith("tandem: the packages could not be installed (see above)")
 
 
+@pytest.mark.parametrize(("said", "attempts"), [("ReadTimeoutError: Read timed out.", 3), ("error: no such file", 1)])
+def test_what_the_network_cut_off_is_tried_again(checkout: Path, said: str, attempts: int) -> None:
+    script = checkout / "needs-a-compiler" / "setup.py"
+    script.write_text(f"open({str(checkout / 'attempts')!r}, 'a').write('one\\n'); raise SystemExit({said!r})")
+    install(checkout, ("python3", "cc"))
+    assert (checkout / "attempts").read_text() == attempts * "one\n"
+
+
 def test_the_environment_of_a_checkout_that_was_moved_is_made_anew(checkout: Path) -> None:
     before = checkout / "before" / ".venv"
     subprocess.run([sys.executable, "-m", "venv", str(before)], check=True)

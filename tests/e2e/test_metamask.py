@@ -17,11 +17,10 @@ from eth_account.signers.local import LocalAccount
 
 from tests.e2e.accounts import ETHER, Purse
 from tests.e2e.json_rpc import HttpAnswer, JsonRpc
-from tests.e2e.running_node import Node
+from tests.e2e.running_node import DEADLINE_S, Node
 
 DAPP = "https://app.example"
 METAMASK = "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn"
-SECONDS = 20
 
 
 @pytest.fixture(params=[DAPP, METAMASK], ids=["dapp", "extension"])
@@ -88,7 +87,7 @@ class Wallet:
         return str(sent)
 
     def confirm(self, transaction_hash: str) -> dict[str, Any]:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + DEADLINE_S
         while (receipt := self.ask("eth_getTransactionReceipt", transaction_hash)) is None:
             assert time.monotonic() < deadline
             self.ask("eth_getTransactionCount", self.account.address.lower(), "latest")

@@ -20,11 +20,10 @@ from rpc.naming.preimages import Preimages, origin_of
 from rpc.naming.syntax_tree import SyntaxTrees
 from rpc.naming.variables import variables_at
 from tests.e2e.accounts import receipts_of
-from tests.e2e.chain_process import DEADLINE_S
 from tests.e2e.hardhat_project import hardhat_project
 from tests.e2e.json_rpc import JsonRpc
 from tests.e2e.npm_packages import HERE, NpmPackages
-from tests.e2e.running_node import PROJECT, Node, running_tandem
+from tests.e2e.running_node import DEADLINE_S, PROJECT, Node, running_tandem
 
 FOUNDRY = HERE / "foundry"
 SOLIDITY = PROJECT / "tests" / "contracts" / "src"

@@ -13,7 +13,7 @@ from web3 import Web3
 
 from node.main import cli
 from tests.e2e.npm_packages import NpmPackages
-from tests.e2e.running_node import PROJECT, Node
+from tests.e2e.running_node import DEADLINE_S, PROJECT, Node
 from tests.e2e.web3_contracts import deploy, mined
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def snippet(name: str, node: Node) -> str:
 
 def run_python(code: str) -> list[str]:
     """What it prints."""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout.splitlines()
 
@@ -59,7 +59,7 @@ def test_the_faults_that_the_readme_shows_can_be_caused_and_ended(node: Node, ta
         command = ["bash", "-c", line]
         environment = {**os.environ, "TANDEM_URL": node.http_url}
         run = subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=30, check=False
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
         assert run.returncode == 0, f"{line}: {run.stderr}"
         printed.append(run.stdout.strip())
@@ -81,7 +81,7 @@ def test_traffic_and_its_report_print_what_the_readme_shows(node: Node, w3: Web3
     for line in (traffic.replace(shown, token.address), report):
         command = ["bash", "-c", line]
         run = subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
         assert run.returncode == 0, f"{line}: {run.stderr}"
         printed.append(run.stdout)

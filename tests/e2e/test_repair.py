@@ -19,7 +19,7 @@ from storage.leveldb_log import log_records
 from tests.e2e.chain_process import ChainProcess, chain, wait_until
 from tests.e2e.json_rpc import RpcError
 from tests.e2e.load import height
-from tests.e2e.running_node import PROJECT, free_port
+from tests.e2e.running_node import DEADLINE_S, PROJECT, free_port
 from tests.e2e.test_recovery import block_with_transfer, validators_agree
 
 BLOCKS = 8
@@ -69,7 +69,7 @@ def stopped(original: Stopped, tmp_path: Path) -> Stopped:
 def _tandem(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "node", *arguments]
     return subprocess.run(
-        command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=DEADLINE_S
     )
 
 
@@ -168,7 +168,7 @@ def test_a_chain_whose_table_goes_bad_while_it_runs_ends_when_it_meets_that(stop
             file.write(damaged)
         with pytest.raises((RpcError, OSError, http.client.HTTPException, json.JSONDecodeError)):
             rpc.call("eth_getCode", UNREAD, "latest")
-        assert running.process.wait(30) == 1
+        assert running.process.wait(DEADLINE_S) == 1
         trouble = running.event(lambda event: event["event"] == "trouble")
         assert f"storage: {table} is damaged" in trouble["text"]
         assert "run `tandem repair` on the data folder" in trouble["text"]

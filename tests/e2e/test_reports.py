@@ -13,12 +13,11 @@ import pytest
 
 from tests.e2e.command_line import tandem
 from tests.e2e.npm_packages import HERE, NODE_MODULES, NpmPackages
-from tests.e2e.running_node import PROJECT, Node, free_port, running_tandem
+from tests.e2e.running_node import LONG_DEADLINE_S, PROJECT, Node, free_port, running_tandem
 
 PAGE = (PROJECT / "docs" / "reports.md").read_text(encoding="utf-8")
 SHOWN_URL = "http://127.0.0.1:8545"
 SOLC = f'solc = "{HERE / "foundry" / "solc.mjs"}"\noffline = true\n'
-RUN_SECONDS = 120
 
 
 def blocks(kind: str) -> dict[str, str]:
@@ -69,7 +68,7 @@ def run_shell(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=RUN_SECONDS,
+        timeout=LONG_DEADLINE_S,
         check=False,
     )
     assert done.returncode == status, done.stdout + done.stderr

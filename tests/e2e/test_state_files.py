@@ -8,7 +8,7 @@ import pytest
 from web3 import Web3
 
 from tests.e2e.json_rpc import JsonRpc
-from tests.e2e.running_node import PROJECT, Node, running_tandem
+from tests.e2e.running_node import DEADLINE_S, PROJECT, Node, running_tandem
 from tests.e2e.web3_contracts import contract_at, deploy, mined
 
 ANVIL_DUMP = PROJECT / "tests" / "node" / "anvil" / "dump-1.7.1.hex"
@@ -16,7 +16,7 @@ ANVIL_DUMP = PROJECT / "tests" / "node" / "anvil" / "dump-1.7.1.hex"
 
 def tandem(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(PROJECT / "scripts" / "tandem"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
 
 def refusal(*arguments: str) -> str:

@@ -11,8 +11,8 @@ import pytest
 from web3 import Web3
 from web3.contract import Contract
 
-from tests.e2e.chain_process import DEADLINE_S, chain, wait_until
-from tests.e2e.running_node import PROJECT, Node
+from tests.e2e.chain_process import chain, wait_until
+from tests.e2e.running_node import DEADLINE_S, PROJECT, Node
 from tests.e2e.web3_contracts import deploy
 
 TRANSFER = "transfer(address,uint256)"

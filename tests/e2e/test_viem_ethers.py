@@ -39,7 +39,7 @@ def test_ethers_over_a_websocket_sees_every_transaction_through(
 ) -> None:
     key = "0x" + purse.account(ETHER).key.hex()
     script = HERE / "javascript" / "with_ethers_websocket.mjs"
-    output = npm_packages.run_script(script, node.ws_url, key, "5", "15")
+    output = npm_packages.run_script(script, node.ws_url, key, "5", "120")
     assert json.loads(output) == {"unlocked": [1] * 5, "ownKey": [1] * 5}
 
 

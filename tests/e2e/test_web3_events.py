@@ -11,10 +11,8 @@ from web3.contract import Contract
 from web3.types import FilterParams, LogReceipt, TxParams, Wei
 
 from tests.e2e.json_rpc import JsonRpc, RpcError
-from tests.e2e.running_node import Node
+from tests.e2e.running_node import DEADLINE_S, Node
 from tests.e2e.web3_contracts import deploy, mined
-
-SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +40,7 @@ def _mint(w3: Web3, token: Contract, owner: ChecksumAddress, *amounts: int) -> l
 async def _notifications(socket: Any, subscription: str, count: int) -> list[Any]:
     """The first `count` results of a subscription."""
     results: list[Any] = []
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(DEADLINE_S):
         async for message in socket.socket.process_subscriptions():
             if message["subscription"] == subscription:
                 results.append(message["result"])
@@ -155,7 +153,7 @@ async def test_nothing_is_pushed_after_unsubscribing(w3: Web3, socket: Any, owne
     assert await socket.eth.unsubscribe(ended)
     transfer: TxParams = {"from": owner, "to": owner, "value": Wei(1)}
     block = mined(w3, await asyncio.to_thread(w3.eth.send_transaction, transfer))["blockNumber"]
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(DEADLINE_S):
         async for message in socket.socket.process_subscriptions():
             assert message["subscription"] == kept
             if message["result"]["number"] >= block:
@@ -165,7 +163,7 @@ async def test_nothing_is_pushed_after_unsubscribing(w3: Web3, socket: Any, owne
 async def test_calls_and_subscriptions_share_one_socket(w3: Web3, socket: Any, owner: ChecksumAddress) -> None:
     subscription = await socket.eth.subscribe("newHeads")
     sent = await socket.eth.send_transaction({"from": owner, "to": owner, "value": 1})
-    receipt = await socket.eth.wait_for_transaction_receipt(sent, timeout=SECONDS, poll_latency=0.005)
+    receipt = await socket.eth.wait_for_transaction_receipt(sent, timeout=DEADLINE_S, poll_latency=0.005)
     [head] = await _notifications(socket, subscription, 1)
     assert head["number"] <= receipt["blockNumber"]
     assert await socket.eth.chain_id == w3.eth.chain_id

@@ -11,6 +11,7 @@ from web3.contract.contract import ContractFunction
 from web3.types import TxParams, TxReceipt
 
 from tests.contracts import artifact
+from tests.e2e.running_node import DEADLINE_S
 
 
 def deploy(w3: Web3, name: str, *arguments: Any, sender: ChecksumAddress) -> Contract:
@@ -28,7 +29,7 @@ def contract_at(w3: Web3, name: str, address: ChecksumAddress) -> Contract:
 
 def mined(w3: Web3, transaction_hash: HexBytes, *, status: int = 1) -> TxReceipt:
     """The receipt, once it is there, of a transaction that ended with `status`."""
-    receipt = w3.eth.wait_for_transaction_receipt(transaction_hash, timeout=30, poll_latency=0.005)
+    receipt = w3.eth.wait_for_transaction_receipt(transaction_hash, timeout=DEADLINE_S, poll_latency=0.005)
     assert receipt["status"] == status, receipt
     return receipt
 

@@ -185,7 +185,7 @@ async def test_another_refusal_of_storage_stops_the_process() -> None:
         w.storage.refusals = [RequestFailed("OtherProposalApplied", "history differs")]
         w.commit(transfer(0))
         with pytest.raises(RequestFailed, match="history differs"):
-            await asyncio.wait_for(w.running, 5)
+            await asyncio.wait_for(w.running, 60)
 
 
 async def test_validators_of_another_chain_stop_the_process() -> None:
@@ -194,7 +194,7 @@ async def test_validators_of_another_chain_stop_the_process() -> None:
         for validator in w.validators[:2]:
             validator.commit(Committed(strange.height, strange.id, strange.parent, encode_proposal(strange)))
         with pytest.raises(ProposalsForked):
-            await asyncio.wait_for(w.running, 5)
+            await asyncio.wait_for(w.running, 60)
 
 
 async def test_one_lying_validator_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:

@@ -62,7 +62,7 @@ async def test_a_request_reaches_the_supervisor_and_its_refusal_the_asker(tmp_pa
     processes = _supervised(tmp_path)
     served = asyncio.to_thread(supervisor.serve, 2)
     asking = asyncio.gather(served, processes.control(ValidatorIndex(2), ProcessAction.PAUSE), _refused(processes))
-    await asyncio.wait_for(asking, 10)
+    await asyncio.wait_for(asking, 60)
     supervisor.socket.close()
     assert set(supervisor.asked) == {
         ControlProcess("validator-2", ProcessAction.PAUSE),
@@ -106,7 +106,7 @@ async def test_a_chain_is_made_before_this_one_gives_place_and_refused_with_the_
     processes = _supervised(tmp_path, made, ending)
     served = asyncio.to_thread(supervisor.serve, 1)
     changing = asyncio.create_task(processes.end_fork() if fork is None else processes.fork(*fork))
-    await asyncio.wait_for(served, 10)
+    await asyncio.wait_for(served, 60)
     supervisor.socket.close()
     assert made.chains == [fork]
     assert supervisor.asked == [GivePlace()]

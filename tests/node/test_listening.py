@@ -15,7 +15,7 @@ from node.queues.dialing import UNIX
 from node.queues.frames import HEAD, Kind, frame
 from node.queues.listening import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, ListeningSocket, Sender
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 PROOF = b"proof"
 
 

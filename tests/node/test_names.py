@@ -9,9 +9,10 @@ import pytest
 from chain.messages.storage import NotThere
 from node.queues.asking import AskingSocket
 from node.queues.serving import ServingSocket
+from tests.e2e.running_node import free_port
 from tests.node.test_queues import READ, Newsroom
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 
 
 class Names:
@@ -47,9 +48,7 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 @pytest.fixture
 def port() -> int:
-    with sockets.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 async def test_a_name_that_is_not_there_yet_is_connected_to_once_it_is(names: Names, port: int) -> None:

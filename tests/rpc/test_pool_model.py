@@ -2,7 +2,6 @@
 
 import os
 import random
-import secrets
 
 import pytest
 
@@ -22,7 +21,7 @@ from rpc.transaction_errors import (
 )
 from tests.rpc.pool_world import ALICE, BOB, V0, execute, pooled
 
-SEED = os.environ.get("TANDEM_TEST_SEED") or secrets.token_hex(4)
+SEED = int(os.environ.get("TANDEM_SEED", "7"))
 
 
 class Model:
@@ -111,7 +110,7 @@ def check(model: Model, pool: TransactionPool) -> None:
 
 @pytest.mark.parametrize("run", range(5))
 def test_the_pool_is_its_model_whatever_happens(run: int) -> None:
-    print(f"TANDEM_TEST_SEED={SEED}")
+    print(f"TANDEM_SEED={SEED}")
     rng = random.Random(f"{SEED} {run}")
     limits = PoolLimits(transactions=12, queued_of_one_sender=4, idle_senders=2, evictions=100_000)
     model, pool = Model(), TransactionPool(limits)

@@ -23,7 +23,9 @@ from tests.rpc.conftest import serving
 from tests.rpc.fake_chain import FakeChain, transfer
 
 ORIGIN = "https://app.example.org"
-ENDLESS_S = 30
+ENDLESS_S = 60
+SECONDS_LOOKED = 3
+"""In one of them nothing else in this process may get in the way."""
 """Far more than it takes to end on a busy machine, and less than a client may keep its connection."""
 CHAIN_ID = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
 SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
@@ -65,7 +67,7 @@ async def test_a_body_over_the_limit_is_refused_announced_or_not(http: aiohttp.C
 
 async def test_a_client_that_sends_before_it_reads_sees_the_refusal_of_its_body(address: str) -> None:
     def post(body: bytes | Iterator[bytes]) -> tuple[int, bytes]:
-        with contextlib.closing(HTTPConnection(address, timeout=10)) as client:
+        with contextlib.closing(HTTPConnection(address, timeout=ENDLESS_S)) as client:
             client.request("POST", "/", body)
             answer = client.getresponse()
             return answer.status, answer.read()
@@ -94,7 +96,7 @@ async def test_a_refused_body_is_not_read_for_ever(address: str, monkeypatch: py
         writer.close()
         return seen
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(ENDLESS_S):
         monkeypatch.setattr(rpc.http, "MAX_DRAINING_S", 0.05)
         assert (await post(1)).startswith(b"HTTP/1.1 413 ")
         monkeypatch.setattr(rpc.http, "MAX_DRAINING_S", 60)
@@ -147,7 +149,7 @@ async def test_a_client_that_waits_to_be_told_to_go_on_is_told(address: str) -> 
 
 
 async def test_a_head_without_a_body_is_not_kept_back(http: aiohttp.ClientSession, address: str) -> None:
-    async with http.head(f"http://{address}/", timeout=aiohttp.ClientTimeout(5)) as answer:
+    async with http.head(f"http://{address}/", timeout=aiohttp.ClientTimeout(ENDLESS_S)) as answer:
         assert answer.status == 200
 
 
@@ -211,7 +213,7 @@ async def test_a_receipt_is_waited_for_over_http_and_a_websocket_alike(
         await client.send_json(CHAIN_ID)
         assert (await client.receive_json())["result"] == "0x7a69"  # it is not kept from other answers
         asked = asyncio.ensure_future(over_http())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ENDLESS_S):
             while len(process.node.admission._awaited) < 2:  # noqa: ASYNC110  (nothing tells of it)
                 await asyncio.sleep(0.001)
         chain.append(sent)
@@ -225,7 +227,7 @@ async def test_a_closed_websocket_is_forgotten(http: aiohttp.ClientSession, addr
         await client.send_json(SUBSCRIBE)
         await client.receive_json()
         assert len(process.node.subscriptions) == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(ENDLESS_S):
         while process.server.server_state.tasks:
             await asyncio.wait(set(process.server.server_state.tasks))
     assert len(process.node.subscriptions) == 0
@@ -247,7 +249,7 @@ async def test_a_client_that_does_not_read_is_disconnected(
             pushed += 1
             assert pushed < 1_000
             await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ENDLESS_S):
             while process.server.server_state.connections:  # noqa: ASYNC110  (uvicorn has no event for it)
                 await asyncio.sleep(0.05)
     assert len(process.node.subscriptions) == 0
@@ -295,14 +297,19 @@ async def test_an_idle_server_uses_no_cpu(http: aiohttp.ClientSession, address: 
     async with http.ws_connect(f"ws://{address}/") as client:
         await client.send_json(SUBSCRIBE)
         await client.receive_json()
-        before = switches_and_seconds()
-        await asyncio.sleep(1)
-        after = switches_and_seconds()
-    assert after[0] - before[0] < 5
-    assert after[1] - before[1] < 0.01
+        spent = [await spent_in_a_second() for _ in range(SECONDS_LOOKED)]
+    assert min(switches for switches, _ in spent) < 5, spent
+    assert min(seconds for _, seconds in spent) < 0.01, spent
 
 
-def switches_and_seconds() -> tuple[Any, float]:
+async def spent_in_a_second() -> tuple[int, float]:
+    before = switches_and_seconds()
+    await asyncio.sleep(1)
+    after = switches_and_seconds()
+    return after[0] - before[0], after[1] - before[1]
+
+
+def switches_and_seconds() -> tuple[int, float]:
     """How often this process has waited, and the CPU time it has taken."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_nvcsw, usage.ru_utime + usage.ru_stime

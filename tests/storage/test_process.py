@@ -59,7 +59,7 @@ from tests.found_logs import unpack_found_logs
 from tests.storage.test_disk_full import Full
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain, block_of, genesis_of
 
-TIME_LIMIT_S = 20
+TIME_LIMIT_S = 60
 A = Address(b"\xaa" * 20)
 GENESIS = genesis_of(AccountChange(A, Account(1, Wei(5)), {1: 11}))
 

@@ -24,5 +24,5 @@ export default {
     unlocked: { type: "http", url, accounts: "remote" },
     keys: { type: "http", url, accounts: keys.split(",") },
   },
-  test: { mocha: { timeout: 20_000 } },
+  test: { mocha: { timeout: 120_000 } },
 };

@@ -9,7 +9,7 @@ const [url] = process.argv.slice(2);
 const STRANGER = "0x9999999999999999999999999999999999999999";
 
 for (const mode of ["anvil", "hardhat"]) {
-  const transport = http(url, { retryCount: 0 });
+  const transport = http(url, { retryCount: 0, timeout: 60_000 });
   const client = createTestClient({ mode, chain: foundry, transport, pollingInterval: 20, cacheTime: 0 })
     .extend(publicActions)
     .extend(walletActions);

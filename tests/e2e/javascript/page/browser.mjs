@@ -2,17 +2,19 @@
 
 import { chromium } from "playwright-core";
 
+const PATIENCE_MS = 120_000;
+
 /**
  * Runs `look` with the page at `url` open, and returns what it returns, with the errors in the console, the addresses
  * elsewhere that were asked for, and the dialogs. `answers` replaces the node's answers to single methods.
  */
 export async function look(url, { answers = {}, ...options }, look) {
   const root = process.getuid() === 0 ? ["--no-sandbox"] : [];
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: root });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: root, timeout: PATIENCE_MS });
   try {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(PATIENCE_MS);
     const seen = { errors: [], elsewhere: [], dialogs: [] };
     page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
     page.on("pageerror", (error) => seen.errors.push(error.stack));

@@ -19,7 +19,9 @@ async function rpc(url, method, ...params) {
 async function transfer(url) {
   const [from, to] = await rpc(url, "eth_accounts");
   const hash = await rpc(url, "eth_sendTransaction", { from, to, value: "0x1" });
-  const receipt = await rpc(url, "eth_getTransactionReceipt", hash);
+  let receipt;
+  do receipt = await rpc(url, "eth_getTransactionReceipt", hash);
+  while (receipt === null);
   return { hash, number: Number(receipt.blockNumber) };
 }
 
@@ -208,7 +210,7 @@ async function fits_a_telephone(url) {
 
 /** How many messages come and go while nothing happens on the chain, once the page has all it shows. */
 async function rests(url) {
-  await transfer(url);
+  const { number } = await transfer(url);
   return look(url, {}, async (page) => {
     const messages = [];
     page.on("websocket", (socket) => {
@@ -218,6 +220,7 @@ async function rests(url) {
     await page.reload();
     await page.locator("#validators", { hasText: "up" }).waitFor();
     await page.locator("#hot-range", { hasText: "blocks" }).waitFor();
+    await page.locator("#finalized", { hasText: String(number) }).waitFor();
     let before;
     do {
       before = messages.length;
