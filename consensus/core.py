@@ -319,7 +319,7 @@ class Core:
             case Timer.UNHURRIED:
                 self._waited_in = self._state.round
             case Timer.GATHER:
-                self._gathering.looked(self._state.round, self._now_ms)
+                self._gathering.looked(self._state.round, self._now_ms, self._payload.pending().transactions)
             case Timer.SECOND_COUNTER:
                 self._voting.tell_second_counter()
             case Timer.ANNOUNCE:

@@ -280,7 +280,8 @@ class Mempool:
             full = full_of_gas or waiting.ready_bytes >= MAX_PROPOSAL_BYTES
             at_once = self._production.automine and not self._branch.operates
             operation = self.operations.turn is not None and not self._branch.operates
-            self._pending = waiting.changes, Pending(packable and at_once, full and at_once, operation)
+            found = Pending(packable and at_once, full and at_once, operation, waiting.ready_count)
+            self._pending = waiting.changes, found
         return self._pending[1]
 
     def pack(self) -> Packed:

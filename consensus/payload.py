@@ -13,12 +13,13 @@ class Pending:
     """What a proposal on the branch followed could hold now.
 
     `packable`: at least one transaction, if blocks are made at once. `full`: they fill it. `operation`: one waits, and
-    no other is under way.
+    no other is under way. `transactions`: how many have nothing to wait for but a block.
     """
 
     packable: bool
     full: bool
     operation: bool = False
+    transactions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

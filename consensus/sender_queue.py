@@ -59,6 +59,10 @@ class SenderQueue:
         return self.entries.get(self.next_nonce) if self.next_nonce < self.run_end else None
 
     @property
+    def run_length(self) -> int:
+        return self.run_end - self.next_nonce
+
+    @property
     def spendable(self) -> int:
         """The balance that is left if everything in flight costs the most it can."""
         return self.balance - sum(cost for height, cost in self.in_flight.values() if height > self.height)

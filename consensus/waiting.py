@@ -13,14 +13,15 @@ MAX_REMEMBERED = 16_384
 
 
 class Waiting:
-    """`ready` are the senders whose next transaction may go into a proposal, `ready_gas` and `ready_bytes` what all of
-    their runs take. `changes` counts whatever may have changed these.
+    """`ready` are the senders whose next transaction may go into a proposal, `ready_count`, `ready_gas` and
+    `ready_bytes` how many are in all of their runs and what they take. `changes` counts what may have changed these.
     """
 
     def __init__(self) -> None:
         self.entries: dict[Hash32, Entry] = {}
         self.queues: OrderedDict[Address, SenderQueue] = OrderedDict()
         self.ready: dict[Address, SenderQueue] = {}
+        self.ready_count = 0
         self.ready_gas = 0
         self.ready_bytes = 0
         self.size_bytes = 0
@@ -102,12 +103,14 @@ class Waiting:
     def _untally(self, queue: SenderQueue) -> None:
         self.changes += 1
         if self.ready.pop(queue.address, None) is not None:
+            self.ready_count -= queue.run_length
             self.ready_gas -= queue.run_gas
             self.ready_bytes -= queue.run_bytes
 
     def _tally(self, queue: SenderQueue) -> None:
         if queue.head is not None:
             self.ready[queue.address] = queue
+            self.ready_count += queue.run_length
             self.ready_gas += queue.run_gas
             self.ready_bytes += queue.run_bytes
 

@@ -44,7 +44,7 @@ class FakePayload:
         self.followed = [block.id for block in blocks]
 
     def pending(self) -> Pending:
-        return Pending(packable=bool(self.waiting), full=self.full)
+        return Pending(packable=bool(self.waiting), full=self.full, transactions=len(self.waiting))
 
     def interval_ms(self, started_with: int | None) -> int | None:
         return started_with if self.interval is None else self.interval

@@ -1,11 +1,21 @@
 """Proposing and falling silent, by one core against validators that the test plays."""
 
+import pytest
+
 from chain.keccak import keccak256
 from chain.proposals import ExecutedBlock, Proposal
 from chain.types import Height
 from consensus.commands import SetTimer
 from consensus.events import PayloadChanged, ResultReceived, Timer
-from consensus.pacemaker import BASE_TIMEOUT_MS, GATHER_MOST_MS, GATHER_QUIET_MS, UNHURRIED_DELAY_MS
+from consensus.pacemaker import (
+    BASE_TIMEOUT_MS,
+    GATHER_MOST_MS,
+    GATHER_MOST_MS_WITH_MANY,
+    GATHER_QUIET_LOOKS_WITH_MANY,
+    GATHER_QUIET_MS,
+    MANY,
+    UNHURRIED_DELAY_MS,
+)
 from consensus.settings import ConsensusSettings
 from consensus.wire import ProposalMessage, SyncInfo
 from tests.consensus.builders import START_MS
@@ -125,15 +135,29 @@ def test_where_transactions_keep_coming_a_block_leaves_when_none_has_come_for_a_
     assert Timer.GATHER not in running_timers(world)
 
 
-def test_a_block_gathers_transactions_for_so_long_and_no_longer() -> None:
+@pytest.mark.parametrize(("waiting", "most_ms"), [(MANY - 1, GATHER_MOST_MS), (MANY, GATHER_MOST_MS_WITH_MANY)])
+def test_a_block_gathers_transactions_for_so_long_and_no_longer(waiting: int, most_ms: int) -> None:
     world = streaming_world()
+    world.payload.waiting = (b"one",) * waiting
     looks = 0
     while not sent(world.commands, ProposalMessage):
         world.now_ms += GATHER_QUIET_MS
         world.handle(PayloadChanged())
         world.fire(Timer.GATHER)
         looks += 1
-    assert looks * GATHER_QUIET_MS >= GATHER_MOST_MS > (looks - 1) * GATHER_QUIET_MS
+    assert looks * GATHER_QUIET_MS >= most_ms > (looks - 1) * GATHER_QUIET_MS
+
+
+def test_with_many_transactions_a_block_waits_for_a_longer_pause() -> None:
+    world = streaming_world()
+    world.payload.waiting = (b"one",) * MANY
+    world.handle(PayloadChanged())
+    world.fire(Timer.GATHER)
+    quiet_looks = 0
+    while not sent(world.commands, ProposalMessage):
+        world.fire(Timer.GATHER)
+        quiet_looks += 1
+    assert quiet_looks == GATHER_QUIET_LOOKS_WITH_MANY
 
 
 def test_a_block_that_gathers_leaves_at_once_when_it_is_full() -> None:

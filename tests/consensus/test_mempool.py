@@ -100,6 +100,21 @@ def test_a_nonce_gap_waits_until_it_is_filled() -> None:
     assert packed(mempool) == raws(transfer(0, 0), transfer(0, 1))
 
 
+def test_it_tells_how_many_transactions_a_block_could_take() -> None:
+    mempool = pool()
+    first, second, apart = transfer(0, 0), transfer(0, 1), transfer(1, 1)
+    counts = []
+    for event in (
+        lambda: admit(mempool, first, second, apart),
+        lambda: admit(mempool, transfer(1, 0)),
+        lambda: mempool.follow([block(1, first)]),
+        lambda: mempool.apply_result(result(1, included=(first,), senders=(state(0, 1),))),
+    ):
+        event()
+        counts.append(mempool.pending().transactions)
+    assert counts == [2, 4, 3, 3], "one behind a gap waits for it, one in a proposed block for nothing here"
+
+
 def test_what_is_in_flight_is_not_packed_again_and_what_follows_it_is() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0), transfer(0, 1))
