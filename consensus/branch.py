@@ -46,8 +46,8 @@ class Resolver:
                 self._resolved.popitem(last=False)
         return found
 
-    def hold(self, transactions: Sequence[ProposedTransaction]) -> None:
-        """Takes in what the mempool came to hold after they were resolved."""
+    def look_again(self, transactions: Sequence[ProposedTransaction]) -> None:
+        """Notes which of them the mempool has come to hold since they were resolved."""
         for transaction in transactions:
             if transaction.pooled is None:
                 transaction.pooled = self._known(transaction.hash)
@@ -102,7 +102,7 @@ class Branch:
         """The blocks to count, with what the mempool holds of them by now."""
         blocks = [block for block in self._blocks if not block.counted]
         for block in blocks:
-            self._resolver.hold(block.transactions)
+            self._resolver.look_again(block.transactions)
         return blocks
 
     def count_again(self) -> None:

@@ -161,11 +161,11 @@ class Admission:
         evicted = self.pool.height_executed(news)
         self._delivery.settled(news.included)
         self._delivery.settled(transaction_hash for transaction_hash, _ in evicted)
-        self._delivery.leader_told()
+        self._delivery.send_to_leader()
 
-    def leader_told(self) -> None:
-        """A validator has told who leads."""
-        self._delivery.leader_told()
+    def leader_named(self) -> None:
+        """A validator has said who leads."""
+        self._delivery.send_to_leader()
 
     async def transaction_evicted(self, validator: ValidatorIndex, evicted: Evicted) -> None:
         """A validator gave a transaction up. What only a validator that is away may hold is not waited for."""

@@ -8,7 +8,7 @@ validator must go together; waiting for more would make each transaction as slow
 The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction goes to the
 leader at once, and if none sent before waits to be stored, to one other, which answers while the leader proposes.
 Whoever leads next is told as soon as that is known. The rest are told of what is not executed soon, mostly of nothing.
-In the same way Monad's nodes forward to the next leaders alone.
+Monad does the same: its nodes forward a transaction only to the validators that lead next.
 """
 
 import asyncio
@@ -58,21 +58,30 @@ class _Waiting:
 class _Feed:
     """The way to one validator: transactions not sent yet, in order, and a few batches on their way.
 
-    What is kept back from it comes behind the backlog, each with the loop's time at which it is to be sent.
+    What is kept back from it comes behind the backlog, as groups with the loop's time at which each is due. They are in
+    the order in which they came and never due later than those behind them.
     """
 
     def __init__(self, index: ValidatorIndex, link: Link) -> None:
         self.index = index
         self.link = link
         self.backlog: deque[PooledTransaction] = deque()
-        self.kept_back: deque[tuple[float, PooledTransaction]] = deque()
+        self.kept_back: deque[tuple[float, Sequence[PooledTransaction]]] = deque()
         self.in_flight = 0
+
+    def keep_back(self, transactions: Sequence[PooledTransaction], due: float) -> None:
+        """Those before go with them at the latest: a replacement may not overtake what it replaces."""
+        later: list[Sequence[PooledTransaction]] = []
+        while self.kept_back and self.kept_back[-1][0] > due:
+            later.append(self.kept_back.pop()[1])
+        self.kept_back.extend((due, group) for group in reversed(later))
+        self.kept_back.append((due, transactions))
 
     def take_kept_back(self, until: float = math.inf) -> list[PooledTransaction]:
         """What is to be sent by then."""
         taken: list[PooledTransaction] = []
         while self.kept_back and self.kept_back[0][0] <= until:
-            taken.append(self.kept_back.popleft()[1])
+            taken += self.kept_back.popleft()[1]
         return taken
 
 
@@ -97,9 +106,10 @@ class Delivery:
         self._tasks = tasks
         self._leader = leader
         self._new: list[PooledTransaction] = []
-        self._later: asyncio.TimerHandle | None = None
-        self._later_at = 0.0
-        """When that is. uvloop's handles do not say it: of what is due already they are of another kind."""
+        self._timer: asyncio.TimerHandle | None = None
+        """For the first of what is kept back."""
+        self._wakes_at = 0.0
+        """When it goes off. uvloop's handle cannot always be asked: that of a time which has passed has no `when`."""
         self._newest: tuple[float, Hash32] = 0.0, Hash32(b"")
         """What was sent last, and when."""
         self._burst_ends = 0.0
@@ -131,7 +141,7 @@ class Delivery:
         for feed in self._feeds.values():
             self._send_to(feed, feed.take_kept_back())
 
-    def leader_told(self) -> None:
+    def send_to_leader(self) -> None:
         """Another validator may lead now: it gets at once what was kept back from it."""
         leader = self._connected_leader()
         if leader is not None and leader.kept_back:
@@ -198,28 +208,28 @@ class Delivery:
     def _keep_back(self, transactions: Sequence[PooledTransaction], told: Sequence[_Feed], due: float) -> None:
         others = [feed for feed in self._feeds.values() if feed not in told]
         for feed in others:
-            feed.kept_back.extend((due, transaction) for transaction in transactions)
+            feed.keep_back(transactions, due)
         if others:
-            self._send_later(due)
+            self._wake_at(due)
 
-    def _send_later(self, due: float) -> None:
-        if self._later is not None and self._later_at > due:
-            self._later.cancel()
-            self._later = None
-        if self._later is None:
-            self._later_at = due
-            self._later = asyncio.get_running_loop().call_at(due, self._send_due)
+    def _wake_at(self, due: float) -> None:
+        if self._timer is not None and self._wakes_at > due:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._wakes_at = due
+            self._timer = asyncio.get_running_loop().call_at(due, self._send_due)
 
     def _send_due(self) -> None:
-        self._later = None
+        self._timer = None
         until = asyncio.get_running_loop().time() + GROUPED_S
         for feed in self._feeds.values():
-            self._send_to(feed, feed.take_kept_back(until))
-            while feed.kept_back and not self._is_wanted(feed.kept_back[0][1]):
+            while feed.kept_back and not any(map(self._is_wanted, feed.kept_back[0][1])):
                 feed.kept_back.popleft()
+            self._send_to(feed, feed.take_kept_back(until))
         dues = [feed.kept_back[0][0] for feed in self._feeds.values() if feed.kept_back]
         if dues:
-            self._send_later(min(dues))
+            self._wake_at(min(dues))
 
     def _is_wanted(self, transaction: PooledTransaction) -> bool:
         """Neither executed nor given up, or a client waits for it: one replaced goes ahead of its replacement."""

@@ -230,7 +230,7 @@ class RpcProcess:
             else:
                 assert isinstance(news, ConsensusNews)
                 await self.node.chain.consensus_changed(news)
-                self.node.admission.leader_told()
+                self.node.admission.leader_named()
                 self._watch.agreement_changed()
                 self.node.executors.consensus_changed()
                 self.node.consensus.changed()

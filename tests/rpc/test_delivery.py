@@ -18,7 +18,7 @@ from rpc.operator import Operator
 from rpc.tasks import Tasks
 from rpc.transaction_errors import NoValidatorAnswered, RefusedByValidators
 from tests.rpc.fake_neighbours import consensus_news
-from tests.rpc.small_chain import ACCOUNTS, SmallChain, small_chain, transfer, turns
+from tests.rpc.small_chain import ACCOUNTS, AnsweringLink, SmallChain, pooled_like, small_chain, transfer, turns
 from tests.rpc.test_admission import V0, V1, V2, V3, admits
 
 
@@ -139,13 +139,42 @@ async def test_what_was_kept_back_goes_out_by_itself(monkeypatch: pytest.MonkeyP
     assert [list(small.validators[v].mempool) for v in (V0, V1, V2, V3)] == [sent] * 4
 
 
+def test_what_is_due_sooner_takes_along_what_came_before_it() -> None:
+    feed = rpc.delivery._Feed(V0, AnsweringLink())
+    first, second, third, fourth = (pooled_like(transfer(nonce=nonce).raw, ACCOUNTS[0]) for nonce in range(4))
+    feed.keep_back([first], due=1.0)
+    feed.keep_back([second], due=5.0)
+    feed.keep_back([third], due=2.0)
+    feed.keep_back([fourth], due=4.0)
+    assert feed.take_kept_back(until=1.0) == [first]
+    assert feed.take_kept_back(until=2.0) == [second, third], "a replacement does not overtake what it replaces"
+    assert feed.take_kept_back() == [fourth]
+
+
+async def test_what_nobody_wants_any_more_is_forgotten_before_what_is_due_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rpc.delivery, "LATER_S", 3600.0)
+    monkeypatch.setattr(rpc.delivery, "LATER_IN_BURST_S", 3600.0)
+    small = await small_chain()
+    await burst_of(small, 3)
+    await small.execute([transfer(nonce=0), transfer(nonce=1), transfer(nonce=2)])
+    delivery = small.admission._delivery
+    feed = delivery._feeds[V2]
+    assert feed.kept_back
+    delivery._send_due()
+    assert not feed.kept_back
+    assert delivery._timer is None
+    assert not admits(small, V2)
+
+
 def test_what_is_due_already_and_what_is_due_later_have_one_timer_on_uvloop_too() -> None:
     async def tell() -> None:
         delivery, now = (await small_chain()).admission._delivery, asyncio.get_running_loop().time()
-        delivery._send_later(now - 1)
-        delivery._send_later(now + 3600)
+        delivery._wake_at(now - 1)
+        delivery._wake_at(now + 3600)
         await turns()
-        assert delivery._later is None, "nothing was kept back"
+        assert delivery._timer is None, "nothing was kept back"
 
     uvloop.run(tell())
 
@@ -162,7 +191,7 @@ async def test_whoever_leads_next_is_sent_at_once_what_was_kept_back(
         await small.execute([transfer(nonce=0)], leader=V3)
     else:
         await small.chain.consensus_changed(replace(led_by(V3), round=Round(99)))
-        small.admission.leader_told()
+        small.admission.leader_named()
     await turns()
     assert list(small.validators[V3].mempool) == sent[1 if by_block else 0 :]
     assert not small.validators[V2].mempool
