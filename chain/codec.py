@@ -32,7 +32,7 @@ class MessageError(DecodeError):
 
 
 class _Shape:
-    """How one dataclass turns into a plain list and back.
+    """How one dataclass turns into a plain list, by `flatten`, and back, by `build`, which raises MessageError.
 
     Both are functions written out for the class: messages have a few scalars and mostly empty lists, and a loop over
     the fields takes twice as long as what is done with them.
@@ -40,34 +40,28 @@ class _Shape:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        self._flatten: Converter | None = None
-        self._build: Converter | None = None
+        self.flatten: Converter = self._flatten_later
+        self.build: Converter = self._build_later
 
     def learn(self) -> None:
-        """After the shape can be found by `_shape`, because a class may contain itself."""
-        cls = self.cls
-        hints = {name: _plain_type(hint) for name, hint in get_type_hints(cls).items()}
-        names = [f.name for f in fields(cls) if f.init and not f.metadata.get("derived")]
-        of_names = [hints[name] for name in names]
-        self._flatten = _written_flatten(names, of_names)
-        self._build = _written_build(cls, of_names, [_from_plain(hints[n], f"{cls.__name__}.{n}") for n in names])
+        """Write both, once the shape can be found by `_shape`, because a class may contain itself."""
+        names = [f.name for f in fields(self.cls) if f.init and not f.metadata.get("derived")]
+        self.flatten, self.build = _written(self.cls, names)
 
-    def flatten(self, value: Any) -> list[Any]:
-        assert self._flatten is not None
-        plain: list[Any] = self._flatten(value)
-        return plain
+    def _flatten_later(self, value: Any) -> Any:
+        """For who asks for `flatten` while it is being written."""
+        return self.flatten(value)
 
-    def build(self, plain: Any) -> Any:
-        assert self._build is not None
-        return self._build(plain)
+    def _build_later(self, plain: Any) -> Any:
+        return self.build(plain)
 
-    @property
-    def flattens(self) -> Converter:
-        return self._flatten or self.flatten
 
-    @property
-    def builds(self) -> Converter:
-        return self._build or self.build
+def _written(cls: type, names: Sequence[str]) -> tuple[Converter, Converter]:
+    """How the class becomes a list of these fields, and how it is made of one."""
+    hints = get_type_hints(cls)
+    of_names = [_plain_type(hints[name]) for name in names]
+    converts = [_from_plain(hint, f"{cls.__name__}.{name}") for name, hint in zip(names, of_names, strict=True)]
+    return _written_flatten(names, of_names), _written_build(cls, of_names, converts)
 
 
 def _written_flatten(names: Sequence[str], hints: Sequence[Any]) -> Converter:
@@ -84,8 +78,12 @@ def _written_flatten(names: Sequence[str], hints: Sequence[Any]) -> Converter:
 
 
 def _written_build(cls: type, hints: Sequence[Any], converts: Sequence[Converter]) -> Converter:
-    """Checks all scalars at once. If one is wrong, its own check says so."""
-    known: dict[str, Any] = {"cls": cls, "MessageError": MessageError}
+    """Checks all scalars at once. If one is wrong, its own check says so.
+
+    A named tuple is made of its row by tuple itself: its own way calls that in Python, and takes twice as long.
+    """
+    known: dict[str, Any] = {"cls": cls, "MessageError": MessageError, "new": tuple.__new__}
+    begin, end = ("new(cls, (", ",))") if _is_named_tuple(cls) else ("cls(", ")")
     tests, items = ["False"], []
     for i, (hint, convert) in enumerate(zip(hints, converts, strict=True)):
         known[f"c{i}"], known[f"t{i}"] = convert, hint
@@ -107,8 +105,8 @@ def _written_build(cls: type, hints: Sequence[Any], converts: Sequence[Converter
         raise MessageError("{cls.__name__} takes {len(hints)} fields")
     [{arguments}] = plain
     if {" or ".join(tests)}:
-        return cls({checked})
-    return cls({", ".join(items)})""",
+        return {begin}{checked}{end}
+    return {begin}{", ".join(items)}{end}""",
         known,
     )
 
@@ -246,13 +244,20 @@ def _to_plain(hint: Any) -> Converter | None:
     if isinstance(hint, type) and is_dataclass(hint):
         if hint in _recurring:
             return lru_cache(KEPT_RECURRING)(encode_value)
-        return _shape(hint).flattens
+        return _shape(hint).flatten
     if _is_named_tuple(hint):
-        return _row_to_plain(get_type_hints(hint).values())
+        return _named_row_to_plain(hint)
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return None
     assert hint in SCALARS, f"the codec has no rule for {hint}"
     return None
+
+
+def _named_row_to_plain(cls: Any) -> Converter | None:
+    """None if msgpack packs it as it is."""
+    hints = get_type_hints(cls)
+    is_plain = all(_to_plain(hints[name]) is None for name in cls._fields)
+    return None if is_plain else _written(cls, cls._fields)[0]
 
 
 def _row_to_plain(hints: Iterable[Any]) -> Converter | None:
@@ -285,9 +290,9 @@ def _from_plain(hint: Any, where: str) -> Converter:
     if isinstance(hint, type) and is_dataclass(hint):
         if hint in _recurring:
             return _kept_of(hint, where)
-        return _shape(hint).builds
+        return _shape(hint).build
     if _is_named_tuple(hint):
-        return _named_row_of(hint)
+        return _written(hint, hint._fields)[1]
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return _member_of(hint, where)
     return _scalar(hint, where)
@@ -356,12 +361,6 @@ def _row_of(converts: list[Converter], where: str) -> Converter:
 
 def _is_named_tuple(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_make")
-
-
-def _named_row_of(cls: Any) -> Converter:
-    name = cls.__name__
-    row = _row_of([_from_plain(hint, f"{name}.{field}") for field, hint in get_type_hints(cls).items()], name)
-    return lambda value: cls._make(row(value))
 
 
 def _mapping_of(key: Converter, value: Converter, where: str) -> Converter:

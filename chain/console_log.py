@@ -5,9 +5,9 @@ like any other; what was called with is kept until somebody reads it.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from typing import NamedTuple
 
 from chain.console_arguments import READERS, WORD, Unreadable, Value, read_list
 from chain.console_table import table_text
@@ -30,8 +30,7 @@ DIRECTIVE = re.compile(r"%(%|[sdiox]|\d{0,4}e)")
 MAX_DECIMALS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleLogs:
+class ConsoleLogs(NamedTuple):
     """What one transaction or call logged, in order and still encoded; `omitted` messages came after too many."""
 
     messages: tuple[bytes, ...] = ()

@@ -1,8 +1,8 @@
-"""Calls that go to a reader together: those of one turn of the event loop, and those that came while all were busy.
+"""Calls that go to a reader together: those that come at once, and those that came while all were busy.
 
-A message, its answer and the waking of two processes cost as much as a usual call. But nobody is to wait for another's
-long call: a reader has little time for a whole bundle, and what did not end in it goes alone, with all the time that it
-was asked with. As long as that happens bundles are small.
+A message, its answer and the waking of two processes cost as much as two usual calls. But nobody is to wait for
+another's long call: a bundle is as many calls as a reader does in about a millisecond, by what the last ones took. It
+has little time, and what does not end in it goes alone, with all the time that it was asked with.
 """
 
 import asyncio
@@ -19,8 +19,10 @@ from execution.errors import ExecutionError
 from execution.pool import TIMER_STEP_S, Job, Pool, PoolBusy, WorkerLost
 from execution.pool_core import Pace
 
-MAX_CALLS = 8
-"""In a bundle. More cost each hardly less, and keep the others of the chain waiting for longer."""
+MAX_CALLS = 16
+"""In a bundle. More cost each hardly less."""
+BUNDLE_US = 1_000
+"""What a reader is to be at a bundle: a call that comes behind it has waited long enough for others."""
 QUICK_MS = 10
 """For all calls of a bundle: so long a quick one may wait for the others, and a slow one runs in vain."""
 JOINABLE_S = 0.5
@@ -48,9 +50,16 @@ class _Asked:
     bundle: "_Bundle | None" = None
     losses: int = 0
 
+    @property
+    def is_wanted(self) -> bool:
+        return not self.outcome.done()
+
 
 class _Bundle(Job):
-    """Others of its stage may join it while it waits; it has none if it is what another bundle did not get done."""
+    """What the pool knows of some calls; whatever it says of them is for `CallBundles` to act on.
+
+    Others of its stage may join it while it waits; it has none if it is what another bundle did not get done.
+    """
 
     def __init__(
         self, bundles: "CallBundles", asked: list[_Asked], stage: _Stage | None, now: float, is_slow: bool
@@ -62,22 +71,23 @@ class _Bundle(Job):
         self.joinable_until = now + JOINABLE_S
         self.limit_s = asked[0].limit_s
         self.deadline = now + self.limit_s
-        self._is_over = False
+        self.is_unsent = True
+        self.has_ended = False
         for each in asked:
             each.bundle = self
 
     @property
     def is_over(self) -> bool:
-        return self._is_over
+        return self.has_ended
 
     @property
     def is_wanted(self) -> bool:
-        return any(not asked.outcome.done() for asked in self.asked)
+        return any(asked.is_wanted for asked in self.asked)
 
     @property
     def pace(self) -> Pace:
         """A reader has little time for several, and as much as it takes for one."""
-        if len(self.asked) > 1 and sum(not asked.outcome.done() for asked in self.asked) > 1:
+        if len(self.asked) > 1 and sum(asked.is_wanted for asked in self.asked) > 1:
             return Pace.SHORT
         return Pace.LONG if self._is_slow else Pace.OPEN
 
@@ -85,7 +95,7 @@ class _Bundle(Job):
         """What a reader is told: nothing of the calls for which nobody waits any more."""
         self._bundles.taken(self)
         if len(self.asked) > 1:
-            self.asked = [asked for asked in self.asked if not asked.outcome.done()] or self.asked[:1]
+            self.asked = [asked for asked in self.asked if asked.is_wanted] or self.asked[:1]
         first = self.asked[0].request
         if len(self.asked) == 1:
             return RunCall(lease, first.version, first.environment, first.call, first.estimate, first.time_limit_ms)
@@ -101,27 +111,21 @@ class _Bundle(Job):
     def cancel(self) -> None:
         self._bundles.over(self)
 
-    def end(self) -> None:
-        self._is_over = True
-
-    def refuse(self, error: ExecutionError) -> None:
-        """Tell everybody."""
-        for asked in self.asked:
-            if not asked.outcome.done():
-                asked.outcome.set_exception(error)
-
 
 def _by_stage(every: Sequence[_Asked]) -> Iterable[tuple[_Stage, list[_Asked]]]:
     """Those for which somebody waits."""
     stages: dict[_Stage, list[_Asked]] = {}
-    wanted = [asked for asked in every if not asked.outcome.done()]
-    for asked in wanted:
-        request = asked.request
-        stage = request.version, request.environment, request.time_limit_ms
-        if len(wanted) == 1:
-            return ((stage, wanted),)
-        stages.setdefault(stage, []).append(asked)
+    for asked in every:
+        if asked.is_wanted:
+            request = asked.request
+            stages.setdefault((request.version, request.environment, request.time_limit_ms), []).append(asked)
     return stages.items()
+
+
+def _refuse(every: Iterable[_Asked], error: ExecutionError) -> None:
+    for asked in every:
+        if asked.is_wanted:
+            asked.outcome.set_exception(error)
 
 
 class CallBundles:
@@ -130,11 +134,13 @@ class CallBundles:
     def __init__(self, pool: Pool, max_waiting: int) -> None:
         self._pool = pool
         self._max_waiting = max_waiting
-        self._most = MAX_CALLS
+        self._call_us = BUNDLE_US / MAX_CALLS
+        """What a call takes a reader, the last ones counting most."""
         self._new: list[_Asked] = []
+        self._seen = 0
+        """Of the new ones, when it was last decided to wait for more."""
         self._open: dict[_Stage, _Bundle] = {}
         """The bundle of each stage that may grow."""
-        self._unsent: set[_Bundle] = set()
         self._under_way: set[_Bundle] = set()
         self._timer: asyncio.TimerHandle | None = None
         """For the first deadline of those under way. One of a bundle that ended goes on: to set one for each costs as
@@ -143,11 +149,13 @@ class CallBundles:
         """When the timer goes off; uvloop's handles do not all know."""
         self.waiting = 0
         """Calls that no reader has taken up."""
+        self.unsent = 0
+        """Bundles that no reader has taken up."""
 
     @property
-    def unsent(self) -> int:
-        """Bundles that no reader has taken up."""
-        return len(self._unsent)
+    def _most(self) -> int:
+        """How many calls go together."""
+        return max(1, min(MAX_CALLS, int(BUNDLE_US / self._call_us)))
 
     async def run(self, request: RunCall, limit_s: float) -> CallOutcome:
         """The outcome of a call. Raises PoolBusy, WorkerLost, and JobTimeout after `limit_s`.
@@ -159,25 +167,32 @@ class CallBundles:
         loop = asyncio.get_running_loop()
         asked = _Asked(request, limit_s, loop.create_future())
         if not self._new:
-            loop.call_soon(self._flush)
+            loop.call_soon(self._gather)
         self._new.append(asked)
         self.waiting += 1
         try:
             return await asked.outcome
         except asyncio.CancelledError:
-            if asked.bundle in self._unsent and not asked.bundle.is_wanted:
-                self._pool.withdraw((asked.bundle,))
+            bundle = asked.bundle
+            if bundle is not None and bundle.is_unsent and not bundle.is_wanted:
+                self._pool.withdraw((bundle,))
             raise
 
-    def _flush(self) -> None:
-        """Send what has come in this turn, spread over the readers."""
-        new, self._new = self._new, []
-        self.waiting -= len(new)
+    def _gather(self) -> None:
+        """Send what has come, or take in another turn of the event loop first: if a reader is busy anyway, and the last
+        turn brought some."""
+        count = len(self._new)
+        if self._under_way and self._seen < count < self._most:
+            self._seen = count
+            asyncio.get_running_loop().call_soon(self._gather)
+            return
+        new, self._new, self._seen = self._new, [], 0
+        self.waiting -= count
         for stage, together in _by_stage(new):
             if self._open:
                 self._join(stage, together)
-            size = min(self._most, -(-len(together) // max(1, len(self._pool.workers))))
-            for start in range(0, len(together), size or 1):
+            size = self._most
+            for start in range(0, len(together), size):
                 self._submit(together[start : start + size], stage)
 
     def _join(self, stage: _Stage, asked: list[_Asked]) -> None:
@@ -193,9 +208,8 @@ class CallBundles:
         del asked[:room]
 
     def _submit(self, asked: list[_Asked], stage: _Stage | None = None, *, is_slow: bool = False) -> None:
-        loop = asyncio.get_running_loop()
-        bundle = _Bundle(self, asked, stage, loop.time(), is_slow)
-        self._unsent.add(bundle)
+        bundle = _Bundle(self, asked, stage, asyncio.get_running_loop().time(), is_slow)
+        self.unsent += 1
         self.waiting += len(asked)
         self._under_way.add(bundle)
         if bundle.deadline < self._wakes_at:
@@ -204,8 +218,14 @@ class CallBundles:
             self._pool.submit_job(bundle, losses_allowed=0)
         except ExecutionError as error:
             self.failed(bundle, error)
-        if stage is not None and bundle in self._unsent:
+        if stage is not None and bundle.is_unsent:
             self._open[stage] = bundle
+
+    def _submit_late(self, not_begun: list[_Asked], slow: list[_Asked]) -> None:
+        """The slow one goes last, and nothing is queued behind it as long as another reader can take it."""
+        for asked in (*not_begun, *slow):
+            if asked.is_wanted:
+                self._submit([asked], is_slow=asked in slow)
 
     def _watch(self, deadline: float) -> None:
         if self._timer is not None:
@@ -216,25 +236,32 @@ class CallBundles:
         """Give up those whose time has passed."""
         self._timer, self._wakes_at = None, inf
         passed = asyncio.get_running_loop().time() + TIMER_STEP_S
-        expired = [(b, b not in self._unsent) for b in self._under_way if b.deadline <= passed]
-        for bundle, is_stuck in expired:
-            if bundle not in self._under_way:  # failed with the reader of one before it
+        expired = [(bundle, bundle.is_unsent) for bundle in self._under_way if bundle.deadline <= passed]
+        for bundle, was_unsent in expired:
+            if bundle.has_ended:  # failed with the reader of one before it
                 continue
             self.over(bundle)
-            stuck = self._pool.expired(bundle)
-            if is_stuck and len(bundle.asked) > 1:  # at most one of them is to blame
+            timeout = self._pool.expired(bundle)
+            if len(bundle.asked) > 1 and not was_unsent:  # its reader is stuck, at most one of them is to blame
                 self._submit_late(bundle.asked[1:], bundle.asked[:1])
             else:
-                bundle.refuse(stuck)
+                _refuse(bundle.asked, timeout)
         if self._under_way and self._timer is None:
             self._watch(min(bundle.deadline for bundle in self._under_way))
 
-    # What becomes of a bundle
+    def _learn(self, bundle: _Bundle, answer: CallOutcomes) -> None:
+        """What calls take, from one that went as it came: what goes alone for being slow says nothing of others."""
+        if bundle.stage is not None:
+            begun = min(len(answer.outcomes) + 1, len(bundle.asked))
+            self._call_us = (self._call_us + max(1, min(answer.took_us / begun, 1000 * QUICK_MS))) / 2
+
+    # What the pool says of a bundle
 
     def taken(self, bundle: _Bundle) -> None:
         """It waits for no reader any more."""
-        if bundle in self._unsent:
-            self._unsent.discard(bundle)
+        if bundle.is_unsent:
+            bundle.is_unsent = False
+            self.unsent -= 1
             self.waiting -= len(bundle.asked)
             if bundle.stage is not None and self._open and self._open.get(bundle.stage) is bundle:
                 del self._open[bundle.stage]
@@ -242,41 +269,32 @@ class CallBundles:
     def over(self, bundle: _Bundle) -> None:
         """Nobody waits for it any more."""
         self.taken(bundle)
-        bundle.end()
+        bundle.has_ended = True
         self._under_way.discard(bundle)
 
     def answered(self, bundle: _Bundle, answer: Message) -> None:
         """Everybody in it has an answer, or goes alone."""
         self.over(bundle)
-        if not isinstance(answer, CallOutcome | CallOutcomes):
-            bundle.refuse(UnexpectedCallMessage(answer))
+        if not isinstance(answer, CallOutcomes) or (len(bundle.asked) == 1 and not answer.outcomes):
+            _refuse(bundle.asked, UnexpectedCallMessage(answer))
             return
-        outcomes = (answer,) if isinstance(answer, CallOutcome) else answer.outcomes
-        for asked, outcome in zip(bundle.asked, outcomes, strict=False):
-            if not asked.outcome.done():
+        self._learn(bundle, answer)
+        for asked, outcome in zip(bundle.asked, answer.outcomes, strict=False):
+            if asked.is_wanted:
                 asked.outcome.set_result(outcome)
-        late = bundle.asked[len(outcomes) :]
-        self._submit_late(late[1:], late[:1])
-        if late:
-            self._most = max(1, self._most // 2)
-        elif bundle.stage is not None and asyncio.get_running_loop().time() - bundle.sent_at <= QUICK_MS / 1000:
-            self._most = min(2 * self._most, MAX_CALLS)
+        if len(answer.outcomes) < len(bundle.asked):
+            late = bundle.asked[len(answer.outcomes) :]
+            self._submit_late(late[1:], late[:1])
 
     def failed(self, bundle: _Bundle, error: ExecutionError) -> None:
         """Its reader was lost with it, or none takes it."""
         self.over(bundle)
         if not isinstance(error, WorkerLost):
-            bundle.refuse(error)
+            _refuse(bundle.asked, error)
             return
         for asked in bundle.asked:
             asked.losses += 1
             if asked.losses <= LOSSES_ALLOWED:  # not at once: the pool is about to tell others what they lost
                 asyncio.get_running_loop().call_soon(self._submit_late, [asked], [])
-            elif not asked.outcome.done():
-                asked.outcome.set_exception(error)
-
-    def _submit_late(self, not_begun: list[_Asked], slow: list[_Asked]) -> None:
-        """The slow one goes last, and nothing is queued behind it as long as another reader can take it."""
-        for asked in (*not_begun, *slow):
-            if not asked.outcome.done():
-                self._submit([asked], is_slow=asked in slow)
+            else:
+                _refuse([asked], error)

@@ -46,9 +46,9 @@ class CallPool:
         if not request.estimate and not request.overrides:
             return await self._bundles.run(request, limit_s)
         answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, Pace.OPEN)
-        if not isinstance(answer, CallOutcome):
+        if not isinstance(answer, CallOutcomes) or len(answer.outcomes) != 1:
             raise UnexpectedCallMessage(answer)
-        return answer
+        return answer.outcomes[0]
 
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         """Trace a block, whatever `trace_id` the request carries. Raises as `call` does."""
@@ -90,7 +90,7 @@ class CallPool:
 
     def hear(self, message: Message, peer: Peer) -> None:
         """A reader's answers. Raises UnexpectedCallMessage."""
-        if isinstance(message, CallOutcome | CallOutcomes | Simulated | SimulationFailed | BlobsChecked):
+        if isinstance(message, CallOutcomes | Simulated | SimulationFailed | BlobsChecked):
             self._pool.finished(peer, message.call_id, message)
         elif isinstance(message, BlockTrace | RunTraces | TraceFailed):
             self._pool.finished(peer, message.trace_id, message)

@@ -16,7 +16,6 @@ from chain.types import Gas
 from execution.blob_proofs import are_proven
 from execution.block_trace import trace_block
 from execution.call_views import CallViews
-from execution.calls import CallResult
 from execution.engine import Engine
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
@@ -38,11 +37,11 @@ class CallEngine(Protocol):
 
     def call(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
-    ) -> CallResult: ...
+    ) -> CallOutcome: ...
 
     def estimate(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
-    ) -> CallResult: ...
+    ) -> CallOutcome: ...
 
 
 class CallRunner:
@@ -65,18 +64,15 @@ class CallRunner:
             else:
                 view = stage.view(task.call)
             run = engine.estimate if task.estimate else engine.call
-            result = run(task.call, task.environment, view, deadline=deadline)
+            return run(task.call, task.environment, view, deadline=deadline)
         except RequestFailed as error:
-            return CallOutcome(task.call_id, b"", error.text, Gas(0))
+            return CallOutcome(b"", error.text, Gas(0))
         except OverrideRefused as error:
-            return CallOutcome(task.call_id, b"", str(error), Gas(0))
+            return CallOutcome(b"", str(error), Gas(0))
         except CallTimeout:
-            return CallOutcome(
-                task.call_id, b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0)
-            )
-        return _outcome(task.call_id, result)
+            return CallOutcome(b"", f"execution aborted (timeout = {task.time_limit_ms / 1000:g}s)", Gas(0))
 
-    def run_all(self, task: RunCalls) -> CallOutcomes:
+    def run_all(self, task: RunCalls) -> list[CallOutcome]:
         """The outcomes of those that end within the time that all have together, as many as one answer may carry."""
         deadline = time.monotonic() + task.time_limit_ms / 1000
         engine = self._engine_for(task.environment.fork)
@@ -87,19 +83,14 @@ class CallRunner:
             if room < 0:
                 break
             try:
-                result = engine.call(call, task.environment, stage.view(call), deadline=deadline)
+                outcome = engine.call(call, task.environment, stage.view(call), deadline=deadline)
             except RequestFailed as error:
-                outcomes.append(CallOutcome(task.call_id, b"", error.text, Gas(0)))
+                outcome = CallOutcome(b"", error.text, Gas(0))
             except CallTimeout:
                 break
-            else:
-                outcomes.append(_outcome(task.call_id, result))
-                room -= len(result.output)
-        return CallOutcomes(task.call_id, tuple(outcomes))
-
-
-def _outcome(call_id: int, result: CallResult) -> CallOutcome:
-    return CallOutcome(call_id, result.output, result.error, result.gas_used, result.console)
+            outcomes.append(outcome)
+            room -= len(outcome.output)
+        return outcomes
 
 
 class CallWorkerProcess:
@@ -124,8 +115,8 @@ class CallWorkerProcess:
         await TaskLoop(self._pool, self._carry_out).run()
 
     def _carry_out(self, task: Message) -> Message | Awaitable[Message]:
-        if isinstance(task, RunCalls):
-            return self._runner.run_all(task)
+        if isinstance(task, RunCall | RunCalls):
+            return self._outcomes(task)
         if isinstance(task, TraceBlock):
             return trace_block(task, self._tracer_for(task.environment.fork), self._reads)
         if isinstance(task, CheckBlobs):
@@ -134,6 +125,9 @@ class CallWorkerProcess:
             return simulate(task, self._engine_for(task.blocks[0].environment.fork), self._reads)
         if isinstance(task, TraceRuns):
             return trace_runs(task, self._engine_for(task.environment.fork), self._reads)
-        if not isinstance(task, RunCall):
-            raise UnexpectedTask(task)
-        return self._runner.run(task)
+        raise UnexpectedTask(task)
+
+    def _outcomes(self, task: RunCall | RunCalls) -> CallOutcomes:
+        began = time.perf_counter()
+        outcomes = self._runner.run_all(task) if isinstance(task, RunCalls) else [self._runner.run(task)]
+        return CallOutcomes(task.call_id, tuple(outcomes), round((time.perf_counter() - began) * 1_000_000))

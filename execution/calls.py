@@ -1,11 +1,10 @@
 """eth_call and eth_estimateGas, with geth's semantics and words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
-from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.intrinsic_gas import TX_GAS, max_gas
-from chain.messages.calls import CallMessage
+from chain.messages.calls import CallMessage, CallOutcome
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import BLOB, DYNAMIC_FEE, SET_CODE, Transaction, TransactionType
 from chain.types import Gas, Wei
@@ -18,20 +17,6 @@ from execution.outcome import StateView
 CALL_STIPEND_GAS = 2_300
 ESTIMATE_ERROR_RATIO = 0.015
 """How far above the least gas limit an estimate may be, as in geth: wallets add a fifth anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What a call gave. `error` is empty on success, else geth's words; `output` is the return or revert data.
-
-    `gas_used` is what was used; for an estimate, the least gas limit that succeeds.
-    `console` is what it logged; an estimate tells only that of a call that fails, which nobody will send.
-    """
-
-    output: bytes
-    error: str
-    gas_used: Gas
-    console: ConsoleLogs = NO_CONSOLE_LOGS
 
 
 def _type(call: CallMessage) -> TransactionType:
@@ -73,14 +58,14 @@ def call(
     environment: BlockEnvironment,
     view: StateView,
     deadline: float | None,
-) -> CallResult:
+) -> CallOutcome:
     """Runs a message on the view. Neither its nonce nor its sender's code is looked at."""
     try:
         result = _run(computation, call, call.gas, environment, view, deadline)
     except CannotInclude as refusal:
-        return CallResult(b"", f"err: {refusal} (supplied gas {call.gas})", Gas(0))
+        return CallOutcome(b"", f"err: {refusal} (supplied gas {call.gas})", Gas(0))
     frame = result.frame
-    return CallResult(frame.output, words(frame.error), result.gas_used, frame.state.console)
+    return CallOutcome(frame.output, words(frame.error), result.gas_used, frame.state.console)
 
 
 def estimate(
@@ -89,7 +74,7 @@ def estimate(
     environment: BlockEnvironment,
     view: StateView,
     deadline: float | None,
-) -> CallResult:
+) -> CallOutcome:
     """The least gas limit with which the message succeeds: geth's bisection, with its shortcuts."""
     return _Estimation(computation, call, environment, view, deadline).run()
 
@@ -147,24 +132,24 @@ class _Estimation:
             and not Executor(self._computation, self._environment, self._view).db.get_code(call.to)
         )
 
-    def run(self) -> CallResult:
+    def run(self) -> CallOutcome:
         high = self._allowance()
         if high is None:
-            return CallResult(b"", "insufficient funds for transfer", Gas(0))
+            return CallOutcome(b"", "insufficient funds for transfer", Gas(0))
         try:
             if self._is_plain_transfer() and self._succeeds(TX_GAS):
-                return CallResult(b"", "", Gas(TX_GAS))
+                return CallOutcome(b"", "", Gas(TX_GAS))
             result = self._try(high)
         except CannotInclude as refusal:
-            return CallResult(b"", f"failed with {high} gas: {refusal}", Gas(0))
+            return CallOutcome(b"", f"failed with {high} gas: {refusal}", Gas(0))
         if result is None:
-            return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0))
+            return CallOutcome(b"", f"gas required exceeds allowance ({high})", Gas(0))
         if result.frame.error is not None:
             error, console = words(result.frame.error), result.frame.state.console
             if error == OUT_OF_GAS:
-                return CallResult(b"", f"gas required exceeds allowance ({high})", Gas(0), console)
-            return CallResult(result.frame.output, error, Gas(0), console)
-        return CallResult(b"", "", self._bisect(result, high))
+                return CallOutcome(b"", f"gas required exceeds allowance ({high})", Gas(0), console)
+            return CallOutcome(result.frame.output, error, Gas(0), console)
+        return CallOutcome(b"", "", self._bisect(result, high))
 
     def _bisect(self, result: Result, high: int) -> Gas:
         low = result.gas_used - 1

@@ -7,13 +7,12 @@ call and block.
 from collections.abc import Sequence
 
 from chain.forks import Fork
-from chain.messages.calls import AccountOverride, CallMessage
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome
 from chain.messages.execution import BlockEnvironment
 from chain.receipts import Log
 from chain.transactions import Transaction
 from chain.types import Address, Hash32
 from execution import calls, system_calls
-from execution.calls import CallResult
 from execution.evm.computation import CancunComputation, Computation, OsakaComputation, with_precompiles, with_programs
 from execution.evm.executor import Executor
 from execution.evm.program import ProgramCache
@@ -105,7 +104,7 @@ class Engine:
 
     def call(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
-    ) -> CallResult:
+    ) -> CallOutcome:
         """eth_call: runs a message and throws its changes away.
 
         `deadline` is a time.monotonic() value; past it, CallTimeout is raised.
@@ -114,6 +113,6 @@ class Engine:
 
     def estimate(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
-    ) -> CallResult:
-        """eth_estimateGas: the least gas limit with which a message succeeds, as `gas_used`, up to `call.gas`."""
+    ) -> CallOutcome:
+        """eth_estimateGas: the least gas limit with which a message succeeds, as `gas`, up to `call.gas`."""
         return calls.estimate(self._computation, call, environment, view, deadline)

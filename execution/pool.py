@@ -49,12 +49,13 @@ class Job(ABC):
     """What one worker is to be sent, how long it may be busy with it, and what becomes of its answer."""
 
     limit_s = inf
+    waits_since = 0.0
     sent_at = 0.0
     worker = ""
 
     @property
     def pace(self) -> Pace:
-        """Asked for when its turn comes."""
+        """What it means for those after it; asked for when it is leased, just before its message."""
         return Pace.SHORT
 
     @property
@@ -64,7 +65,7 @@ class Job(ABC):
 
     @abstractmethod
     def message(self, worker: str, lease: int) -> Message:
-        """Asked for when its turn comes."""
+        """What the worker that has the lease is sent; asked for once for each lease."""
 
     @abstractmethod
     def succeed(self, answer: Message) -> None:
@@ -142,7 +143,10 @@ class Pool:
         self._max_waiting = max_waiting
         self._losses_allowed = losses_allowed
         self._cores = cores
-        self._hurry: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        """Ends when a job has waited long enough for a worker that may take long."""
+        self._patient: Job | None = None
+        """That job."""
         self.lost_workers = 0
         self.on_worker: Callable[[str], None] = lambda name: None
         """Called when a worker comes (again) with nothing in its memory, and when it is lost."""
@@ -220,6 +224,7 @@ class Pool:
         if self._core.waiting >= self._max_waiting:
             raise PoolBusy(self._core.waiting)
         losses = self._losses_allowed if losses_allowed is None else losses_allowed
+        job.waits_since = asyncio.get_running_loop().time()
         self._core.submit(job, preferred, losses)
         self._send()
 
@@ -227,6 +232,7 @@ class Pool:
         """Queue a job for when the worker, which must be there, has nothing else to do. Otherwise as `submit_job`."""
         if self._core.waiting >= self._max_waiting:
             raise PoolBusy(self._core.waiting)
+        job.waits_since = asyncio.get_running_loop().time()
         self._core.submit_when_idle(job, worker, self._losses_allowed)
         self._send()
 
@@ -246,8 +252,9 @@ class Pool:
                 return await job.answer
         except TimeoutError:
             raise self.expired(job) from None
-        finally:
+        except asyncio.CancelledError:
             self._core.withdraw(job)
+            raise
 
     def withdraw(self, jobs: Iterable[Job]) -> None:
         """Nobody waits for these any more; what a worker holds already ends in vain."""
@@ -295,15 +302,23 @@ class Pool:
             for name in refused:
                 log.warning("worker %s does not take its tasks", name)
                 self._lose(name)
-        if self._core.waiting and self._hurry is None and self._core.waits_for_open:
-            self._hurry = asyncio.get_running_loop().call_later(SHORT_S, self._hurried)
+        waits = self._core.waits_for_open if self._core.waiting else None
+        if waits is not self._patient:
+            self._be_patient_with(waits)
 
-    def _hurried(self) -> None:
+    def _be_patient_with(self, job: Job | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patient, self._patience = job, None
+        if job is not None:
+            end = job.waits_since + SHORT_S
+            self._patience = asyncio.get_running_loop().call_at(end, self._lose_patience)
+
+    def _lose_patience(self) -> None:
         """A job has waited for a worker that may take long: another one takes it between the steps of its own."""
-        self._hurry = None
-        if self._core.waits_for_open:
-            self._core.grew_long()
-            self._send()
+        self._patient = self._patience = None
+        self._core.grew_long()
+        self._send()
 
     def _lose(self, name: str) -> None:
         self.lost_workers += 1

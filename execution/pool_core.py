@@ -57,8 +57,8 @@ class _Worker(Generic[Job]):
     pace: Pace = Pace.SHORT
     """That of its slowest lease."""
 
-    def look_at_leases(self) -> None:
-        """After one that was not short came, ended or grew long."""
+    def set_pace(self) -> None:
+        """After a lease that was not short came, ended or grew long."""
         self.pace = max([queued.pace for queued in self.leases.values()], default=Pace.SHORT)
 
 
@@ -138,7 +138,7 @@ class PoolCore(Generic[Job]):
             return None
         queued = state.leases.pop(lease)
         if queued.pace != Pace.SHORT:
-            state.look_at_leases()
+            state.set_pace()
         return queued.job
 
     def withdraw(self, job: Job) -> bool:
@@ -190,10 +190,14 @@ class PoolCore(Generic[Job]):
         return assigned
 
     @property
-    def waits_for_open(self) -> bool:
-        """Whether a job waits for a worker that may take long, while one that goes on in steps could take it."""
-        paces = [worker.pace for worker in self._workers.values()] if self.waiting else []
-        return Pace.OPEN in paces and Pace.STEPS in paces and Pace.SHORT not in paces
+    def waits_for_open(self) -> Job | None:
+        """The first job for any worker, if it waits for one that may take long while one that goes on in steps could
+        take it."""
+        if not self._shared:
+            return None
+        paces = [worker.pace for worker in self._workers.values()]
+        waits = Pace.OPEN in paces and Pace.STEPS in paces and Pace.SHORT not in paces
+        return self._shared[0].job if waits else None
 
     def grew_long(self) -> None:
         """What might take long does: nothing waits any more for workers that are at it."""
@@ -201,7 +205,7 @@ class PoolCore(Generic[Job]):
             for queued in worker.leases.values():
                 if queued.pace == Pace.OPEN:
                     queued.pace = Pace.LONG
-            worker.look_at_leases()
+            worker.set_pace()
 
     def _takes_more(self, worker: _Worker[Job]) -> bool:
         """Whether a job can be sent to a worker that has one."""
@@ -214,6 +218,6 @@ class PoolCore(Generic[Job]):
         queued.pace = self._pace_of(queued.job)
         worker.leases[lease] = queued
         if queued.pace != Pace.SHORT:
-            worker.look_at_leases()
+            worker.set_pace()
         self.waiting -= 1
         return Assignment(name, lease, queued.job)

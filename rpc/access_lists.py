@@ -48,7 +48,7 @@ async def create_access_list(
         entries = tuple(_entry(entry) for entry in found["accessList"])
         if entries == call.call.access_list:
             return found
-        call = replace(call, call=replace(call.call, access_list=entries))
+        call = replace(call, call=call.call._replace(access_list=entries))
     raise ServerError(f"the access list is another one after each of {MAX_RUNS} runs")
 
 

@@ -1,6 +1,5 @@
 """eth_call and eth_estimateGas: described here, run by reader workers."""
 
-from dataclasses import replace
 from typing import TypeAlias
 
 from chain.intrinsic_gas import TX_GAS
@@ -94,7 +93,7 @@ async def estimate_gas(
     state = await overrides_at(node, on, state)
     environment = changes.applied(environment)
     if wanted.gas is not None and wanted.gas < TX_GAS:
-        wanted = replace(wanted, gas=None)  # nothing can run with so little: geth takes it for not given
+        wanted = wanted._replace(gas=None)  # nothing can run with so little: geth takes it for not given
     message = call_message(node, wanted, environment)
     if wanted.sender is None and (message.value or message.max_fee):
         state = _endowed(state)
@@ -157,7 +156,7 @@ async def _affordable_gas(node: Node, version: Version, message: CallMessage, st
 
 
 def _with_gas(message: CallMessage, gas: Gas) -> CallMessage:
-    return message if gas == message.gas else replace(message, gas=gas)
+    return message if gas == message.gas else message._replace(gas=gas)
 
 
 async def _run(
@@ -170,14 +169,16 @@ async def _run(
 ) -> CallOutcome:
     limit_ms = TIME_LIMIT_MS if node.remote is None else FORK_TIME_LIMIT_MS
     request = RunCall(0, version, environment, message, estimate, limit_ms, state)
-    kept = node.kept_calls.outcome(request)
+    key = node.kept_calls.key(request)
+    kept = None if key is None else node.kept_calls.outcome(key)
     if kept is not None:
         return kept
     try:
         outcome = await node.callers.call(request)
     except TimeoutError:
         raise ServerError(f"execution aborted (timeout = {limit_ms // 1000}s)") from None
-    node.kept_calls.keep(request, outcome)
+    if key is not None:
+        node.kept_calls.keep(key, outcome)
     return outcome
 
 

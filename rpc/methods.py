@@ -179,22 +179,20 @@ class Method:
         if len(values) > len(self.arguments):
             raise TooManyArguments(len(self.arguments))
         parsed = []
-        for position, argument in enumerate(self.arguments):
-            value = values[position] if position < len(values) else None
+        for argument, value in zip(self.arguments, values, strict=False):
             if value is None and not argument.required:
                 parsed.append(argument.default)
-            elif position < len(values):
-                parsed.append(self._parse(position, argument, value))
-            else:
-                raise MissingArgument(position)
+                continue
+            try:
+                parsed.append(argument.parse(value))
+            except InvalidValue as problem:
+                speaks_plainly = self.name.startswith(OWN_PREFIX)
+                raise InvalidArgument(len(parsed), problem.plain if speaks_plainly else problem.text) from None
+        for argument in self.arguments[len(parsed) :]:
+            if argument.required:
+                raise MissingArgument(len(parsed))
+            parsed.append(argument.default)
         return parsed
-
-    def _parse(self, position: int, argument: Argument, value: Any) -> Any:
-        try:
-            return argument.parse(value)
-        except InvalidValue as problem:
-            speaks_plainly = self.name.startswith(OWN_PREFIX)
-            raise InvalidArgument(position, problem.plain if speaks_plainly else problem.text) from None
 
 
 OWN_PREFIX = "tandem_"

@@ -108,12 +108,12 @@ async def resend(node: Node, wanted: TransactionArguments, price: int | None, ga
         raise ServerError("missing transaction nonce in transaction spec")
     sender = sender_of(node, wanted)
     wanted.check_no_blobs()
-    asked = replace(await filled(node, replace(wanted, sender=sender)), nonce=wanted.nonce)
+    asked = replace(await filled(node, wanted._replace(sender=sender)), nonce=wanted.nonce)
     if not any(_is_same(asked, pooled, sender) for pooled in tuple(node.admission.pool)):
         raise ServerError(f"transaction {data_json(unsigned(asked).hash)} not found")
     if price:
-        wanted = replace(wanted, gas_price=Wei(price), max_fee=None, max_priority_fee=None)
-    return await send_transaction(node, replace(wanted, sender=sender, gas=Gas(gas) if gas else asked.gas))
+        wanted = wanted._replace(gas_price=Wei(price), max_fee=None, max_priority_fee=None)
+    return await send_transaction(node, wanted._replace(sender=sender, gas=Gas(gas) if gas else asked.gas))
 
 
 def _is_same(asked: Transaction, pooled: PooledTransaction, sender: Address) -> bool:

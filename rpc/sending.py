@@ -50,7 +50,7 @@ async def send_transaction(node: Node, wanted: TransactionArguments, password: s
     """
     wanted.check_no_blobs()
     sender = sender_of(node, wanted)
-    wanted = replace(wanted, sender=sender)
+    wanted = wanted._replace(sender=sender)
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
     senders = node.wallet.impersonating if impersonates else node.wallet.sending(sender, password)
     with senders.place() as place:  # in the order of the requests, however long each takes to be filled in
@@ -192,7 +192,7 @@ def _blob_priced(node: Node, wanted: TransactionArguments) -> TransactionArgumen
             raise IncompleteTransaction(f"both {said} and blobVersionedHashes specified")
     if wanted.max_blob_fee == 0:
         raise IncompleteTransaction("maxFeePerBlobGas, if specified, must be non-zero")
-    return replace(wanted, max_blob_fee=wanted.max_blob_fee or Wei(2 * coming_blob_base_fee(node)))
+    return wanted._replace(max_blob_fee=wanted.max_blob_fee or Wei(2 * coming_blob_base_fee(node)))
 
 
 def _gas_priced(node: Node, wanted: TransactionArguments) -> TransactionArguments:
@@ -205,12 +205,12 @@ def _gas_priced(node: Node, wanted: TransactionArguments) -> TransactionArgument
         return wanted
     price = suggested_gas_price(node) if wanted.gas_price is None else wanted.gas_price
     if wanted.type == ACCESS_LIST:
-        return replace(wanted, gas_price=price, access_list=wanted.access_list or ())
+        return wanted._replace(gas_price=price, access_list=wanted.access_list or ())
     if wanted.access_list:
         raise InvalidParams(
             "a transaction of type 0x0 has no access list: leave out accessList, or give type 0x1 or 0x2"
         )
-    return replace(wanted, gas_price=price, access_list=None)
+    return wanted._replace(gas_price=price, access_list=None)
 
 
 def _type(wanted: TransactionArguments) -> TransactionType:
@@ -230,7 +230,7 @@ async def _estimated(node: Node, wanted: TransactionArguments, fees: Fees) -> Ga
     Raises InsufficientFunds where the sender cannot pay for any transaction, which wallets know by these words.
     """
     if wanted.gas_price is None:
-        wanted = replace(wanted, max_fee=fees.max_fee, max_priority_fee=fees.max_priority_fee)
+        wanted = wanted._replace(max_fee=fees.max_fee, max_priority_fee=fees.max_priority_fee)
     try:
         return await estimate_gas(node, wanted, changes=replace(NO_BLOCK_OVERRIDES, base_fee=coming_base_fee(node)))
     except GasRequiredExceedsAllowance as error:

@@ -4,8 +4,7 @@ Members that are absent stay None: what to fill in differs between a call and a 
 nobody knows are ignored, as geth does; members that are known and not supported are refused, never ignored.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chain.addresses import checksummed
 from chain.messages.calls import CallMessage
@@ -15,6 +14,7 @@ from rpc.errors import InvalidParams, ServerError
 from rpc.params import InvalidValue, Parser, address, data, hash32, mapping, member, quantity, sequence, uint64
 
 STRUCT = "TransactionArgs"
+GO_TYPE = f"ethapi.{STRUCT}"
 BLOB_MEMBERS = frozenset(("blobs", "commitments", "proofs"))
 GAS_PRICED = {"0x0": LEGACY, "0x1": ACCESS_LIST}
 """Types that anvil and ganache look for where geth goes by the other members alone."""
@@ -25,8 +25,7 @@ class BlobsNotTaken(InvalidParams):
         super().__init__("blobs are taken in raw transactions only: sign it, and send it by eth_sendRawTransaction")
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionArguments:
+class TransactionArguments(NamedTuple):
     """What the request said, None for what it did not."""
 
     sender: Address | None = None
@@ -110,9 +109,17 @@ class TransactionArguments:
 
 def transaction_arguments(value: Any) -> TransactionArguments:
     """Parses the object. Raises InvalidValue."""
-    given = mapping(value, f"ethapi.{STRUCT}")
-    known = sorted([MEMBERS[said] for said in given if said in MEMBERS])
-    parsed = {name: member(given, STRUCT, said, parse) for _, name, said, parse in known}
+    given = mapping(value, GO_TYPE)
+    parsed = {}
+    try:
+        for said, item in given.items():
+            if item is not None and said in MEMBERS:
+                name, parse = MEMBERS[said]
+                parsed[name] = parse(item)
+    except InvalidValue:
+        for said, (_, parse) in MEMBERS.items():  # the first of them is told
+            member(given, STRUCT, said, parse)
+        raise
     return TransactionArguments(**parsed, has_blobs=_has_blobs(given))
 
 
@@ -174,23 +181,22 @@ def _authorization(value: Any) -> Authorization:
     )
 
 
-_PARSERS: dict[str, tuple[str, Parser[Any]]] = {
-    "sender": ("from", address),
+MEMBERS: dict[str, tuple[str, Parser[Any]]] = {
+    "from": ("sender", address),
     "to": ("to", address),
     "gas": ("gas", _gas),
-    "gas_price": ("gasPrice", _wei),
-    "max_fee": ("maxFeePerGas", _wei),
-    "max_priority_fee": ("maxPriorityFeePerGas", _wei),
+    "gasPrice": ("gas_price", _wei),
+    "maxFeePerGas": ("max_fee", _wei),
+    "maxPriorityFeePerGas": ("max_priority_fee", _wei),
     "value": ("value", _wei),
     "nonce": ("nonce", uint64),
     "data": ("data", data),
     "input": ("input", data),
-    "chain_id": ("chainId", quantity),
-    "access_list": ("accessList", _access_list),
-    "authorizations": ("authorizationList", _authorizations),
-    "max_blob_fee": ("maxFeePerBlobGas", _wei),
-    "blob_hashes": ("blobVersionedHashes", _hashes),
+    "chainId": ("chain_id", quantity),
+    "accessList": ("access_list", _access_list),
+    "authorizationList": ("authorizations", _authorizations),
+    "maxFeePerBlobGas": ("max_blob_fee", _wei),
+    "blobVersionedHashes": ("blob_hashes", _hashes),
     "type": ("type", _gas_priced_type),
 }
-"""What the request calls each, in the order in which mistakes are looked for."""
-MEMBERS = {said: (place, name, said, parse) for place, (name, (said, parse)) in enumerate(_PARSERS.items())}
+"""What each is called in a request and here, in the order in which mistakes are looked for."""

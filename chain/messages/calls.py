@@ -1,6 +1,7 @@
 """eth_call and eth_estimateGas: rpc asks a reader worker."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chain.codec import message
 from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
@@ -9,8 +10,7 @@ from chain.transactions import AccessListEntry, Authorization, Transaction, Tran
 from chain.types import Address, Gas, Hash32, Version, Wei
 
 
-@dataclass(frozen=True, slots=True)
-class CallMessage:
+class CallMessage(NamedTuple):
     """An unsigned message to run. Fees of zero make gas free, as eth_call has it without a gas price."""
 
     sender: Address
@@ -81,7 +81,7 @@ def message_of(transaction: Transaction, sender: Address) -> CallMessage:
 @message(100)
 @dataclass(frozen=True, slots=True)
 class RunCall:
-    """rpc → reader: run `call` on the state at `version`, in `environment`. Answer: CallOutcome.
+    """rpc → reader: run `call` on the state at `version`, in `environment`. Answer: CallOutcomes with one.
 
     With `estimate` the least gas limit that succeeds is searched for, up to `call.gas`. `overrides` change the state
     first.
@@ -94,21 +94,6 @@ class RunCall:
     estimate: bool
     time_limit_ms: int
     overrides: tuple[AccountOverride, ...] = ()
-
-
-@message(101)
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
-    """`error` is empty on success, "execution reverted" with the revert data in `output`, or geth's words for another
-    failure ("out of gas", "invalid opcode: ...", "insufficient funds ..."). `gas` is what was used, or the estimate.
-    `console` is what a call logged, and an estimate that fails.
-    """
-
-    call_id: int
-    output: bytes
-    error: str
-    gas: Gas
-    console: ConsoleLogs = NO_CONSOLE_LOGS
 
 
 @message(104)
@@ -126,10 +111,26 @@ class RunCalls:
     time_limit_ms: int
 
 
-@message(105)
+class CallOutcome(NamedTuple):
+    """`error` is empty on success, "execution reverted" with the revert data in `output`, or geth's words for another
+    failure ("out of gas", "invalid opcode: ...", "insufficient funds ..."). `gas` is what was used; of an estimate the
+    least gas limit that succeeds. `console` is what a call logged, and an estimate that fails, which nobody will send.
+    """
+
+    output: bytes
+    error: str
+    gas: Gas
+    console: ConsoleLogs = NO_CONSOLE_LOGS
+
+
+@message(101)
 @dataclass(frozen=True, slots=True)
 class CallOutcomes:
-    """Of the first calls, as many as ended in time. The others left nothing behind and can be run again."""
+    """Of the first calls, as many as ended in time. The others left nothing behind and can be run again.
+
+    `took_us` is how long the reader was at all of them.
+    """
 
     call_id: int
     outcomes: tuple[CallOutcome, ...]
+    took_us: int

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chain.messages import Message
-from chain.messages.calls import CallMessage, CallOutcome, RunCall
+from chain.messages.calls import CallMessage, CallOutcome, CallOutcomes, RunCall
 from chain.types import ZERO_ADDRESS, Gas, Version, Wei
 from tests.execution.test_transfers import ENVIRONMENT
 
@@ -41,5 +41,5 @@ CALL = RunCall(
 )
 
 
-def answered(task: RunCall, output: bytes = b"ok") -> CallOutcome:
-    return CallOutcome(task.call_id, output, "", Gas(1))
+def answered(task: RunCall, output: bytes = b"ok") -> CallOutcomes:
+    return CallOutcomes(task.call_id, (CallOutcome(output, "", Gas(1)),), 30)

@@ -14,7 +14,7 @@ from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.calls import CallOutcome
+from chain.messages.calls import CallOutcomes
 from chain.messages.execution import BlockEnvironment
 from chain.messages.storage import BlockApplied
 from chain.messages.traces import Access, BlockTrace, TraceBlock, TraceFailed, TransactionTrace
@@ -258,7 +258,7 @@ async def test_calls_are_answered_while_a_long_trace_runs() -> None:
     for _ in range(3):
         await link.take(balance_of(1, ADDRESSES[0]))
     await until(lambda: len(link.answers) == 4)
-    assert [type(answer) for answer in link.answers] == [CallOutcome] * 3 + [BlockTrace]
+    assert [type(answer) for answer in link.answers] == [CallOutcomes] * 3 + [BlockTrace]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

@@ -26,7 +26,7 @@ from tests.execution.world import ADDRESSES, ENGINE
 
 def numbered(number: int) -> RunCall:
     """A call that can be told from others."""
-    return replace(CALL, call=replace(CALL.call, data=bytes([number])))
+    return replace(CALL, call=CALL.call._replace(data=bytes([number])))
 
 
 def run(pool: CallPool, *numbers: int) -> "list[asyncio.Task[CallOutcome]]":
@@ -42,12 +42,12 @@ def numbers_of(task: Any) -> list[int]:
     return [call.data[0] for call in (task.calls if isinstance(task, RunCalls) else [task.call])]
 
 
-def outcomes(task: Any, ended: int | None = None) -> CallOutcome | CallOutcomes:
+def outcomes(task: Any, ended: int | None = None, call_us: int = 30) -> CallOutcomes:
     """Each call answered with its own data, the first `ended` of a bundle."""
     if isinstance(task, RunCall):
-        return answered(task, task.call.data)
-    every = [CallOutcome(task.call_id, call.data, "", Gas(1)) for call in task.calls]
-    return CallOutcomes(task.call_id, tuple(every[:ended]))
+        return replace(answered(task, task.call.data), took_us=call_us)
+    every = [CallOutcome(call.data, "", Gas(1)) for call in task.calls]
+    return CallOutcomes(task.call_id, tuple(every[:ended]), call_us * len(every))
 
 
 async def pool_of(*readers: Worker) -> CallPool:
@@ -57,15 +57,37 @@ async def pool_of(*readers: Worker) -> CallPool:
     return pool
 
 
-async def test_calls_of_one_turn_are_spread_over_the_readers_and_each_gets_its_own_outcome() -> None:
+async def test_calls_of_one_turn_go_together_and_each_gets_its_own_outcome() -> None:
     first, second = Worker("r0"), Worker("r1")
     pool = await pool_of(first, second)
     calls = run(pool, *range(6))
     await settled()
-    assert [numbers_of(task) for task in (*first.pushed, *second.pushed)] == [[0, 1, 2], [3, 4, 5]]
+    more = run(pool, 6, 7)
+    await settled()
+    assert [numbers_of(task) for task in (*first.pushed, *second.pushed)] == [[0, 1, 2, 3, 4, 5], [6, 7]]
     pool.hear(outcomes(second.pushed[0]), second)
     pool.hear(outcomes(first.pushed[0]), first)
-    assert [(await call).output for call in calls] == [bytes([number]) for number in range(6)]
+    assert [(await call).output for call in (*calls, *more)] == [bytes([number]) for number in range(8)]
+
+
+async def test_while_readers_are_busy_calls_wait_for_those_of_the_next_turn_as_long_as_some_come() -> None:
+    readers = Worker("r0"), Worker("r1")
+    pool = await pool_of(*readers)
+    run(pool, 0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [numbers_of(task) for task in readers[0].pushed] == [[0]], "nobody was busy"
+    for number in range(1, 5):
+        run(pool, number)
+        await asyncio.sleep(0)
+    assert not readers[1].pushed
+    await settled()
+    assert [numbers_of(task) for task in readers[1].pushed] == [[1, 2, 3, 4]]
+    run(pool, 5)
+    for number in range(6, 6 + 2 * MAX_CALLS):
+        await asyncio.sleep(0)
+        run(pool, number)
+    assert len(numbers_of(readers[1].pushed[1])) == MAX_CALLS, "they are enough"
 
 
 async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -> None:
@@ -131,22 +153,26 @@ async def test_what_did_not_end_in_the_time_of_its_bundle_goes_alone_with_its_ow
     assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
 
 
-async def test_bundles_are_small_while_calls_take_long_and_grow_again() -> None:
+async def test_a_bundle_is_as_many_calls_as_take_a_millisecond() -> None:
     reader = Worker("r0")
     pool = await pool_of(reader)
-    sizes = []
-    for ended in (0, 0, 0, None, None):
+
+    async def first_size(call_us: int, ended: int | None = None) -> int:
         calls = run(pool, *range(MAX_CALLS))
         await settled()
-        sizes.append(len(numbers_of(reader.pushed[0])))
+        size = len(numbers_of(reader.pushed[0]))
         while reader.pushed:
-            task = reader.pushed.pop(0)
-            pool.hear(outcomes(task, ended), reader)
+            pool.hear(outcomes(reader.pushed.pop(0), ended, call_us), reader)
             await settled()
         assert [(await call).output for call in calls] == [bytes([number]) for number in range(MAX_CALLS)]
-    assert sizes == [8, 4, 1, 8, 8], (
-        "two bundles fail in the second round, and calls that go alone end quickly in the third"
-    )
+        return size
+
+    assert [await first_size(call_us=30) for _ in range(3)] == [MAX_CALLS] * 3
+    assert [await first_size(call_us=250) for _ in range(4)][1:] == [7, 4, 4]
+    assert [await first_size(call_us=2_000) for _ in range(3)][2:] == [1]
+    assert [await first_size(call_us=30) for _ in range(2)][1:] == [MAX_CALLS]
+    await first_size(call_us=5_000, ended=0)
+    assert await first_size(call_us=30) == 1, "a bundle of which nothing ended in its time"
 
 
 async def test_a_call_that_kills_readers_takes_none_of_its_bundle_with_it() -> None:
@@ -209,12 +235,13 @@ async def test_nothing_is_queued_behind_a_call_that_was_slow_while_another_reade
     await settled()
     run(pool, *range(10, 14))
     await settled()
+    for place in range(2):
+        pool.hear(outcomes(readers[1].pushed[place]), readers[1])
     told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
-    assert told == [[[1]], [[2, 3], [0]]], "the others of the bundle came before it"
-    pool.hear(outcomes(readers[1].pushed[0]), readers[1])
+    assert told == [[[1]], [[2], [3], [0]]], "the others of the bundle came before it"
     assert pool.waiting == 4
     pool.hear(outcomes(readers[0].pushed[0]), readers[0])
-    assert [numbers_of(task) for task in readers[0].pushed[1:]] == [[10, 11], [12, 13]]
+    assert [numbers_of(task) for task in readers[0].pushed[1:]] == [[10, 11, 12, 13]]
 
 
 class Prompt(Worker):
@@ -269,12 +296,12 @@ async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
 async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None:
     runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = [balance_of(1, who) for who in ADDRESSES]
-    broken = replace(asked[0].call, gas=Gas(21_900))
+    broken = asked[0].call._replace(gas=Gas(21_900))
     calls = (*(each.call for each in asked), broken)
     together = runner.run_all(RunCalls(9, Version(1), asked[0].environment, calls, 60_000))
     alone = [runner.run(replace(asked[0], call=call)) for call in calls]
-    assert together.outcomes == tuple(alone)
-    assert together.outcomes[-1].error
+    assert together == alone
+    assert together[-1].error
 
 
 async def test_a_reader_gives_back_what_would_not_fit_into_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,10 +309,10 @@ async def test_a_reader_gives_back_what_would_not_fit_into_one_answer(monkeypatc
     runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = balance_of(1, ADDRESSES[0])
     answer = runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 4, 60_000))
-    assert [len(outcome.output) for outcome in answer.outcomes] == [32, 32]
+    assert [len(outcome.output) for outcome in answer] == [32, 32]
 
 
 async def test_a_reader_gives_back_what_does_not_end_in_time() -> None:
     runner = CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
     asked = balance_of(1, ADDRESSES[0])
-    assert runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 2, 0)) == CallOutcomes(9, ())
+    assert runner.run_all(RunCalls(9, Version(1), asked.environment, (asked.call,) * 2, 0)) == []

@@ -1,6 +1,7 @@
 """State overrides: what a call pretends is there for this call, and only for this one."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ def runner() -> CallRunner:
     return CallRunner(lambda _: ENGINE, CallViews(BlockingStorage(MemoryStorage(world_genesis()))))
 
 
-def asking(to: Address, data: bytes = b"", **changes: object) -> CallMessage:
+def asking(to: Address, data: bytes = b"", **changes: Any) -> CallMessage:
     message = CallMessage(ADDRESSES[0], to, Gas(100_000), Wei(0), Wei(0), Wei(0), data, (), ())
-    return replace(message, **changes)  # type: ignore[arg-type]
+    return message._replace(**changes)
 
 
 def run(runner: CallRunner, message: CallMessage, *overrides: AccountOverride) -> CallOutcome:

@@ -45,7 +45,7 @@ def block(*calls: SimulatedCall, number: int = 1, overrides: tuple[AccountOverri
 def call(to: Address = WHO, **changes: Any) -> SimulatedCall:
     gas, nonce = changes.pop("gas", None), changes.pop("nonce", None)
     message = CallMessage(ADDRESSES[0], to, Gas(0), Wei(0), Wei(0), Wei(0), b"", (), ())
-    return SimulatedCall(DYNAMIC_FEE, replace(message, **changes), gas, nonce)
+    return SimulatedCall(DYNAMIC_FEE, message._replace(**changes), gas, nonce)
 
 
 def run(*blocks: BlockToSimulate, **changes: Any) -> Simulated | SimulationFailed:

@@ -12,7 +12,7 @@ from chain.forks import Fork
 from chain.keccak import keccak256
 from chain.links import RequestFailed
 from chain.messages import Message
-from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, RunCall
+from chain.messages.calls import AccountOverride, CallMessage, CallOutcome, CallOutcomes, RunCall
 from chain.messages.execution import BlockEnvironment
 from chain.messages.tasks import (
     AttemptStatus,
@@ -28,7 +28,6 @@ from chain.transactions import Transaction
 from chain.types import ZERO_HASH, Address, BlockNumber, Gas, Version, Wei
 from execution.call_views import CallViews
 from execution.call_worker import CallRunner, CallWorkerProcess
-from execution.calls import CallResult
 from execution.change_log import NewValues
 from execution.errors import CallTimeout
 from execution.evm.tracing import TracingEngine
@@ -298,7 +297,7 @@ class SlowEngine:
 
     def call(
         self, call: CallMessage, environment: BlockEnvironment, view: StateView, *, deadline: float | None
-    ) -> CallResult:
+    ) -> CallOutcome:
         raise CallTimeout("too slow")
 
     estimate = call
@@ -329,9 +328,11 @@ async def test_a_reader_process_answers_calls() -> None:
     assert link.take is not None
     await link.take(balance_of(1, ADDRESSES[0]))
     await until(lambda: bool(link.answers))
-    (outcome,) = link.answers
-    assert isinstance(outcome, CallOutcome)
-    assert (outcome.call_id, int.from_bytes(outcome.output, "big")) == (9, 10**24)
+    (answer,) = link.answers
+    assert isinstance(answer, CallOutcomes)
+    assert answer.call_id == 9
+    assert [int.from_bytes(outcome.output, "big") for outcome in answer.outcomes] == [10**24]
+    assert answer.took_us > 0
     assert storage.slots[(TOKEN, balance_slot(ADDRESSES[0]))] == 10**24
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

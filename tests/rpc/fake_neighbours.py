@@ -142,7 +142,7 @@ class FakeCallers:
 
     def __init__(self) -> None:
         self.calls: list[RunCall] = []
-        self.outcome = CallOutcome(0, b"", "", Gas(21_000))
+        self.outcome = CallOutcome(b"", "", Gas(21_000))
         self.traces: list[TraceBlock] = []
         self.runs: list[TraceRuns] = []
         self.blobs_are_proven = True
@@ -153,7 +153,7 @@ class FakeCallers:
 
     async def call(self, request: RunCall) -> CallOutcome:
         self.calls.append(request)
-        return replace(self.outcome, call_id=request.call_id)
+        return self.outcome
 
     async def trace(self, request: TraceBlock) -> BlockTrace | TraceFailed:
         self.traces.append(request)

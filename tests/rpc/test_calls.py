@@ -25,7 +25,7 @@ CUSTOM = bytes.fromhex("cf479181") + bytes(64)
 
 
 def outcome(error: str = "", output: bytes = b"", gas: int = 21_000) -> CallOutcome:
-    return CallOutcome(0, output, error, Gas(gas))
+    return CallOutcome(output, error, Gas(gas))
 
 
 async def asked(client: Client, chain: FakeChain, *params: Any) -> RunCall:
@@ -284,7 +284,7 @@ async def test_what_a_call_logged_is_shown_with_its_method(client: Client, chain
     await client.result(method, TO_TOKEN)
     assert chain.console.logged == []
     logs = ConsoleLogs((b"\x51\x97\x3e\xc9",))
-    chain.callers.outcome = CallOutcome(0, b"", "execution reverted", Gas(0), logs)
+    chain.callers.outcome = CallOutcome(b"", "execution reverted", Gas(0), logs)
     for _ in range(2):  # the same call runs once, and is answered twice
         await client.error(method, TO_TOKEN | {"from": data_json(ALICE), "value": "0x1"})
     for name, call, shown in chain.console.logged:

@@ -61,7 +61,7 @@ def answers(chain: FakeChain, monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaph
 
     async def hang(_: RunCall) -> CallOutcome:
         await answers.acquire()
-        return CallOutcome(0, b"", "", Gas(0))
+        return CallOutcome(b"", "", Gas(0))
 
     monkeypatch.setattr(chain.callers, "call", hang)
     return answers

@@ -191,7 +191,7 @@ async def test_a_connection_is_closed_when_it_has_been_quiet_for_long_and_only_t
     async def hang(_: RunCall) -> CallOutcome:
         asked.set()
         await may_answer.wait()
-        return CallOutcome(0, b"", "", Gas(0))
+        return CallOutcome(b"", "", Gas(0))
 
     monkeypatch.setattr(chain.callers, "call", hang)
     writer.write(post(CHAIN_ID % 1))

@@ -79,7 +79,7 @@ async def test_a_refused_transaction_has_geths_code_and_words(client: Client) ->
 
 
 async def test_a_sent_transaction_is_filled_in_and_signed(client: Client, chain: FakeChain) -> None:
-    chain.callers.outcome = CallOutcome(0, b"", "", Gas(21_000))
+    chain.callers.outcome = CallOutcome(b"", "", Gas(21_000))
     first = await sent(client, chain, value="0x5")
     base_fee = int(await client.result("eth_baseFee"), 16)
     assert (first.type, first.nonce, first.value, first.gas) == (DYNAMIC_FEE, 0, 5, 21_000)
@@ -114,7 +114,7 @@ async def test_a_sent_transaction_is_filled_in_and_signed(client: Client, chain:
 async def test_what_is_given_is_kept_and_says_which_type_it_is(
     client: Client, chain: FakeChain, fields: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    chain.callers.outcome = CallOutcome(0, b"", "", Gas(60_000))
+    chain.callers.outcome = CallOutcome(b"", "", Gas(60_000))
     transaction = await sent(client, chain, **fields)
     assert {name: getattr(transaction, name) for name in expected} == expected
 
@@ -186,7 +186,7 @@ async def test_contradictions_are_refused_in_geths_words(client: Client, fields:
 
 
 async def test_a_transaction_whose_estimate_reverts_is_not_sent(client: Client, chain: FakeChain) -> None:
-    chain.callers.outcome = CallOutcome(0, b"", "execution reverted", Gas(0))
+    chain.callers.outcome = CallOutcome(b"", "execution reverted", Gas(0))
     answer = await client.error("eth_sendTransaction", {"from": ALICE_JSON, "to": BOB_JSON})
     assert answer == (3, "execution reverted")
     assert arrived(chain) == []
@@ -206,7 +206,7 @@ async def test_signing_sends_nothing_and_shows_what_was_signed(client: Client, c
 async def test_a_blob_transaction_is_filled_in_and_signed_by_its_hashes(client: Client, chain: FakeChain) -> None:
     """Its blobs come with eth_sendRawTransaction; signed as eth-account signs it."""
     blob_hash = "0x01" + "22" * 31
-    chain.callers.outcome = CallOutcome(0, b"", "", Gas(30_000))
+    chain.callers.outcome = CallOutcome(b"", "", Gas(30_000))
     wanted = {"from": ALICE_JSON, "to": BOB_JSON, "blobVersionedHashes": [blob_hash]}
     filled = (await client.result("eth_fillTransaction", wanted))["tx"]
     assert (filled["type"], filled["blobVersionedHashes"], filled["maxFeePerBlobGas"]) == ("0x3", [blob_hash], "0x2")
@@ -338,7 +338,7 @@ async def test_a_fee_cap_that_outbids_a_waiting_transaction_brings_a_tip_that_do
 
 
 async def test_who_cannot_pay_for_any_transaction_is_told_of_too_little_funds(client: Client, chain: FakeChain) -> None:
-    chain.callers.outcome = CallOutcome(0, b"", "out of gas", Gas(0))
+    chain.callers.outcome = CallOutcome(b"", "out of gas", Gas(0))
     given = {"from": ALICE_JSON, "data": "0x00", "maxFeePerGas": hex(ETHER)}
     code, message = await client.error("eth_sendTransaction", given)
     balance = 10_000 * ETHER

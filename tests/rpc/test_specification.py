@@ -129,7 +129,7 @@ async def test_every_result_has_the_shape_the_specification_gives_it(
     process: RpcProcess, client: Client, chain: FakeChain
 ) -> None:
     await process.node.admission.submit(transfer(1).raw)
-    chain.callers.outcome = CallOutcome(0, b"\x2a", "", Gas(21_000))
+    chain.callers.outcome = CallOutcome(b"\x2a", "", Gas(21_000))
     for method, params in requests_of(chain):
         result = await client.result(method, *params)
         assert problems(result, SCHEMAS[method]) == [], f"{method}{params}"

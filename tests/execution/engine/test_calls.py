@@ -1,7 +1,6 @@
 """eth_call and eth_estimateGas as geth has them."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ ENDLESS_CALLS = f"JUMPDEST 0 0 0 0 0 0x{CONTRACT.hex()} GAS CALL POP 0 JUMP"
 
 def message(to: Address | None = CONTRACT, **changes: Any) -> CallMessage:
     call = CallMessage(ALICE, to, Gas(1_000_000), Wei(0), Wei(0), Wei(0), b"", (), ())
-    return replace(call, **changes)
+    return call._replace(**changes)
 
 
 def call(world: MemoryState, to: Address | None = CONTRACT, **changes: Any) -> tuple[bytes, str]:
@@ -40,7 +39,7 @@ def call(world: MemoryState, to: Address | None = CONTRACT, **changes: Any) -> t
 
 def estimate(world: MemoryState, to: Address | None = CONTRACT, **changes: Any) -> tuple[int, str]:
     result = ENGINE.estimate(message(to, **changes), environment(), world, deadline=None)
-    return result.gas_used, result.error
+    return result.gas, result.error
 
 
 def test_a_call_is_free_has_any_sender_and_changes_nothing() -> None:
