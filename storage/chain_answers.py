@@ -24,6 +24,7 @@ from chain.messages.storage import (
     StoredSettings,
 )
 from chain.types import ZERO_HASH
+from storage.ancestors import hashes_at
 from storage.awaited import Awaited
 from storage.errors import BlockOutOfRange, TooManyBlocks
 from storage.handlers import Handlers
@@ -104,9 +105,8 @@ class ChainAnswers:
         return await in_slices(self._store.logs(read))
 
     async def _read_hashes(self, read: ReadHashes) -> BlockHashes:
-        await self._awaited.reached(read.version)
-        stored = [self._store.blocks.header(number) for number in read.numbers]
-        hashes = {header.header.number: header.hash for header in stored if header is not None}
+        version = await self._awaited.reached(read.version)
+        hashes = hashes_at(self._store.blocks, self._store.head.height, version, read.numbers)
         if self._remote is not None:
             below = [number for number in read.numbers if number < self._remote.forked_at]
             hashes |= await self._remote.answers.hashes(below)

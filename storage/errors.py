@@ -81,6 +81,13 @@ class InvalidBlock(StoreError):
         super().__init__(f"block {number} cannot be applied: {reason}")
 
 
+class BlocksTakenBack(StoreError):
+    """A block that a version was made after is gone, and its hash is not on record."""
+
+    def __init__(self, version: Version, number: BlockNumber) -> None:
+        super().__init__(f"block {number}, which led to state version {version}, was taken back and its hash is lost")
+
+
 class NoFork(StoreError):
     def __init__(self) -> None:
         super().__init__("this chain was not forked from another one, which could be asked")

@@ -271,7 +271,8 @@ class StoredTransaction:
 @message(62)
 @dataclass(frozen=True, slots=True)
 class ReadHashes:
-    """Hashes of these block numbers; unknown ones give zero. Answer: BlockHashes. Waits for a version as reads do."""
+    """Hashes of the blocks with these numbers that led to a version, whatever was taken back since; zero where there
+    was none. Answer: BlockHashes. Waits for a version as reads do."""
 
     version: Version | None
     numbers: tuple[BlockNumber, ...]
