@@ -141,7 +141,7 @@ class CallBundles:
         """Of the new ones, when it was last decided to wait for more."""
         self._open: dict[_Stage, _Bundle] = {}
         """The bundle of each stage that may grow."""
-        self._under_way: set[_Bundle] = set()
+        self._under_way: dict[_Bundle, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         """For the first deadline of those under way. One of a bundle that ended goes on: to set one for each costs as
         much as a small message."""
@@ -211,7 +211,7 @@ class CallBundles:
         bundle = _Bundle(self, asked, stage, asyncio.get_running_loop().time(), is_slow)
         self.unsent += 1
         self.waiting += len(asked)
-        self._under_way.add(bundle)
+        self._under_way[bundle] = None
         if bundle.deadline < self._wakes_at:
             self._watch(bundle.deadline)
         try:
@@ -270,7 +270,7 @@ class CallBundles:
         """Nobody waits for it any more."""
         self.taken(bundle)
         bundle.has_ended = True
-        self._under_way.discard(bundle)
+        self._under_way.pop(bundle, None)
 
     def answered(self, bundle: _Bundle, answer: Message) -> None:
         """Everybody in it has an answer, or goes alone."""

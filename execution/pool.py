@@ -316,8 +316,9 @@ class Pool:
 
     def _lose_patience(self) -> None:
         """A job has waited for a worker that may take long: another one takes it between the steps of its own."""
-        self._patient = self._patience = None
-        self._core.grew_long()
+        waited, self._patient, self._patience = self._patient, None, None
+        if self._core.waits_for_open is waited:  # else it was withdrawn
+            self._core.grew_long()
         self._send()
 
     def _lose(self, name: str) -> None:

@@ -13,7 +13,7 @@ from chain.messages.tasks import FollowTasks
 from chain.types import Gas, Version
 from execution import call_pool, call_worker
 from execution.call_bundles import MAX_CALLS, QUICK_MS
-from execution.call_pool import CallPool
+from execution.call_pool import GRACE_S, CallPool
 from execution.call_views import CallViews
 from execution.call_worker import CallRunner
 from execution.pool import JobTimeout, PoolBusy, WorkerLost
@@ -266,6 +266,36 @@ async def test_a_stuck_reader_takes_none_of_a_bundle_with_it(monkeypatch: pytest
     assert [numbers_of(task) for task in stuck.pushed] == [[0, 1, 2]]
     await pool.answer(FollowTasks(), Prompt("r1", pool))
     assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
+
+
+async def test_a_bundle_that_fails_with_the_reader_of_one_that_expires_with_it_is_run_again_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one that came first is looked at first, and its reader has the other one before it."""
+    now = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    readers = Worker("r0"), Worker("r1")
+    pool = await pool_of(*readers)
+    calls = []
+    for number in range(0, 8, 2):
+        calls += run(pool, number, number + 1)
+        await settled()
+    told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
+    assert told == [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
+    pool.left(readers[0])
+    pool.hear(outcomes(readers[1].pushed[0]), readers[1])
+    assert [numbers_of(task) for task in readers[1].pushed[1:]] == [[6, 7], [4, 5]]
+    await settled()
+    now += GRACE_S
+    await settled()
+    assert not pool.workers
+    third = Worker("r2")
+    await pool.answer(FollowTasks(), third)
+    for place in range(4):
+        pool.hear(outcomes(third.pushed[place]), third)
+    assert sorted(number for task in third.pushed for number in numbers_of(task)) == [4, 5, 6, 7]
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in ended] == [JobTimeout] * 2 + [CallOutcome] * 6
 
 
 def test_calls_without_time_fail_on_the_event_loop_that_rpc_has_too(monkeypatch: pytest.MonkeyPatch) -> None:

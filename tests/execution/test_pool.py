@@ -7,7 +7,7 @@ import pytest
 
 from chain.messages.tasks import FollowTasks
 from execution.call_pool import CallPool
-from execution.pool import JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
+from execution.pool import SHORT_S, JobTimeout, NoWorkers, Pool, PoolBusy, WorkerLost
 from execution.pool_core import Pace, PoolCore
 from tests.execution.pool_workers import CALL, Worker, answered
 from tests.execution.world import until
@@ -155,10 +155,23 @@ def test_what_waits_goes_between_the_steps_of_a_trace_once_others_take_long() ->
     for job in ("trace", "call", "next", "last"):
         core.submit(job)
     assert held(core) == [("w0", "trace"), ("w1", "call")]
-    assert core.waits_for_open
+    assert core.waits_for_open == "next"
     core.grew_long()
     assert held(core) == [("w0", "next")]
-    assert not core.waits_for_open
+    assert core.waits_for_open is None
+
+
+def test_what_waits_for_one_worker_only_makes_no_other_take_it() -> None:
+    paces = {"trace": Pace.STEPS, "call": Pace.OPEN}
+    core: PoolCore[str] = PoolCore(pace_of=lambda job: paces.get(job, Pace.SHORT))
+    for name in ("w0", "w1"):
+        core.add_worker(name)
+    for job in ("trace", "call"):
+        core.submit(job)
+    assert held(core) == [("w0", "trace"), ("w1", "call")]
+    core.submit("next", preferred="w1")
+    core.submit_when_idle("last", "w1")
+    assert core.waits_for_open is None
 
 
 async def test_a_call_goes_to_a_tracing_reader_when_the_other_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +184,25 @@ async def test_a_call_goes_to_a_tracing_reader_when_the_other_is_slow(monkeypatc
     assert (len(tracing.pushed), len(calling.pushed)) == (1, 1)
     await until(lambda: len(tracing.pushed) == 2)
     assert len(calling.pushed) == 1
+
+
+async def test_a_call_waits_for_the_slow_reader_as_long_as_any_whoever_came_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = began = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    pool, tracing, calling = Pool(), Worker("r0"), Worker("r1")
+    for reader, pace in ((tracing, Pace.STEPS), (calling, Pace.OPEN)):
+        pool.follow(reader)
+        pool.submit(lambda worker, lease: CALL, pace=pace)
+    first = pool.submit(lambda worker, lease: CALL)
+    now = began + SHORT_S / 2
+    pool.submit(lambda worker, lease: CALL)
+    pool.withdraw((first,))
+    for later, taken in ((1.25, 1), (1.5, 2)):
+        now = began + later * SHORT_S
+        await asked()
+        assert len(tracing.pushed) == taken
 
 
 async def test_a_call_that_kills_two_readers_fails() -> None:
