@@ -20,6 +20,11 @@ SPLIT_IT = (
     "transactions which have nothing to do with each other share no slot."
 )
 
+SETTLE_TOGETHER = (
+    " Where the calls compute with it, as a vault prices its shares by their total, that does not help: take requests "
+    "in, one entry for each user, and settle many of them in one transaction."
+)
+
 
 def variable_of(spot: Hotspot, names: Names) -> str | None:
     """What lies in a slot; of several variables those that changed, where that was seen."""
@@ -71,20 +76,21 @@ def steps_of(spot: Hotspot, names: Names) -> Mapping[str, Counter[int]]:
 def _of_numbers(steps: Mapping[str, Counter[int]]) -> str:
     """A counter, a sum, or something that they read too."""
     together = sum(steps.values(), Counter[int]())
+    is_sum = len(together) > 1 and max(map(abs, together)) < LONG
     if not together or min(together) < 0 < max(together):
-        return SPLIT_IT
+        return SPLIT_IT + (SETTLE_TOGETHER if is_sum and len(steps) == 1 else "")
     if all(len(changed) == 1 and changed.total() > 1 for changed in steps.values()):
         (amount, *others) = together
         return (
             f"each changes it by {'the same amount' if others or abs(amount) >= LONG else amount}. If it hands out "
             "numbers, derive them from the sender and a counter of its own (mapping(address => uint256)); if it only "
             "counts, count by sender and add up where it is read."
-        )
-    if len(together) > 1 and max(map(abs, together)) < LONG:
+        ) + (SETTLE_TOGETHER if 1 < abs(amount) < LONG else "")
+    if is_sum:
         return (
             "each adds its share to one number. Keep it in several slots, one for each group of senders (uint256[16], "
             "chosen by the sender's address), and add them up where it is read, or leave the sum to events."
-        )
+        ) + SETTLE_TOGETHER
     return SPLIT_IT
 
 

@@ -12,7 +12,7 @@ from rpc.hotspots import Hotspot
 from rpc.naming.contract import contract_from
 from rpc.naming.names import Names
 from rpc.naming.preimages import Preimages
-from rpc.slot_advice import remedy_of_slot, variable_of
+from rpc.slot_advice import SETTLE_TOGETHER, remedy_of_slot, variable_of
 
 MARKET = Address(b"\x11" * 20)
 USER = "0x" + "77" * 20
@@ -46,6 +46,7 @@ VARIABLES = [
     ("owed", 3, 0, "t_by_user"),
     ("votes", 4, 0, "t_by_number"),
     ("leader", 5, 0, "t_address"),
+    ("totalSupply", 6, 0, "t_uint256"),
 ]
 LAYOUT = {
     "storage": [{"label": name, "slot": str(slot), "offset": at, "type": type} for name, slot, at, type in VARIABLES],
@@ -60,6 +61,20 @@ TEXT, OWED, VOTES = (int.from_bytes(keccak256(preimage), "big") for preimage in 
 RESERVES = 10**24 | 10**24 << 112
 PULL, SPLIT, ADDED = "one entry of a mapping", "Split it by user", "each adds its share"
 COUNTED, APART = "each changes it by 1.", "Give each a slot of its own"
+
+
+NAMES = Names(
+    {MARKET: (contract_from("Market", [], LAYOUT, None),)},
+    Preimages({keccak256(preimage): preimage for preimage in PREIMAGES}),
+)
+
+
+def changed(slot: int, values: list[int]) -> Hotspot:
+    """A slot that had these values one after the other."""
+    spot = Hotspot(AccessKind.SLOT, MARKET, slot, changes=list(itertools.pairwise(values)))
+    for before, after in spot.changes:
+        spot.changed_bits |= before ^ after
+    return spot
 
 
 def swapped(*amounts: int) -> list[int]:
@@ -88,11 +103,26 @@ def swapped(*amounts: int) -> list[int]:
 def test_the_remedy_goes_by_the_variables_that_changed(
     slot: int, values: list[int], variable: str, remedy: str
 ) -> None:
-    hashed = {keccak256(preimage): preimage for preimage in PREIMAGES}
-    names = Names({MARKET: (contract_from("Market", [], LAYOUT, None),)}, Preimages(hashed))
-    changes = list(itertools.pairwise(values))
-    spot = Hotspot(AccessKind.SLOT, MARKET, slot, changes=changes)
-    for before, after in changes:
-        spot.changed_bits |= before ^ after
-    assert variable_of(spot, names) == variable
-    assert remedy in remedy_of_slot(spot, names)
+    spot = changed(slot, values)
+    assert variable_of(spot, NAMES) == variable
+    assert remedy in remedy_of_slot(spot, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("slot", "values", "is_total"),
+    [
+        (6, [0, 10**18, 3 * 10**18, 10**19], True),
+        (6, [0, 5, 10, 15], True),
+        (6, [100, 140, 90, 95], True),
+        (6, [0, 1, 2, 3], False),
+        (0, swapped(5, 9, 3), False),
+        (5, [1 << 100, 5 << 120, 7 << 150], False),
+        (OWED, [0, 4, 9], False),
+    ],
+    ids=["deposits", "equal deposits", "deposits and withdrawals", "a counter", "reserves", "an address", "an entry"],
+)
+def test_calls_that_compute_with_a_total_are_told_to_settle_together(
+    slot: int, values: list[int], is_total: bool
+) -> None:
+    """As a vault's with its supply of shares, which summing up elsewhere would have them read just as well."""
+    assert (SETTLE_TOGETHER in remedy_of_slot(changed(slot, values), NAMES)) == is_total
