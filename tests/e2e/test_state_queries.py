@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import rlp
+from eth_account import Account
 from trie import HexaryTrie
 from web3 import Web3
 
@@ -110,6 +111,36 @@ def test_calls_of_bundles_go_on_from_one_another(rpc: JsonRpc) -> None:
     assert denied == [[{"error": "execution reverted"}]]
     with pytest.raises(RpcError, match="bundles are empty"):
         rpc.call("eth_callMany", [])
+
+
+def test_a_bundle_tells_what_it_would_bring_and_does_what_it_does_when_it_is_sent(
+    rpc: JsonRpc, w3: Web3, node: Node
+) -> None:
+    account, miner = Account.from_key(node.private_keys[4]), "0x" + "93" * 20
+    base_fee = int(rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
+    common = {"chainId": w3.eth.chain_id, "maxFeePerGas": 3 * base_fee, "maxPriorityFeePerGas": 7, "gas": 100_000}
+    nonce = w3.eth.get_transaction_count(account.address)
+    wanted: tuple[dict[str, Any], ...] = (
+        {"to": miner, "value": 5},
+        {"data": DENY},
+        {"data": RETURN_NUMBER, "value": 0},
+    )
+    signed = [account.sign_transaction({**common, **each, "nonce": nonce + i}) for i, each in enumerate(wanted)]
+    raw = [one.raw_transaction.to_0x_hex() for one in signed]
+    asked = {"txs": raw, "blockNumber": "0x5000", "stateBlockNumber": "latest", "coinbase": miner}
+    told = rpc.call("eth_callBundle", asked)
+    paid, denied, made = told["results"]
+    assert [one["txHash"] for one in told["results"]] == [one.hash.to_0x_hex() for one in signed]
+    assert (paid["value"], denied["revert"], int(made["value"], 16)) == ("0x", "0x", 0x5000)
+    assert (paid["gasUsed"], paid["gasPrice"], paid["ethSentToCoinbase"]) == (21_000, "7", "5")
+    assert (denied["coinbaseDiff"], denied["ethSentToCoinbase"]) == (str(7 * denied["gasUsed"]), "0")
+    assert told["coinbaseDiff"] == str(5 + 7 * told["totalGasUsed"])
+    assert (w3.eth.get_balance(Web3.to_checksum_address(miner)), made["toAddress"]) == (0, None)
+    with pytest.raises(RpcError, match="-32000: nonce too high"):
+        rpc.call("eth_callBundle", asked | {"txs": raw[1:]})
+    for one, found in zip(signed, told["results"], strict=True):
+        receipt = w3.eth.wait_for_transaction_receipt(w3.eth.send_raw_transaction(one.raw_transaction))
+        assert (receipt["gasUsed"], receipt["status"]) == (found["gasUsed"], int("value" in found))
 
 
 def test_what_opcodes_cost_is_what_their_steps_cost(rpc: JsonRpc, transferred: Any) -> None:
