@@ -1,12 +1,13 @@
 """The precompiled contracts of each fork, by address: native libraries, and py-evm's own where those are fast enough.
 
 Each takes the frame, charges it, and sets its output; it raises py-evm's VMError for an input that the specification
-makes a failure.
+makes a failure, in geth's words.
 """
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from eth.exceptions import VMError
 from eth.vm.forks.cancun.computation import CancunComputation as CancunRules
 
 from chain.types import Address
@@ -20,6 +21,7 @@ from execution.evm.precompiles.point_evaluation import point_evaluation
 from execution.evm.precompiles.signatures import recover_signer, verify_p256
 
 Precompile: TypeAlias = Callable[[Any], Any]
+BLAKE2_INPUT_SIZE = 213
 
 
 def _address(number: int) -> Address:
@@ -31,6 +33,18 @@ def _bn254(prices: bn254.Prices) -> dict[Address, Precompile]:
 
 
 _PY_EVM = CancunRules.get_precompiles()
+
+
+def _compress_blake2(frame: Any) -> None:
+    """py-evm's, with geth's words for what is wrong, which geth says only to those who have paid."""
+    data = frame.msg.data
+    if len(data) != BLAKE2_INPUT_SIZE:
+        raise VMError("invalid input length")
+    if data[-1] > 1:
+        frame.charge(int.from_bytes(data[:4], "big"))
+        raise VMError("invalid final flag")
+    _PY_EVM[_address(0x09)](frame)
+
 
 FRONTIER: dict[Address, Precompile] = {
     _address(0x01): recover_signer,
@@ -44,7 +58,7 @@ BYZANTIUM: dict[Address, Precompile] = FRONTIER | {
 
 ISTANBUL: dict[Address, Precompile] = BYZANTIUM | {
     **_bn254(bn254.ISTANBUL_PRICES),
-    _address(0x09): _PY_EVM[_address(0x09)],
+    _address(0x09): _compress_blake2,
 }
 
 BERLIN: dict[Address, Precompile] = ISTANBUL | {_address(0x05): modular_power_of_berlin}

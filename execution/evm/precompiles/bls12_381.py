@@ -20,16 +20,19 @@ G1_MULTIPLICATION_GAS, G2_MULTIPLICATION_GAS = 12_000, 22_500
 MAP_TO_G1_GAS, MAP_TO_G2_GAS = 5_500, 23_800
 PAIRING_GAS, PAIR_GAS = 37_700, 32_600
 PADDING = bytes(16)
+FIELD_MODULUS = bytes.fromhex(
+    "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab"
+)
 ELEMENT, SCALAR = 64, 32
 G1, G2 = 2 * ELEMENT, 4 * ELEMENT
 
 
 def add_g1(frame: "Computation") -> None:
-    _add(frame, G1_ADDITION_GAS, G1, _g1_unchecked)
+    _add(frame, G1_ADDITION_GAS, G1, _g1)
 
 
 def add_g2(frame: "Computation") -> None:
-    _add(frame, G2_ADDITION_GAS, G2, _g2_unchecked)
+    _add(frame, G2_ADDITION_GAS, G2, _g2)
 
 
 def multiply_g1(frame: "Computation") -> None:
@@ -46,29 +49,32 @@ def pairing(frame: "Computation") -> None:
     data = frame.msg.data
     count, rest = divmod(len(data), G1 + G2)
     if rest or not count:
-        raise VMError("bls12-381: invalid input length")
+        raise VMError("invalid input length")
     frame.charge(PAIRING_GAS + PAIR_GAS * count)
     starts = range(0, len(data), G1 + G2)
-    left = [_g1(data[at : at + G1]) for at in starts]
-    right = [_g2(data[at + G1 : at + G1 + G2]) for at in starts]
+    left, right = [], []
+    for at in starts:
+        p, q = _g1(data[at : at + G1]), _g2(data[at + G1 : at + G1 + G2])
+        left.append(_in_subgroup(p, "g1"))
+        right.append(_in_subgroup(q, "g2"))
     frame.output = int(_library().GT.pairing_check(left, right)).to_bytes(32, "big")
 
 
 def map_to_g1(frame: "Computation") -> None:
     frame.charge(MAP_TO_G1_GAS)
-    frame.output = _padded(_checked(_library().G1Point.map_from_fp_be, _stripped(frame.msg.data, ELEMENT)))
+    frame.output = _padded(_library().G1Point.map_from_fp_be(_stripped(frame.msg.data, ELEMENT)))
 
 
 def map_to_g2(frame: "Computation") -> None:
     frame.charge(MAP_TO_G2_GAS)
-    frame.output = _padded(_checked(_library().G2Point.map_from_fp2_be, _stripped(frame.msg.data, 2 * ELEMENT)))
+    frame.output = _padded(_library().G2Point.map_from_fp2_be(_stripped(frame.msg.data, 2 * ELEMENT)))
 
 
 def _add(frame: "Computation", gas: int, size: int, point: Callable[[bytes], Any]) -> None:
     frame.charge(gas)
     data = frame.msg.data
     if len(data) != 2 * size:
-        raise VMError("bls12-381: invalid input length")
+        raise VMError("invalid input length")
     frame.output = _padded(point(data[:size]) + point(data[size:]))
 
 
@@ -76,10 +82,10 @@ def _multiply(frame: "Computation", gas: int, group: str, size: int, point: Call
     data = frame.msg.data
     count, rest = divmod(len(data), size + SCALAR)
     if rest or not count:
-        raise VMError("bls12-381: invalid input length")
+        raise VMError("invalid input length")
     frame.charge(count * gas * _discount(group, count) // 1_000)
     library, starts = _library(), range(0, len(data), size + SCALAR)
-    points = [point(data[at : at + size]) for at in starts]
+    points = [_in_subgroup(point(data[at : at + size]), group.lower()) for at in starts]
     scalars = [library.Scalar.from_be_bytes_mod_order(data[at + size : at + size + SCALAR]) for at in starts]
     frame.output = _padded(type(points[0]).multiexp_unchecked(points, scalars))
 
@@ -112,35 +118,39 @@ def _discount(group: str, count: int) -> int:
 def _stripped(data: bytes, size: int) -> bytes:
     """The field elements without their padding."""
     if len(data) != size:
-        raise VMError("bls12-381: invalid input length")
-    elements = [data[at : at + ELEMENT] for at in range(0, size, ELEMENT)]
-    if any(not element.startswith(PADDING) for element in elements):
-        raise VMError("bls12-381: invalid field element top bytes")
-    return b"".join(element[len(PADDING) :] for element in elements)
+        raise VMError("invalid input length")
+    return b"".join([_element(data[at : at + ELEMENT]) for at in range(0, size, ELEMENT)])
 
 
-def _checked(make: Callable[[bytes], Any], data: bytes) -> Any:
+def _element(data: bytes) -> bytes:
+    if not data.startswith(PADDING):
+        raise VMError("invalid field element top bytes")
+    element = data[len(PADDING) :]
+    if element >= FIELD_MODULUS:
+        raise VMError("invalid fp.Element encoding")
+    return element
+
+
+def _on_curve(make: Callable[[bytes], Any], data: bytes) -> Any:
     try:
         return make(data)
-    except ValueError as error:
-        raise VMError(f"bls12-381: {error}") from None
+    except ValueError:
+        raise VMError("invalid point: not on curve") from None
 
 
 def _g1(data: bytes) -> Any:
-    return _checked(_library().G1Point.from_xy_bytes_be, _stripped(data, G1))
+    """On the curve, but perhaps outside the subgroup, as additions allow."""
+    return _on_curve(_library().G1Point.from_xy_bytes_unchecked_be, _stripped(data, G1))
 
 
 def _g2(data: bytes) -> Any:
-    return _checked(_library().G2Point.from_xy_bytes_be, _stripped(data, G2))
+    return _on_curve(_library().G2Point.from_xy_bytes_unchecked_be, _stripped(data, G2))
 
 
-def _g1_unchecked(data: bytes) -> Any:
-    """On the curve, but perhaps outside the subgroup, as additions allow."""
-    return _checked(_library().G1Point.from_xy_bytes_unchecked_be, _stripped(data, G1))
-
-
-def _g2_unchecked(data: bytes) -> Any:
-    return _checked(_library().G2Point.from_xy_bytes_unchecked_be, _stripped(data, G2))
+def _in_subgroup(point: Any, group: str) -> Any:
+    if not point.is_in_subgroup():
+        raise VMError(f"{group} point is not on correct subgroup")
+    return point
 
 
 def _padded(point: Any) -> bytes:

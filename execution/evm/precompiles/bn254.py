@@ -76,7 +76,7 @@ def _curve() -> Any:
 def _coordinate(data: bytes) -> int:
     value = int.from_bytes(data, "big")
     if value >= FIELD_MODULUS:
-        raise VMError("bn254: coordinate is not below the field modulus")
+        raise VMError("invalid fp.Element encoding")
     return value
 
 
@@ -86,7 +86,7 @@ def _g1(data: bytes) -> Any:
     if not x and not y:
         return _curve().PointG1.identity()
     if (y * y - x * x * x - 3) % FIELD_MODULUS:
-        raise VMError("bn254: malformed point: not on the curve")
+        raise VMError("point is not on curve")
     return _curve().PointG1(x, y)
 
 
@@ -99,11 +99,21 @@ def _g2(data: bytes) -> Any:
     try:  # the library finds the two points with this x, and refuses them outside the subgroup
         point = _curve().PointG2.from_bytes(encoded)
     except ValueError:
-        raise VMError("bn254: malformed point: not in the subgroup") from None
+        raise VMError(_fault_of_g2(x0, x1, y0, y1)) from None
     for candidate in (point, -point):
         if list(candidate.y) == [y0, y1]:
             return candidate
-    raise VMError("bn254: malformed point: not on the curve")
+    raise VMError(_fault_of_g2(x0, x1, y0, y1))
+
+
+def _fault_of_g2(x0: int, x1: int, y0: int, y1: int) -> str:
+    """In geth's words. The curve is y^2 = x^3 + 3 / (9 + i)."""
+    square = (x0 * x0 - x1 * x1, 2 * x0 * x1)
+    cube = (square[0] * x0 - square[1] * x1, square[0] * x1 + square[1] * x0)
+    left = (y0 * y0 - y1 * y1 - cube[0], 2 * y0 * y1 - cube[1])
+    product = (9 * left[0] - left[1] - 3, 9 * left[1] + left[0])
+    is_on_curve = not any(part % FIELD_MODULUS for part in product)
+    return "point is not in correct subgroup" if is_on_curve else "point is not on curve"
 
 
 def _bytes_of(point: Any) -> bytes:

@@ -32,15 +32,14 @@ def modular_power_of_berlin(frame: "Computation") -> None:
 
 def modular_power_of_osaka(frame: "Computation") -> None:
     """At the price of EIP-7883, and with the bounds of EIP-7823."""
-    sizes = _sizes(frame.msg.data)
-    if max(sizes) > MAX_INPUT_SIZE:
-        raise VMError(f"modexp operand of {max(sizes)} bytes, at most {MAX_INPUT_SIZE}")
-    _run(frame, _price_of_osaka)
+    _run(frame, _price_of_osaka, MAX_INPUT_SIZE)
 
 
-def _run(frame: "Computation", price: Callable[[Sizes, int], int]) -> None:
+def _run(frame: "Computation", price: Callable[[Sizes, int], int], max_size: int | None = None) -> None:
     data, sizes = frame.msg.data, _sizes(frame.msg.data)
     frame.charge(price(sizes, _int(data, HEAD + sizes.base, min(sizes.exponent, 32))))
+    if max_size is not None and max(sizes) > max_size:
+        raise VMError(f"one or more of base/exponent/modulus length exceeded {max_size} bytes")
     if not sizes.modulus:
         return
     import gmpy2  # ten times as fast as pow() where it counts, and rarely needed

@@ -16,7 +16,9 @@ from chain.keccak import keccak256
 from chain.signing import SECP256K1_ORDER, address_of_private_key, sign
 from chain.types import Address, Gas
 from execution.evm.precompiles import OSAKA, PRAGUE
+from execution.evm.precompiles.bls12_381 import FIELD_MODULUS as BLS_FIELD_MODULUS
 from execution.evm.precompiles.bn254 import FIELD_MODULUS
+from execution.evm.precompiles.point_evaluation import BLS_MODULUS
 from execution.evm.precompiles.signatures import P256_ORDER
 from tests.execution.engine.small_world import CONTRACT, execute, state
 
@@ -170,7 +172,8 @@ def test_a_modular_power_costs_what_eip_2565_and_eip_7883_say(
 def test_osaka_refuses_modular_powers_of_operands_over_1024_bytes() -> None:
     data = word(1_025) + word(1) + word(1) + bytes(1_025) + b"\1\5"
     assert call(5, data, fork=Fork.PRAGUE) == (b"\0", "")
-    assert call(5, data, fork=Fork.OSAKA)[1] == "modexp operand of 1025 bytes, at most 1024"
+    assert call(5, data)[1] == "one or more of base/exponent/modulus length exceeded 1024 bytes"
+    assert call(5, word(1_025) * 3, gas=100_000)[1] == "out of gas", "as geth says first"
 
 
 SEED = 20_260
@@ -211,14 +214,79 @@ def test_bn254_pairings_are_bilinear() -> None:
         assert call(8, bad) == (word(0), "")
 
 
+OUTSIDE_X = (0, 1)
+OUTSIDE_Y = (
+    5857410223677516958241855868975604786906559121396168184066542210254491971240,
+    3499505209057624827709920819629410982529044040404494099368353913743455207650,
+)
+"""A point of the curve over the extension field that the pairing's group lacks, real parts first."""
+
+
 def test_bn254_refuses_points_that_are_none() -> None:
-    assert call(6, word(1) + word(3) + bytes(64))[1] == "bn254: malformed point: not on the curve"
-    assert call(6, word(FIELD_MODULUS) + bytes(96))[1] == "bn254: coordinate is not below the field modulus"
-    outside = word(0) + word(1)  # an x that the curve has, but not the subgroup
-    assert call(8, word(1) + word(2) + outside + bytes(64))[1] == "bn254: malformed point: not in the subgroup"
-    q = encoded(G2)
-    assert call(8, word(1) + word(2) + q[:64] + bytes(64))[1] == "bn254: malformed point: not on the curve"
+    assert call(6, word(1) + word(3) + bytes(64))[1] == "point is not on curve"
+    assert call(6, word(FIELD_MODULUS) + bytes(96))[1] == "invalid fp.Element encoding"
+    p, q = word(1) + word(2), encoded(G2)
+    assert call(8, p + word(0) + word(1) + bytes(64))[1] == "point is not on curve", "though others have this x"
+    assert call(8, p + q[:64] + bytes(64))[1] == "point is not on curve"
+    outside = b"".join(word(coordinate) for coordinate in (*OUTSIDE_X[::-1], *OUTSIDE_Y[::-1]))
+    assert call(8, p + outside)[1] == "point is not in correct subgroup"
     assert call(8, bytes(191))[1] == "bad elliptic curve pairing size"
+
+
+ELEMENT_OUT_OF_RANGE = bytes(16) + BLS_FIELD_MODULUS
+
+
+@pytest.mark.parametrize(
+    ("number", "data", "words"),
+    [
+        (9, bytes(212), "invalid input length"),
+        (9, bytes(212) + b"\2", "invalid final flag"),
+        (9, b"\xff" * 4 + bytes(208) + b"\2", "out of gas"),
+        (0x0B, bytes(255), "invalid input length"),
+        (0x0B, b"\1" + bytes(255), "invalid field element top bytes"),
+        (0x0B, ELEMENT_OUT_OF_RANGE + b"\1" + bytes(191), "invalid fp.Element encoding"),
+        (0x0B, bytes(63) + b"\1" + bytes(192), "invalid point: not on curve"),
+        (0x0C, bytes(127) + b"\2" + bytes(32), "g1 point is not on correct subgroup"),
+        (0x0D, bytes(63) + b"\1" + bytes(448), "invalid point: not on curve"),
+        (0x0F, bytes(127) + b"\2" + bytes(256), "g1 point is not on correct subgroup"),
+        (0x0F, bytes(127) + b"\2" + b"\1" + bytes(255), "invalid field element top bytes"),
+        (0x10, ELEMENT_OUT_OF_RANGE, "invalid fp.Element encoding"),
+        (0x11, bytes(64) + ELEMENT_OUT_OF_RANGE, "invalid fp.Element encoding"),
+    ],
+)
+def test_precompiles_say_what_is_wrong_as_geth_does(number: int, data: bytes, words: str) -> None:
+    assert call(number, data, gas=200_000) == (b"", words)
+
+
+INFINITY = b"\xc0" + bytes(47)
+
+
+def opening(commitment: bytes = INFINITY, z: int = 0, y: int = 0, proof: bytes = INFINITY) -> bytes:
+    """What the point evaluation takes: that the polynomial of a commitment is `y` at `z`."""
+    return b"\1" + hashlib.sha256(commitment).digest()[1:] + word(z) + word(y) + commitment + proof
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (opening(y=1), "can't verify opening proof"),
+        (opening(y=BLS_MODULUS), "scalar is not canonical when interpreted as a big integer in big-endian"),
+        (opening(z=BLS_MODULUS), "scalar is not canonical when interpreted as a big integer in big-endian"),
+        (opening(commitment=bytes(48)), "short buffer"),
+        (opening(proof=b"\x40" + bytes(47)), "short buffer"),
+        (opening(proof=b"\xc0" + bytes(46) + b"\1"), "invalid infinity point encoding"),
+        (opening(proof=b"\xe0" + bytes(47)), "invalid point encoding"),
+        (opening(proof=b"\x9f" + b"\xff" * 47), "invalid fp.Element encoding"),
+        (opening(proof=b"\x80" + bytes(46) + b"\1"), "invalid compressed coordinate: square root doesn't exist"),
+        (opening(proof=b"\xa0" + bytes(47)), "invalid point: subgroup check failed"),
+    ],
+)
+def test_a_wrong_kzg_proof_is_told_as_geth_s_library_does(data: bytes, words: str) -> None:
+    assert call(0x0A, data) == (b"", f"error verifying kzg proof: {words}")
+
+
+def test_the_constant_polynomial_is_proved() -> None:
+    assert call(0x0A, opening(z=5)) == (word(4_096) + word(BLS_MODULUS), "")
 
 
 def test_a_blake2_compression_of_a_million_rounds_takes_no_minutes() -> None:
