@@ -19,7 +19,7 @@ everyone, so that all of them stop waiting in the same round on the same tip.
 from chain.proposals import Certificate, Proposal, TimeoutCertificate
 from chain.types import Hash32, Height, Round, ValidatorIndex
 from consensus.authentication import Authenticator, genesis_certificate
-from consensus.chain_state import ROUND_WINDOW, ChainState
+from consensus.chain_state import ChainState
 from consensus.commands import Command, Report
 from consensus.errors import (
     Equivocation,
@@ -177,8 +177,6 @@ class Core:
     def _on_proposal(self, message: ProposalMessage) -> None:
         proposal, state = message.proposal, self._state
         if proposal.round <= state.tree.root.round:
-            if proposal.round < state.round - ROUND_WINDOW:
-                raise OutOfWindow(proposal.round, state.round)
             raise LateProposal(proposal.round, state.tree.root.round)
         if proposal.id in state.tree:
             self._voting.repeat(proposal)

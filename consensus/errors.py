@@ -161,10 +161,10 @@ class WrongResult(ConsensusError):
 
 
 class OutOfWindow(Rejected):
-    """A vote or timeout for a round too far from ours to keep."""
+    """Of a round too far ahead of ours to keep."""
 
     def __init__(self, round: Round, current: Round) -> None:
-        super().__init__(f"round {round} is too far from the current round {current}")
+        super().__init__(f"round {round} is too far ahead of the current round {current}")
 
 
 class SecondHand(Rejected):
@@ -183,6 +183,13 @@ class LateVote(Late):
 
     def __init__(self, validator: ValidatorIndex, round: Round, certified: Round) -> None:
         super().__init__(f"validator {validator}'s vote of round {round}, where round {certified} has a certificate")
+
+
+class OldVote(Late):
+    """Of a round long over, as whoever comes back says its last one."""
+
+    def __init__(self, validator: ValidatorIndex, round: Round, current: Round) -> None:
+        super().__init__(f"validator {validator}'s vote of round {round}, and the current one is {current}")
 
 
 class RepeatedVote(Late):

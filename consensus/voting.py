@@ -6,7 +6,7 @@ from chain.proposals import Certificate, Proposal
 from chain.types import Round, ValidatorIndex
 from consensus.authentication import Authenticator
 from consensus.chain_state import ROUND_WINDOW, ChainState
-from consensus.errors import ExecutionConflict, LateVote, OutOfWindow, RepeatedVote
+from consensus.errors import ExecutionConflict, LateVote, OldVote, OutOfWindow, RepeatedVote
 from consensus.outbox import Outbox
 from consensus.results import Agreement
 from consensus.safety import SafetyRules
@@ -96,8 +96,10 @@ class Voting:
     def take_vote(self, vote: Vote) -> None:
         """A peer's vote. Raises `Rejected` subclasses. What costs nothing is checked before the signature."""
         state = self._state
-        if abs(vote.round - state.round) > ROUND_WINDOW:
+        if vote.round > state.round + ROUND_WINDOW:
             raise OutOfWindow(vote.round, state.round)
+        if vote.round < state.round - ROUND_WINDOW:
+            raise OldVote(vote.validator, vote.round, state.round)
         self._votes.forget_up_to(Round(state.round - ROUND_WINDOW - 1))
         certified = state.safety.highest.round
         if self._votes.has(vote) or (vote.round <= certified and self._votes.late_again(vote)):

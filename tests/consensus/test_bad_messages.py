@@ -208,6 +208,16 @@ def test_a_vote_may_come_late_once_and_after_that_it_is_replayed() -> None:
     assert said == ["LateVote", "RepeatedVote", "RepeatedVote"]
 
 
+def test_what_someone_who_was_away_for_long_said_last_is_late_however_often_it_comes() -> None:
+    world, proposals = advanced()
+    world.receive(SyncInfo(world.certificate(world.proposal(4 + ROUND_WINDOW)), None))
+    for old, reason in ((world.vote(proposals[0], 2), "OldVote"), (world.signed(proposals[0]), "LateProposal")):
+        for _ in range(2):
+            said = world.receive(old)
+            assert reasons(said) == [reason]
+            assert all(isinstance(c.error, Late) for c in said if isinstance(c, Report))
+
+
 def test_a_vote_that_was_counted_is_known_also_when_its_round_is_over() -> None:
     world = LoneCore(me=2)
     first = world.proposal(1)
