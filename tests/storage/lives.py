@@ -141,6 +141,8 @@ def _grow(database: DyingLevelDB, life: Life) -> None:
         while (batch := run(store.pruning.next_batch())) is not None:
             store.prune(batch)
         say(b"applied %d\n" % applied.height)
+    if not life.point:
+        signal.pause()  # until it is killed
 
 
 def _load(database: DyingLevelDB, file: Path) -> None:

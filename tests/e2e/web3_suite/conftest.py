@@ -15,6 +15,10 @@ from tests.e2e.running_node import Node, running_tandem
 from tests.e2e.web3_suite.scene import CHAIN_ID, CONTRACTS, Scene, set_scene
 
 
+IN_STILLNESS = ("_replace_transaction", "_modify_transaction", "_unmined", "_getBlockByNumber_pending")
+"""The last compares the pending block's number with the newest one's, of which it asks before."""
+
+
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     with running_tandem("--chain-id", str(CHAIN_ID), "--block-time", "250ms") as node:
@@ -33,12 +37,13 @@ def w3(node: Node) -> Web3:
 
 @pytest.fixture
 def manual_mining(w3: Web3, request: pytest.FixtureRequest) -> Iterator[None]:
-    """For the tests that replace a pending transaction, or want none to be mined: nothing is, until they end.
+    """For the tests that replace a pending transaction, want none to be mined, or count blocks: nothing is, until they
+    end.
 
     Every test begins with an empty pool, since some end without waiting for what they sent.
     """
     wait_until_mined(w3)
-    if not any(word in request.node.name for word in ("_replace_transaction", "_modify_transaction", "_unmined")):
+    if not any(word in request.node.name for word in IN_STILLNESS):
         yield
         return
     switch(w3, on=False)
