@@ -104,10 +104,10 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def check_back(world: World, ended_at: float, head: int, victims: Sequence[int]) -> None:
     """New blocks are committed, and the victims have caught up with what was the head, within the bound."""
-    watch = MachineWatch()
-    wait_until(lambda: all(world.committed()[i] > head for i in victims), "victims commit new blocks")
+    with MachineWatch() as watch:
+        wait_until(lambda: all(world.committed()[i] > head for i in victims), "victims commit new blocks")
     took_s = time.monotonic() - ended_at
-    assert took_s < BACK_WITHIN_S or watch.was_busy(), f"back after {took_s:.1f} s"
+    assert took_s < BACK_WITHIN_S or watch.was_busy, f"back after {took_s:.1f} s"
 
 
 def check_ledgers(world: World) -> None:
@@ -117,10 +117,11 @@ def check_ledgers(world: World) -> None:
         ledgers = [row.get("ledger") for row in world.validators()]
         return None not in ledgers and all(ledger == ledgers[0] for ledger in ledgers)
 
-    watch, began_at = MachineWatch(), time.monotonic()
-    wait_until(agree, "all ledgers agree")
+    began_at = time.monotonic()
+    with MachineWatch() as watch:
+        wait_until(agree, "all ledgers agree")
     took_s = time.monotonic() - began_at
-    assert took_s < BACK_WITHIN_S or watch.was_busy(), f"they agree after {took_s:.1f} s"
+    assert took_s < BACK_WITHIN_S or watch.was_busy, f"they agree after {took_s:.1f} s"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -202,12 +202,11 @@ def ended_in_time(fault: str) -> bool:
         running.ready()
         with contextlib.closing(running.rpc()) as rpc:
             rpc.call(fault, 1)
-        watch = MachineWatch()
-        status, seconds = running.end()
-        busy = watch.was_busy()
+        with MachineWatch() as watch:
+            status, seconds = running.end()
         assert status == 0
         assert group_members(running.process.pid) == []
-        return was_in_time(running, seconds, busy)
+        return was_in_time(running, seconds, watch)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.process.pid, signal.SIGKILL)

@@ -32,21 +32,20 @@ def ended_in_time(number: signal.Signals) -> bool:
         one, two = rpc.call("eth_accounts")[:2]
         for _ in range(20):
             rpc.call("eth_sendTransaction", {"from": one, "to": two, "value": "0x1", "gas": "0x5208"})
-        watch = MachineWatch()
-        status, seconds = running.end(number)
-        busy = watch.was_busy()
+        with MachineWatch() as watch:
+            status, seconds = running.end(number)
     assert status == 0
     assert not [pid for pid in pids if alive(pid)]
     assert not data.exists(), "a temporary data folder is removed"
     assert running.errors == []
-    return was_in_time(running, seconds, busy)
+    return was_in_time(running, seconds, watch)
 
 
-def was_in_time(running: ChainProcess, seconds: float, busy: bool) -> bool:
+def was_in_time(running: ChainProcess, seconds: float, watch: MachineWatch) -> bool:
     """Of a chain that has ended; anything else than slowness on a busy machine is a failure."""
     said = troubles(running)
     assert not [text for text in said if not text.endswith(TOO_SLOW)]
-    if busy and (said or seconds >= 2):
+    if watch.was_busy and (said or seconds >= 2):
         return False
     assert seconds < 2
     assert said == []

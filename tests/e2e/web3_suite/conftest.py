@@ -14,7 +14,6 @@ from tests.e2e.chain_process import wait_until
 from tests.e2e.running_node import Node, running_tandem
 from tests.e2e.web3_suite.scene import CHAIN_ID, CONTRACTS, Scene, set_scene
 
-
 IN_STILLNESS = ("_replace_transaction", "_modify_transaction", "_unmined", "_getBlockByNumber_pending")
 """The last compares the pending block's number with the newest one's, of which it asks before."""
 
