@@ -84,7 +84,7 @@ def test_a_running_chain_gives_place_to_a_fork_and_to_another_one(small_remote: 
         assert (rpc.call("eth_blockNumber"), rpc.call("eth_getBalance", STRANGER, "latest")) == ("0x0", "0x0")
         assert "forkedNetwork" not in rpc.call("hardhat_metadata")
         assert not before.keys() - process.pids().keys()
-    assert process.errors == []
+    assert process.complaints == []
 
 
 def test_what_a_fork_has_is_written_at_its_end_and_stands_above_the_remote_again(
