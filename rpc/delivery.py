@@ -116,6 +116,11 @@ class Delivery:
         self._unhinted: list[PooledTransaction] = []
         self._waiting: dict[Hash32, _Waiting] = {}
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a client waits for a transaction to be stored."""
+        return bool(self._waiting)
+
     def send(self, transaction: PooledTransaction, replaced: PooledTransaction | None) -> "asyncio.Future[None]":
         """Hand over a transaction that has just entered the pool.
 

@@ -296,8 +296,7 @@ async def test_a_transaction_replaced_before_it_left_is_sent_ahead_of_its_replac
     small = await small_chain()
     await small.admission.pending_nonce(ACCOUNTS[0])
     old, new = transfer(), transfer(max_fee=Wei(6 * 10**9), max_priority_fee=Wei(2 * 10**9))
-    hashes = await asyncio.gather(small.send(old), small.send(new))
-    assert list(hashes) == [old.hash, new.hash]
+    assert await small.admission.submit_all([old.raw, new.raw]) == [old.hash, new.hash]
     [admit] = admits(small)
     assert [t.hash for t in admit.transactions] == [old.hash, new.hash]
 

@@ -18,7 +18,7 @@ from tests.rpc import fake_chain
 from tests.rpc.client import Client
 from tests.rpc.conftest import open_process
 from tests.rpc.fake_chain import FakeChain
-from tests.rpc.small_chain import KEYS, small_chain, transfer, turns
+from tests.rpc.small_chain import ACCOUNTS, KEYS, small_chain, transfer, turns
 from tests.rpc.test_admission import V0, V1, V2, V3
 
 
@@ -133,11 +133,28 @@ async def test_those_that_come_in_one_turn_are_checked_in_their_order_and_apart(
     assert [t.hash for t in small.admission.pool] == [t.hash for t in sent]
 
 
+async def test_one_that_comes_alone_is_checked_at_once_and_the_next_with_those_of_its_turn() -> None:
+    small = await small_chain()
+    stored = small.validators[V0].hold = asyncio.Event()
+    for validator in (V1, V2, V3):
+        small.validators[validator].hold = stored
+    await small.admission.pending_nonce(ACCOUNTS[0])
+    sends = []
+    for nonce, pooled in ((0, 1), (1, 1)):
+        sends.append(asyncio.ensure_future(small.send(transfer(nonce=nonce))))
+        await asyncio.sleep(0)
+        assert len(small.admission.pool) == pooled
+    await turns()
+    assert len(small.admission.pool) == 2
+    stored.set()
+    assert await asyncio.gather(*sends) == [transfer(nonce=nonce).hash for nonce in range(2)]
+
+
 async def test_whoever_goes_away_before_its_turn_leaves_the_others_theirs() -> None:
     small = await small_chain()
-    gone, stays = (asyncio.ensure_future(small.send(transfer(key))) for key in KEYS[:2])
+    first, gone, stays = (asyncio.ensure_future(small.send(transfer(key))) for key in KEYS[:3])
     await asyncio.sleep(0)
     gone.cancel()
-    assert await stays == transfer(KEYS[1]).hash
+    assert [await first, await stays] == [transfer(KEYS[0]).hash, transfer(KEYS[2]).hash]
     assert gone.cancelled()
-    assert len(small.admission.pool) == 1
+    assert len(small.admission.pool) == 2
