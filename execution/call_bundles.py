@@ -1,8 +1,8 @@
 """Calls that go to a reader together: those that come at once, and those that came while all were busy.
 
 A message, its answer and the waking of two processes cost as much as two usual calls. But nobody is to wait for
-another's long call: a bundle is as many calls as a reader does in about a millisecond, by what the last ones took. It
-has little time, and what does not end in it goes alone, with all the time that it was asked with.
+another's long call: a bundle is as many calls as a reader does in a few milliseconds, by what the last ones took.
+It has little time, and what does not end in it goes alone, with all the time that it was asked with.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from execution.pool_core import Pace
 
 MAX_CALLS = 16
 """In a bundle. More cost each hardly less."""
-BUNDLE_US = 1_000
+BUNDLE_US = 4_000
 """What a reader is to be at a bundle: a call that comes behind it has waited long enough for others."""
 QUICK_MS = 10
 """For all calls of a bundle: so long a quick one may wait for the others, and a slow one runs in vain."""

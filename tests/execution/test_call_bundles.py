@@ -153,7 +153,7 @@ async def test_what_did_not_end_in_the_time_of_its_bundle_goes_alone_with_its_ow
     assert [(await call).output for call in calls] == [b"\0", b"\1", b"\2"]
 
 
-async def test_a_bundle_is_as_many_calls_as_take_a_millisecond() -> None:
+async def test_a_bundle_is_as_many_calls_as_take_a_few_milliseconds() -> None:
     reader = Worker("r0")
     pool = await pool_of(reader)
 
@@ -168,8 +168,8 @@ async def test_a_bundle_is_as_many_calls_as_take_a_millisecond() -> None:
         return size
 
     assert [await first_size(call_us=30) for _ in range(3)] == [MAX_CALLS] * 3
-    assert [await first_size(call_us=250) for _ in range(4)][1:] == [7, 4, 4]
-    assert [await first_size(call_us=2_000) for _ in range(3)][2:] == [1]
+    assert [await first_size(call_us=1_000) for _ in range(4)][1:] == [7, 4, 4]
+    assert [await first_size(call_us=8_000) for _ in range(3)][2:] == [1]
     assert [await first_size(call_us=30) for _ in range(2)][1:] == [MAX_CALLS]
     await first_size(call_us=5_000, ended=0)
     assert await first_size(call_us=30) == 1, "a bundle of which nothing ended in its time"
