@@ -2,7 +2,8 @@
 
 A message, its answer and the waking of two processes cost as much as two usual calls. But nobody is to wait for
 another's long call: a bundle is as many calls as a reader does in a few milliseconds, by what the last ones took.
-It has little time, and what does not end in it goes alone, with all the time that it was asked with.
+It has little time, and what does not end in it goes alone, with all the time that it was asked with. While calls take
+rpc as long as a reader, one reader has them all, if it answers.
 """
 
 import asyncio
@@ -27,6 +28,10 @@ QUICK_MS = 10
 """For all calls of a bundle: so long a quick one may wait for the others, and a slow one runs in vain."""
 JOINABLE_S = 0.5
 """A bundle that waits for a reader takes in calls for so long: its time limit counts from the first."""
+BRIEF_US = 80
+"""A call that takes no longer takes rpc as long as a reader: to wake a second reader costs more than it gives."""
+MANY_CALLS = 4
+"""In a bundle. Where so many come together it is the processor's time that counts, and not each one's waiting."""
 LOSSES_ALLOWED = 1
 """Of readers with one call, before it is given up."""
 
@@ -142,6 +147,8 @@ class CallBundles:
         self._open: dict[_Stage, _Bundle] = {}
         """The bundle of each stage that may grow."""
         self._under_way: dict[_Bundle, None] = {}
+        self._newest: _Bundle | None = None
+        """The last one that was sent of those that went as they came."""
         self._timer: asyncio.TimerHandle | None = None
         """For the first deadline of those under way. One of a bundle that ended goes on: to set one for each costs as
         much as a small message."""
@@ -215,11 +222,19 @@ class CallBundles:
         if bundle.deadline < self._wakes_at:
             self._watch(bundle.deadline)
         try:
-            self._pool.submit_job(bundle, losses_allowed=0)
+            self._pool.submit_job(bundle, None if stage is None else self._busy_reader(), losses_allowed=0)
         except ExecutionError as error:
             self.failed(bundle, error)
         if stage is not None and bundle.is_unsent:
             self._open[stage] = bundle
+
+    def _busy_reader(self) -> str | None:
+        """Whose turn is soon over, if it is better to wait for that than to wake another one."""
+        newest = self._newest
+        if newest is None or newest.has_ended or len(newest.asked) < MANY_CALLS or self._call_us > BRIEF_US:
+            return None
+        is_late = asyncio.get_running_loop().time() - newest.sent_at > QUICK_MS / 1000
+        return None if is_late or self._pool.waits_for_any else newest.worker
 
     def _submit_late(self, not_begun: list[_Asked], slow: list[_Asked]) -> None:
         """The slow one goes last, and nothing is queued behind it as long as another reader can take it."""
@@ -261,6 +276,8 @@ class CallBundles:
         """It waits for no reader any more."""
         if bundle.is_unsent:
             bundle.is_unsent = False
+            if bundle.stage is not None:
+                self._newest = bundle
             self.unsent -= 1
             self.waiting -= len(bundle.asked)
             if bundle.stage is not None and self._open and self._open.get(bundle.stage) is bundle:

@@ -165,6 +165,11 @@ class Pool:
         return self._core.waiting
 
     @property
+    def waits_for_any(self) -> bool:
+        """Whether a job waits that any worker may take."""
+        return self._core.waits_for_any
+
+    @property
     def is_busy(self) -> bool:
         """Whether a worker still has a task, be it one that nobody waits for any more."""
         return self._core.is_busy

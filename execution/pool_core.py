@@ -190,6 +190,11 @@ class PoolCore(Generic[Job]):
         return assigned
 
     @property
+    def waits_for_any(self) -> bool:
+        """Whether a job waits that any worker may take."""
+        return bool(self._shared)
+
+    @property
     def waits_for_open(self) -> Job | None:
         """The first job for any worker, if it waits for one that may take long while one that goes on in steps could
         take it."""

@@ -12,7 +12,7 @@ from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
 from chain.messages.tasks import FollowTasks
 from chain.types import Gas, Version
 from execution import call_pool, call_worker
-from execution.call_bundles import MAX_CALLS, QUICK_MS
+from execution.call_bundles import BRIEF_US, MANY_CALLS, MAX_CALLS, QUICK_MS
 from execution.call_pool import GRACE_S, CallPool
 from execution.call_views import CallViews
 from execution.call_worker import CallRunner
@@ -101,6 +101,73 @@ async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -
     pool.hear(outcomes(reader.pushed[0]), reader)
     assert numbers_of(reader.pushed[1]) == [1, 2, 3, 4, 5]
     assert pool.waiting == 0
+
+
+async def test_brief_calls_that_are_many_go_to_the_reader_that_is_awake_while_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    readers = Worker("r0"), Worker("r1")
+    pool = await pool_of(*readers)
+
+    def told() -> list[list[int]]:
+        return [[len(numbers_of(task)) for task in reader.pushed] for reader in readers]
+
+    async def ask(count: int) -> None:
+        run(pool, *range(count))
+        await settled()
+
+    async def learn(call_us: int) -> None:
+        """From as many answers as it takes."""
+        for _ in range(10):
+            await ask(2)
+            pool.hear(outcomes(readers[0].pushed.pop(), call_us=call_us), readers[0])
+            await settled()
+
+    await learn(BRIEF_US // 2)
+    for _ in range(3):
+        await ask(MANY_CALLS)
+    assert told() == [[MANY_CALLS, MANY_CALLS], []]
+    assert pool.waiting == MANY_CALLS, "others may join those that wait"
+    pool.hear(outcomes(readers[0].pushed.pop(0)), readers[0])
+    assert told() == [[MANY_CALLS, MANY_CALLS], []]
+    now += 2 * QUICK_MS / 1000
+    await ask(1)
+    assert told() == [[MANY_CALLS, MANY_CALLS], [1]], "it does not answer"
+    for reader in readers:
+        while reader.pushed:
+            pool.hear(outcomes(reader.pushed.pop(0)), reader)
+    await settled()
+    for few_or_long in (MANY_CALLS - 1, MANY_CALLS):
+        for _ in range(2):
+            await ask(few_or_long)
+        assert told() == [[few_or_long], [few_or_long]]
+        for reader in readers:
+            pool.hear(outcomes(reader.pushed.pop(), call_us=4 * BRIEF_US), reader)
+        await learn(2 * BRIEF_US)
+
+
+async def test_brief_calls_do_not_overtake_what_waits_for_any_reader() -> None:
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+    for _ in range(4):
+        run(pool, *range(MAX_CALLS))
+        await settled()
+        pool.hear(outcomes(reader.pushed.pop(), call_us=1), reader)
+        await settled()
+    for number in range(3):
+        if number == 2:
+            estimate = asyncio.ensure_future(pool.call(replace(CALL, estimate=True)))
+            await settled()
+        run(pool, *range(MANY_CALLS))
+        await settled()
+    for _ in range(2):
+        pool.hear(outcomes(reader.pushed.pop(0)), reader)
+    assert [task.estimate for task in reader.pushed] == [True]
+    pool.hear(outcomes(reader.pushed.pop(0)), reader)
+    assert not (await estimate).error
+    assert [len(numbers_of(task)) for task in reader.pushed] == [MANY_CALLS]
 
 
 async def test_no_call_waits_behind_one_that_may_take_long() -> None:
