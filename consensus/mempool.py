@@ -280,7 +280,8 @@ class Mempool:
             full = full_of_gas or waiting.ready_bytes >= MAX_PROPOSAL_BYTES
             at_once = self._production.automine and not self._branch.operates
             operation = self.operations.turn is not None and not self._branch.operates
-            found = Pending(packable and at_once, full and at_once, operation, waiting.ready_count)
+            count, one_each = waiting.ready_count, waiting.ready_count == len(waiting.ready)
+            found = Pending(packable and at_once, full and at_once, operation, count, one_each)
             self._pending = waiting.changes, found
         return self._pending[1]
 

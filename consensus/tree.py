@@ -29,6 +29,8 @@ class Node:
     proposal: Proposal | None
     """None for genesis only."""
     transactions: int = 0
+    transactions_before: int = 0
+    """Of the block before that one."""
 
 
 def genesis_node(genesis_id: Hash32, timestamp_s: int) -> Node:
@@ -46,6 +48,7 @@ def child_node(proposal: Proposal, parent: Node) -> Node:
         executed=proposal.executed,
         proposal=proposal,
         transactions=parent.transactions if proposal.inputs is None else len(proposal.transactions),
+        transactions_before=parent.transactions_before if proposal.inputs is None else parent.transactions,
     )
 
 

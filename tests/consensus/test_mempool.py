@@ -115,6 +115,14 @@ def test_it_tells_how_many_transactions_a_block_could_take() -> None:
     assert counts == [2, 4, 3, 3], "one behind a gap waits for it, one in a proposed block for nothing here"
 
 
+def test_it_tells_whether_any_sender_waits_with_two_transactions() -> None:
+    mempool = pool()
+    admit(mempool, transfer(0, 0), transfer(1, 0))
+    assert mempool.pending().one_each
+    admit(mempool, transfer(1, 1))
+    assert not mempool.pending().one_each
+
+
 def test_what_is_in_flight_is_not_packed_again_and_what_follows_it_is() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0), transfer(0, 1))

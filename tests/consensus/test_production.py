@@ -74,3 +74,17 @@ def test_a_block_that_is_due_or_full_or_has_an_operation_waits_for_nothing(due: 
 def test_a_block_that_is_due_is_made_without_transactions_but_never_beyond_the_lag() -> None:
     assert wanted(View(node(5, 5), node(5, 5), Height(5), due=True), NOTHING, MAX_LAG) is Work.BLOCK
     assert wanted(View(node(5, 2), node(5, 2), Height(2), due=True), NOTHING, MAX_LAG) is Work.NOTHING
+
+
+def test_a_block_leaves_at_once_when_as_many_senders_wait_as_each_of_the_two_blocks_before_had_transactions() -> None:
+    for before, newest, waiting, one_each, work in (
+        (16, 16, 16, True, Work.BLOCK),
+        (16, 16, 20, True, Work.BLOCK),
+        (16, 16, 15, True, Work.GATHERING),
+        (16, 16, 16, False, Work.GATHERING),
+        (15, 16, 16, True, Work.GATHERING),
+        (17, 16, 16, True, Work.GATHERING),
+    ):
+        tip = replace(node(5, 5), transactions=newest, transactions_before=before)
+        pending = replace(SOME, transactions=waiting, one_each=one_each)
+        assert wanted(View(tip, tip, Height(5), due=False), pending, MAX_LAG) is work
