@@ -95,6 +95,8 @@ class Core:
         self._now_ms = 0
         self._waited_in: Round | None = None
         self._gathering = Gathering()
+        self._has_been_away = recovered.safety is not None
+        """Until it proposes again."""
         self._unannounced: Certificate | None = None
         self._interval_runs_for: Hash32 | None = None
         self._interval_passed_for: Hash32 | None = None
@@ -248,14 +250,21 @@ class Core:
             return False
         if work is Work.UNHURRIED and self._waited_in != round:
             return False
-        if work is Work.GATHERING and not self._gathering.is_over(round):
+        if work is Work.GATHERING and not (self._gathering.is_over(round) or self._may_be_suspected):
             return False
         proposal = self._proposer.make(work, round, state, timeouts, self._now_ms)
+        self._has_been_away = False
+        self._pacemaker.heard_from(self.me)
         self._voting.formed()
         self._outbox.send(self._others, self._signed(proposal))
         self._insert(proposal)
         self._voting.vote(proposal)
         return True
+
+    @property
+    def _may_be_suspected(self) -> bool:
+        """Whether the others may wait for this leader for less time than it would gather transactions."""
+        return self._has_been_away or self._pacemaker.suspects(self.me)
 
     def _justification(self) -> TimeoutCertificate | None:
         """The timeout certificate that a proposal of this round needs, if we have it and may build on it."""

@@ -46,7 +46,7 @@ GATHER_QUIET_LOOKS_WITH_MANY = 2
 """With so many a block leaves when none came for that many times `GATHER_QUIET_MS`: the processors are busy, so that
 who takes them in may not have had a turn."""
 GATHER_MOST_MS_WITH_MANY = 60
-"""The longest that it waits for still more then."""
+"""The longest that it waits for still more then. A leader that may be suspected gathers nothing: nobody would wait."""
 
 
 class Pacemaker:
@@ -97,7 +97,7 @@ class Pacemaker:
         self._since_commit = 0
 
     def heard_from(self, leader: ValidatorIndex) -> None:
-        """A proposal of that leader arrived."""
+        """A proposal of that leader arrived, or was made here."""
         self._suspected.discard(leader)
 
     def suspects(self, leader: ValidatorIndex) -> bool:

@@ -1,8 +1,14 @@
 """Rounds that are given up: timeouts, their certificates, and how long a round is waited for."""
 
+from dataclasses import replace
+
+from chain.keccak import keccak256
+from chain.proposals import ExecutedBlock
+from chain.types import Height
 from consensus.commands import SetTimer
-from consensus.events import PayloadChanged, Timer
-from consensus.pacemaker import SUSPECTED_TIMEOUT_MS
+from consensus.events import PayloadChanged, ResultReceived, Started, Timer
+from consensus.pacemaker import GATHER_MOST_MS_WITH_MANY, MANY, SUSPECTED_TIMEOUT_MS
+from consensus.recovered import new_chain
 from consensus.wire import ProposalMessage, SyncInfo, Timeout, Vote
 from tests.consensus.lone_core import LoneCore, persisted, reasons, sent, voted
 
@@ -162,3 +168,41 @@ def test_a_suspected_leader_gets_a_short_wait_only_right_after_a_certificate() -
     world.receive(SyncInfo(parent, None))
     assert world.core.status().round == 5
     assert [c.delay_ms for c in world.commands if isinstance(c, SetTimer)][-1] == SUSPECTED_TIMEOUT_MS
+
+
+def test_a_leader_that_others_may_suspect_gathers_nothing_and_is_no_suspect_once_it_has_proposed() -> None:
+    """They give it less time than a leader gathers for where many transactions keep coming."""
+    assert SUSPECTED_TIMEOUT_MS < GATHER_MOST_MS_WITH_MANY
+    world = LoneCore(me=3)
+    first = world.proposal(1, transactions=(b"one", b"another"))
+    world.propose(first)
+    second = world.proposal(2, world.certificate(first), takes_height=False)
+    world.propose(second)
+    parent, timeouts = world.certificate(second), world.timeout_certificate(3, (2, 2, 2))
+    for round in (4, 5, 6):
+        proposal = world.proposal(round, parent, timeouts if round == 4 else None, takes_height=False)
+        world.propose(proposal)
+        parent = world.certificate(proposal)
+    assert world.core.status().suspected == (3,)
+    world.handle(ResultReceived(ExecutedBlock(Height(1), keccak256(b"header 1"))))
+    world.payload.waiting = (b"a transaction",) * MANY
+    (message,) = sent(world.receive(SyncInfo(parent, None)), ProposalMessage)
+    assert message.proposal.takes_height
+    assert world.core.status().suspected == ()
+    assert [c.delay_ms for c in world.commands if isinstance(c, SetTimer) and c.timer is Timer.ROUND][-1] == 200
+
+
+def test_a_leader_that_comes_back_gathers_nothing_before_it_has_proposed() -> None:
+    before = LoneCore(me=3)
+    first = before.proposal(1, transactions=(b"one", b"another"))
+    second = before.proposal(2, before.certificate(first), takes_height=False)
+    for proposal in (first, second):
+        before.propose(proposal)
+    safety = [write.safety for write in persisted(before.commands) if write.safety is not None][-1]
+    new = new_chain(before.genesis)
+    world = LoneCore(me=3, recovered=replace(new, safety=safety, uncommitted=(first, second)))
+    world.handle(Started())
+    world.handle(ResultReceived(ExecutedBlock(Height(1), keccak256(b"header 1"))))
+    world.payload.waiting = (b"a transaction",) * MANY
+    (message,) = sent(world.receive(SyncInfo(before.certificate(second), None)), ProposalMessage)
+    assert message.proposal.takes_height
