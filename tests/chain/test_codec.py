@@ -98,6 +98,19 @@ class Crossing:
     weights: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Branch:
+    name: str
+    below: "tuple[Branch, ...]" = ()
+
+
+def test_a_class_that_contains_itself_survives_and_is_checked_at_every_depth() -> None:
+    tree = Branch("trunk", (Branch("left", (Branch("leaf"),)), Branch("right")))
+    assert decode_value(Branch, encode_value(tree)) == tree
+    with pytest.raises(MessageError, match="name"):
+        decode_value(Branch, pack(["trunk", [["left", [[5, []]]]]]))
+
+
 def test_enumerations_and_mappings_survive() -> None:
     crossing = Crossing(Fork.PRAGUE, "x", {"b": 1, "a": 2})
     assert decode_value(Crossing, encode_value(crossing)) == crossing
