@@ -7,7 +7,6 @@ sender's state, what is remembered is what the newest block left.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias
 
 from chain.genesis import Genesis
 from chain.links import Link
@@ -16,6 +15,7 @@ from chain.transactions import Transaction, decode_transaction
 from chain.types import Address, Hash32, ValidatorIndex, Wei
 from rpc.awaited_transactions import AwaitedTransactions
 from rpc.chain_view import ChainView
+from rpc.checks_in_turns import MAX_IN_A_TURN, Checked, ChecksInTurns
 from rpc.delivery import Delivery
 from rpc.environments import pending_fork
 from rpc.errors import TransactionRejected
@@ -40,18 +40,13 @@ log = logging.getLogger("tandem.rpc")
 MEMPOOL_WAIT_S = 1.0
 MAX_MEMPOOL_PAGES = 10_000
 
-MAX_IN_A_TURN = 64
-"""Raw transactions of one batch that are checked in one turn of the event loop."""
-
 MAX_WAITED_FOR = 500
 """With more transactions in the pool nobody waits until they are executed."""
 
+SHORT_OF_FUNDS = (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsForReplacement)
+
 Pending = Callable[[Sequence[PooledTransaction]], None]
 """Told of transactions that have just become pending, in the order of their nonces."""
-
-
-_Checked: TypeAlias = tuple[PooledTransaction, bool] | TransactionRejected
-"""What may enter whatever the state is, and whether it is impersonated; or why it may not."""
 
 
 class Admission:
@@ -73,7 +68,7 @@ class Admission:
         self._chain = chain
         self._validators = validators
         self._tasks = Tasks()
-        self._unchecked: list[tuple[bytes, asyncio.Future[_Checked]]] = []
+        self._checks = ChecksInTurns(self._all_checked)
         self._states = SenderStates(chain, self.pool)
         self._delivery = Delivery(self.pool, validators, execution, self._tasks, chain.leader)
         self._deadlines = StoreDeadlines(lacks_room)
@@ -94,29 +89,21 @@ class Admission:
 
         Raises the TransactionRejected that geth would give, or NoValidatorAnswered.
         """
-        entering, is_impersonated = _passed(await self._checked_with_others(raw))
+        [checked] = await self._checked_with_others(raw)
+        entering, is_impersonated = _passed(checked)
         await self.stored(await self._enter(entering, is_impersonated))
         return entering.hash
 
-    async def _checked_with_others(self, raw: bytes) -> _Checked:
+    async def _checked_with_others(self, raw: bytes) -> list[Checked]:
         """At the end of the turn with all that came in it; at once where no other is on its way."""
-        if not self._unchecked and not self._delivery.is_waited_for:
-            return self._all_checked([raw])[0]
-        loop = asyncio.get_running_loop()
-        if not self._unchecked:
-            loop.call_soon(self._check_all)
-        checked: asyncio.Future[_Checked] = loop.create_future()
-        self._unchecked.append((raw, checked))
-        return await checked
+        if self._delivery.is_waited_for or self._checks.are_under_way:
+            return await self._checks.checked((raw,))
+        return self._all_checked((raw,))
 
-    def _check_all(self) -> None:
-        """Those that came in one turn, one right after the other: 85 us each instead of 98 where what becomes of one
-        comes before the next.
-        """
-        unchecked, self._unchecked = self._unchecked, []
-        for (_, checked), outcome in zip(unchecked, self._all_checked([raw for raw, _ in unchecked]), strict=True):
-            if not checked.done():
-                checked.set_result(outcome)
+    async def caught_up(self) -> None:
+        """Let the signed transactions enter first that came before, one by one, from senders that are known."""
+        if self._checks.are_under_way:
+            await self._checks.checked(())
 
     async def enter(self, transaction: Transaction) -> "asyncio.Future[None]":
         """Put a transaction into the pool and on its way; the future is for `stored`.
@@ -130,41 +117,57 @@ class Admission:
         """Admit signed transactions in their order. Of each the hash, or what `submit` would raise, when validators
         have stored all that enter.
         """
+        parts = [raws[start : start + MAX_IN_A_TURN] for start in range(0, len(raws), MAX_IN_A_TURN)]
         outcomes: list[Hash32 | Exception] = []
         entered: dict[int, asyncio.Future[None]] = {}
-        for start in range(0, len(raws), MAX_IN_A_TURN):
-            if start:
-                await asyncio.sleep(0)  # others have their turn, and the leader what has entered
-            checked = self._all_checked(raws[start : start + MAX_IN_A_TURN])
-            await self._know_senders(checked)
-            for each in checked:
-                try:
-                    entering, is_impersonated = _passed(each)
-                    entered[len(outcomes)] = await self._enter(entering, is_impersonated)
-                    outcomes.append(entering.hash)
-                except Exception as error:
-                    outcomes.append(error)
-        failures = await self._deadlines.wait_for_all(tuple(entered.values()))
+        late: dict[int, asyncio.Task[Hash32 | Exception]] = {}
+        async with asyncio.TaskGroup() as group:
+            for ready in [group.create_task(self._ready(part)) for part in parts]:
+                for each in await ready:
+                    if isinstance(each, Exception):
+                        outcomes.append(each)
+                        continue
+                    entering, is_impersonated = each
+                    added = self._add_at_once(entering)
+                    if added is None:
+                        late[len(outcomes)] = group.create_task(self._outcome(entering, is_impersonated))
+                    elif isinstance(added, Added):
+                        entered[len(outcomes)] = self._send(entering, added)
+                    outcomes.append(added if isinstance(added, Exception) else entering.hash)
+            failures = await self._deadlines.wait_for_all(tuple(entered.values()))
         for index, failure in zip(entered, failures, strict=True):
             outcomes[index] = failure or outcomes[index]
+        for index, task in late.items():
+            outcomes[index] = task.result()
         return outcomes
 
-    def _all_checked(self, raws: Sequence[bytes]) -> list[_Checked]:
-        rules, checked = self._rules(), list[_Checked]()
+    async def _ready(self, raws: Sequence[bytes]) -> list[Checked]:
+        """What may enter of them, with its senders known. Those that the pool does not know are read together."""
+        checked = await self._checks.checked(raws)
+        senders = {each[0].sender for each in checked if not isinstance(each, Exception)}
+        unknown = [sender for sender in senders if self.pool.state(sender) is None]
+        if not unknown:
+            return checked
+        read = await asyncio.gather(*map(self._states.read, unknown), return_exceptions=True)
+        failed = {s: outcome for s, outcome in zip(unknown, read, strict=True) if isinstance(outcome, Exception)}
+        return [each if isinstance(each, Exception) else failed.get(each[0].sender, each) for each in checked]
+
+    async def _outcome(self, entering: PooledTransaction, is_impersonated: bool) -> Hash32 | Exception:
+        try:
+            await self.stored(await self._enter(entering, is_impersonated))
+        except Exception as error:
+            return error
+        return entering.hash
+
+    def _all_checked(self, raws: Sequence[bytes]) -> list[Checked]:
+        rules, checked = self._rules(), list[Checked]()
         for raw in raws:
             try:
                 transaction = decode(raw)
                 checked.append((self._checked(transaction, rules), transaction.is_impersonated))
-            except TransactionRejected as error:
+            except Exception as error:  # of this one: it keeps no other from its answer
                 checked.append(error)
         return checked
-
-    async def _know_senders(self, checked: Sequence[_Checked]) -> None:
-        """Read those together that the pool does not know. What is wrong with one is found where it enters."""
-        senders = {each[0].sender for each in checked if not isinstance(each, TransactionRejected)}
-        unknown = [self._states.read(sender) for sender in senders if self.pool.state(sender) is None]
-        if unknown:
-            await asyncio.gather(*unknown, return_exceptions=True)
 
     def _rules(self) -> Rules:
         return Rules(self._chain.chain_id, pending_fork(self._chain.head.header, self._genesis), self.min_tip)
@@ -180,7 +183,10 @@ class Admission:
         return pooled(transaction, sender)
 
     async def _enter(self, entering: PooledTransaction, is_impersonated: bool) -> "asyncio.Future[None]":
-        added = await self._add(entering, any_sender=is_impersonated)
+        return self._send(entering, await self._add(entering, any_sender=is_impersonated))
+
+    def _send(self, entering: PooledTransaction, added: Added) -> "asyncio.Future[None]":
+        """What has just been added goes on its way."""
         if self._reports:
             log.info("admitted 0x%s: nonce %d of 0x%s", entering.hash.hex(), entering.nonce, entering.sender.hex())
         stored = self._delivery.send(entering, added.replaced)
@@ -219,6 +225,7 @@ class Admission:
 
     async def pending_nonce(self, address: Address) -> int:
         """The nonce of the account's next transaction, behind those in the pool."""
+        await self.caught_up()
         known = self.pool.pending_nonce(address)
         if known is not None:
             return known
@@ -303,6 +310,17 @@ class Admission:
 
     # Admission
 
+    def _add_at_once(self, transaction: PooledTransaction) -> Added | TransactionRejected | None:
+        """None if something is to be waited for first: `_add` does that."""
+        if self.pool.state(transaction.sender) is None:
+            return None
+        try:
+            return self.pool.add(transaction)
+        except (AddressReserved, *SHORT_OF_FUNDS):
+            return None
+        except TransactionRejected as error:
+            return error
+
     async def _add(self, transaction: PooledTransaction, any_sender: bool) -> Added:
         known = self.pool.state(transaction.sender) is not None
         if not known:
@@ -312,7 +330,7 @@ class Admission:
         except AddressReserved:
             await self._executed(transaction.sender)
             return self.pool.add(transaction)
-        except (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsForReplacement):
+        except SHORT_OF_FUNDS:
             if not known:
                 raise
         await self._read_sender(transaction.sender, any_sender)
@@ -334,8 +352,8 @@ class Admission:
         self.pool.learn(read.state)
 
 
-def _passed(checked: _Checked) -> tuple[PooledTransaction, bool]:
-    """Raises TransactionRejected."""
-    if isinstance(checked, TransactionRejected):
+def _passed(checked: Checked) -> tuple[PooledTransaction, bool]:
+    """Raises what is wrong with it."""
+    if isinstance(checked, Exception):
         raise checked
     return checked

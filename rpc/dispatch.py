@@ -52,14 +52,13 @@ class Dispatcher:
         """The answer to a request or a batch; None when nothing in it wants one."""
         try:
             message = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            requests = message if isinstance(message, list) else [message]
+            if any(map(is_inexact, requests)):
+                keep_as_written(body, requests)
+        except (orjson.JSONDecodeError, RecursionError):
             return _error_answer(None, ParseError())
         if isinstance(message, list):
-            if any(map(is_inexact, message)):
-                keep_as_written(body, message)
             return await self._answer_batch(message, connection)
-        if is_inexact(message):
-            keep_as_written(body, [message])
         return await self._answer_one(message, connection)
 
     async def _answer_batch(self, messages: list[Any], connection: Connection | None) -> bytes | None:

@@ -15,8 +15,11 @@ def is_inexact(request: Any) -> bool:
 
 
 def keep_as_written(body: bytes, requests: list[Any]) -> None:
-    """Put a number's own text in the place of inexact ids. `body` has these requests, or the only one of them."""
-    # Depth and form have been judged. Where a name comes twice, both parsers take the last.
+    """Put a number's own text in the place of inexact ids. `body` has these requests, or the only one of them.
+
+    Raises RecursionError where lists or objects are nested too deep, some hundreds less than orjson takes.
+    """
+    # The form has been judged. Where a name comes twice, both parsers take the last.
     parsed = json.loads(body.decode(), parse_float=str, parse_int=str)
     written = parsed if isinstance(parsed, list) else [parsed]
     for request, texts in zip(requests, written, strict=True):

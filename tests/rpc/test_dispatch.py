@@ -1,5 +1,6 @@
 """JSON-RPC 2.0 as geth speaks it: requests, batches, notifications, and what is wrong with them."""
 
+import sys
 from typing import Any
 
 import orjson
@@ -113,6 +114,17 @@ async def test_an_id_goes_back_as_it_was_written(client: Client, written: str) -
     assert answer.startswith(start + b'"error":{"code":-32601,')
     answer = await client.written(b'{"jsonrpc":"2.0","id":%b}' % id)
     assert answer.startswith(start + b'"error":{"code":-32600,')
+
+
+async def test_what_is_nested_too_deep_to_keep_such_an_id_is_told_so(client: Client) -> None:
+    params = b"[" * 1_015 + b"]" * 1_015
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)  # as Python has it, whatever other tests import
+    try:
+        answer = await client.post(b'{"jsonrpc":"2.0","id":1.5,"method":"eth_chainId","params":%b}' % params)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert answer["error"]["code"] == -32700
 
 
 async def test_ids_of_a_batch_go_back_as_they_were_written(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

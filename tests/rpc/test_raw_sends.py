@@ -1,19 +1,23 @@
 """Batches of nothing but raw transactions: answered as one by one, with less work."""
 
 import asyncio
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
 
+import rpc.admission
 from chain.messages.storage import ReadState
 from chain.transactions import Transaction
-from rpc.admission import MAX_IN_A_TURN
+from chain.types import Address
+from rpc.checks_in_turns import MAX_IN_A_TURN
 from rpc.dispatch import Dispatcher
 from rpc.errors import TransactionRejected
+from rpc.pool import PoolLimits
 from rpc.process import RpcProcess
 from rpc.raw_sends import raw_transactions
-from rpc.transaction_errors import AlreadyKnown, NoValidatorAnswered, RefusedByValidators
+from rpc.transaction_errors import AlreadyKnown, InsufficientFunds, NoValidatorAnswered, RefusedByValidators
+from rpc.transaction_rules import decode
 from tests.rpc import fake_chain
 from tests.rpc.client import Client
 from tests.rpc.conftest import open_process
@@ -97,6 +101,73 @@ async def test_of_a_large_batch_the_first_are_sent_while_the_others_are_checked(
     assert await small.admission.submit_all([t.raw for t in sent]) == [t.hash for t in sent]
     assert pooled[0] < 4 * MAX_IN_A_TURN
     assert [t.hash for t in small.admission.pool][1:] == [t.hash for t in sent]
+
+
+async def test_batches_that_come_together_are_admitted_in_their_order() -> None:
+    """Those of the second would all have a gap before them otherwise, and so many are not kept behind one."""
+    small = await small_chain(limits=PoolLimits(queued_of_one_sender=2 * MAX_IN_A_TURN))
+    await small.send(transfer(nonce=0))
+    sent = [transfer(nonce=nonce) for nonce in range(1, 12 * MAX_IN_A_TURN)]
+    batches = [[t.raw for t in sent[start : start + 300]] for start in range(0, len(sent), 300)]
+    outcomes = await asyncio.gather(*map(small.admission.submit_all, batches))
+    assert [outcome for batch in outcomes for outcome in batch] == [t.hash for t in sent]
+    assert [t.hash for t in small.admission.pool][1:] == [t.hash for t in sent]
+
+
+async def test_a_sender_that_cannot_be_read_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = await small_chain()
+    reads: list[Address] = []
+
+    async def read(address: Address) -> NoReturn:
+        reads.append(address)
+        raise TimeoutError
+
+    monkeypatch.setattr(small.admission._states, "read", read)
+    outcomes = await small.admission.submit_all([transfer(nonce=nonce).raw for nonce in range(10)])
+    assert [type(outcome) for outcome in outcomes] == [TimeoutError] * 10
+    assert len(reads) == 1
+
+
+async def test_whoever_lacks_funds_is_read_again_once_for_a_batch_and_others_go_on() -> None:
+    small = await small_chain()
+    for key in KEYS[:2]:
+        await small.send(transfer(key))
+    small.storage.requests.clear()
+    small.storage.hold = asyncio.Event()
+    poor = [transfer(nonce=nonce, value=10**30).raw for nonce in range(1, 9)]
+    sending = asyncio.ensure_future(small.admission.submit_all([*poor, transfer(KEYS[1], nonce=1).raw]))
+    await turns()
+    assert transfer(KEYS[1], nonce=1).hash in small.admission.pool
+    small.storage.hold.set()
+    outcomes = await sending
+    assert [type(outcome) for outcome in outcomes] == [InsufficientFunds] * 8 + [bytes]
+    assert small.storage.count(ReadState) <= 2
+
+
+@pytest.mark.parametrize("nonce", [None, "0x1"])
+async def test_what_is_sent_behind_raw_transactions_in_a_batch_comes_after_them(
+    client: Client, process: RpcProcess, nonce: str | None
+) -> None:
+    fees = {"maxFeePerGas": hex(6 * 10**9), "maxPriorityFeePerGas": hex(2 * 10**9), "nonce": nonce}
+    filled = {"from": "0x" + fake_chain.ALICE.hex(), "to": "0x" + "77" * 20, "gas": "0x5208"} | fees
+    raws = [send(shown(fake_chain.transfer(nonce))) for nonce in range(2)]
+    await process.node.admission.pending_nonce(fake_chain.ALICE)
+    answers = await client.post(orjson.dumps([*raws, send(filled, method="eth_sendTransaction")]))
+    assert ["error" in answer for answer in answers] == [False, False, False]
+    assert [t.nonce for t in process.node.admission.pool] == ([0, 1, 2] if nonce is None else [0, 1])
+    assert answers[2]["result"] == "0x" + list(process.node.admission.pool)[-1].hash.hex()
+
+
+async def test_what_is_wrong_with_one_in_unforeseen_ways_keeps_no_other_from_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = await small_chain()
+    monkeypatch.setattr(rpc.admission, "decode", lambda raw: decode(raw) if raw else 1 / 0)
+    sent = transfer()
+    together = await asyncio.gather(*map(small.admission.submit, (b"", sent.raw)), return_exceptions=True)
+    assert [type(outcome) for outcome in together] == [ZeroDivisionError, bytes]
+    outcomes = await small.admission.submit_all([b"", sent.raw])
+    assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError, AlreadyKnown]
 
 
 async def test_all_of_a_batch_are_given_up_at_once_where_no_validator_is_there() -> None:
