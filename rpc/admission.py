@@ -26,7 +26,6 @@ from rpc.store_deadlines import StoreDeadlines
 from rpc.tasks import Tasks
 from rpc.transaction_errors import (
     AddressReserved,
-    AlreadyKnown,
     InsufficientFunds,
     InsufficientFundsForAll,
     InsufficientFundsForReplacement,
@@ -173,9 +172,13 @@ class Admission:
         return Rules(self._chain.chain_id, pending_fork(self._chain.head.header, self._genesis), self.min_tip)
 
     def _checked(self, transaction: Transaction, rules: Rules) -> PooledTransaction:
-        """What may enter, whatever the state is. Raises TransactionRejected."""
-        if transaction.hash in self.pool:
-            raise AlreadyKnown
+        """What may enter, whatever the state is. Raises TransactionRejected.
+
+        One that is there already is told so where it enters: those before it may replace it until then.
+        """
+        known = self.pool.get(transaction.hash)
+        if known is not None:
+            return known
         settings = self._chain.settings
         sender = check(transaction, rules, settings.gas_limit or self._chain.head.header.gas_limit)
         if transaction.is_impersonated and not settings.impersonates(sender):
@@ -225,7 +228,6 @@ class Admission:
 
     async def pending_nonce(self, address: Address) -> int:
         """The nonce of the account's next transaction, behind those in the pool."""
-        await self.caught_up()
         known = self.pool.pending_nonce(address)
         if known is not None:
             return known

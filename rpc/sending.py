@@ -49,6 +49,7 @@ async def send_transaction(node: Node, wanted: TransactionArguments, password: s
     read the state next, without asking for the receipt.
     """
     wanted.check_no_blobs()
+    await node.admission.caught_up()
     sender = sender_of(node, wanted)
     wanted = wanted._replace(sender=sender)
     impersonates = node.chain.settings.impersonates(sender) and sender not in node.wallet.accounts
@@ -56,7 +57,6 @@ async def send_transaction(node: Node, wanted: TransactionArguments, password: s
     with senders.place() as place:  # in the order of the requests, however long each takes to be filled in
         unsigned = await filled(node, wanted)
         await place.turn()  # until it is in the pool, so that the next one takes the next nonce
-        await node.admission.caught_up()
         if wanted.nonce is None:
             unsigned = replace(unsigned, nonce=await node.admission.pending_nonce(sender))
         if impersonates:

@@ -35,6 +35,7 @@ async def get_balance(node: Node, account: Address, block: BlockReference) -> st
 async def get_transaction_count(node: Node, account: Address, block: BlockReference) -> str:
     """The nonce; at `pending` the next one that the sender's pooled transactions leave free."""
     if block == BlockTag.PENDING:
+        await node.admission.caught_up()
         return hex(await node.admission.pending_nonce(account))
     return hex((await node.chain.account(account, block)).nonce)
 

@@ -9,14 +9,20 @@ import pytest
 import rpc.admission
 from chain.messages.storage import ReadState
 from chain.transactions import Transaction
-from chain.types import Address
+from chain.types import Address, Wei
 from rpc.checks_in_turns import MAX_IN_A_TURN
 from rpc.dispatch import Dispatcher
 from rpc.errors import TransactionRejected
 from rpc.pool import PoolLimits
 from rpc.process import RpcProcess
 from rpc.raw_sends import raw_transactions
-from rpc.transaction_errors import AlreadyKnown, InsufficientFunds, NoValidatorAnswered, RefusedByValidators
+from rpc.transaction_errors import (
+    AlreadyKnown,
+    InsufficientFunds,
+    NoValidatorAnswered,
+    RefusedByValidators,
+    ReplacementUnderpriced,
+)
 from rpc.transaction_rules import decode
 from tests.rpc import fake_chain
 from tests.rpc.client import Client
@@ -156,6 +162,30 @@ async def test_what_is_sent_behind_raw_transactions_in_a_batch_comes_after_them(
     assert ["error" in answer for answer in answers] == [False, False, False]
     assert [t.nonce for t in process.node.admission.pool] == ([0, 1, 2] if nonce is None else [0, 1])
     assert answers[2]["result"] == "0x" + list(process.node.admission.pool)[-1].hash.hex()
+
+
+async def test_what_one_client_sends_without_waiting_gets_nonces_in_its_order(
+    client: Client, process: RpcProcess
+) -> None:
+    await process.node.admission.pending_nonce(fake_chain.ALICE)
+    alice = "0x" + fake_chain.ALICE.hex()
+    fees = {"gas": "0x5208", "maxFeePerGas": hex(3 * 10**9), "maxPriorityFeePerGas": hex(10**9)}
+    filled = send({"from": alice, "to": "0x" + "77" * 20} | fees, method="eth_sendTransaction")
+    count = send(alice, method="eth_getTransactionCount", params=[alice, "pending"])
+    raws = {nonce: send(shown(fake_chain.transfer(nonce))) for nonce in (0, 1, 4)}
+    sent = [raws[0], raws[1], count, filled, filled, count, raws[4], count]
+    answers = await asyncio.gather(*(client.post(orjson.dumps(request)) for request in sent))
+    assert [answers[place]["result"] for place in (2, 5, 7)] == ["0x2", "0x4", "0x5"]
+    assert [t.nonce for t in process.node.admission.pool] == [0, 1, 2, 3, 4]
+
+
+async def test_one_that_is_replaced_in_the_batch_that_repeats_it_is_known_no_more() -> None:
+    small = await small_chain()
+    old, new = transfer(), transfer(max_fee=Wei(6 * 10**9), max_priority_fee=Wei(2 * 10**9))
+    await small.send(old)
+    outcomes = await small.admission.submit_all([old.raw, new.raw, old.raw])
+    assert outcomes[1] == new.hash
+    assert [type(outcome) for outcome in outcomes[::2]] == [AlreadyKnown, ReplacementUnderpriced]
 
 
 async def test_what_is_wrong_with_one_in_unforeseen_ways_keeps_no_other_from_its_answer(
