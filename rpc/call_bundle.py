@@ -108,7 +108,7 @@ async def call_bundle(node: Node, wanted: Bundle) -> JsonObject:
     gas_used = sum(result["gasUsed"] for result, _ in rows)
     brought = Brought(sum(each.fees for _, each in rows), sum(each.difference for _, each in rows))
     return _sums(brought) | {
-        "bundleGasPrice": str(brought.difference // gas_used),
+        "bundleGasPrice": str(max(brought.difference, 0) // gas_used),
         "bundleHash": data_json(keccak256(b"".join(one.transaction.hash for one in signed))),
         "results": [result for result, _ in rows],
         "stateBlockNumber": base.header.number,

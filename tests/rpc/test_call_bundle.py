@@ -57,10 +57,12 @@ async def test_what_transactions_pay_is_added_up(client: Client, chain: FakeChai
 
 async def test_what_failed_has_its_revert_in_place_of_a_value(client: Client, chain: FakeChain) -> None:
     chain.callers.run_trace = traced(30_000, 9, 4, error="execution reverted", output="0x08c379a0")
-    (first, _) = (await client.result("eth_callBundle", wanted()))["results"]
+    told = await client.result("eth_callBundle", wanted())
+    (first, _) = told["results"]
     assert first["revert"] == "0x08c379a0"
     assert "value" not in first
     assert (first["coinbaseDiff"], first["ethSentToCoinbase"]) == ("0", "0"), "it took something"
+    assert (told["coinbaseDiff"], told["ethSentToCoinbase"], told["bundleGasPrice"]) == ("0", "0", "0")
 
 
 async def test_the_bundle_has_a_block_of_its_own_on_the_state_after_another(client: Client, chain: FakeChain) -> None:
