@@ -16,7 +16,7 @@ from consensus.block_stages import BlockStages
 from consensus.commands import CancelTimer, Command, Commit, Persist, Report, Send, ServeProposals, SetTimer
 from consensus.commit_proofs import newest_proof
 from consensus.errors import ConsensusError, Late, RepeatedQuestion, StoreIncomplete, WrongResult
-from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer
+from consensus.events import Event, PayloadChanged, PeerMessage, ResultReceived, Timer, TimerFired
 from consensus.executors import Executors
 from consensus.fetching import MAX_FETCHED_PROPOSALS, MAX_SERVED_BYTES
 from consensus.leaders import LeaderSchedule
@@ -128,6 +128,7 @@ class Replica:
         self.equivocator.now_ms = now_ms
         commands: list[Command] = []
         admitted: list[tuple[int, Admitted | OperationsAdmitted]] = []
+        told = 0
         for item in inputs:
             match item:
                 case AdmitReceived(admit, ticket):
@@ -137,8 +138,11 @@ class Replica:
                 case BlockResultReceived():
                     commands += self._take_result(item, now_ms)
                 case _:
+                    if isinstance(item, TimerFired) and len(admitted) > told:  # it may look whether any came
+                        commands += self.core.handle(PayloadChanged(), now_ms)
+                        told = len(admitted)
                     commands += self.core.handle(item, now_ms)
-        if admitted:
+        if len(admitted) > told:
             commands += self.core.handle(PayloadChanged(), now_ms)
         self.store.apply([command for command in commands if isinstance(command, Persist)])
         committed = any(isinstance(command, Commit) and command.makes_block for command in commands)

@@ -1,6 +1,7 @@
 """A group of events: one durable write, then everything else in order."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chain.keccak import keccak256
 from chain.messages.mempool import Admit, Admitted, BlockResult, SenderState
@@ -9,13 +10,14 @@ from chain.proposals import CommitProof, Proposal, decode_proposal
 from chain.types import ZERO_HASH, ExecutorIndex, Gas, Hash32, Height, ValidatorIndex, Wei
 from consensus.authentication import genesis_certificate
 from consensus.errors import ConsensusError, WrongResult
-from consensus.events import MessageReceived, PeerMessage, Started, Timer
+from consensus.events import MessageReceived, PeerMessage, Started, Timer, TimerFired
 from consensus.replica import AdmitReceived, BlockResultReceived, Replica
 from consensus.safety import SafetyData
 from consensus.settings import ConsensusSettings
 from consensus.wire import FetchProposals, ProposalMessage, Proposals, SyncInfo, Vote
 from tests.consensus.builders import (
     ETHER,
+    GAS_LIMIT,
     START_MS,
     CheapSigner,
     CheapVerifier,
@@ -33,6 +35,7 @@ class Recorder(CrashableDatabase):
         super().__init__()
         self.happened: list[object] = []
         self.given_up: list[tuple[Hash32, str]] = []
+        self.tokens: dict[Timer, int] = {}
 
     def write(self, batch: Mapping[bytes, bytes | None], sync: bool = True) -> None:
         super().write(batch, sync)
@@ -42,7 +45,7 @@ class Recorder(CrashableDatabase):
         self.happened.append(message)
 
     def set_timer(self, timer: Timer, token: int, delay_ms: int) -> None:
-        return None
+        self.tokens[timer] = token
 
     def cancel_timer(self, timer: Timer) -> None:
         return None
@@ -105,6 +108,29 @@ def test_many_admissions_of_a_group_go_into_one_proposal() -> None:
     made.handle([admit(nonce, ticket=nonce) for nonce in range(5)], START_MS)
     (proposal,) = {m.proposal for m in recorder.happened if isinstance(m, ProposalMessage)}
     assert len(proposal.transactions) == 5
+
+
+def test_a_leader_that_looks_for_more_transactions_sees_those_that_came_with_its_timer() -> None:
+    """Where the processors are busy much comes in one group."""
+    made, recorder = replica(me=0, validators=1)
+
+    def proposed() -> int:
+        return made.core.status().proposed
+
+    made.handle([admit(0, 1)], START_MS)
+    first, second = transfer(0, 0), transfer(0, 1)
+    result = replace(
+        block_result(1),
+        gas_limit=GAS_LIMIT,
+        included=(first.hash, second.hash),
+        senders=(SenderState(first.sender, 2, Wei(ETHER)),),
+    )
+    made.handle([BlockResultReceived(result)], START_MS)
+    made.handle([admit(2)], START_MS)
+    made.handle([admit(3), TimerFired(Timer.GATHER, recorder.tokens[Timer.GATHER])], START_MS)
+    assert proposed() == 1
+    made.handle([TimerFired(Timer.GATHER, recorder.tokens[Timer.GATHER])], START_MS)
+    assert proposed() == 2
 
 
 def request(known: Hash32, depth: int, root: int) -> FetchProposals:
