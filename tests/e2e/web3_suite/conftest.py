@@ -14,13 +14,15 @@ from tests.e2e.chain_process import wait_until
 from tests.e2e.running_node import Node, running_tandem
 from tests.e2e.web3_suite.scene import CHAIN_ID, CONTRACTS, Scene, set_scene
 
+INTERVAL_MS = 250
 IN_STILLNESS = ("_replace_transaction", "_modify_transaction", "_unmined", "_getBlockByNumber_pending")
 """The last compares the pending block's number with the newest one's, of which it asks before."""
+MINED = "_already_mined"
 
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    with running_tandem("--chain-id", str(CHAIN_ID), "--block-time", "250ms") as node:
+    with running_tandem("--chain-id", str(CHAIN_ID), "--block-time", f"{INTERVAL_MS}ms") as node:
         yield node
 
 
@@ -42,7 +44,8 @@ def manual_mining(w3: Web3, request: pytest.FixtureRequest) -> Iterator[None]:
     Every test begins with an empty pool, since some end without waiting for what they sent.
     """
     wait_until_mined(w3)
-    if not any(word in request.node.name for word in IN_STILLNESS):
+    name = request.node.name
+    if MINED in name or not any(word in name for word in IN_STILLNESS):
         yield
         return
     switch(w3, on=False)
@@ -58,9 +61,10 @@ def wait_until_mined(w3: Web3) -> None:
 
 
 def switch(w3: Web3, on: bool) -> None:
-    """Automine. What waited is mined when it comes on."""
-    answer = w3.provider.make_request(RPCEndpoint("evm_setAutomine"), [on])
-    assert "error" not in answer, answer
+    """Automine, and the blocks that come by the clock. What waited is mined when they come on."""
+    for method, setting in (("evm_setIntervalMining", INTERVAL_MS if on else 0), ("evm_setAutomine", on)):
+        answer = w3.provider.make_request(RPCEndpoint(method), [setting])
+        assert "error" not in answer, answer
 
 
 @pytest.fixture(scope="module")
