@@ -1,6 +1,7 @@
 """Calls that go to readers together: who gets which, and that nobody waits long for another's."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,18 @@ async def pool_of(*readers: Worker) -> CallPool:
     for reader in readers:
         await pool.answer(FollowTasks(), reader)
     return pool
+
+
+def leaping_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """The loop's time stands still, but for the seconds that it is told to pass over."""
+    now = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+
+    def leap(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    return leap
 
 
 async def test_calls_of_one_turn_go_together_and_each_gets_its_own_outcome() -> None:
@@ -100,8 +113,7 @@ async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -
 async def test_brief_calls_that_are_many_go_to_the_reader_that_is_awake_while_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now = asyncio.get_running_loop().time()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    leap = leaping_clock(monkeypatch)
     readers = Worker("r0"), Worker("r1")
     pool = await pool_of(*readers)
 
@@ -126,7 +138,7 @@ async def test_brief_calls_that_are_many_go_to_the_reader_that_is_awake_while_it
     assert pool.waiting == MANY_CALLS, "others may join those that wait"
     pool.hear(outcomes(readers[0].pushed.pop(0)), readers[0])
     assert told() == [[MANY_CALLS, MANY_CALLS], []]
-    now += 2 * QUICK_MS / 1000
+    leap(2 * QUICK_MS / 1000)
     await ask(1)
     assert told() == [[MANY_CALLS, MANY_CALLS], [1]], "it does not answer"
     for reader in readers:
@@ -333,8 +345,7 @@ async def test_a_bundle_that_fails_with_the_reader_of_one_that_expires_with_it_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The one that came first is looked at first, and its reader has the other one before it."""
-    now = asyncio.get_running_loop().time()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    leap = leaping_clock(monkeypatch)
     readers = Worker("r0"), Worker("r1")
     pool = await pool_of(*readers)
     calls = []
@@ -347,7 +358,7 @@ async def test_a_bundle_that_fails_with_the_reader_of_one_that_expires_with_it_i
     pool.hear(outcomes(readers[1].pushed[0]), readers[1])
     assert [numbers_of(task) for task in readers[1].pushed[1:]] == [[6, 7], [4, 5]]
     await settled()
-    now += GRACE_S
+    leap(GRACE_S)
     await settled()
     assert not pool.workers
     third = Worker("r2")
