@@ -53,6 +53,7 @@ class _Asked:
     limit_s: float
     outcome: "asyncio.Future[CallOutcome]"
     bundle: "_Bundle | None" = None
+    """As long as it waits for a reader: what both know of each other later, only a full collection would free."""
     losses: int = 0
 
     @property
@@ -181,7 +182,7 @@ class CallBundles:
             return await asked.outcome
         except asyncio.CancelledError:
             bundle = asked.bundle
-            if bundle is not None and bundle.is_unsent and not bundle.is_wanted:
+            if bundle is not None and not bundle.is_wanted:
                 self._pool.withdraw((bundle,))
             raise
 
@@ -280,6 +281,8 @@ class CallBundles:
                 self._newest = bundle
             self.unsent -= 1
             self.waiting -= len(bundle.asked)
+            for asked in bundle.asked:
+                asked.bundle = None
             if bundle.stage is not None and self._open and self._open.get(bundle.stage) is bundle:
                 del self._open[bundle.stage]
 

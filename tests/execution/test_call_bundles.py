@@ -1,6 +1,7 @@
 """Calls that go to readers together: who gets which, and that nobody waits long for another's."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -393,3 +394,29 @@ async def test_waiting_calls_are_bounded_however_many_go_together() -> None:
         call.cancel()
     await settled()
     assert pool.waiting == 0
+
+
+async def test_what_a_call_took_is_free_once_it_is_answered() -> None:
+    """Found garbage costs 20 ms for 10,000 calls, in which nothing is answered."""
+    reader = Worker("r0")
+    pool = await pool_of(reader)
+
+    async def answer(*numbers: int) -> None:
+        calls = run(pool, *numbers)
+        await settled()
+        pool.hear(outcomes(reader.pushed.pop()), reader)
+        await asyncio.gather(*calls)
+
+    def held() -> int:
+        return sum(isinstance(each, RunCall) for each in gc.get_objects())
+
+    await answer(0, 1)
+    before = held()
+    gc.disable()
+    try:
+        for number in range(5):
+            await answer(number, number + 1)
+            await answer(number)
+        assert held() <= before + 1, "that of the last one may be"
+    finally:
+        gc.enable()
