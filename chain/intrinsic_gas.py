@@ -1,7 +1,7 @@
 """The gas a transaction pays before its first instruction, and the limits it must keep whatever the state is."""
 
 from chain.forks import Fork
-from chain.transactions import Transaction
+from chain.messages.calls import Runnable
 from chain.types import Gas
 
 TX_GAS = 21_000
@@ -18,7 +18,7 @@ MAX_INIT_CODE_SIZE = 49_152  # EIP-3860
 MAX_TRANSACTION_GAS = Gas(2**24)  # EIP-7825
 
 
-def intrinsic_gas(transaction: Transaction, fork: Fork) -> Gas:
+def intrinsic_gas(transaction: Runnable, fork: Fork) -> Gas:
     """Base cost, calldata, creation, access list and authorizations (EIP-2, 2028, 2930, 3860, 7702)."""
     nonzero_byte_gas = NONZERO_BYTE_GAS if fork >= Fork.ISTANBUL else NONZERO_BYTE_GAS_BEFORE_ISTANBUL
     zeros = transaction.data.count(0)
@@ -31,7 +31,7 @@ def intrinsic_gas(transaction: Transaction, fork: Fork) -> Gas:
     return Gas(gas + AUTHORIZATION_GAS * len(transaction.authorizations))
 
 
-def floor_gas(transaction: Transaction, fork: Fork) -> Gas:
+def floor_gas(transaction: Runnable, fork: Fork) -> Gas:
     """The least a transaction pays for its calldata from Prague on (EIP-7623); 0 before."""
     if fork < Fork.PRAGUE:
         return Gas(0)

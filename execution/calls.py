@@ -6,7 +6,6 @@ from functools import lru_cache
 from chain.intrinsic_gas import TX_GAS, max_gas
 from chain.messages.calls import CallMessage, CallOutcome
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import BLOB, DYNAMIC_FEE, SET_CODE, Transaction, TransactionType
 from chain.types import Gas, Wei
 from execution.errors import CannotInclude, FloorGasTooLow, IntrinsicGasTooLow
 from execution.evm.computation import Computation
@@ -19,19 +18,13 @@ ESTIMATE_ERROR_RATIO = 0.015
 """How far above the least gas limit an estimate may be, as in geth: wallets add a fifth anyway."""
 
 
-def _type(call: CallMessage) -> TransactionType:
-    if call.authorizations:
-        return SET_CODE
-    return BLOB if call.blob_hashes else DYNAMIC_FEE
-
-
-def prepared(call: CallMessage, gas: Gas, environment: BlockEnvironment) -> tuple[Transaction, BlockEnvironment]:
-    """The call as a transaction with this gas limit, and the block as it sees it: of what is free the price is 0."""
+def environment_for(call: CallMessage, environment: BlockEnvironment) -> BlockEnvironment:
+    """The block as the call sees it: of what is free the price is 0."""
     if not call.max_fee:
         environment = _without_base_fee(environment)
     if call.blob_hashes and not call.max_blob_fee:
         environment = replace(environment, blob_base_fee=Wei(0))
-    return call.as_transaction(_type(call), None, 0, gas), environment
+    return environment
 
 
 @lru_cache(maxsize=16)  # to copy it costs a sixth of a small call, and most calls are on one block
@@ -42,14 +35,12 @@ def _without_base_fee(environment: BlockEnvironment) -> BlockEnvironment:
 def _run(
     computation: type[Computation],
     call: CallMessage,
-    gas: Gas,
     environment: BlockEnvironment,
     view: StateView,
     deadline: float | None,
 ) -> Result:
-    """Runs the call with a gas limit. Raises CannotInclude for what would keep it from starting."""
-    transaction, environment = prepared(call, gas, environment)
-    return Executor(computation, environment, view, deadline=deadline).run(transaction, call.sender)
+    """Raises CannotInclude for what would keep the call from starting."""
+    return Executor(computation, environment_for(call, environment), view, deadline=deadline).run(call, call.sender)
 
 
 def call(
@@ -61,7 +52,7 @@ def call(
 ) -> CallOutcome:
     """Runs a message on the view. Neither its nonce nor its sender's code is looked at."""
     try:
-        result = _run(computation, call, call.gas, environment, view, deadline)
+        result = _run(computation, call, environment, view, deadline)
     except CannotInclude as refusal:
         return CallOutcome(b"", f"err: {refusal} (supplied gas {call.gas})", Gas(0))
     frame = result.frame
@@ -99,7 +90,8 @@ class _Estimation:
     def _try(self, gas: int) -> Result | None:
         """The run with this gas limit; None if it is below what is charged before the first instruction."""
         try:
-            return _run(self._computation, self._call, Gas(gas), self._environment, self._view, self._deadline)
+            call = self._call._replace(gas=Gas(gas))
+            return _run(self._computation, call, self._environment, self._view, self._deadline)
         except (IntrinsicGasTooLow, FloorGasTooLow):
             return None
 

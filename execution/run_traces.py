@@ -13,7 +13,7 @@ from chain.messages.traces import REFUSED, RunTraces, TracedCall, TraceFailed, T
 from chain.transactions import Transaction, included_transaction
 from chain.types import Address, BlockNumber, Wei
 from execution.block_trace import TraceDiffers
-from execution.calls import prepared
+from execution.calls import environment_for
 from execution.engine import Engine
 from execution.errors import CallTimeout, CannotInclude, ExecutionError
 from execution.evm.executor import Executor
@@ -123,8 +123,11 @@ class _Runs:
         engine = self._engine
         if traced.overrides:
             engine = engine.overridden(traced.overrides, self._view)
-        transaction, environment = prepared(traced.call, traced.call.gas, traced.environment)
-        return self._traced(index, engine, transaction, traced.call.sender, environment, is_call=True)
+        call = traced.call
+        transaction = call.as_transaction(call.type, None, 0, call.gas)
+        return self._traced(
+            index, engine, transaction, call.sender, environment_for(call, traced.environment), is_call=True
+        )
 
     def _traced(
         self,

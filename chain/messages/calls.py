@@ -1,12 +1,20 @@
 """eth_call and eth_estimateGas: rpc asks a reader worker."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from chain.codec import message
 from chain.console_log import NO_CONSOLE_LOGS, ConsoleLogs
 from chain.messages.execution import BlockEnvironment
-from chain.transactions import AccessListEntry, Authorization, Transaction, TransactionType
+from chain.transactions import (
+    BLOB,
+    DYNAMIC_FEE,
+    SET_CODE,
+    AccessListEntry,
+    Authorization,
+    Transaction,
+    TransactionType,
+)
 from chain.types import Address, Gas, Hash32, Version, Wei
 
 
@@ -25,8 +33,23 @@ class CallMessage(NamedTuple):
     max_blob_fee: Wei = Wei(0)
     blob_hashes: tuple[Hash32, ...] = ()
 
+    @property
+    def type(self) -> TransactionType:
+        """That of a transaction that could say all of it."""
+        if self.authorizations:
+            return SET_CODE
+        return BLOB if self.blob_hashes else DYNAMIC_FEE
+
+    @property
+    def chain_id(self) -> None:
+        """It is for whichever chain it is run on."""
+
+    def effective_gas_price(self, base_fee: Wei) -> Wei:
+        """What a unit of gas costs the sender in a block with this base fee (EIP-1559)."""
+        return Wei(min(self.max_fee, base_fee + self.max_priority_fee))
+
     def as_transaction(self, kind: TransactionType, chain_id: int | None, nonce: int, gas: Gas) -> Transaction:
-        """The message in the shape that the executor takes, which nobody has signed."""
+        """The message in the shape of a transaction that nobody has signed."""
         return Transaction(
             type=kind,
             chain_id=chain_id,
@@ -42,6 +65,10 @@ class CallMessage(NamedTuple):
             max_blob_fee=self.max_blob_fee,
             blob_hashes=self.blob_hashes,
         )
+
+
+Runnable: TypeAlias = Transaction | CallMessage
+"""What the executor runs. To make a transaction of each call takes a tenth of a small one."""
 
 
 @dataclass(frozen=True, slots=True)

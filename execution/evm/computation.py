@@ -1,6 +1,6 @@
 """One frame: py-evm's Computation, with a list of integers for a stack and `interpreter` for a loop."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from eth.exceptions import OutOfGas, ReservedBytesInCode, VMError
@@ -54,7 +54,7 @@ class Computation(PragueRules):
     programs: ClassVar[ProgramCache] = programs_of(instruction_sets.PRAGUE)
     precompiled: ClassVar[dict[Address, Any]] = precompiles.PRAGUE
     follows_delegations: ClassVar[bool] = True
-    warm_addresses: ClassVar[tuple[Address, ...] | None] = None
+    warm_addresses: ClassVar[Collection[Address] | None] = None
     """What is warm in every transaction, if not the addresses in `precompiled`."""
     account_db: ClassVar[type[AccountDB]] = AccountDB
     limits_init_code: ClassVar[bool] = True
@@ -89,8 +89,9 @@ class Computation(PragueRules):
         self.return_data = b""
 
     @classmethod
-    def warm(cls) -> tuple[Address, ...]:
-        return tuple(cls.precompiled) if cls.warm_addresses is None else cls.warm_addresses
+    def warm(cls) -> Collection[Address]:
+        """What is warm in every transaction."""
+        return cls.precompiled if cls.warm_addresses is None else cls.warm_addresses
 
     @classmethod
     def failed(

@@ -5,7 +5,7 @@ the size of init code (EIP-3860) and creations onto storage (EIP-7610). The fee 
 is part of the outcome, so that no two transactions conflict over it.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eth.exceptions import ContractCreationCollision
 
@@ -13,6 +13,7 @@ from chain.console_log import NO_CONSOLE_LOGS
 from chain.fees import BLOB_GAS_PER_BLOB, max_transaction_blobs
 from chain.forks import Fork
 from chain.intrinsic_gas import floor_gas, intrinsic_gas, max_gas, max_init_code_size
+from chain.messages.calls import Runnable
 from chain.messages.execution import BlockEnvironment
 from chain.signing import InvalidSignature
 from chain.transactions import BLOB, FIRST_FORKS, SET_CODE, Authorization, Transaction
@@ -44,8 +45,7 @@ BLOB_HASH_VERSION = 1
 EXISTING_AUTHORITY_REFUND = 12_500  # EIP-7702
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What a transaction or call came to, before anybody asks what it read and wrote.
 
     `peak_gas` is what was used before refunds.
@@ -108,7 +108,7 @@ class Executor:
             console=NO_CONSOLE_LOGS if self.state.recorder is None else self.state.recorder.logs(),
         )
 
-    def run(self, transaction: Transaction, sender: Address) -> Result:
+    def run(self, transaction: Runnable, sender: Address) -> Result:
         """Everything but the nonce's and the sender's own checks, which a call is spared."""
         environment, db = self._environment, self.db
         intrinsic, floor = self._check_fees_and_gas(transaction, sender)
@@ -148,7 +148,7 @@ class Executor:
         if code and (delegate_of(code) is None or not self._computation.follows_delegations):
             raise SenderNotAnAccount(sender)
 
-    def _check_fees_and_gas(self, transaction: Transaction, sender: Address) -> tuple[Gas, Gas]:
+    def _check_fees_and_gas(self, transaction: Runnable, sender: Address) -> tuple[Gas, Gas]:
         """The intrinsic gas and the floor, once everything that can keep a message from running is ruled out."""
         environment = self._environment
         check_type(transaction, environment)
@@ -171,7 +171,7 @@ class Executor:
             raise InitCodeTooLarge(len(transaction.data), limit)
         return intrinsic, floor
 
-    def _blob_fee(self, transaction: Transaction) -> Wei:
+    def _blob_fee(self, transaction: Runnable) -> Wei:
         """What the blobs cost; it is burnt."""
         blob_gas = BLOB_GAS_PER_BLOB * len(transaction.blob_hashes)
         return Wei(blob_gas * self.state.blob_base_fee if blob_gas else 0)
@@ -195,7 +195,7 @@ class Executor:
         db.increment_nonce(authority)
 
     def _run_message(
-        self, transaction: Transaction, sender: Address, nonce: int, gas: Gas, context: TransactionContext
+        self, transaction: Runnable, sender: Address, nonce: int, gas: Gas, context: TransactionContext
     ) -> Computation:
         db = self.db
         db.warm_up(sender)
@@ -224,7 +224,7 @@ class Executor:
         return self._computation.apply_message(self.state, message, context)
 
     def _create(
-        self, transaction: Transaction, sender: Address, created: Address, gas: Gas, context: TransactionContext
+        self, transaction: Runnable, sender: Address, created: Address, gas: Gas, context: TransactionContext
     ) -> Computation:
         self.db.warm_up(created)
         message = Message(
@@ -242,7 +242,7 @@ class Executor:
         return self._computation.apply_create_message(self.state, message, context)
 
 
-def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
+def check_type(transaction: Runnable, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction for what this fork or this project does not run."""
     if environment.fork < FIRST_FORKS[transaction.type]:
         raise MalformedTransaction("transaction type not supported")
@@ -260,7 +260,7 @@ def check_type(transaction: Transaction, environment: BlockEnvironment) -> None:
         )
 
 
-def check_blobs(transaction: Transaction, environment: BlockEnvironment) -> None:
+def check_blobs(transaction: Runnable, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction, TooManyBlobs and BlobFeeCapTooLow (EIP-4844, EIP-7594)."""
     if transaction.to is None:
         raise MalformedTransaction("blob transaction of type create")
