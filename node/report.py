@@ -13,8 +13,8 @@ from node.timeline import timeline
 SHOWN_CONFLICTS = 10
 SHOWN_HOTSPOTS = 10
 WIDTH = 100
-LONGEST_NUMBER = 10**24
-"""Beyond a million ether in wei a value is shown in hex: it is more likely something else, such as packed fields."""
+LONGEST_NUMBER = 2**112
+"""Beyond what markets keep as a reserve a value is shown in hex: it is more likely something else, as packed fields."""
 Told = Mapping[str, Any]
 
 
@@ -161,17 +161,23 @@ def _shortened(value: str) -> str:
 def _hotspot_lines(spots: Told) -> Iterator[str]:
     found = spots["hotspots"]
     if found:
-        yield from ("", "held up  conflicts  waits     lost  dependency  by")
+        yield from ("", "held up  conflicts  waits       lost  dependency  by")
         names = Counter(key_of(spot) for spot in found)
         for spot in found[:SHOWN_HOTSPOTS]:
             name = key_of(spot)
             which = f" at {_shortened(spot['address'])}" if names[name] > 1 else ""
             yield (
                 f"{spot['transactions']:>7}{spot['conflicts']:>11}{spot['waits']:>7}{_ms(spot['lostUs']):>11}"
-                f"  {spot['dependency']:<10}{name}{which}"
+                f"  {_dependency(spot):<12}{name}{which}"
             )
         if len(found) > SHOWN_HOTSPOTS:
             yield f"and {len(found) - SHOWN_HOTSPOTS} more"
+
+
+def _dependency(spot: Told) -> str:
+    """`3 real` where some were held up without need."""
+    needless = spot["needless"]
+    return f"{spot['transactions'] - needless} real" if 0 < needless < spot["transactions"] else str(spot["dependency"])
 
 
 def _advice_lines(spots: Told) -> Iterator[str]:

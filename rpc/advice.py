@@ -84,13 +84,15 @@ def about_entries(tally: Tally, spots: Sequence[Hotspot], names: Names) -> str:
 
 
 def about_spot(tally: Tally, spot: Hotspot, names: Names) -> str:
-    """One hotspot: who was held up by what, and what to do about it."""
+    """One hotspot: who was held up by what, how many of them had to be, and what to do about it."""
     functions = spot.functions
     total = sum(tally.calls[function] for function in functions)
     verb = "waited for" if not spot.conflicts else "ran again because of" if not spot.waits else "were held up by"
+    needless = len(spot.losers) - len(spot.had_to) if spot.had_to else 0
     return (
         f"{len(spot.losers)} of {total} {_calls(list(functions), names)} {verb} {key_in_words(spot, names)} "
-        f"({spot.lost_us / 1000:.1f} ms lost): {_remedy(tally, spot, names)}"
+        f"({spot.lost_us / 1000:.1f} ms lost{f', {needless} of them without need' if needless else ''}): "
+        f"{_remedy(tally, spot, names)}"
     )
 
 

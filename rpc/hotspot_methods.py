@@ -112,6 +112,7 @@ def _hotspot_json(spot: Hotspot, names: Names) -> JsonObject:
         "slot": word_json(spot.slot) if is_slot else None,
         "variable": variable_of(spot, names),
         "transactions": len(spot.losers),
+        "needless": len(spot.losers) - len(spot.had_to),
         "conflicts": spot.conflicts,
         "waits": spot.waits,
         "lostUs": spot.lost_us,

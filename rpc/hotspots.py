@@ -34,9 +34,10 @@ def caller_of(transaction: ProposedTransaction) -> Caller:
 class Hotspot:
     """One key and whom it held up: `lost_us` went into runs that did not count and into waiting.
 
-    `losers` and `writers` are (block, position). Of the transactions of the `fullest` block `changes` has the slot
-    before and after each that changed it, and `only_read` counts those that only read it. `changed_bits` are those of
-    the slot that differed in a conflict or a change: several variables may share it.
+    `losers` and `writers` are (block, position), and `had_to` are the losers whose dependency was real. Of the
+    transactions of the `fullest` block `changes` has the slot before and after each that changed it, and `only_read`
+    counts those that only read it. `changed_bits` are those of the slot that differed in a conflict or a change:
+    several variables may share it.
     """
 
     kind: AccessKind
@@ -44,10 +45,10 @@ class Hotspot:
     slot: int
     conflicts: int = 0
     waits: int = 0
-    real: int = 0
     lost_us: int = 0
     losers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
     writers: dict[tuple[BlockNumber, int], Caller] = field(default_factory=dict)
+    had_to: set[tuple[BlockNumber, int]] = field(default_factory=set)
     changes: list[tuple[int, int]] = field(default_factory=list)
     only_read: int = 0
     changed_bits: int = 0
@@ -55,12 +56,12 @@ class Hotspot:
     @property
     def dependency(self) -> Dependency:
         """Real if any of it was."""
-        return Dependency.REAL if self.real else Dependency.ARTEFACT
+        return Dependency.REAL if self.had_to else Dependency.ARTEFACT
 
     @property
     def fullest(self) -> BlockNumber:
-        """The block in which it held up most transactions, the newest of several."""
-        held_up = Counter(block for block, _ in self.losers)
+        """The block in which most transactions had to come after others, the newest of several."""
+        held_up = Counter(block for block, _ in self.had_to or self.losers)
         return max(held_up, key=lambda block: (held_up[block], block))
 
     @property
@@ -186,8 +187,9 @@ class Tally:
             if len(self.spots) >= MAX_KEYS:
                 return None
             spot = self.spots[key] = Hotspot(*key)
-        spot.real += cause.dependency == Dependency.REAL
         spot.losers[(number, loser.position)] = caller_of(loser)
+        if cause.dependency == Dependency.REAL:
+            spot.had_to.add((number, loser.position))
         if 0 <= cause.writer < len(execution.transactions):
             spot.writers[(number, cause.writer)] = caller_of(execution.transactions[cause.writer])
         return spot

@@ -1,5 +1,6 @@
 """What to change where transactions meet in a slot, read off from how they changed its variables. Pure."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -48,7 +49,7 @@ def remedy_of_slot(spot: Hotspot, names: Names) -> str:
     if _PART_OF_TEXT.search(variable):
         return SPLIT_IT
     usual = {name: changed for name, changed in steps.items() if 2 * changed.total() > len(spot.changes)}
-    if len(steps) > 1 and not usual:
+    if len(steps) > 1 and (not usual or _mostly_differ(spot, names)):
         return (
             "most change different variables, which only share a slot, and a slot is read and written as a whole. Give "
             "each a slot of its own: uint256 in place of a smaller type, or a mapping."
@@ -71,6 +72,14 @@ def steps_of(spot: Hotspot, names: Names) -> Mapping[str, Counter[int]]:
         if changed:
             steps[variable] = changed
     return steps
+
+
+def _mostly_differ(spot: Hotspot, names: Names) -> bool:
+    """Whether of two changes that follow one another most are of different variables in the slot."""
+    places = [((1 << size) - 1) << low for low, size in names.places(spot.address, spot.slot).values()]
+    changed = [{mask for mask in places if (before ^ after) & mask} for before, after in spot.changes]
+    apart = sum(one.isdisjoint(other) for one, other in itertools.pairwise(changed))
+    return 2 * apart > len(changed) - 1
 
 
 def _of_numbers(steps: Mapping[str, Counter[int]]) -> str:

@@ -27,6 +27,10 @@ export function drawHotspots({ from, to, blocks, transactions, lostUs, hotspots,
 /** A sentence whose parts between backticks are code. */
 const withCode = (sentence) => sentence.split("`").map((part, index) => (index % 2 ? html("code", {}, part) : part));
 
+/** "3 real" where the others were held up without need. */
+const dependencyOf = ({ transactions, needless, dependency }) =>
+  needless && needless < transactions ? `${count(transactions - needless)} real` : dependency;
+
 function item(hotspot, most) {
   const { address, conflicts, waits, lostUs, functions, dependency } = hotspot;
   const bar = html("span", { class: `cost ${dependency}` });
@@ -51,7 +55,7 @@ function item(hotspot, most) {
       html("span", {}, counts.join(", ")),
       who.length ? html("bdi", {}, who.join(", ")) : null,
       html("code", { title: address }, shortened(address)),
-      html("span", { class: `badge ${dependency}` }, dependency),
+      html("span", { class: `badge ${dependency}` }, dependencyOf(hotspot)),
     ),
   );
 }

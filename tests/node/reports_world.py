@@ -59,6 +59,7 @@ def spot(**fields: Any) -> dict[str, Any]:
         "slot": "0x" + "00" * 32,
         "variable": "Token.totalSupply",
         "transactions": 412,
+        "needless": 0,
         "conflicts": 300,
         "waits": 112,
         "lostUs": 18_300,

@@ -152,8 +152,8 @@ def test_the_report_has_times_timeline_conflicts_hotspots_and_advice() -> None:
         "conflicts in this block",
         "  transaction 1 (Token.transfer) on worker-1 read Token.totalSupply = 5, transaction 0 made it 6",
         "",
-        "held up  conflicts  waits     lost  dependency  by",
-        "    412        300    112    18.3 ms  real      Token.totalSupply",
+        "held up  conflicts  waits       lost  dependency  by",
+        "    412        300    112    18.3 ms  real        Token.totalSupply",
         "",
         "- 412 of 500 `transfer` calls waited for `Token.totalSupply` (18.3 ms lost): each changes it by 1.",
     ]
@@ -172,6 +172,7 @@ def differing(**values: tuple[int, int]) -> list[dict[str, str]]:
         ({"variable": None, "slot": None, "kind": "nonce"}, "nonce of Token"),
         ({"writer": None}, "what came before the transactions made it 6"),
         ({"dependency": "artefact"}, "made it 6; an artefact of the strategy"),
+        ({"found": hex(10**30)}, f"made it {10**30}"),
         ({"found": "0x" + "12" * 20}, "made it 0x12121212…121212"),
         (
             {"read": hex(5 << 128 | 1), "found": hex(5 << 128 | 2), "variables": differing(sold=(1, 2))},
@@ -213,3 +214,8 @@ def test_variables_of_one_name_in_two_contracts_are_told_apart_by_their_addresse
     assert f"Token.totalSupply at {TOKEN[:10]}…{TOKEN[-6:]}" in printed
     assert "Token.totalSupply at 0xabababab…ababab" in printed
     assert printed.endswith("Token.paused")
+
+
+def test_of_transactions_held_up_without_need_the_table_tells_how_many_had_to() -> None:
+    rows = list(lines_of(spots(spot(needless=400), spot(needless=412, dependency="artefact")), block()))
+    assert [row.split("ms  ")[1][:12] for row in rows if row.startswith("    412")] == ["12 real     ", "artefact    "]

@@ -7,10 +7,11 @@ from chain.records import AccessKind
 from chain.types import BlockNumber
 from rpc import hotspot_methods, hotspots
 from rpc.dispatch import Dispatcher
+from rpc.hotspots import Hotspot
 from rpc.process import RpcProcess
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
-from tests.rpc.executions_world import append, lost, waited
+from tests.rpc.executions_world import ARTEFACT, append, lost, waited
 from tests.rpc.fake_chain import TOKEN, FakeChain
 from tests.rpc.hotspots.world import BALANCE, USER, Blocks
 from tests.rpc.test_executions import TRANSFER
@@ -49,6 +50,7 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
         "slot": word_json(0),
         "variable": "Token.totalSupply",
         "transactions": 3,
+        "needless": 0,
         "conflicts": 2,
         "waits": 1,
         "lostUs": 180,
@@ -56,6 +58,28 @@ async def test_conflicts_and_waits_of_all_blocks_are_added_up_by_key(client: Cli
         "dependency": "real",
     }
     assert (second["variable"], second["transactions"], second["lostUs"]) == (f"Token.balanceOf[0x{USER.hex()}]", 1, 5)
+
+
+@pytest.mark.usefixtures("named")
+async def test_whoever_waited_without_need_is_counted_apart(client: Client, blocks: Blocks) -> None:
+    await blocks.add([], [lost(0)], [lost(0)])
+    await blocks.add([], *[[waited(0, dependency=ARTEFACT)]] * 3)
+    told = await client.result("tandem_getHotspots", "earliest", "latest")
+    [spot] = told["hotspots"]
+    assert (spot["transactions"], spot["needless"], spot["dependency"]) == (5, 3, "real")
+    assert "were held up by `Token.totalSupply` (0.3 ms lost, 3 of them without need): " in told["advice"][0]
+    told = await client.result("tandem_getHotspots", "latest", "latest")
+    assert told["hotspots"][0]["needless"] == 3
+    assert "(0.1 ms lost): none of them had to" in told["advice"][0]
+
+
+def test_a_variable_is_looked_into_where_most_had_to_come_after_others() -> None:
+    spot = Hotspot(AccessKind.SLOT, TOKEN, 0)
+    nobody = hotspots.Caller(None, (None, b""))
+    spot.losers = {(BlockNumber(block), position): nobody for block, position in [(1, 1), (2, 1), (2, 2)]}
+    assert spot.fullest == 2
+    spot.had_to = {(BlockNumber(1), 1)}
+    assert spot.fullest == 1
 
 
 async def test_where_nothing_went_wrong_there_is_nothing_to_say(client: Client, blocks: Blocks) -> None:

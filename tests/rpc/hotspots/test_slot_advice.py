@@ -92,6 +92,7 @@ def swapped(*amounts: int) -> list[int]:
         (0, [RESERVES, RESERVES + 7, RESERVES + 9], "Market.reserve0", ADDED),
         (1, [0, 1, 1 | 1 << 16, 1 | 1 << 16 | 1 << 64], "Market.sales[0], Market.sales[1], Market.sales[4]", APART),
         (1, [0, 1, 2, 3, 3 | 1 << 16], "Market.sales[0], Market.sales[1]", COUNTED),
+        (1, [0, 1, 1 | 1 << 16, 2 | 1 << 16, 2 | 2 << 16, 3 | 2 << 16], "Market.sales[0], Market.sales[1]", APART),
         (TEXT, [5 << 240, 6 << 240, 7 << 240], "Market.title bytes 0..31", SPLIT),
         (OWED, [0, 4, 9], f"Market.owed[{USER}]", PULL),
         (OWED, [0, 1, 2], f"Market.owed[{USER}]", COUNTED),
