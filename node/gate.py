@@ -32,6 +32,8 @@ METRICS: Mapping[str, str] = {
     "critical_path_ms": "the longest chain of real dependencies; of one block only",
     "critical_path_share": "its share of the serial time; of one block only",
 }
+SHARES = frozenset({"held_up_rate"})
+"""These are never above 1: a bound of 20 was meant to be 20%, and would never be met."""
 _CONDITION = re.compile(r"\s*([a-z_]+)\s*(<=|>=|==|!=|<|>)\s*(-?\d+(?:\.\d+)?)\s*(%?)\s*")
 
 
@@ -78,7 +80,10 @@ def condition(text: str) -> Condition:
     metric, comparison, number, percent = found.groups()
     if metric not in METRICS:
         raise BadCondition(text, f"there is no {metric!r}")
-    return Condition(text.strip(), metric, comparison, float(number) / (100 if percent else 1))
+    bound = float(number) / (100 if percent else 1)
+    if metric in SHARES and bound > 1:
+        raise BadCondition(text, f"{metric} is a share, at most 1 or 100%")
+    return Condition(text.strip(), metric, comparison, bound)
 
 
 def failures(conditions: Sequence[Condition], metrics: Mapping[str, float | None]) -> list[str]:

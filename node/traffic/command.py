@@ -1,5 +1,6 @@
 """`tandem traffic`: drives a contract of a running chain with many wallets, so that there is something to see."""
 
+import re
 import signal
 import sys
 from typing import Any
@@ -13,6 +14,7 @@ MAX_SENDERS, MAX_COUNT = 1_000, 1_000_000
 MAX_AMOUNT_DIGITS = 60
 """Before the point. No account has as much."""
 STOPPED_STATUS = 130
+_NEGATIVE = re.compile(r"-[\d.]")
 
 
 class Share(click.ParamType[float]):
@@ -49,10 +51,19 @@ class Ether(click.ParamType[int]):
         return self.fail(f"{text[:80]!r} is no amount: give wei, or 5gwei, or 0.1ether", param, ctx)
 
 
-@click.command(short_help="Drive a contract with many wallets.")
+def no_option(ctx: click.Context, param: click.Parameter, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """What click took for an argument because it knows no such option is a number, or else a mistake."""
+    for text in arguments:
+        if text.startswith("-") and _NEGATIVE.match(text) is None:
+            options = [name for each in ctx.command.params for name in each.opts if name.startswith("--")]
+            raise click.NoSuchOption(text.partition("=")[0], possibilities=options, ctx=ctx)
+    return arguments
+
+
+@click.command(short_help="Drive a contract with many wallets.", context_settings={"ignore_unknown_options": True})
 @click.argument("contract")
 @click.argument("function")
-@click.argument("arguments", nargs=-1)
+@click.argument("arguments", nargs=-1, callback=no_option)
 @click.option("--senders", type=click.IntRange(1, MAX_SENDERS), default=50, show_default=True, help="How many wallets.")
 @click.option("--count", type=click.IntRange(1, MAX_COUNT), default=1000, show_default=True, help="How many calls.")
 @click.option("--hot", type=Share(), default="0%", show_default=True, help="Share of calls with one common argument.")

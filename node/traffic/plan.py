@@ -30,15 +30,20 @@ class NoContract(NodeError):
 
 
 class CallReverts(NodeError):
-    """The first call would revert, so that all of them might. `made_up` are its arguments if nobody gave them all."""
+    """The first call would revert, so that all of them might.
 
-    def __init__(self, function: str, why: str, made_up: str | None) -> None:
+    `made_up` are its arguments if nobody gave them all and there is no reason; `by_seed`: some come from the seed.
+    """
+
+    def __init__(self, function: str, why: str, made_up: str | None, by_seed: bool) -> None:
         self.why = why if made_up is None else f"{why}, without a reason, when called with {made_up}"
         remedy = "give the senders what they need first, such as --setup 'transfer({sender},1000)'"
         if "allowance" in why.lower():
             remedy = "let the senders allow it first, such as --sender-setup '0xTOKEN.approve({contract},1000)'"
         elif made_up is not None:
             remedy = f"give arguments behind it that suit it, such as '{{0..1}}' for an enum, or {remedy}"
+        if by_seed:
+            remedy += ", or another --seed if the contract takes a value only once (each seed has its own)"
         super().__init__(f"{function} would revert: {self.why}; {remedy}, or --gas 200000 to send it all the same")
 
 
@@ -97,7 +102,8 @@ async def gas_for(
         why = facts.words.of(found[0].message, found[0].data)
         is_silent = found[0].data in (None, "0x") and None in maker.call.given
         made_up = maker.shown(first[0])[:MAX_SHOWN] if is_silent else None
-        raise CallReverts(maker.call.signature, why, made_up) from found[0]
+        by_seed = any(text is None or "{random}" in text for text in maker.call.given)
+        raise CallReverts(maker.call.signature, why, made_up, by_seed) from found[0]
     most = max(int(answer, 16) for answer in found if isinstance(answer, str))
     return Gas(max(most, min(GAS_MARGIN * most + SPARE_GAS, block_limit // 2, MAX_TRANSACTION_GAS)))
 

@@ -87,7 +87,8 @@ def test_it_says_what_came_of_it_and_what_to_look_at_next(node: Node, token: Con
 def test_senders_without_tokens_are_told_what_to_do_and_reverts_have_their_reason(node: Node, token: Contract) -> None:
     refused = run(node, token.address, TRANSFER, "--senders", "2", status=1).stderr.strip()
     assert refused.startswith(f"tandem: {TRANSFER} would revert: ERC20InsufficientBalance(0x")
-    assert refused.endswith("--setup 'transfer({sender},1000)', or --gas 200000 to send it all the same")
+    assert "--setup 'transfer({sender},1000)', or another --seed if the contract takes a value only once" in refused
+    assert refused.endswith(", or --gas 200000 to send it all the same")
     assert "\n" not in refused
 
     options = ("--senders", "2", "--count", "6", "--gas", "100000", "--json")
@@ -165,6 +166,9 @@ def test_a_chain_that_ends_meanwhile_is_told_of_in_one_line() -> None:
         (("TOKEN", "totalSupply()", "--hot", "10%"), "--hot has no argument of totalSupply() to set"),
         (("TOKEN", TRANSFER, "--value", "0.5ether", "--setup", "mint({sender},9)"), f"{TRANSFER} would revert"),
         (("TOKEN", TRANSFER, "--url", "http://127.0.0.1:1"), "no chain answers at http://127.0.0.1:1"),
+        (("TOKEN", "totalSupply()", "--sendrs", "5"), "No such option '--sendrs'. (Did you mean one of: '--seed', "),
+        (("TOKEN", "totalSupply()", "-x"), "No such option '-x'"),
+        (("TOKEN", "burn(uint8)", "-3"), "argument 1 of burn(uint8): -3"),
         (("TOKEN", TRANSFER, "--senders", "0"), "Invalid value for '--senders'"),
     ],
 )

@@ -64,6 +64,13 @@ def test_what_is_no_comparison_is_told_how_one_is_written(text: str) -> None:
     assert raised.value.exit_code == 2
 
 
+@pytest.mark.parametrize("text", ["held_up_rate>20", "held_up_rate >= 1.5", "held_up_rate<101%"])
+def test_a_share_that_cannot_be_is_refused_because_the_gate_would_never_close(text: str) -> None:
+    with pytest.raises(BadCondition, match=r"held_up_rate is a share, at most 1 or 100%: write one like"):
+        condition(text)
+    assert condition("held_up_rate>100%").bound == condition("held_up_rate>1").bound == 1
+
+
 def test_an_unknown_metric_is_told_which_there_are() -> None:
     with pytest.raises(BadCondition, match=r"there is no 'speed'.*speedup, transactions, .*critical_path_share"):
         condition("speed<1.5")
