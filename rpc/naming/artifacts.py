@@ -1,8 +1,8 @@
 """The contracts in a file that Foundry or Hardhat wrote.
 
-Foundry writes `out/Token.sol/Token.json`; Hardhat 2 and 3 write `artifacts/contracts/Token.sol/Token.json`, and to
-`artifacts/build-info/*.json` (Hardhat 3: `*.output.json`) all that solc said, where the storage layouts are. A file
-that is none of these gives no contracts.
+Foundry writes `out/Token.sol/Token.json`, with the syntax tree of Token.sol alone if asked for it; Hardhat 2 and 3
+write `artifacts/contracts/Token.sol/Token.json`, and to `artifacts/build-info/*.json` (Hardhat 3: `*.output.json`) all
+that solc said, where the storage layouts are. A file that is none of these gives no contracts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,10 +44,12 @@ def _contracts(content: Mapping[str, Any], file: Path) -> Iterator[Contract]:
     if isinstance(output, dict):
         yield from _compiled(output.get("contracts"), SyntaxTrees(output.get("sources")))
     elif isinstance(content.get("abi"), list) and "deployedBytecode" in content:
+        name = content.get("contractName") or _foundry_name(content, file)
+        path = _path(content.get("ast"))
         yield contract_from(
-            content.get("contractName") or _foundry_name(content, file),
+            name,
             content["abi"],
-            content.get("storageLayout"),
+            _layout(content.get("storageLayout"), SyntaxTrees({path: content}), path, name),
             content["deployedBytecode"],
             content.get("immutableReferences"),
         )
@@ -72,6 +74,11 @@ def _layout(given: Any, trees: SyntaxTrees, path: str, name: str) -> Any:
         return given
     types = {**more["types"], **(given.get("types") or {})}
     return {"storage": [*(given.get("storage") or ()), *more["storage"]], "types": types}
+
+
+def _path(tree: Any) -> str:
+    """The source that a tree is of."""
+    return str(tree.get("absolutePath")) if isinstance(tree, dict) else ""
 
 
 def _foundry_name(content: Mapping[str, Any], file: Path) -> str:

@@ -39,7 +39,7 @@ class SyntaxTrees:
         return self._layout_of(path, contract, with_variables=True)
 
     def namespaces(self, path: str, contract: str) -> Json | None:
-        """Only what lies in namespaces; None where nothing does."""
+        """Only what lies in namespaces, of those bases whose trees are here; None where nothing does."""
         found = self._layout_of(path, contract, with_variables=False)
         return found if found and found["storage"] else None
 
@@ -48,7 +48,8 @@ class SyntaxTrees:
         if node is None:
             return None
         try:
-            bases = [self._declared[base] for base in reversed(node["linearizedBaseContracts"])]
+            known = [base for base in node["linearizedBaseContracts"] if with_variables or base in self._declared]
+            bases = [self._declared[base] for base in reversed(known)]
             builder = _Builder(self._declared)
             variables = builder.variables(node, bases) if with_variables else []
             return {"storage": [*variables, *builder.namespaces(bases)], "types": builder.types}

@@ -139,6 +139,42 @@ async def test_foundry_s_output_names_a_contract_its_functions_and_its_variables
     assert await layout_labels(registry, "Token") == ["_balances", "_allowances", "_totalSupply", "_name", "_symbol"]
 
 
+def counter_s_tree() -> dict[str, Any]:
+    """Of Counter.sol, where Counter is a Base of another file and has a namespace of its own, as solc writes it."""
+    total = {
+        "nodeType": "VariableDeclaration",
+        "id": 7,
+        "name": "total",
+        "typeName": {
+            "nodeType": "ElementaryTypeName",
+            "name": "uint128",
+            "typeDescriptions": {"typeString": "uint128"},
+        },
+    }
+    struct = {
+        "nodeType": "StructDefinition",
+        "id": 8,
+        "name": "Totals",
+        "members": [total],
+        "documentation": {"text": "@custom:storage-location erc7201:shop.totals"},
+    }
+    contract = {
+        "nodeType": "ContractDefinition",
+        "id": 10,
+        "name": "Counter",
+        "linearizedBaseContracts": [10, 99],
+        "nodes": [struct],
+    }
+    return {"nodeType": "SourceUnit", "id": 11, "absolutePath": "src/Counter.sol", "nodes": [contract]}
+
+
+async def test_foundry_s_syntax_tree_tells_the_namespaces_that_are_declared_in_its_file(tmp_path: Path) -> None:
+    foundry_output(tmp_path, "Counter", ast=counter_s_tree())
+    assert (await layout_labels(Registry([tmp_path]), "Counter") or [])[-1] == "shop.totals"
+    foundry_output(tmp_path, "Counter", ast=counter_s_tree(), storageLayout=None)  # the variables of 99 are unknown
+    assert await layout_labels(Registry([tmp_path]), "Counter") is None
+
+
 @pytest.mark.parametrize("build_info", ["1.json", "solc-1.output.json"], ids=["Hardhat 2", "Hardhat 3"])
 async def test_hardhat_s_build_info_has_the_layout_that_its_artifacts_lack(tmp_path: Path, build_info: str) -> None:
     hardhat_output(tmp_path, "Token", build_info)
