@@ -200,8 +200,8 @@ def _hashable(value: Any) -> Any:
 
 
 def _pack_big(value: Any) -> Any:
-    if isinstance(value, int) and value > 0:
-        return msgpack.ExtType(BIG_INTEGER, value.to_bytes((value.bit_length() + 7) // 8, "big"))
+    if isinstance(value, int) and value > 0:  # by tuple itself: its own way looks at what is right here
+        return tuple.__new__(msgpack.ExtType, (BIG_INTEGER, value.to_bytes((value.bit_length() + 7) // 8, "big")))
     raise TypeError(f"cannot send a {type(value).__name__}")
 
 

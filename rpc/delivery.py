@@ -6,7 +6,7 @@ executed or evicted, and rebuilds its pool from the mempools after its own resta
 validator must go together; waiting for more would make each transaction as slow as the slowest disk.
 
 The leader proposes what it gets, while the others only keep it, on the same processors. So a transaction goes to the
-leader at once, and if none sent before waits to be stored, to one other, which answers while the leader proposes.
+leader at once, and if no other waits to be stored, to one other, which answers while the leader proposes.
 Whoever leads next is told as soon as that is known. The rest are told of what is not executed soon, mostly of nothing.
 Monad does the same: its nodes forward a transaction only to the validators that lead next.
 """
@@ -27,8 +27,6 @@ from rpc.transaction_errors import RefusedByValidators
 
 log = logging.getLogger("tandem.rpc")
 
-MAX_IN_FLIGHT = 4
-"""Admit messages that one validator has not answered yet. What arrives meanwhile makes the next one larger."""
 LATER_S = 0.01
 """How long the others wait for one that comes alone: about as long as a block takes, and a leader that is gone costs
 more."""
@@ -42,6 +40,9 @@ HINTS_S = 0.002
 BURST_S = 0.1
 """How long after one that came while another was under way a transaction is not taken to come alone: a client that does
 not wait for receipts sends many, and now and then the ones before are executed just then."""
+MAX_IN_FLIGHT = 2
+"""Admit messages that one validator has not answered yet: the one that it handles and the next. What arrives meanwhile
+makes a later one larger: a message costs as much as a dozen transactions."""
 MAX_BATCH = 1_000
 MAX_BATCH_BYTES = 1024 * 1024
 
@@ -175,7 +176,7 @@ class Delivery:
         now = asyncio.get_running_loop().time()
         alone, leader = self._is_alone(new, now), self._connected_leader()
         leaders = tuple(self._feeds.values()) if leader is None else (leader,)
-        witnesses = [] if leader is None or len(self._waiting) > len(new) else self._witness(leader)
+        witnesses = [] if leader is None or len(self._waiting) > 1 else self._witness(leader)
         for feed in leaders:
             self._send_to(feed, [*feed.take_kept_back(), *new])
         for feed in witnesses:  # only to store these: it need not be able to propose them

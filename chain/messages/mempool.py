@@ -1,14 +1,14 @@
 """Between rpc, execution and the validators: transactions in, committed proposals and results out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chain.codec import message
 from chain.proposals import CommitProof
 from chain.types import Address, ExecutorIndex, Gas, Hash32, Height, Round, ValidatorIndex, Wei
 
 
-@dataclass(frozen=True, slots=True)
-class PooledTransaction:
+class PooledTransaction(NamedTuple):
     """An admitted transaction with what a mempool needs to order it, computed once by rpc.
 
     `value` is the most that it can cost besides gas: what it moves, and what its blobs may cost.
@@ -24,8 +24,7 @@ class PooledTransaction:
     value: Wei
 
 
-@dataclass(frozen=True, slots=True)
-class SenderState:
+class SenderState(NamedTuple):
     """A sender's nonce and balance after the newest executed block known to whoever says it."""
 
     address: Address

@@ -1,7 +1,5 @@
 """The pool as a value: what it lets in, what it says of nonces and costs, and what blocks do to it."""
 
-from dataclasses import replace
-
 import pytest
 
 from chain.messages.mempool import LeftOut, SenderState
@@ -264,7 +262,7 @@ def test_the_reason_of_an_eviction_from_before_a_restart_is_kept() -> None:
 
 def test_blob_transactions_do_not_wait_beside_others_of_their_sender() -> None:
     pool = pool_with()
-    with_blobs = [replace(pooled(nonce), raw=b"\x03", hash=Hash32(bytes([nonce]) * 32)) for nonce in range(3)]
+    with_blobs = [pooled(nonce)._replace(raw=b"\x03", hash=Hash32(bytes([nonce]) * 32)) for nonce in range(3)]
     pool.add(pooled(0))
     with pytest.raises(AddressReserved, match=r"^address already reserved$"):
         pool.add(with_blobs[1])
@@ -275,5 +273,5 @@ def test_blob_transactions_do_not_wait_beside_others_of_their_sender() -> None:
     pool.learn(SenderState(ALICE, 2, Wei(10**9)))  # in a block whose news is not here yet
     pool.add(pooled(2))
     with pytest.raises(AddressReserved):
-        pool.add(replace(with_blobs[2], nonce=3))
+        pool.add(with_blobs[2]._replace(nonce=3))
     pool.add(pooled(0, sender=BOB))
