@@ -24,7 +24,7 @@ from execution.overrides import OverrideRefused
 from execution.speculative_view import SpeculativeView
 from execution.storage_requests import BlockingReads
 from execution.tracers import tracer_named
-from execution.tracers.tracer import MAX_TRACE_BYTES, BadTracerOptions, Run, TraceTooLarge, UnknownTracer
+from execution.tracers.tracer import MAX_TRACE_BYTES, BadTracerOptions, Place, Run, TraceTooLarge, UnknownTracer
 
 MAX_ANSWER_BYTES = 7 * 1024 * 1024
 """Compressed, of all runs together: they travel in one message."""
@@ -117,7 +117,8 @@ class _Runs:
             raise TraceDiffers(f"a transaction of the block could not be run again: {reason}") from None
 
     def _transaction(self, index: int, transaction: Transaction, sender: Address) -> bytes:
-        return self._traced(index, self._engine, transaction, sender, self._task.environment, is_call=False)
+        place = Place(self._task.block_hash, index)
+        return self._traced(index, self._engine, transaction, sender, self._task.environment, place)
 
     def _call(self, index: int, traced: TracedCall) -> bytes:
         engine = self._engine
@@ -126,7 +127,7 @@ class _Runs:
         call = traced.call
         transaction = call.as_transaction(call.type, None, 0, call.gas)
         return self._traced(
-            index, engine, transaction, call.sender, environment_for(call, traced.environment), is_call=True
+            index, engine, transaction, call.sender, environment_for(call, traced.environment), place=None
         )
 
     def _traced(
@@ -136,12 +137,14 @@ class _Runs:
         transaction: Transaction,
         sender: Address,
         environment: BlockEnvironment,
-        is_call: bool,
+        place: Place | None,
     ) -> bytes:
+        """One run's trace, packed; a call's, which nobody checks, without a place."""
         tracer = tracer_named(self._task.tracer, self._options)
-        tracer.began(Run(transaction, sender, environment, self._view, frozenset(engine.rules.precompiled), self._logs))
+        precompiles = frozenset(engine.rules.precompiled)
+        tracer.began(Run(transaction, sender, environment, self._view, precompiles, self._logs, place))
         executor = Executor(stepping(engine.rules, tracer), environment, self._view, deadline=self._deadline())
-        outcome = (executor.unchecked if is_call else executor.execute)(transaction, sender)
+        outcome = (executor.unchecked if place is None else executor.execute)(transaction, sender)
         self._merge(index, outcome)
         tracer.ended(outcome, self._view)
         return self._packed(tracer.result())

@@ -140,6 +140,7 @@ async def request_for(
         base=block.version if transactions is None else await node.chain.version_before(block),
         environment=environment_in(block, node.genesis, node.chain.settings),
         begins_block=transactions is not None,
+        block_hash=block.hash,
         parent_hash=block.header.parent_hash,
         parent_beacon_root=block.header.parent_beacon_root or ZERO_HASH,
         transactions=tuple(map(CaseTransaction, block.transactions[:count], block.senders[:count])),

@@ -104,14 +104,15 @@ class TraceRuns:
     """rpc → reader: run transactions one by one, then the calls, and trace those from `first_traced` on.
 
     Answer: RunTraces, TraceFailed. With `begins_block` the state at `base` is that before the block of `environment`.
-    `tracer` is one of geth's names, empty for its default one; `options` is its JSON object. Each run has
-    `run_limit_ms`, all together `time_limit_ms`.
+    `block_hash` is the hash of the block that the transactions are of. `tracer` is one of geth's names, empty for its
+    default one; `options` is its JSON object. Each run has `run_limit_ms`, all together `time_limit_ms`.
     """
 
     trace_id: int
     base: Version
     environment: BlockEnvironment
     begins_block: bool
+    block_hash: Hash32
     parent_hash: Hash32
     parent_beacon_root: Hash32
     transactions: tuple[CaseTransaction, ...]

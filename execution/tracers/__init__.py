@@ -13,6 +13,7 @@ from execution.tracers.console_tracer import ConsoleTracer
 from execution.tracers.flat_call_tracer import FlatCallTracer
 from execution.tracers.opcode_counts import BigramTracer, OpcodeCount, TrigramTracer, UnigramTracer
 from execution.tracers.opcode_gas import OpcodeGas
+from execution.tracers.preimage_tracer import Keccak256PreimageTracer
 from execution.tracers.prestate_tracer import PrestateTracer
 from execution.tracers.struct_logger import StructLogger
 from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, UnknownTracer
@@ -97,6 +98,7 @@ TRACERS: dict[str, Callable[[Options], Tracer]] = {
     "bigramTracer": BigramTracer,
     "trigramTracer": TrigramTracer,
     "muxTracer": MuxTracer,
+    "keccak256PreimageTracer": Keccak256PreimageTracer,
 }
 
 

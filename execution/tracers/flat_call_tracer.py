@@ -31,7 +31,7 @@ class FlatCallTracer(CallTracer):
     """With geth's options convertParityErrors and includePrecompiles.
 
     `executionGas`, which geth does not have, leaves what a transaction pays before its first instruction out of the
-    outermost call, as the methods trace_* have it.
+    outermost call, as the methods trace_* have it, and where the transaction is, which they say themselves.
     """
 
     def __init__(self, options: Options) -> None:
@@ -41,10 +41,13 @@ class FlatCallTracer(CallTracer):
         self._execution_gas = bool(options.get("executionGas"))
         self._precompiles: frozenset[Address] = frozenset()
         self._first_gas = self._first_used = 0
+        self._place: Frame = {}
 
     def began(self, run: Run) -> None:
         super().began(run)
         self._precompiles = run.precompiles
+        if not self._execution_gas:
+            self._place = _place(run)
 
     def enter(self, entered: Entered) -> None:
         super().enter(entered)
@@ -69,7 +72,7 @@ class FlatCallTracer(CallTracer):
         while waiting:
             frame, place = waiting.pop()
             calls = [call for call in frame.get("calls", ()) if self._is_shown(call)]
-            flat = _flat_frame(frame) | {"subtraces": len(calls), "traceAddress": place}
+            flat = _flat_frame(frame) | {"subtraces": len(calls), "traceAddress": place} | self._place
             if "error" in frame:
                 flat["error"] = _parity_error(frame["error"]) if self._parity_errors else frame["error"]
                 if frame["error"] != REVERTED:
@@ -81,6 +84,16 @@ class FlatCallTracer(CallTracer):
         """Calls of precompiles are left out, but for those that carry value."""
         to_precompile = call.get("to", "") in {data(address) for address in self._precompiles}
         return self._with_precompiles or not to_precompile or call.get("value", "0x0") != "0x0"
+
+
+def _place(run: Run) -> Frame:
+    """What every frame says of its transaction; nothing of a call, in geth's words for nothing."""
+    return {
+        "blockHash": None if run.place is None else data(run.place.block_hash),
+        "blockNumber": 0 if run.place is None else run.environment.number,
+        "transactionHash": None if run.place is None else data(run.transaction.hash),
+        "transactionPosition": 0 if run.place is None else run.place.index,
+    }
 
 
 def _flat_frame(frame: Frame) -> Frame:

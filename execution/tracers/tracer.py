@@ -7,7 +7,7 @@ from typing import Any
 
 from chain.messages.execution import BlockEnvironment
 from chain.transactions import Transaction
-from chain.types import Address
+from chain.types import Address, Hash32
 from execution.errors import ExecutionError
 from execution.evm.stepping import Listener
 from execution.outcome import Outcome, StateView
@@ -39,8 +39,19 @@ class BadTracerOptions(ExecutionError):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a transaction is."""
+
+    block_hash: Hash32
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A transaction, or a call in its shape, about to run on `view`. `first_log` counts the block's logs before it."""
+    """A transaction, or a call in its shape, about to run on `view`. `first_log` counts the block's logs before it.
+
+    `place` is None for a call.
+    """
 
     transaction: Transaction
     sender: Address
@@ -48,6 +59,7 @@ class Run:
     view: StateView
     precompiles: frozenset[Address]
     first_log: int
+    place: Place | None
 
 
 class Tracer(Listener, ABC):

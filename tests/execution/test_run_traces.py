@@ -27,6 +27,7 @@ def runs(count: int) -> TraceRuns:
         base=Version(asked.version),
         environment=asked.environment,
         begins_block=False,
+        block_hash=ZERO_HASH,
         parent_hash=ZERO_HASH,
         parent_beacon_root=ZERO_HASH,
         transactions=(),

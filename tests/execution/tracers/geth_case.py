@@ -12,7 +12,7 @@ from execution.engine import Engine
 from execution.evm.executor import Executor
 from execution.evm.stepping import stepping
 from execution.tracers import tracer_named
-from execution.tracers.tracer import Run
+from execution.tracers.tracer import Place, Run
 from node.conformance.memory_state import MemoryState
 
 BLOCK_FORKS = {
@@ -92,12 +92,13 @@ def traced(
     options: dict[str, Any],
     sender: Address | None = None,
     deadline: float | None = None,
+    place: Place | None = None,
 ) -> Any:
     """What our tracer says of a transaction, which changes the world."""
     sender = sender or transaction.sender()
     rules = Engine(environment.fork).rules
     tracer = tracer_named(name, options)
-    tracer.began(Run(transaction, sender, environment, world, frozenset(rules.precompiled), 0))
+    tracer.began(Run(transaction, sender, environment, world, frozenset(rules.precompiled), 0, place))
     executor = Executor(stepping(rules, tracer), environment, world, deadline=deadline)
     outcome = executor.execute(transaction, sender)
     world.apply(outcome.writes)

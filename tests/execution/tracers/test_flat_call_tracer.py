@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from chain.types import Gas
+from chain.types import Gas, Hash32
+from execution.tracers.tracer import Place
 from tests.execution.engine.small_world import ALICE, CONTRACT, OTHER, environment, state, transaction
 from tests.execution.tracers.geth_case import traced
 
@@ -67,3 +68,18 @@ def test_calls_of_precompiles_are_left_out_unless_they_are_asked_for() -> None:
     call = "0 0 0 0 0 4 9999 CALL"
     assert len(flat_calls(call)) == 1
     assert len(flat_calls(call, includePrecompiles=True)) == 2
+
+
+def test_every_frame_says_where_its_transaction_is_and_a_calls_frame_that_it_is_nowhere() -> None:
+    block_hash, nowhere = Hash32(b"\7" * 32), {"blockHash": None, "transactionHash": None}
+    world = state((CONTRACT, f"0 0 0 0 0 0x{OTHER.hex()} 9999 CALL"), (OTHER, "STOP"))
+    world.put(ALICE, 0, 2**200, b"", {})
+    run, block = transaction(CONTRACT, gas=Gas(200_000)), environment()
+    frames = traced(world, run, block, "flatCallTracer", {}, ALICE, place=Place(block_hash, 3))
+    place = {"blockHash": "0x" + block_hash.hex(), "blockNumber": block.number, "transactionPosition": 3}
+    place["transactionHash"] = "0x" + run.hash.hex()
+    assert [frame.items() >= place.items() for frame in frames] == [True, True]
+    (called,) = flat_calls("STOP")
+    assert called.items() >= (nowhere | {"blockNumber": 0, "transactionPosition": 0}).items()
+    (paritys,) = flat_calls("STOP", **PARITY)
+    assert not place.keys() & paritys.keys()
