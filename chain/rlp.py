@@ -70,7 +70,7 @@ def decode(data: bytes) -> Item:
 def decode_int(item: Item) -> int:
     """The natural number in an item. Raises RLPError for a list or leading zeros."""
     if not isinstance(item, bytes):
-        raise RLPError("a list where a number belongs")
+        raise RLPError("expected input string or byte: a list where a number belongs")
     if item[:1] == b"\0":
         raise RLPError("non-canonical integer (leading zero bytes)")
     return int.from_bytes(item, "big")
@@ -87,16 +87,17 @@ def decode_uint64(item: Item) -> int:
 def decode_bytes(item: Item, length: int | None = None) -> bytes:
     """The bytes in an item, of exactly `length` if given. Raises RLPError otherwise."""
     if not isinstance(item, bytes):
-        raise RLPError("a list where bytes belong")
+        raise RLPError("expected input string or byte: a list where bytes belong")
     if length is not None and len(item) != length:
-        raise RLPError(f"{len(item)} bytes where {length} belong: 0x{item[:40].hex()}")
+        size = "short" if len(item) < length else "long"
+        raise RLPError(f"input string too {size}: {len(item)} bytes where {length} belong: 0x{item[:40].hex()}")
     return item
 
 
 def decode_list(item: Item, length: int | None = None) -> Sequence[Item]:
     """The items of a list, exactly `length` if given. Raises RLPError otherwise."""
     if isinstance(item, bytes):
-        raise RLPError("bytes where a list belongs")
+        raise RLPError("expected input list: bytes where a list belongs")
     if length is not None and len(item) != length:
         raise RLPError(f"a list of {len(item)} where {length} items belong")
     return item

@@ -214,6 +214,12 @@ _GO_NAMES = {
     SET_CODE: "types.SetCodeTx",
 }
 """What geth's decoder calls each type, in words that libraries match on."""
+BEYOND_256_BITS = {
+    "value": "insufficient funds for gas * price + value",
+    "max fee": "max fee per gas higher than 2^256-1",
+    "max priority fee": "max priority fee per gas higher than 2^256-1",
+}
+"""What geth, which decodes these at any size, says of them then."""
 _LENGTHS = {LEGACY: 9, ACCESS_LIST: 11, DYNAMIC_FEE: 12, BLOB: 14, SET_CODE: 13}
 _GAS_AT = {LEGACY: 2, ACCESS_LIST: 3, DYNAMIC_FEE: 4, BLOB: 4, SET_CODE: 4}
 
@@ -260,7 +266,9 @@ def _number(item: rlp.Item, size: int, name: str) -> Any:
     """The natural number of at most `size` bytes in an item. Raises InvalidTransactionEncoding or RLPError."""
     if type(item) is bytes and len(item) <= size and item[:1] != b"\0":
         return int.from_bytes(item, "big")
-    raise InvalidTransactionEncoding(f"{name} {rlp.decode_int(item)} is not below {1 << 8 * size}")
+    rlp.decode_int(item)
+    too_large = BEYOND_256_BITS.get(name)
+    raise InvalidTransactionEncoding(too_large or f"rlp: input string too long for {name}, which has {8 * size} bits")
 
 
 def _envelope(raw: bytes) -> tuple[TransactionType, Sequence[rlp.Item]]:
@@ -291,7 +299,7 @@ def _decode_legacy(fields: Sequence[rlp.Item], raw: bytes) -> Transaction:
         chain_id, y_parity = (v - 35) // 2, (v - 35) % 2
     else:
         chain_id, y_parity = None, 2  # refused by the signature check, with geth's words
-    gas_price = _number(price, 32, "gas price")
+    gas_price = _number(price, 32, "max fee")
     return Transaction(
         type=LEGACY,
         chain_id=chain_id,
@@ -321,8 +329,8 @@ def _decode_typed(kind: TransactionType, fields: Sequence[rlp.Item], raw: bytes)
         type=kind,
         chain_id=_number(chain_id, 8, "chain id"),
         nonce=_number(nonce, 8, "nonce"),
-        max_fee=_number(max_fee, 32, "fee"),
-        max_priority_fee=_number(priority, 32, "fee"),
+        max_fee=_number(max_fee, 32, "max fee"),
+        max_priority_fee=_number(priority, 32, "max priority fee"),
         gas=_number(gas, 8, "gas limit"),
         to=recipient,
         value=_number(value, 32, "value"),

@@ -11,7 +11,7 @@ from chain.messages.storage import StoredBlock
 from chain.transactions import included_transaction
 from chain.types import BlockNumber, Wei
 from rpc.environments import fork_of, pending_fork
-from rpc.errors import InvalidParams, ServerError
+from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockTag, block_number, decimal_or_hex, floats
 from rpc.pending_state import PendingRun
@@ -174,7 +174,7 @@ def _next_blob_base_fee(parent: Header, fork: Fork) -> Wei:
 
 def _check_percentiles(percentiles: list[float]) -> None:
     if len(percentiles) > MAX_PERCENTILES:
-        raise InvalidParams(f"over the query limit {MAX_PERCENTILES}")
+        raise ServerError(f"invalid reward percentile: over the query limit {MAX_PERCENTILES}")
     for percentile in percentiles:
         if not 0 <= percentile <= 100:
             raise ServerError(f"invalid reward percentile: {percentile:f}")

@@ -63,8 +63,8 @@ def matches(log: Log | FoundLog, wanted: LogCriteria) -> bool:
 
 
 def log_filter(value: Any) -> LogFilter:
-    """Parses the filter object. Raises InvalidValue with geth's words."""
-    given = mapping(value, "filters.input")
+    """Parses the filter object; null is an empty one, as in Go. Raises InvalidValue with geth's words."""
+    given = mapping({} if value is None else value, "filters.input")
     block_hash = member(given, STRUCT, "blockHash", hash32)
     first = member(given, STRUCT, "fromBlock", block_number)
     last = member(given, STRUCT, "toBlock", block_number)

@@ -76,7 +76,7 @@ def state_overrides(value: Any) -> tuple[AccountOverride, ...]:
 
 
 def _account(of: Address, value: Any) -> AccountOverride:
-    given = mapping(value, "override.OverrideAccount")
+    given = mapping({} if value is None else value, "override.OverrideAccount")
     whole, part = member(given, ACCOUNT, "state", _slots), member(given, ACCOUNT, "stateDiff", _slots)
     if whole is not None and part is not None:
         raise ServerError(f"account {checksummed(of)} has both 'state' and 'stateDiff'")

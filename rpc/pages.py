@@ -29,12 +29,12 @@ def build_pages(node: Node) -> FastAPI:
             raise HTTPException(404)
         return answer(files[name], request)
 
-    @pages.get("/health")
+    @pages.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> Response:
         """200 while reads and new blocks can be served, else 503 with what is missing."""
         return _state(node, unreachable(node))
 
-    @pages.get("/ready")
+    @pages.api_route("/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
         """200 while transactions can be made into blocks, else 503 with what is missing."""
         missing = unreachable(node)
@@ -42,7 +42,7 @@ def build_pages(node: Node) -> FastAPI:
         status = None if missing else await execution_status(node)
         return _state(node, missing, "" if status is None else status["stalled"])
 
-    @pages.get("/metrics")
+    @pages.api_route("/metrics", methods=["GET", "HEAD"])
     async def metrics(request: Request) -> Response:
         """Prometheus' text, or OpenMetrics for who asks for that."""
         from rpc.metrics import exposition

@@ -297,8 +297,8 @@ def texts(value: Any) -> list[str]:
     return [text(item) for item in sequence([] if value is None else value, "[]string")]
 
 
-def block_number(value: Any) -> BlockTag | BlockNumber:
-    """A tag or a number; no hash."""
+def block_number(value: Any, too_high: str = "block number larger than int64") -> BlockTag | BlockNumber:
+    """A tag or a number; no hash. `too_high` is what is said of one that Go has no number for."""
     if not isinstance(value, str):
         raise InvalidValue("hex string without 0x prefix")
     tag = _TAGS.get(value)
@@ -308,7 +308,7 @@ def block_number(value: Any) -> BlockTag | BlockNumber:
         raise InvalidValue("empty hex string")
     number = _number(value, 64)
     if number >= INT64_LIMIT:
-        raise InvalidValue("block number larger than int64")
+        raise InvalidValue(too_high)
     return BlockNumber(number)
 
 
@@ -320,7 +320,7 @@ def block_reference(value: Any) -> BlockReference:
         raise NoBlock(_kind(value))
     if len(value) == 66:
         return hash32(value)
-    return block_number(value)
+    return block_number(value, "blocknumber too high")
 
 
 def _block_object(value: dict[str, Any]) -> BlockReference:
@@ -332,5 +332,5 @@ def _block_object(value: dict[str, Any]) -> BlockReference:
         raise InvalidValue("cannot specify both BlockHash and BlockNumber, choose one or the other")
     reference = number if number is not None else block_hash
     if reference is None:
-        raise InvalidValue("invalid arguments; neither block nor hash specified")
+        raise InvalidValue("must specify either BlockHash or BlockNumber")
     return reference

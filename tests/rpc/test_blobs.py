@@ -116,7 +116,7 @@ def test_both_forms_are_taken_apart() -> None:
         (with_blobs(ONE, [ZEROS]), "rlp: 2 items where a transaction and its blobs belong"),
         (
             with_blobs(signed(*[versioned_hash(COMMITMENT)] * 10), [b""] * 10, [COMMITMENT] * 10, [PROOF] * 10),
-            "rlp: 0 bytes where 131072 belong: 0x",
+            "rlp: input string too short: 0 bytes where 131072 belong: 0x",
         ),
     ],
 )

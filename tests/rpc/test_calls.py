@@ -153,6 +153,8 @@ async def test_state_overrides_go_with_the_call(client: Client, chain: FakeChain
     await client.result("eth_call", TO_TOKEN, "latest", whole)
     (override,) = chain.callers.calls[-1].overrides
     assert override == AccountOverride(TOKEN, replaces_storage=True, precompile_moves_to=BOB)
+    await client.result("eth_call", TO_TOKEN, "latest", {data_json(TOKEN): None})
+    assert chain.callers.calls[-1].overrides == (AccountOverride(TOKEN),)
 
 
 async def test_block_overrides_change_what_the_call_sees_under_old_and_new_names(

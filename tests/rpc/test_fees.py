@@ -71,7 +71,7 @@ async def test_the_pending_block_is_the_newest_of_a_history_that_names_it(
         ([1, "0x9"], (-32000, "request beyond head block: requested 9, head 2")),
         ([1, "latest", [101]], (-32000, "invalid reward percentile: 101.000000")),
         ([1, "latest", [50, 10]], (-32000, "invalid reward percentile: #0:50.000000 >= #1:10.000000")),
-        ([1, "latest", list(range(101))], (-32602, "over the query limit 100")),
+        ([1, "latest", list(range(101))], (-32000, "invalid reward percentile: over the query limit 100")),
     ],
 )
 async def test_a_history_nobody_can_give_is_refused(

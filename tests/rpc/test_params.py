@@ -49,8 +49,8 @@ GO = "json: cannot unmarshal {} into Go value of type {}"
         (block_reference, "newest", "hex string without 0x prefix"),
         (block_reference, "", "empty hex string"),
         (block_reference, "0x01", "hex number with leading zero digits"),
-        (block_reference, "0x8000000000000000", "block number larger than int64"),
-        (block_reference, {}, "invalid arguments; neither block nor hash specified"),
+        (block_reference, "0x8000000000000000", "blocknumber too high"),
+        (block_reference, {}, "must specify either BlockHash or BlockNumber"),
         (
             block_reference,
             {"blockNumber": "0x1", "blockHash": "0x" + "00" * 32},
@@ -95,6 +95,7 @@ def test_malformed_values_are_refused_in_geths_words(parse: Parser[Any], value: 
         (address, "0x" + "Ab" * 20, b"\xab" * 20),
         (block_reference, "latest", BlockTag.LATEST),
         (block_reference, "0x10", 16),
+        (log_filter, None, LogFilter(None, None, None, (), ())),
         (block_reference, "0x" + "ab" * 32, b"\xab" * 32),
         (block_reference, {"blockNumber": "safe"}, BlockTag.SAFE),
         (block_reference, {"blockHash": "0x" + "ab" * 32, "requireCanonical": True}, b"\xab" * 32),

@@ -163,6 +163,9 @@ async def test_other_methods_and_paths_are_refused(http: aiohttp.ClientSession, 
 async def test_health_tells_what_is_missing(http: aiohttp.ClientSession, address: str, chain: FakeChain) -> None:
     async with http.get(f"http://{address}/health") as answer:
         assert (answer.status, await answer.json()) == (200, {"status": "ok", "block": 0})
+    for page in ("health", "ready", "metrics"):
+        async with http.head(f"http://{address}/{page}") as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
     chain.execution.connected = False
     async with http.get(f"http://{address}/health") as answer:
         assert (answer.status, await answer.json()) == (503, {"status": "waiting", "for": ["execution"]})

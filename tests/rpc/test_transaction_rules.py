@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chain import rlp
 from chain.forks import Fork
 from chain.intrinsic_gas import MAX_TRANSACTION_GAS
 from chain.transactions import (
@@ -60,6 +61,27 @@ def test_bytes_that_are_no_transaction_we_take_are_refused_with_geths_words(raw:
 @pytest.mark.parametrize("raw", [b"\xc0", b"\x02\xc0", transfer().raw + b"\0", transfer().raw[:-1], b"\xff" * 9])
 def test_malformed_rlp_is_refused_as_such(raw: bytes) -> None:
     assert refusal(raw).startswith("rlp: ")
+
+
+@pytest.mark.parametrize(
+    ("place", "item", "words"),
+    [
+        (1, (2**64).to_bytes(9, "big"), "rlp: input string too long for nonce, which has 64 bits"),
+        (1, [], "rlp: expected input string or byte: a list where a number belongs"),
+        (1, b"\0\1", "rlp: non-canonical integer (leading zero bytes)"),
+        (2, b"\1" * 33, "max priority fee per gas higher than 2^256-1"),
+        (3, b"\1" * 33, "max fee per gas higher than 2^256-1"),
+        (5, b"\1" * 19, f"rlp: input string too short: 19 bytes where 20 belong: 0x{'01' * 19}"),
+        (5, b"\1" * 21, f"rlp: input string too long: 21 bytes where 20 belong: 0x{'01' * 21}"),
+        (6, b"\1" * 33, "insufficient funds for gas * price + value"),
+        (8, b"", "rlp: expected input list: bytes where a list belongs"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_refused_in_words_that_begin_as_geths(place: int, item: Any, words: str) -> None:
+    raw = transfer().raw
+    fields = list(rlp.decode_list(rlp.decode(raw[1:])))
+    fields[place] = item
+    assert refusal(raw[:1] + rlp.encode(fields)) == words
 
 
 @pytest.mark.parametrize(
