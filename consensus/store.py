@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from chain.codec import decode_value, encode_value, pack, unpack
 from chain.genesis import Genesis
-from chain.messages.mempool import AT_ONCE, Evicted, PooledTransaction, Production, SenderState
+from chain.messages.mempool import AT_ONCE, Evicted, Production, SenderState
 from chain.operations import OrderedOperation
 from chain.proposals import ExecutedBlock, Proposal, decode_proposal, encode_proposal
 from chain.types import Hash32, Height, Wei
@@ -20,16 +20,17 @@ from consensus.executors import NO_CLAIMS, StoredClaims
 from consensus.mempool import MempoolChanges
 from consensus.recovered import Recovered, new_chain
 from consensus.sender_queue import Entry
+from consensus.stored_mempool import StoredMempool
 from consensus.tree import Node, child_node
 
-FORMAT = 4
+FORMAT = 5
 KEPT_RESULTS = 64
 KEPT_EVICTIONS = 4096
 """Transactions given up whose reason is kept, so that it can be told after everything was restarted."""
 
 FORMAT_KEY, GENESIS_KEY, SAFETY_KEY, CURSOR_KEY, NEXT_KEY = b"format", b"genesis", b"safety", b"cursor", b"next"
 CLAIMS_KEY = b"claims"
-PROPOSAL, UNCOMMITTED, DEPTH, BLOCK, TRANSACTION, SENDER, EVICTED = b"p", b"u", b"h", b"b", b"t", b"a", b"e"
+PROPOSAL, UNCOMMITTED, DEPTH, BLOCK, EVICTED = b"p", b"u", b"h", b"b", b"e"
 OPERATION, RESULT = b"o", b"r"
 
 
@@ -56,18 +57,6 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEntry:
-    transaction: PooledTransaction
-    arrival: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSender:
-    state: SenderState
-    height: Height
-
-
-@dataclass(frozen=True, slots=True)
 class NextBlock:
     """What the newest result says of the block after it."""
 
@@ -88,6 +77,7 @@ class ValidatorStore:
         self._next_block = self._read_next_block()
         self._evictions = self._read_evictions()
         self._claims = self._read_claims()
+        self._mempool = StoredMempool(database)
 
     @property
     def committed_depth(self) -> int:
@@ -154,16 +144,9 @@ class ValidatorStore:
         self._write_unsynced(self._mempool_batch(changes))
 
     def _mempool_batch(self, changes: MempoolChanges) -> dict[bytes, bytes | None]:
-        batch: dict[bytes, bytes | None] = {}
-        for entry in changes.stored:
-            key = TRANSACTION + entry.transaction.hash
-            batch[key] = encode_value(StoredEntry(entry.transaction, entry.arrival))
-        for hash in changes.deleted:
-            batch[TRANSACTION + hash] = None
+        batch = self._mempool.change(changes.stored, changes.deleted, changes.senders)
         for sequence in changes.operations_done:
             batch[OPERATION + _key(sequence)] = None
-        for address, sender in changes.senders.items():
-            batch[SENDER + address] = None if sender is None else encode_value(StoredSender(*sender))
         for eviction in changes.evicted:
             first, after = self._evictions.start, self._evictions.stop
             batch[EVICTED + _key(after)] = encode_value(Evicted(*eviction))
@@ -222,14 +205,12 @@ class ValidatorStore:
         )
 
     def mempool_entries(self) -> Iterator[Entry]:
-        for _, value in self._database.with_prefix(TRANSACTION):
-            stored = decode_value(StoredEntry, value)
-            yield Entry(stored.transaction, stored.arrival)
+        """Those that wait."""
+        return self._mempool.entries()
 
     def senders(self) -> Iterator[tuple[SenderState, Height]]:
-        for _, value in self._database.with_prefix(SENDER):
-            stored = decode_value(StoredSender, value)
-            yield stored.state, stored.height
+        """Of those that wait, each with the height that its state is of."""
+        return self._mempool.senders()
 
     def evictions(self) -> Iterator[Evicted]:
         """What the mempool gave up lately, oldest first."""

@@ -37,7 +37,7 @@ from node.remote.source import FILE as FORK_FILE
 from node.remote.source import ForkSource, read_source
 from node.settings import Settings, stake_text
 
-FORMAT = 9
+FORMAT = 10
 KEY_BYTES = 32
 LOCK = "lock"
 STATE = "state"
