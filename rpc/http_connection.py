@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from rpc.http import MAX_DRAINING_S
 from rpc.plain_posts import Head, PlainPost, ServerConfig
+from rpc.prompt_tasks import PromptTasks
 
 HEAD_END = b"\r\n\r\n"
 MAX_UNFINISHED_BYTES = 64 * 1024
@@ -41,6 +42,7 @@ class HttpConnection(HttpToolsProtocol):
     def __init__(self, config: ServerConfig, *args: Any, **named: Any) -> None:
         super().__init__(config, *args, **named)
         self._posts = config.posts
+        self._tasks = PromptTasks(self.loop, self.tasks)
         self._event = asyncio.Event()
         self._is_between = True
         """Whether what comes next begins a request."""
@@ -141,11 +143,14 @@ class HttpConnection(HttpToolsProtocol):
             post.body += body
             post.more_body = False
         self.cycle = post
-        if former is None or former.response_complete:
-            self._start_asgi_task(post, self.app)
-        else:
+        if former is not None and not former.response_complete:
             self.flow.pause_reading()
             self.pipeline.appendleft((post, self.app))
+        elif body is None:
+            self._start_asgi_task(post, self.app)
+        else:
+            self._answering = post
+            post.begin(self._tasks)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle

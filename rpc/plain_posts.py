@@ -17,6 +17,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from rpc.bounded_cache import BoundedCache
+from rpc.prompt_tasks import PromptTasks
 
 MAX_BODY_BYTES = 64 * 1024
 """Of a body that is taken in without making its sender wait. Longer ones pass ASGI, which bounds them by the turn."""
@@ -63,6 +64,7 @@ class PlainPosts:
         self.answer = application.answer_post
         self._refusal = application.refusal
         self._known: BoundedCache[bytes, Head] = BoundedCache(KEPT_HEADS)
+        self._answered: list[tuple[PlainPost, bytes, bytes]] = []
 
     def known(self, head: bytes) -> Head | None:
         """What was found out about a head, byte by byte the same."""
@@ -73,6 +75,19 @@ class PlainPosts:
         lines = written.count(b"\r\n")
         if len(written) <= MAX_HEAD_BYTES and written.startswith(b"POST / ") and written.count(b"\n") == lines:
             self._known.put(written, head)
+
+    def write_soon(self, post: "PlainPost", start: bytes, body: bytes) -> None:
+        """In the next turn, with the other answers of this one: a client that is told of one answer after the other
+        sends its next requests as scattered, and each piece of work is done for fewer of them.
+        """
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._write_answered)
+        self._answered.append((post, start, body))
+
+    def _write_answered(self) -> None:
+        answered, self._answered = self._answered, []
+        for post, start, body in answered:
+            post.write(start, body)
 
     def head_of(self, headers: list[tuple[bytes, bytes]]) -> Head | None:
         """What counts of these headers; None if the request is not plain."""
@@ -113,6 +128,14 @@ class PlainPost(RequestResponseCycle):
         self.keep_alive = True
         self.disconnected = False
         self.response_complete = False
+        self._is_prompt = False
+        """Whether it has not waited for anything."""
+
+    def begin(self, tasks: PromptTasks) -> None:
+        """All of it is there and none is before it."""
+        self._is_prompt = True
+        tasks.start(self.run_asgi(None))
+        self._is_prompt = False
 
     async def run_asgi(self, app: object) -> None:
         while self.more_body:
@@ -134,6 +157,13 @@ class PlainPost(RequestResponseCycle):
     async def _respond(self, start: bytes, body: bytes) -> None:
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
+        if self._is_prompt:
+            self.posts.write_soon(self, start, body)
+        else:
+            self.write(start, body)
+
+    def write(self, start: bytes, body: bytes) -> None:
+        """Unless the client is gone."""
         if self.disconnected:
             return
         close = b"" if self.keep_alive else b"connection: close\r\n"

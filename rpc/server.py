@@ -18,6 +18,7 @@ from rpc.app import RpcApplication
 from rpc.http import MAX_BODY_BYTES
 from rpc.http_connection import HttpConnection
 from rpc.plain_posts import PlainPosts, ServerConfig
+from rpc.prompt_tasks import PromptTask
 
 KEEP_ALIVE_S = 120
 """geth's. A client that reuses a connection the server has just closed sees an error, so the longer the better."""
@@ -57,6 +58,10 @@ class ImpatientWebSocketProtocol(WebSocketsSansIOProtocol):
     def _drop(self) -> None:
         if not self.disconnected:
             self.transport.abort()
+
+
+def _end(task: "asyncio.Task[None] | PromptTask") -> "asyncio.Future[None]":
+    return task.end() if isinstance(task, PromptTask) else task
 
 
 class Server(uvicorn.Server):
@@ -108,10 +113,12 @@ class Server(uvicorn.Server):
 
     async def _end_requests(self) -> None:
         """Let requests in progress finish, then cancel them."""
-        if self.server_state.tasks:
-            _, late = await asyncio.wait(set(self.server_state.tasks), timeout=GRACE_S)
-            for task in late:
-                task.cancel()
+        await asyncio.sleep(0)  # what is answered is written
+        ends = {_end(task): task for task in self.server_state.tasks}
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=GRACE_S)
+            for end in late:
+                ends[end].cancel()
             if late:
                 await asyncio.wait(late, timeout=GRACE_S)
 

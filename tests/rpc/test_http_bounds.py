@@ -82,7 +82,7 @@ async def test_answers_to_a_client_that_is_gone_are_dropped_and_harm_nobody(
     ends_by: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    wire.protocol.data_received(first + post(CHAIN_ID) + (b"\x00\r\n\r\n" if ends_by == "an error" else b""))
+    wire.receive(first + post(CHAIN_ID) + (b"\x00\r\n\r\n" if ends_by == "an error" else b""))
     await turns()
     wire.close()
     wire.protocol.connection_lost(ConnectionResetError())
@@ -107,15 +107,15 @@ async def test_answers_to_a_client_that_is_gone_are_dropped_and_harm_nobody(
     ids=["target", "header", "headers", "trailers", "chunk extension", "empty lines"],
 )
 async def test_what_does_not_end_is_refused(wire: Wire, start: bytes, more: bytes) -> None:
-    wire.protocol.data_received(post(CHAIN_ID) + start)
+    wire.receive(post(CHAIN_ID) + start)
     await turns()
     assert wire.written.count(b"HTTP/1.1 200 OK") == 1
     taken = 0
     while b"HTTP/1.1 431 " not in wire.written and taken < 2 * MAX_UNFINISHED_BYTES:
-        wire.protocol.data_received(more)
+        wire.receive(more)
         taken += len(more)
     assert MAX_UNFINISHED_BYTES < taken + len(start) <= MAX_UNFINISHED_BYTES + len(start) + len(more)
-    wire.protocol.data_received(more + b"\r\n\r\n" + post(CHAIN_ID))
+    wire.receive(more + b"\r\n\r\n" + post(CHAIN_ID))
     await turns()
     assert wire.written.endswith(b"the head has more than 64 KiB\r\n")
 
@@ -164,7 +164,7 @@ async def test_an_upgrade_waits_for_the_answers_before_it(
 
 async def test_an_upgrade_that_waits_is_forgotten_with_its_client(wire: Wire, answers: asyncio.Semaphore) -> None:
     connection = wire.protocol
-    connection.data_received(post(CALL % 1) + UPGRADE)
+    wire.receive(post(CALL % 1) + UPGRADE)
     await turns()
     hang_up(wire)
     answers.release()
@@ -177,7 +177,7 @@ async def test_an_upgrade_that_waits_is_forgotten_with_its_client(wire: Wire, an
 async def test_a_client_that_sends_no_whole_request_is_given_up(wire: Wire, pieces: list[bytes]) -> None:
     connection = wire.protocol
     for piece in pieces:
-        connection.data_received(piece)
+        wire.receive(piece)
         await turns()
     connection.timeout_keep_alive_handler()
     assert not wire.is_closed
@@ -214,11 +214,11 @@ async def test_so_many_large_bodies_are_taken_in_at_once_and_the_end_is_said_to_
         for client in clients:
             client.hand_over()
         await turns()
-    wire.protocol.data_received(post(CHAIN_ID))
+    wire.receive(post(CHAIN_ID))
     await turns()
     assert b'"result":"0x7a69"' in wire.written, "others are answered"
     assert [len(client.pieces) for client in clients] == [0] * MAX_LARGE_BODIES + [1, 1]
-    clients[0].protocol.data_received(end)
+    clients[0].receive(end)
     await turns()
     clients[-2].hand_over()
     assert b'"result":"0x7a69"' in clients[0].written
@@ -239,8 +239,8 @@ async def test_a_large_body_that_does_not_come_leaves_its_place_to_another(
     request = post(CHAIN_ID.ljust(2 * SMALL_BODY_BYTES))
     clients = [connected(process) for _ in range(MAX_LARGE_BODIES + 1)]
     for client in clients[:-1]:
-        client.protocol.data_received(request[:-1])
-    clients[-1].protocol.data_received(request)
+        client.receive(request[:-1])
+    clients[-1].receive(request)
     await turns()
     assert all(client.written.startswith(b"HTTP/1.1 408 ") and client.is_closed for client in clients[:-1])
     assert b'"result":"0x7a69"' in clients[-1].written

@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import pytest
@@ -14,9 +14,10 @@ import pytest
 from chain.messages.calls import CallOutcome, RunCall
 from chain.types import Gas
 from rpc.http_connection import HttpConnection
-from rpc.plain_posts import MAX_BODY_BYTES, Head, PlainPosts
+from rpc.plain_posts import MAX_BODY_BYTES, Head, PlainPosts, ServerConfig
 from rpc.process import RpcProcess
 from tests.rpc.fake_chain import FakeChain
+from tests.rpc.wire import Wire
 
 SEED = int(os.environ.get("TANDEM_SEED", "7"))
 CHAIN_ID = b'{"jsonrpc":"2.0","id":%d,"method":"eth_chainId"}'
@@ -209,3 +210,60 @@ async def test_a_connection_is_closed_when_it_has_been_quiet_for_long_and_only_t
     async with asyncio.timeout(60):
         assert await reader.read() == b""
     writer.close()
+
+
+def connected(process: RpcProcess) -> Wire:
+    """A client whose head is known."""
+    server, wire = process.server, Wire()
+    wire.protocol = HttpConnection(cast(ServerConfig, server.config), server.server_state, {})
+    wire.protocol.connection_made(wire)
+    return wire
+
+
+async def test_what_comes_in_one_turn_is_answered_in_the_next_all_at_once(process: RpcProcess) -> None:
+    wires = [connected(process) for _ in range(3)]
+    for _ in range(2):  # the second time the head is known
+        for wire in wires:
+            wire.written = b""
+            wire.receive(post(CHAIN_ID % 1))
+        assert not any(wire.written for wire in wires)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert all(b'"0x7a69"' in wire.written for wire in wires)
+    for wire in wires:
+        wire.written = b""
+        wire.receive(post(CHAIN_ID % 2))
+    wires[1].protocol.connection_lost(None)
+    wires[1].close()
+    await asyncio.sleep(0)
+    assert [b'"0x7a69"' in wire.written for wire in wires] == [True, False, True]
+    for wire in wires[::2]:
+        wire.protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("clients", [1, 2])
+async def test_at_the_end_what_is_answered_is_written_and_what_waits_is_told_so(
+    process: RpcProcess, chain: FakeChain, monkeypatch: pytest.MonkeyPatch, clients: int
+) -> None:
+    async def hang(_: RunCall) -> CallOutcome:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(chain.callers, "call", hang)
+    monkeypatch.setattr("rpc.server.GRACE_S", 0.01)
+    asked = [
+        post(body.ljust(100))
+        for body in (CHAIN_ID % 1, b'{"jsonrpc":"2.0","id":2,"method":"eth_call","params":[{"data":"0x00"}]}')
+    ]
+    wires = [connected(process) for _ in range(clients)]
+    wires[0].receive(asked[0])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    wires[0].written = b""
+    for wire, request in zip(wires, asked, strict=False):
+        wire.receive(request)
+    process.server.servers = []
+    await process.server.shutdown([])
+    assert b'"0x7a69"' in wires[0].written
+    assert all(wire.written.startswith(b"HTTP/1.1 503 ") for wire in wires[1:])
+    assert not process.server.server_state.tasks

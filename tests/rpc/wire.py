@@ -41,4 +41,14 @@ class Wire(asyncio.Transport):
 
     def hand_over(self) -> None:
         if self.pieces and not self._is_paused and not self.is_closed:
-            self.protocol.data_received(self.pieces.popleft())
+            self.receive(self.pieces.popleft())
+
+    def receive(self, data: bytes) -> None:
+        """Hand it over as the event loop does: within no task."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        asyncio.tasks._leave_task(loop, task)
+        try:
+            self.protocol.data_received(data)
+        finally:
+            asyncio.tasks._enter_task(loop, task)
