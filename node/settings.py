@@ -109,6 +109,12 @@ class Settings:
             _check_stake(self.stake, self.validators)
         if self.pool != LOCAL_POOL and DASK_POOL.fullmatch(self.pool) is None:
             raise BadSetting(f"--pool {self.pool} is not known: give local, or dask://HOST:PORT of a Dask scheduler")
+        for site in self.allow_origin:
+            if site not in ("*", "null") and _SITE.fullmatch(site) is None:
+                raise BadSetting(
+                    f"--allow-origin {site} is no site, so no page is of it: give its scheme and name, such as "
+                    "http://localhost:3000, without a path, or * for all"
+                )
         if self.load_state is not None:
             for name in ("genesis", "gas_limit", "base_fee"):
                 if getattr(self, name) is not None and self.fork_url is None:
@@ -185,6 +191,7 @@ def history_from(text: str) -> int | None:
     return int(text)
 
 
+_SITE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]+/?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 
 

@@ -1,5 +1,6 @@
 """Writes state files: of a chain that runs, over RPC, or of one that does not, from its data folder."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -103,6 +104,18 @@ def _pages(url: str, head: StateHead, answer: Any) -> Iterator[StatePage]:
         if not page.after:
             return
         answer = ask(url, METHOD, block_hash, "0x" + page.after.hex(), timeout_s=PAGE_TIMEOUT_S)
+
+
+def check_place(file: Path) -> None:
+    """Whether a state file can be made there, which a chain finds out before it has one. Raises BadStateFile."""
+    if file.exists() and not file.is_file():
+        raise BadStateFile(f"cannot write {file}: it is there and is no file")
+    probe = file.with_name(file.name + ".probe")
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise BadStateFile(f"cannot write {file}: {error.strerror}; give a file in a folder that is there") from error
 
 
 def write_fork_file(file: Path, header: Header, forked: ForkedAt, pages: Iterable[StatePage]) -> StateTotals:

@@ -23,7 +23,7 @@ from node.output import Output
 from node.plan import Plan, Successor
 from node.runtime_folder import runtime_folder
 from node.settings import Settings
-from node.state_dump import dump_folder, dumped_line
+from node.state_dump import check_place, dump_folder, dumped_line
 from node.successor import DATA, fork_settings, unforked_settings
 from node.supervisor import ENDING_SIGNALS, Supervisor
 
@@ -34,6 +34,8 @@ def up(settings: Settings) -> int:
     begin_log("supervisor", settings.log_level, settings.json)
     settings = replace(settings, artifacts=artifact_folders(settings.artifacts))
     check_scheduler(settings)
+    if settings.dump_state is not None:
+        check_place(settings.dump_state)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # until the supervisor can put in order what is made here
     listening = listen(settings.host, settings.port)
     with runtime_folder() as runtime, contextlib.ExitStack() as held:

@@ -28,6 +28,14 @@ def refusal(*arguments: str) -> str:
     return done.stderr
 
 
+def test_a_chain_whose_state_could_not_be_written_at_its_end_does_not_start(tmp_path: Path) -> None:
+    for option in ("--dump-state", "--state"):
+        said = refusal("up", "--port", "0", option, str(tmp_path / "nowhere" / "state"))
+        assert "nowhere/state: No such file or directory; give a file in a folder that is there" in said
+    assert "it is there and is no file" in refusal("up", "--port", "0", "--dump-state", str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def web3_of(node: Node) -> Web3:
     return Web3(Web3.HTTPProvider(node.http_url))
 

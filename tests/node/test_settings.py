@@ -47,6 +47,18 @@ def test_a_value_out_of_range_is_refused_with_the_range(setting: str, value: int
         Settings(**{setting: value}).checked()  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("site", ["localhost:3000", "foo", "http://localhost:3000/app", "https://", ""])
+def test_an_origin_that_no_page_has_is_refused(site: str) -> None:
+    with pytest.raises(BadSetting, match=r"--allow-origin .* is no site, so no page is of it: give its scheme"):
+        Settings(allow_origin=("*", site)).checked()
+
+
+def test_origins_are_sites_all_or_files() -> None:
+    Settings(
+        allow_origin=("*", "null", "http://localhost:3000", "https://a.example/", "moz-extension://1f-2")
+    ).checked()
+
+
 def test_a_settings_file_gives_options_by_their_names(tmp_path: Path) -> None:
     file = tmp_path / "tandem.toml"
     file.write_text('chain-id = 1\nblock-time = "2s"\njson = true\nstake = [3, 2]\n')
