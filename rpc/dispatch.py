@@ -52,9 +52,11 @@ class Dispatcher:
         """The answer to a request or a batch; None when nothing in it wants one."""
         try:
             message = orjson.loads(body)
-            requests = message if isinstance(message, list) else [message]
-            if any(map(is_inexact, requests)):
-                keep_as_written(body, requests)
+            if isinstance(message, list):
+                if any(is_inexact(request, body) for request in message):
+                    keep_as_written(body, message)
+            elif is_inexact(message, body):
+                keep_as_written(body, [message])
         except (orjson.JSONDecodeError, RecursionError):
             return _error_answer(None, ParseError())
         if isinstance(message, list):

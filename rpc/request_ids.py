@@ -1,4 +1,4 @@
-"""Ids that are numbers which a parser's own cannot hold: `1e3`, `1.0`, or more digits than 64 bits have.
+"""Ids that are numbers which a parser's own cannot hold: `1e3`, `1.0`, `-0`, or more digits than 64 bits have.
 
 An answer carries its request's id, and clients find the request by it: as in geth, it goes back as it was written.
 """
@@ -9,9 +9,12 @@ from typing import Any
 import orjson
 
 
-def is_inexact(request: Any) -> bool:
-    """Whether an id became a float."""
-    return isinstance(request, dict) and type(request.get("id")) is float
+def is_inexact(request: Any, body: bytes) -> bool:
+    """Whether the id in a request, which `body` has, became a float, or may have been -0."""
+    if not isinstance(request, dict):
+        return False
+    parsed = request.get("id")
+    return type(parsed) is float or (parsed == 0 and type(parsed) is int and b"-0" in body)
 
 
 def keep_as_written(body: bytes, requests: list[Any]) -> None:
@@ -23,5 +26,5 @@ def keep_as_written(body: bytes, requests: list[Any]) -> None:
     parsed = json.loads(body.decode(), parse_float=str, parse_int=str)
     written = parsed if isinstance(parsed, list) else [parsed]
     for request, texts in zip(requests, written, strict=True):
-        if is_inexact(request):
+        if is_inexact(request, body):
             request["id"] = orjson.Fragment(texts["id"])

@@ -96,6 +96,7 @@ async def test_notifications_are_not_answered(client: Client) -> None:
         "1e3",
         "1.0",
         "-0.50",
+        "-0",
         "18446744073709551616",
         "-9223372036854775809",
         "12345678901234567890123",
@@ -128,7 +129,7 @@ async def test_what_is_nested_too_deep_to_keep_such_an_id_is_told_so(client: Cli
 
 
 async def test_ids_of_a_batch_go_back_as_they_were_written(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = ["1", "1.0", "12345678901234567890123", '"1.0"', "1.00"]
+    ids = ["1", "1.0", "0", "-0", "12345678901234567890123", '"1.0"', "1.00"]
     asked = ",".join(f'{{"jsonrpc":"2.0","id":{id},"method":"eth_chainId","params":[]}}' for id in ids)
     answers = ",".join(f'{{"jsonrpc":"2.0","id":{id},"result":"0x7a69"}}' for id in ids)
     assert await client.written(f"[{asked}]".encode()) == f"[{answers}]".encode()
