@@ -1,7 +1,7 @@
 """Frozen dataclasses to msgpack and back, checked against their annotations.
 
-Every value that crosses a border between processes is a dataclass registered here under a small number; within one,
-what comes in thousands may be a named tuple, which msgpack packs as it is. Decoding checks each field's type, so that
+Every value that crosses a border between processes is a dataclass registered here under a small number. What comes in
+thousands may be a named tuple; within a message, msgpack packs it as it is. Decoding checks each field's type, so that
 a process never works on something a peer made up. Integers beyond 64 bits (wei, storage words) travel as extension
 type 1, big-endian. The encoding is canonical: equal values give equal bytes.
 """
@@ -45,8 +45,7 @@ class _Shape:
 
     def learn(self) -> None:
         """Write both, once the shape can be found by `_shape`, because a class may contain itself."""
-        names = [f.name for f in fields(self.cls) if f.init and not f.metadata.get("derived")]
-        self.flatten, self.build = _written(self.cls, names)
+        self.flatten, self.build = _written(self.cls, _names(self.cls))
 
     def _flatten_later(self, value: Any) -> Any:
         """For who asks for `flatten` while it is being written."""
@@ -54,6 +53,13 @@ class _Shape:
 
     def _build_later(self, plain: Any) -> Any:
         return self.build(plain)
+
+
+def _names(cls: Any) -> Sequence[str]:
+    """Of the fields that travel."""
+    if _is_named_tuple(cls):
+        return tuple(cls._fields)
+    return [f.name for f in fields(cls) if f.init and not f.metadata.get("derived")]
 
 
 def _written(cls: type, names: Sequence[str]) -> tuple[Converter, Converter]:

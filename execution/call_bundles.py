@@ -121,10 +121,15 @@ class _Bundle(Job):
 def _by_stage(every: Sequence[_Asked]) -> Iterable[tuple[_Stage, list[_Asked]]]:
     """Those for which somebody waits."""
     stages: dict[_Stage, list[_Asked]] = {}
+    together: list[_Asked] = []
+    last: _Stage | None = None
     for asked in every:
-        if asked.is_wanted:
+        if not asked.outcome.done():
             request = asked.request
-            stages.setdefault((request.version, request.environment, request.time_limit_ms), []).append(asked)
+            stage = (request.version, request.environment, request.time_limit_ms)
+            if stage != last:  # to hash an environment takes longer than to see that it is the same
+                together, last = stages.setdefault(stage, []), stage
+            together.append(asked)
     return stages.items()
 
 

@@ -1,5 +1,6 @@
 """rpc's side of the reader workers. Kept apart from theirs, so that rpc never imports the EVM."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 
 from chain.links import Peer
@@ -36,7 +37,7 @@ class CallPool:
         """Calls that no reader has taken up."""
         return self._pool.waiting - self._bundles.unsent + self._bundles.waiting
 
-    async def call(self, request: RunCall) -> CallOutcome:
+    def call(self, request: RunCall) -> Awaitable[CallOutcome]:
         """Run a call, whatever `call_id` the request carries.
 
         Raises PoolBusy when too many calls wait, WorkerLost when two readers died of it, and JobTimeout (a
@@ -44,8 +45,11 @@ class CallPool:
         """
         limit_s = request.time_limit_ms / 1000 + GRACE_S
         if not request.estimate and not request.overrides:
-            return await self._bundles.run(request, limit_s)
-        answer = await self._pool.run(lambda _, lease: replace(request, call_id=lease), limit_s, Pace.OPEN)
+            return self._bundles.run(request, limit_s)
+        return self._run_alone(request, limit_s)
+
+    async def _run_alone(self, request: RunCall, limit_s: float) -> CallOutcome:
+        answer = await self._pool.run(lambda _, lease: request._replace(call_id=lease), limit_s, Pace.OPEN)
         if not isinstance(answer, CallOutcomes) or len(answer.outcomes) != 1:
             raise UnexpectedCallMessage(answer)
         return answer.outcomes[0]

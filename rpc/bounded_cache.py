@@ -26,13 +26,13 @@ class BoundedCache(Generic[K, V]):
         return self._entries.get(key)
 
     def put(self, key: K, value: V) -> None:
-        entries, count = self._entries, len(self._entries)
+        entries, count, weigh = self._entries, len(self._entries), self._weigh
         former = entries.setdefault(key, value)  # keys may be large, so look one up once
         if len(entries) == count:
             self._weight -= self._weight_of(former)
             entries[key] = value
-        self._weight += self._weight_of(value)
-        while self._weight > self._limit and len(self._entries) > 1:
+        self._weight += 1 if weigh is None else weigh(value)
+        while self._weight > self._limit and len(entries) > 1:
             self._weight -= self._weight_of(self._entries.popitem(last=False)[1])
 
     def clear(self) -> None:

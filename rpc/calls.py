@@ -46,7 +46,8 @@ async def call(
     node: Node, wanted: TransactionArguments, block: BlockReference, state: StateOverrides, changes: BlockOverrides
 ) -> str:
     message, outcome = await run_call(node, wanted, block, state, changes)
-    _show_logs(node, "eth_call", message, outcome)
+    if outcome.console.messages:
+        _show_logs(node, "eth_call", message, outcome)
     if outcome.error:
         raise failure(outcome)
     return data_json(outcome.output)
@@ -99,7 +100,8 @@ async def estimate_gas(
         state = _endowed(state)
     allowance = await _affordable_gas(node, version, message, state)
     outcome = await _run(node, version, environment, _with_gas(message, allowance), state, estimate=True)
-    _show_logs(node, "eth_estimateGas", message, outcome)
+    if outcome.console.messages:
+        _show_logs(node, "eth_estimateGas", message, outcome)
     if outcome.error == OUT_OF_GAS:
         raise GasRequiredExceedsAllowance(allowance)
     if outcome.error:
@@ -183,7 +185,7 @@ async def _run(
 
 
 def _show_logs(node: Node, name: str, message: CallMessage, outcome: CallOutcome) -> None:
-    if outcome.console.messages and node.chain.settings.logs:
+    if node.chain.settings.logs:
         node.console.call_logged(name, message, outcome.console)
 
 

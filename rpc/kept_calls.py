@@ -62,5 +62,6 @@ def _may_be_kept(request: RunCall) -> bool:
 
 
 def _size(outcome: CallOutcome) -> int:
-    logged = sum(map(len, outcome.console.messages))
-    return ENTRY_BYTES + MAX_DATA_BYTES + len(outcome.output) + logged
+    size = ENTRY_BYTES + MAX_DATA_BYTES + len(outcome.output)
+    messages = outcome.console.messages
+    return size + sum(map(len, messages)) if messages else size

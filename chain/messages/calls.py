@@ -106,8 +106,7 @@ def message_of(transaction: Transaction, sender: Address) -> CallMessage:
 
 
 @message(100)
-@dataclass(frozen=True, slots=True)
-class RunCall:
+class RunCall(NamedTuple):
     """rpc → reader: run `call` on the state at `version`, in `environment`. Answer: CallOutcomes with one.
 
     With `estimate` the least gas limit that succeeds is searched for, up to `call.gas`. `overrides` change the state

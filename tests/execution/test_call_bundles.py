@@ -22,7 +22,7 @@ from tests.execution.pool_workers import CALL, Worker, answered
 
 def numbered(number: int) -> RunCall:
     """A call that can be told from others."""
-    return replace(CALL, call=CALL.call._replace(data=bytes([number])))
+    return CALL._replace(call=CALL.call._replace(data=bytes([number])))
 
 
 def run(pool: CallPool, *numbers: int) -> "list[asyncio.Task[CallOutcome]]":
@@ -165,7 +165,7 @@ async def test_brief_calls_do_not_overtake_what_waits_for_any_reader() -> None:
         await settled()
     for number in range(3):
         if number == 2:
-            estimate = asyncio.ensure_future(pool.call(replace(CALL, estimate=True)))
+            estimate = asyncio.ensure_future(pool.call(CALL._replace(estimate=True)))
             await settled()
         run(pool, *range(MANY_CALLS))
         await settled()
@@ -203,7 +203,7 @@ async def test_no_bundle_is_larger_than_the_bound() -> None:
 async def test_calls_of_different_states_never_share_a_bundle() -> None:
     reader = Worker("r0")
     pool = await pool_of(reader)
-    calls = [asyncio.ensure_future(pool.call(replace(CALL, version=Version(version)))) for version in (1, 2)]
+    calls = [asyncio.ensure_future(pool.call(CALL._replace(version=Version(version)))) for version in (1, 2)]
     await settled()
     for version in (1, 2):
         assert [task.version for task in reader.pushed] == [version]
@@ -378,7 +378,7 @@ def test_calls_without_time_fail_on_the_event_loop_that_rpc_has_too(monkeypatch:
     async def ask() -> list[CallOutcome | BaseException]:
         asyncio.get_running_loop().set_exception_handler(lambda _, failure: failures.append(failure))
         pool = await pool_of(Worker("r0"))
-        calls = [pool.call(replace(CALL, version=Version(version))) for version in (1, 2)]
+        calls = [pool.call(CALL._replace(version=Version(version))) for version in (1, 2)]
         return await asyncio.gather(*calls, return_exceptions=True)
 
     assert [type(outcome) for outcome in uvloop.run(ask())] == [JobTimeout, JobTimeout]

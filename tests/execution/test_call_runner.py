@@ -1,7 +1,5 @@
 """What a reader makes of several calls in one message."""
 
-from dataclasses import replace
-
 import pytest
 
 from chain.messages.calls import RunCalls
@@ -21,7 +19,7 @@ async def test_a_reader_answers_a_bundle_as_it_answers_each_call_alone() -> None
     broken = asked[0].call._replace(gas=Gas(21_900))
     calls = (*(each.call for each in asked), broken)
     together = runner.run_all(RunCalls(9, Version(1), asked[0].environment, calls, 60_000))
-    alone = [runner.run(replace(asked[0], call=call)) for call in calls]
+    alone = [runner.run(asked[0]._replace(call=call)) for call in calls]
     assert together == alone
     assert together[-1].error
 

@@ -1,7 +1,6 @@
 """Who gets which task, and what becomes of the tasks of those who are lost."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -242,7 +241,7 @@ async def test_a_call_on_a_stuck_reader_fails_and_the_others_move_on(monkeypatch
     await pool.answer(FollowTasks(), stuck)
     first = asyncio.ensure_future(pool.call(CALL))
     await asked()
-    second = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    second = asyncio.ensure_future(pool.call(CALL._replace(time_limit_ms=10_000)))
     await asked()
     await pool.answer(FollowTasks(), other)
     with pytest.raises(JobTimeout):
@@ -261,7 +260,7 @@ async def test_a_call_that_only_waited_behind_a_long_one_does_not_make_its_reade
     monkeypatch.setattr("execution.call_pool.GRACE_S", 0.01)
     pool, reader = CallPool(), Worker("r0")
     await pool.answer(FollowTasks(), reader)
-    long = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    long = asyncio.ensure_future(pool.call(CALL._replace(time_limit_ms=10_000)))
     await asked()
     with pytest.raises(JobTimeout):
         await pool.call(CALL)
@@ -274,7 +273,7 @@ async def test_a_call_that_only_waited_behind_a_long_one_does_not_make_its_reade
 async def test_a_caller_that_goes_away_does_not_make_its_reader_a_stuck_one() -> None:
     pool, reader = CallPool(), Worker("r0")
     await pool.answer(FollowTasks(), reader)
-    call = asyncio.ensure_future(pool.call(replace(CALL, time_limit_ms=10_000)))
+    call = asyncio.ensure_future(pool.call(CALL._replace(time_limit_ms=10_000)))
     await asked()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -295,7 +294,7 @@ async def test_a_worker_that_takes_no_more_loses_its_tasks_to_others() -> None:
 async def test_a_worker_that_takes_a_task_and_never_answers_counts_as_lost_until_it_speaks() -> None:
     pool, stopped = Pool(), Worker("w0")
     pool.follow(stopped)
-    job = pool.submit(lambda worker, lease: replace(CALL, call_id=lease), limit_s=0.01)
+    job = pool.submit(lambda worker, lease: CALL._replace(call_id=lease), limit_s=0.01)
     with pytest.raises(JobTimeout, match=r"no answer within 0\.01 s"):
         await pool.wait(job)
     assert not list(pool.workers)
