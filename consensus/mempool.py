@@ -21,7 +21,7 @@ from chain.types import Address, Gas, Hash32, Height, Wei
 from consensus.branch import Branch, BranchBlock, Resolver
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction, WrongOperation
 from consensus.operation_queue import MAX_OPERATION_BYTES, OperationQueue, operation_in, takes_transactions
-from consensus.packing import LEAST_TRANSACTION_GAS, fits, pack
+from consensus.packing import LEAST_TRANSACTION_GAS, pack, stuck_first
 from consensus.payload import Packed, Pending
 from consensus.sender_queue import Entry, SenderQueue, highest_cost
 from consensus.waiting import Waiting, price
@@ -272,16 +272,13 @@ class Mempool:
         waiting = self._waiting
         if self._pending is None or self._pending[0] != waiting.changes:
             bound = self._highest_base_fee()
-            packable = any(
-                queue.head is not None and fits(queue.head, bound, queue.spendable, self._gas_limit, MAX_PROPOSAL_BYTES)
-                for queue in waiting.ready.values()
-            )
+            stuck = stuck_first(waiting.ready.values(), bound, self._gas_limit, MAX_PROPOSAL_BYTES)
+            count, senders = waiting.ready_count - sum(stuck), len(waiting.ready) - len(stuck)
             full_of_gas = waiting.ready_gas + LEAST_TRANSACTION_GAS > self._gas_limit
             full = full_of_gas or waiting.ready_bytes >= MAX_PROPOSAL_BYTES
             at_once = self._production.automine and not self._branch.operates
             operation = self.operations.turn is not None and not self._branch.operates
-            count, one_each = waiting.ready_count, waiting.ready_count == len(waiting.ready)
-            found = Pending(packable and at_once, full and at_once, operation, count, one_each)
+            found = Pending(senders > 0 and at_once, full and at_once, operation, count, count == senders)
             self._pending = waiting.changes, found
         return self._pending[1]
 

@@ -20,7 +20,6 @@ from consensus.leaders import LeaderSchedule
 from consensus.validators import ValidatorSet
 
 BASE_TIMEOUT_MS = 200
-SUSPECTED_TIMEOUT_MS = 50
 MAX_TIMEOUT_MS = 5_000
 GROWTH = 1.5
 MAX_REPEAT_MS = 1_000
@@ -28,13 +27,15 @@ MAX_REPEAT_MS = 1_000
 MEASURED_ROUNDS = 8
 UNHURRIED_DELAY_MS = 20
 """How long a leader holds back a proposal that nobody waits for (`production.Work`). Shorter than any wait for one."""
-ANNOUNCE_DELAY_MS = 25
+ANNOUNCE_DELAY_MS = UNHURRIED_DELAY_MS + 5
 """How long a leader keeps a certificate that it has no proposal for. Longer than a proposal waits that carries the
 result, and so the certificate: nobody waits for this one, since execution has a proof of what it commits
 (`commit_proofs.py`), and whoever hears of it checks it with the processors that the block is executed with."""
-SECOND_COUNTER_DELAY_MS = 40
-"""When a vote goes to the leader of its own round as well. Shorter than any wait for a round, and longer than what
-usually becomes of a vote, or of the silence after the last certificate."""
+SECOND_COUNTER_DELAY_MS = ANNOUNCE_DELAY_MS + 15
+"""When a vote goes to the leader of its own round as well. Longer than what usually becomes of a vote, or of the
+silence after the last certificate."""
+SUSPECTED_TIMEOUT_MS = SECOND_COUNTER_DELAY_MS + 10
+"""How long a suspected leader is waited for: longer than any of these delays."""
 
 GATHER_QUIET_MS = 3
 """A block that gathers transactions (`production.Work`) leaves when none came for so long."""

@@ -20,6 +20,19 @@ def fits(entry: Entry, highest_base_fee: Wei, spendable: int, gas: int, size: in
     )
 
 
+def stuck_first(queues: Iterable[SenderQueue], highest_base_fee: Wei, gas_limit: Gas, bytes_limit: int) -> list[int]:
+    """How long the runs are that cannot begin, of the senders before the first whose run can. Who has become ready
+    since stands behind them, so these are all that have waited for long.
+    """
+    stuck: list[int] = []
+    for queue in queues:
+        head = queue.head
+        if head is not None and fits(head, highest_base_fee, queue.spendable, gas_limit, bytes_limit):
+            break
+        stuck.append(queue.run_length)
+    return stuck
+
+
 def pack(
     queues: Iterable[SenderQueue], base_fee: Wei, highest_base_fee: Wei, gas_limit: Gas, bytes_limit: int
 ) -> list[Entry]:

@@ -1,8 +1,8 @@
 """How a validator's store keeps the transactions that wait and the states of their senders.
 
 What was admitted together is one record: a record for each transaction takes three times as long. It stays until all
-of them have left; which have left meanwhile stands in a second, small record. Once half of them have, it is written
-anew without those, so that no more than twice of what waits is kept. Nothing is written that is stored already.
+of them have left; which have left meanwhile stands in a second, small record. Once three quarters have, it is written
+anew without those, so that no more than four times what waits is kept. Nothing is written that is stored already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,8 @@ from chain.types import Address, Hash32, Height
 from consensus.sender_queue import Entry
 
 ADMISSION, LEFT, SENDER = b"t", b"l", b"a"
+MOST_KEPT = 4
+"""How many times as many as wait a record holds at most."""
 
 Batch = dict[bytes, bytes | None]
 StateAt = tuple[SenderState, Height]
@@ -108,7 +110,7 @@ class StoredMempool:
     def _settle(self, first: int, batch: Batch) -> None:
         """Transactions of that admission have left."""
         admission = self._admissions[first]
-        if 2 * admission.waiting > admission.size:
+        if MOST_KEPT * admission.waiting > admission.size:
             batch[LEFT + _key(first)] = _mask(admission.left)
             admission.is_marked = True
             return

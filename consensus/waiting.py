@@ -3,6 +3,7 @@
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from chain.messages.mempool import PooledTransaction
 from chain.types import Address, Hash32, Wei
@@ -27,7 +28,8 @@ class Waiting:
         self.size_bytes = 0
         self.changes = 0
         self._arrivals = 0
-        self._cheapest: list[tuple[Wei, Wei, int, Hash32]] = []
+        self._cheapest: list[_Priced] | None = None
+        """A heap of them all, from when room is first sought. Of those that have left some are still in it."""
 
     def queue(self, address: Address) -> SenderQueue:
         queue = self.queues.get(address)
@@ -42,25 +44,23 @@ class Waiting:
     def arrived(self, transaction: PooledTransaction) -> Entry:
         """Takes in a transaction as the newest one."""
         entry = Entry(transaction, self._arrivals + 1)
-        self.insert(entry)
-        queue = self.queue(transaction.sender)
+        queue = self.insert(entry)
         if transaction.nonce == queue.run_end:
             self._untally(queue)
             queue.extend_run()
             self._tally(queue)
         return entry
 
-    def insert(self, entry: Entry) -> None:
-        """Takes in a transaction, but not into its sender's run."""
+    def insert(self, entry: Entry) -> SenderQueue:
+        """Takes in a transaction, but not into its sender's run. Its sender's queue."""
         transaction = entry.transaction
         self._arrivals = max(self._arrivals, entry.arrival)
         self.entries[transaction.hash] = entry
         self.size_bytes += entry.size
-        self.queue(transaction.sender).entries[transaction.nonce] = entry
+        queue = self.queue(transaction.sender)
+        queue.entries[transaction.nonce] = entry
         self.put_back((entry,))
-        if len(self._cheapest) > 2 * len(self.entries) + 1024:
-            self._cheapest = [item for item in self._cheapest if item[3] in self.entries]
-            heapq.heapify(self._cheapest)
+        return queue
 
     def remove(self, entry: Entry) -> None:
         transaction = entry.transaction
@@ -75,6 +75,9 @@ class Waiting:
 
     def take_cheapest(self) -> Entry | None:
         """The one that pays least, the newest among equals; it is not found so again unless it is put back."""
+        if self._cheapest is None:
+            self._cheapest = [_priced(entry) for entry in self.entries.values()]
+            heapq.heapify(self._cheapest)
         while self._cheapest:
             entry = self.entries.get(heapq.heappop(self._cheapest)[3])
             if entry is not None:
@@ -82,13 +85,17 @@ class Waiting:
         return None
 
     def put_back(self, entries: Iterable[Entry]) -> None:
+        if self._cheapest is None:
+            return
         for entry in entries:
-            item = (*price(entry.transaction), -entry.arrival, entry.transaction.hash)
-            heapq.heappush(self._cheapest, item)
+            heapq.heappush(self._cheapest, _priced(entry))
+        if len(self._cheapest) > 2 * len(self.entries) + 1024:
+            self._cheapest = None
 
     def begin_run(self, queue: SenderQueue) -> None:
         """After the sender's state or what of it is in flight has changed."""
         self._untally(queue)
+        self.ready.pop(queue.address, None)  # who is ready again goes behind the others
         queue.begin_run()
         self._tally(queue)
 
@@ -102,7 +109,7 @@ class Waiting:
 
     def _untally(self, queue: SenderQueue) -> None:
         self.changes += 1
-        if self.ready.pop(queue.address, None) is not None:
+        if queue.address in self.ready:
             self.ready_count -= queue.run_length
             self.ready_gas -= queue.run_gas
             self.ready_bytes -= queue.run_bytes
@@ -113,6 +120,16 @@ class Waiting:
             self.ready_count += queue.run_length
             self.ready_gas += queue.run_gas
             self.ready_bytes += queue.run_bytes
+        else:
+            self.ready.pop(queue.address, None)
+
+
+_Priced: TypeAlias = tuple[Wei, Wei, int, Hash32]
+"""What one pays and when it came, the newest first among equals."""
+
+
+def _priced(entry: Entry) -> _Priced:
+    return *price(entry.transaction), -entry.arrival, entry.transaction.hash
 
 
 def price(transaction: PooledTransaction) -> tuple[Wei, Wei]:

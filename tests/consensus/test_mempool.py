@@ -123,6 +123,20 @@ def test_it_tells_whether_any_sender_waits_with_two_transactions() -> None:
     assert not mempool.pending().one_each
 
 
+def test_transactions_that_no_block_can_take_now_count_as_none() -> None:
+    mempool = pool()
+    admit(mempool, *(transfer(0, nonce, tip=1, max_fee=1) for nonce in range(100)), transfer(1, 0, tip=1, max_fee=1))
+    found = mempool.pending()
+    assert (found.packable, found.transactions) == (False, 0)
+    admit(mempool, transfer(2, 0), transfer(3, 0))
+    found = mempool.pending()
+    assert (found.packable, found.transactions, found.one_each) == (True, 2, True)
+    admit(mempool, transfer(0, 100, tip=1, max_fee=1))
+    admit(mempool, transfer(2, 1))
+    found = mempool.pending()
+    assert (found.transactions, found.one_each) == (3, False), "whoever is stuck sends on and stands behind no other"
+
+
 def test_what_is_in_flight_is_not_packed_again_and_what_follows_it_is() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0), transfer(0, 1))
@@ -297,6 +311,18 @@ def test_a_full_mempool_gives_up_the_cheapest_for_a_better_one_only() -> None:
     changes = admit(mempool, transfer(3, 0, tip=30))
     assert [hash for hash, _ in changes.evicted] == [transfer(0, 0, tip=10).hash]
     assert len(mempool) == 2
+
+
+def test_who_pays_least_is_known_however_many_have_come_and_gone_since_room_was_sought() -> None:
+    mempool = pool(limits=MempoolLimits(transactions=2))
+    admit(mempool, transfer(0, 0, tip=10), transfer(1, 0, tip=20), transfer(2, 0, tip=30))
+    newest = transfer(2, 0, tip=30)
+    for nonce in range(1_200):
+        mempool.apply_result(replace(result(1, included=(newest,)), height=Height(nonce + 1)))
+        newest = transfer(3, nonce, tip=30)
+        admit(mempool, newest)
+    changes = admit(mempool, transfer(4, 0, tip=40))
+    assert [hash for hash, _ in changes.evicted] == [transfer(1, 0, tip=20).hash]
 
 
 def test_a_full_mempool_keeps_what_is_in_a_proposed_block() -> None:

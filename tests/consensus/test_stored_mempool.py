@@ -8,7 +8,7 @@ import pytest
 from chain.messages.mempool import SenderState
 from chain.types import Hash32, Height, Wei
 from consensus.sender_queue import Entry
-from consensus.stored_mempool import ADMISSION, LEFT, SENDER, StoredMempool
+from consensus.stored_mempool import ADMISSION, LEFT, MOST_KEPT, SENDER, StoredMempool
 from tests.consensus.builders import CrashableDatabase, transfer
 
 ALICE = transfer(0, 0).sender
@@ -68,18 +68,18 @@ def test_what_has_left_is_not_found_again_though_others_of_its_admission_wait() 
     assert stored.records(LEFT) == 0
 
 
-def test_an_admission_is_written_anew_once_half_of_it_has_left() -> None:
+def test_an_admission_is_written_anew_once_most_of_it_has_left() -> None:
     stored = Stored()
     stored.change(entries(*range(1, 101)), [], {})
     before = len(stored.database.get(ADMISSION + (1).to_bytes(8, "big")) or b"")
-    stored.change([], hashes(*range(1, 50)), {})
+    stored.change([], hashes(*range(1, 75)), {})
     assert stored.records(LEFT) == 1
-    stored.change([], hashes(60), {})
+    stored.change([], hashes(80), {})
     assert stored.records(LEFT) == 0
-    assert len(stored.database.get(ADMISSION + (1).to_bytes(8, "big")) or b"") < 0.6 * before
+    assert len(stored.database.get(ADMISSION + (1).to_bytes(8, "big")) or b"") < 0.3 * before
     stored.restart()
-    stored.change([], hashes(70), {})
-    assert stored.found() == entries(*range(50, 60), *range(61, 70), *range(71, 101))
+    stored.change([], hashes(90), {})
+    assert stored.found() == entries(*range(75, 80), *range(81, 90), *range(91, 101))
 
 
 def test_one_that_is_taken_again_is_found_once_with_its_new_arrival() -> None:
@@ -105,7 +105,7 @@ def test_the_state_of_a_sender_is_written_when_it_is_another_one() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_comes_and_leaves_the_store_holds_what_waits_and_not_twice_as_much(seed: int) -> None:
+def test_whatever_comes_and_leaves_the_store_holds_what_waits_and_not_much_more(seed: int) -> None:
     chance, stored, waiting, arrival = Random(seed), Stored(), dict[Hash32, Entry](), 0
     for _ in range(300):
         if chance.random() < 0.1:
@@ -118,6 +118,6 @@ def test_whatever_comes_and_leaves_the_store_holds_what_waits_and_not_twice_as_m
         waiting |= {entry.transaction.hash: entry for entry in came}
         assert stored.found() == list(waiting.values())
     size = sum(len(value) for _, value in stored.database.with_prefix(ADMISSION))
-    assert size <= 2 * sum(len(entry.transaction.raw) + 120 for entry in waiting.values()) + 10
+    assert size <= MOST_KEPT * sum(len(entry.transaction.raw) + 120 for entry in waiting.values()) + 10
     stored.change([], list(waiting), {})
     assert stored.records(b"") == 0
