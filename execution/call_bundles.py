@@ -159,7 +159,8 @@ class CallBundles:
         """For the first deadline of those under way. One of a bundle that ended goes on: to set one for each costs as
         much as a small message."""
         self._wakes_at = inf
-        """When the timer goes off; uvloop's handles do not all know."""
+        """When the timer goes off. uvloop's handle cannot always be asked: that of a time which has passed has no
+        `when`."""
         self.waiting = 0
         """Calls that no reader has taken up."""
         self.unsent = 0

@@ -5,8 +5,8 @@ worker, because that one has its predecessors' results. When a worker is lost, i
 were tried too often.
 
 A job that may take long (Pace.OPEN) is a worker's last lease: what came behind it would wait for all of it, though
-another worker may be free in a moment. One that goes on in steps (Pace.STEPS) lets others in between, but these go
-there only where nobody can take them sooner.
+another worker may be free in a moment. Nor does anything wait for that worker because it prefers it. One that goes on
+in steps (Pace.STEPS) lets others in between, but these go there only where nobody can take them sooner.
 """
 
 from collections import deque
@@ -31,6 +31,11 @@ class Pace(IntEnum):
     """It may take long, and holds its worker for that time."""
     LONG = 3
     """It takes long, and holds its worker."""
+
+    @property
+    def holds_worker(self) -> bool:
+        """For how long nobody knows."""
+        return self > Pace.STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +125,10 @@ class PoolCore(Generic[Job]):
         return given_up
 
     def submit(self, job: Job, preferred: str | None = None, losses_allowed: int = 1) -> None:
-        """Queue a job, for the preferred worker if that is there."""
+        """Queue a job, for the preferred worker if that is there and its turn will come soon."""
         queued = _Queued(job, losses_allowed)
         worker = self._workers.get(preferred) if preferred is not None else None
-        (self._shared if worker is None else worker.queue).append(queued)
+        (self._shared if worker is None or worker.pace.holds_worker else worker.queue).append(queued)
         self.waiting += 1
 
     def submit_when_idle(self, job: Job, worker: str, losses_allowed: int = 1) -> None:
@@ -224,5 +229,8 @@ class PoolCore(Generic[Job]):
         worker.leases[lease] = queued
         if queued.pace != Pace.SHORT:
             worker.set_pace()
+            if worker.pace.holds_worker:
+                self._shared.extendleft(reversed(worker.queue))
+                worker.queue.clear()
         self.waiting -= 1
         return Assignment(name, lease, queued.job)

@@ -2,67 +2,21 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvloop
 
 from chain.messages import Message
-from chain.messages.calls import CallOutcome, CallOutcomes, RunCall, RunCalls
+from chain.messages.calls import CallOutcome, RunCall
 from chain.messages.tasks import FollowTasks
-from chain.types import Gas, Version
+from chain.types import Version
 from execution import call_pool
-from execution.call_bundles import BRIEF_US, MANY_CALLS, MAX_CALLS, QUICK_MS
+from execution.call_bundles import MAX_CALLS, QUICK_MS
 from execution.call_pool import GRACE_S, CallPool
 from execution.pool import JobTimeout, PoolBusy, WorkerLost
-from tests.execution.pool_workers import CALL, Worker, answered
-
-
-def numbered(number: int) -> RunCall:
-    """A call that can be told from others."""
-    return CALL._replace(call=CALL.call._replace(data=bytes([number])))
-
-
-def run(pool: CallPool, *numbers: int) -> "list[asyncio.Task[CallOutcome]]":
-    return [asyncio.ensure_future(pool.call(numbered(number))) for number in numbers]
-
-
-async def settled() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-def numbers_of(task: Any) -> list[int]:
-    return [call.data[0] for call in (task.calls if isinstance(task, RunCalls) else [task.call])]
-
-
-def outcomes(task: Any, ended: int | None = None, call_us: int = 30) -> CallOutcomes:
-    """Each call answered with its own data, the first `ended` of a bundle."""
-    if isinstance(task, RunCall):
-        return replace(answered(task, task.call.data), took_us=call_us)
-    every = [CallOutcome(call.data, "", Gas(1)) for call in task.calls]
-    return CallOutcomes(task.call_id, tuple(every[:ended]), call_us * len(every))
-
-
-async def pool_of(*readers: Worker) -> CallPool:
-    pool = CallPool()
-    for reader in readers:
-        await pool.answer(FollowTasks(), reader)
-    return pool
-
-
-def leaping_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """The loop's time stands still, but for the seconds that it is told to pass over."""
-    now = asyncio.get_running_loop().time()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
-
-    def leap(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    return leap
+from tests.execution.bundled_calls import leaping_clock, numbers_of, outcomes, pool_of, run, settled
+from tests.execution.pool_workers import CALL, Worker
 
 
 async def test_calls_of_one_turn_go_together_and_each_gets_its_own_outcome() -> None:
@@ -109,86 +63,6 @@ async def test_calls_that_find_all_readers_busy_go_together_when_one_is_free() -
     pool.hear(outcomes(reader.pushed[0]), reader)
     assert numbers_of(reader.pushed[1]) == [1, 2, 3, 4, 5]
     assert pool.waiting == 0
-
-
-async def test_brief_calls_that_are_many_go_to_the_reader_that_is_awake_while_it_answers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    leap = leaping_clock(monkeypatch)
-    readers = Worker("r0"), Worker("r1")
-    pool = await pool_of(*readers)
-
-    def told() -> list[list[int]]:
-        return [[len(numbers_of(task)) for task in reader.pushed] for reader in readers]
-
-    async def ask(count: int) -> None:
-        run(pool, *range(count))
-        await settled()
-
-    async def learn(call_us: int) -> None:
-        """From as many answers as it takes."""
-        for _ in range(10):
-            await ask(2)
-            pool.hear(outcomes(readers[0].pushed.pop(), call_us=call_us), readers[0])
-            await settled()
-
-    await learn(BRIEF_US // 2)
-    for _ in range(3):
-        await ask(MANY_CALLS)
-    assert told() == [[MANY_CALLS, MANY_CALLS], []]
-    assert pool.waiting == MANY_CALLS, "others may join those that wait"
-    pool.hear(outcomes(readers[0].pushed.pop(0)), readers[0])
-    assert told() == [[MANY_CALLS, MANY_CALLS], []]
-    leap(2 * QUICK_MS / 1000)
-    await ask(1)
-    assert told() == [[MANY_CALLS, MANY_CALLS], [1]], "it does not answer"
-    for reader in readers:
-        while reader.pushed:
-            pool.hear(outcomes(reader.pushed.pop(0)), reader)
-    await settled()
-    for few_or_long in (MANY_CALLS - 1, MANY_CALLS):
-        for _ in range(2):
-            await ask(few_or_long)
-        assert told() == [[few_or_long], [few_or_long]]
-        for reader in readers:
-            pool.hear(outcomes(reader.pushed.pop(), call_us=4 * BRIEF_US), reader)
-        await learn(2 * BRIEF_US)
-
-
-async def test_brief_calls_do_not_overtake_what_waits_for_any_reader() -> None:
-    reader = Worker("r0")
-    pool = await pool_of(reader)
-    for _ in range(4):
-        run(pool, *range(MAX_CALLS))
-        await settled()
-        pool.hear(outcomes(reader.pushed.pop(), call_us=1), reader)
-        await settled()
-    for number in range(3):
-        if number == 2:
-            estimate = asyncio.ensure_future(pool.call(CALL._replace(estimate=True)))
-            await settled()
-        run(pool, *range(MANY_CALLS))
-        await settled()
-    for _ in range(2):
-        pool.hear(outcomes(reader.pushed.pop(0)), reader)
-    assert [task.estimate for task in reader.pushed] == [True]
-    pool.hear(outcomes(reader.pushed.pop(0)), reader)
-    assert not (await estimate).error
-    assert [len(numbers_of(task)) for task in reader.pushed] == [MANY_CALLS]
-
-
-async def test_no_call_waits_behind_one_that_may_take_long() -> None:
-    readers = Worker("r0"), Worker("r1")
-    pool = await pool_of(*readers)
-    for number in range(4):
-        run(pool, number)
-        await settled()
-    assert [[numbers_of(task) for task in reader.pushed] for reader in readers] == [[[0]], [[1]]]
-    pool.hear(outcomes(readers[1].pushed[0]), readers[1])
-    assert [[numbers_of(task) for task in reader.pushed] for reader in readers] == [[[0]], [[1], [2, 3]]]
-    run(pool, 4)
-    await settled()
-    assert numbers_of(readers[1].pushed[2]) == [4], "several calls have little time together: one waits behind them"
 
 
 async def test_no_bundle_is_larger_than_the_bound() -> None:
@@ -298,24 +172,6 @@ async def test_a_call_that_comes_when_the_last_of_a_waiting_bundle_goes_away_is_
     assert [numbers_of(task) for task in reader.pushed] == [[1]]
     pool.hear(outcomes(reader.pushed[0]), reader)
     assert (await late[0]).output == b"\1"
-
-
-async def test_nothing_is_queued_behind_a_call_that_was_slow_while_another_reader_is_there() -> None:
-    readers = Worker("r0"), Worker("r1")
-    pool = await pool_of(*readers)
-    run(pool, 0, 1, 2, 3)
-    await settled()
-    pool.hear(outcomes(readers[0].pushed.pop(), ended=0), readers[0])
-    await settled()
-    run(pool, *range(10, 14))
-    await settled()
-    for place in range(2):
-        pool.hear(outcomes(readers[1].pushed[place]), readers[1])
-    told = [[numbers_of(task) for task in reader.pushed] for reader in readers]
-    assert told == [[[1]], [[2], [3], [0]]], "the others of the bundle came before it"
-    assert pool.waiting == 4
-    pool.hear(outcomes(readers[0].pushed[0]), readers[0])
-    assert [numbers_of(task) for task in readers[0].pushed[1:]] == [[10, 11, 12, 13]]
 
 
 class Prompt(Worker):

@@ -168,9 +168,26 @@ def test_what_waits_for_one_worker_only_makes_no_other_take_it() -> None:
     for job in ("trace", "call"):
         core.submit(job)
     assert held(core) == [("w0", "trace"), ("w1", "call")]
-    core.submit("next", preferred="w1")
     core.submit_when_idle("last", "w1")
     assert core.waits_for_open is None
+
+
+@pytest.mark.parametrize("pace", [Pace.OPEN, Pace.LONG])
+def test_nothing_waits_for_a_worker_that_it_prefers_behind_what_may_take_long(pace: Pace) -> None:
+    core: PoolCore[str] = PoolCore(pace_of=lambda job: pace if job == "long" else Pace.SHORT)
+    for name in ("w0", "w1"):
+        core.add_worker(name)
+    for job in ("first", "second", "long", "behind", "last"):
+        core.submit(job, preferred="w0")
+    first, *_ = (assigned := core.assignments())
+    assert [(each.worker, each.job) for each in assigned] == [("w0", "first"), ("w0", "second")]
+    core.finished("w0", first.lease)
+    assert held(core) == [("w0", "long")]
+    behind, last = core.assignments()
+    assert [(each.worker, each.job) for each in (behind, last)] == [("w1", "behind"), ("w1", "last")]
+    core.submit("late", preferred="w0")
+    core.finished("w1", behind.lease)
+    assert held(core) == [("w1", "late")]
 
 
 async def test_a_call_goes_to_a_tracing_reader_when_the_other_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
