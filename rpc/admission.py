@@ -6,7 +6,8 @@ sender's state, what is remembered is what the newest block left.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from chain.genesis import Genesis
 from chain.links import Link
@@ -46,6 +47,17 @@ SHORT_OF_FUNDS = (InsufficientFunds, InsufficientFundsForAll, InsufficientFundsF
 
 Pending = Callable[[Sequence[PooledTransaction]], None]
 """Told of transactions that have just become pending, in the order of their nonces."""
+
+
+class _Sent(NamedTuple):
+    """A transaction on its way, and what is done once it is stored."""
+
+    hash: Hash32
+    stored: "asyncio.Future[None]"
+
+
+_Entering: TypeAlias = "Exception | _Sent | asyncio.Task[Hash32 | Exception]"
+"""How far one of several is that were sent together: refused, on its way, or waiting for something before."""
 
 
 class Admission:
@@ -117,28 +129,23 @@ class Admission:
         have stored all that enter.
         """
         parts = [raws[start : start + MAX_IN_A_TURN] for start in range(0, len(raws), MAX_IN_A_TURN)]
-        outcomes: list[Hash32 | Exception] = []
-        entered: dict[int, asyncio.Future[None]] = {}
-        late: dict[int, asyncio.Task[Hash32 | Exception]] = {}
+        entering: list[_Entering] = []
         async with asyncio.TaskGroup() as group:
             for ready in [group.create_task(self._ready(part)) for part in parts]:
-                for each in await ready:
-                    if isinstance(each, Exception):
-                        outcomes.append(each)
-                        continue
-                    entering, is_impersonated = each
-                    added = self._add_at_once(entering)
-                    if added is None:
-                        late[len(outcomes)] = group.create_task(self._outcome(entering, is_impersonated))
-                    elif isinstance(added, Added):
-                        entered[len(outcomes)] = self._send(entering, added)
-                    outcomes.append(added if isinstance(added, Exception) else entering.hash)
-            failures = await self._deadlines.wait_for_all(tuple(entered.values()))
-        for index, failure in zip(entered, failures, strict=True):
-            outcomes[index] = failure or outcomes[index]
-        for index, task in late.items():
-            outcomes[index] = task.result()
-        return outcomes
+                entering += [self._begun(checked, group) for checked in await ready]
+            stored = [each.stored for each in entering if isinstance(each, _Sent)]
+            failures = iter(await self._deadlines.wait_for_all(stored))
+        return [_became(each, failures) for each in entering]
+
+    def _begun(self, checked: Checked, group: asyncio.TaskGroup) -> "_Entering":
+        """It enters at once, or as soon as what it must wait for is there."""
+        if isinstance(checked, Exception):
+            return checked
+        transaction, is_impersonated = checked
+        added = self._add_at_once(transaction)
+        if added is None:
+            return group.create_task(self._outcome(transaction, is_impersonated))
+        return _Sent(transaction.hash, self._send(transaction, added)) if isinstance(added, Added) else added
 
     async def _ready(self, raws: Sequence[bytes]) -> list[Checked]:
         """What may enter of them, with its senders known. Those that the pool does not know are read together."""
@@ -324,19 +331,27 @@ class Admission:
             return error
 
     async def _add(self, transaction: PooledTransaction, any_sender: bool) -> Added:
-        known = self.pool.state(transaction.sender) is not None
-        if not known:
-            await self._read_sender(transaction.sender, any_sender)
+        was_known = await self._know(transaction.sender, any_sender)
         try:
             return self.pool.add(transaction)
         except AddressReserved:
             await self._executed(transaction.sender)
-            return self.pool.add(transaction)
         except SHORT_OF_FUNDS:
-            if not known:
+            if not was_known:
                 raise
-        await self._read_sender(transaction.sender, any_sender)
+            await self._read_sender(transaction.sender, any_sender)
+        await self._know(transaction.sender, any_sender)
         return self.pool.add(transaction)
+
+    async def _know(self, address: Address, any_sender: bool) -> bool:
+        """Have the pool know the sender now; whether it did. Where many are read at once it may have forgotten this one
+        before whoever waits for it has its turn. Raises SenderNotAnAccount.
+        """
+        was_known = True
+        while self.pool.state(address) is None:
+            was_known = False
+            await self._read_sender(address, any_sender)
+        return was_known
 
     async def _executed(self, sender: Address) -> None:
         """Where blocks are made at once, give what the sender has waiting the moment that it needs."""
@@ -352,6 +367,16 @@ class Admission:
         if not any_sender:
             raise SenderNotAnAccount(address, read.contract)
         self.pool.learn(read.state)
+
+
+def _became(entering: _Entering, failures: Iterator[Exception | None]) -> Hash32 | Exception:
+    """The outcome of one that is done; `failures` has the next one on its way first."""
+    match entering:
+        case asyncio.Task():
+            return entering.result()
+        case _Sent():
+            return next(failures) or entering.hash
+    return entering
 
 
 def _passed(checked: Checked) -> tuple[PooledTransaction, bool]:

@@ -31,6 +31,7 @@ from rpc.ordered_turns import OrderedTurns
 from rpc.params import BlockTag
 from rpc.raw_sends import SEND_RAW, raw_transactions
 from rpc.render import data_json
+from rpc.request_form import is_id, is_request
 from rpc.request_ids import is_inexact, keep_as_written
 from rpc.settling import sends
 
@@ -76,9 +77,10 @@ class Dispatcher:
         return _batch_answer(messages, answers)
 
     async def _answer_raw_sends(self, messages: list[Any], raws: list[bytes]) -> list[bytes | None]:
+        """Each counts with its share of the time: they are waited for together."""
         began = time.perf_counter()
         outcomes = await self._node.admission.submit_all(raws)
-        seconds = time.perf_counter() - began
+        seconds = (time.perf_counter() - began) / len(raws)
         answers: list[bytes | None] = []
         for message, outcome in zip(messages, outcomes, strict=True):
             failure = outcome if isinstance(outcome, Exception) else None
@@ -100,12 +102,9 @@ class Dispatcher:
         return await self._answer_one(message, connection)
 
     async def _answer_one(self, message: Any, connection: Connection | None) -> bytes | None:
-        if not isinstance(message, dict):
-            return _error_answer(None, InvalidRequest())
-        request_id = message.get("id")
-        name = message.get("method")
-        if not _is_id(request_id) or message.get("jsonrpc") != "2.0" or not name or type(name) is not str:
-            return _error_answer(request_id if _is_id(request_id) else None, InvalidRequest())
+        if not is_request(message):
+            return _error_answer(_first_id([message]), InvalidRequest())
+        request_id, name = message.get("id"), message["method"]
         wants_answer = "id" in message
         try:
             result = await self._run(name, message.get("params"), connection)
@@ -186,13 +185,8 @@ def _sends(message: Any) -> bool:
 
 
 def _first_id(messages: list[Any]) -> Any:
-    ids = (m["id"] for m in messages if isinstance(m, dict) and "id" in m and _is_id(m["id"]))
+    ids = (m["id"] for m in messages if isinstance(m, dict) and "id" in m and is_id(m["id"]))
     return next(ids, None)
-
-
-def _is_id(value: Any) -> bool:
-    """Whether JSON-RPC lets it be an id: a string, a number or null."""
-    return not isinstance(value, dict | list | bool)
 
 
 def _batch_answer(messages: list[Any], answers: list[bytes | None]) -> bytes | None:

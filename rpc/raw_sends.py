@@ -8,6 +8,7 @@ from typing import Any
 
 from chain.transactions import BLOB
 from rpc.params import InvalidValue, data
+from rpc.request_form import is_request
 
 SEND_RAW = "eth_sendRawTransaction"
 BLOB_TYPE = bytes((BLOB,))
@@ -20,10 +21,10 @@ def raw_transactions(messages: list[Any]) -> list[bytes] | None:
     """
     raws: list[bytes] = []
     for message in messages:
-        if type(message) is not dict or message.get("method") != SEND_RAW or message.get("jsonrpc") != "2.0":
+        if not is_request(message) or message["method"] != SEND_RAW:
             return None
         params = message.get("params")
-        if type(params) is not list or len(params) != 1 or isinstance(message.get("id"), dict | list | bool):
+        if type(params) is not list or len(params) != 1:
             return None
         try:
             raw = data(params[0])

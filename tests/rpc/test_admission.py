@@ -59,6 +59,16 @@ async def test_many_senders_are_read_at_once() -> None:
     assert small.storage.count(ReadState) == 1
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in a batch", "one by one"])
+async def test_a_sender_that_is_forgotten_before_its_transaction_enters_is_read_again(together: bool) -> None:
+    small = await small_chain(limits=PoolLimits(idle_senders=1))
+    sent = [transfer(key) for key in KEYS]
+    if together:
+        assert await small.admission.submit_all([each.raw for each in sent]) == [each.hash for each in sent]
+    else:
+        assert await asyncio.gather(*map(small.send, sent)) == [each.hash for each in sent]
+
+
 async def test_known_transactions_are_refused_before_anything_is_recovered() -> None:
     small = await small_chain()
     await small.send(transfer())

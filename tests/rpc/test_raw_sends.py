@@ -214,6 +214,15 @@ async def test_all_of_a_batch_are_given_up_at_once_where_no_validator_is_there()
     assert not waiting
 
 
+async def test_each_of_a_batch_counts_with_its_share_of_the_time(
+    client: Client, process: RpcProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rpc.dispatch.time.perf_counter", iter((100.0, 107.0)).__next__)
+    await client.post(orjson.dumps(mixed_batch()))
+    [(method, count)] = process.node.requests
+    assert (method, count.requests, count.failures, count.seconds) == ("eth_sendRawTransaction", 7, 4, 7.0)
+
+
 async def test_one_that_validators_refuse_takes_no_other_along() -> None:
     small = await small_chain()
     first, refused, last = transfer(KEYS[0]), transfer(KEYS[1]), transfer(KEYS[2])
