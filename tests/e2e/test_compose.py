@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -27,6 +28,16 @@ def engine_is_missing() -> bool:
 pytestmark = pytest.mark.skipif(engine_is_missing(), reason="no Docker engine with compose runs on this machine")
 
 
+def skip_where_nothing_can_be_built() -> None:
+    """An engine without the base image and without a network to fetch it by."""
+    [base] = set(re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE))
+    for command in (["docker", "image", "inspect", base], ["docker", "pull", "--quiet", base]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_S, check=False)
+        if done.returncode == 0:
+            return
+    pytest.skip(f"the Docker engine has no image {base} and cannot fetch it: {done.stderr.strip()[-200:]}")
+
+
 @pytest.fixture(scope="module")
 def port() -> int:
     return free_port()
@@ -45,6 +56,7 @@ def compose(port: int) -> Iterator[Compose]:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    skip_where_nothing_can_be_built()
     run("build", timeout_s=BUILD_S)
     run("up", "--detach", "--wait")
     yield run
