@@ -105,12 +105,19 @@ class Dispatcher:
         if not is_request(message):
             return _error_answer(_first_id([message]), InvalidRequest())
         request_id, name = message.get("id"), message["method"]
-        wants_answer = "id" in message
+        began = time.perf_counter()
+        failure: Exception | None = None
+        answer = None
         try:
-            result = await self._run(name, message.get("params"), connection)
-            return _result_answer(request_id, result) if wants_answer else None
+            result = await self._call(name, message.get("params"), connection)
+            if "id" in message:
+                answer = _result_answer(request_id, result)
         except Exception as error:
-            return _error_answer(request_id, _as_rpc_error(name, error)) if wants_answer else None
+            failure = error
+            if "id" in message:
+                answer = _error_answer(request_id, _as_rpc_error(name, error))
+        self._count(name if name in METHODS else UNKNOWN_METHOD, time.perf_counter() - began, failure)
+        return answer
 
     async def _call(self, name: str, params: Any, connection: Connection | None) -> Json:
         method = METHODS.get(name)
@@ -130,19 +137,8 @@ class Dispatcher:
             raise NotificationsUnsupported()
         return await method.handler(self._node, connection, *arguments)
 
-    async def _run(self, name: str, params: Any, connection: Connection | None) -> Json:
-        """The call, counted, and if the log says so much, with a line in it."""
-        began = time.perf_counter()
-        failure: Exception | None = None
-        try:
-            return await self._call(name, params, connection)
-        except Exception as error:
-            failure = error
-            raise
-        finally:
-            self._count(name if name in METHODS else UNKNOWN_METHOD, time.perf_counter() - began, failure)
-
     def _count(self, shown: str, seconds: float, failure: Exception | None) -> None:
+        """For the metrics, and if the log says so much, for a line in it."""
         self._node.requests.add(shown, seconds, failure is not None)
         if self._reports:
             _report(shown, seconds, failure)
