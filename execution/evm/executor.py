@@ -244,20 +244,19 @@ class Executor:
 
 def check_type(transaction: Runnable, environment: BlockEnvironment) -> None:
     """Raises MalformedTransaction for what this fork or this project does not run."""
-    if environment.fork < FIRST_FORKS[transaction.type]:
+    kind, chain_id = transaction.type, transaction.chain_id
+    if environment.fork < FIRST_FORKS[kind]:
         raise MalformedTransaction("transaction type not supported")
-    if transaction.type == BLOB:
+    if kind == BLOB:
         check_blobs(transaction, environment)
-    if transaction.type == SET_CODE and not transaction.authorizations:
+    if kind == SET_CODE and not transaction.authorizations:
         raise MalformedTransaction("EIP-7702 transaction with empty auth list")
-    if transaction.type == SET_CODE and transaction.to is None:
+    if kind == SET_CODE and transaction.to is None:
         raise MalformedTransaction("EIP-7702 transaction cannot be used to create contract")
-    if transaction.chain_id is not None and environment.fork < Fork.SPURIOUS_DRAGON:
+    if chain_id is not None and environment.fork < Fork.SPURIOUS_DRAGON:
         raise MalformedTransaction("a signature with a chain id (EIP-155), which no fork before Spurious Dragon has")
-    if transaction.chain_id is not None and transaction.chain_id != environment.chain_id:
-        raise MalformedTransaction(
-            f"invalid chain id for signer: have {transaction.chain_id} want {environment.chain_id}"
-        )
+    if chain_id is not None and chain_id != environment.chain_id:
+        raise MalformedTransaction(f"invalid chain id for signer: have {chain_id} want {environment.chain_id}")
 
 
 def check_blobs(transaction: Runnable, environment: BlockEnvironment) -> None:

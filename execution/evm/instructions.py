@@ -64,7 +64,8 @@ def call_data_load(frame: "Computation") -> None:
 
 def call_data_word(frame: "Computation", start: int) -> int:
     data = frame.msg.data[start : start + 32]
-    return int.from_bytes(data, "big") << 8 * (32 - len(data))
+    word = int.from_bytes(data, "big")
+    return word if len(data) == 32 else word << 8 * (32 - len(data))
 
 
 def call_data_size(frame: "Computation") -> None:
