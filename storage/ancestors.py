@@ -26,38 +26,48 @@ def hashes_at(
     is_there = _is_there(blocks, row.number, row.hash)
     found = _as_they_are(blocks, (number for number in numbers if is_there or number < first))
     missing = {number for number in numbers if first <= number <= row.number} - found.keys()
-    lowest: float = inf
-    for number, block_hash in _made(blocks, height, version) if missing else ():
-        if number >= lowest:
-            continue
-        lowest = number
-        if block_hash is None:
-            if number in missing:
-                raise BlocksTakenBack(version, number)
-            continue
+    for number, block_hash in _led_to(blocks, height, version) if missing else ():
         if number in missing:
+            if block_hash is None:
+                raise BlocksTakenBack(version, number)
             found[number] = block_hash
-        if _is_there(blocks, number, block_hash):  # and all below it
+        if block_hash is not None and _is_there(blocks, number, block_hash):
+            # And so are all below it, but for those that another thread is just taking back.
             found |= _as_they_are(blocks, (below for below in missing if below < number))
-        missing -= found.keys()
-        if all(above >= number for above in missing):  # they came later
+        missing = {below for below in missing if below < number} - found.keys()  # those above came after the version
+        if not missing:
             break
     return found
 
 
+def _led_to(blocks: Blocks, height: int, version: Version) -> Iterator[tuple[BlockNumber, Hash32 | None]]:
+    """The blocks of the chain as it was at the version, newest first, with their hashes where these are on record."""
+    lowest: float = inf
+    for number, block_hash in _made(blocks, height, version):
+        if number < lowest:  # else it had been taken back by then
+            lowest = number
+            yield number, block_hash
+
+
 def _made(blocks: Blocks, height: int, version: Version) -> Iterator[tuple[BlockNumber, Hash32 | None]]:
-    """The blocks that were the newest one at a time, last first, and their hashes where these are on record."""
+    """What was the newest block at some time up to the version, last first, with its hash where that is on record."""
     for at in range(height, -1, -1):
         row = _row(blocks, at)
         if row.version <= version:
             yield row.number, row.hash
-        if row.version > version or row.blocks > 1:
+            if row.blocks > 1:
+                yield from _earlier_ones(blocks, _row(blocks, at - 1), row.number - 1)
+        else:  # the version is that of one of the height's blocks, and not of the last
             before = _row(blocks, at - 1)
-            last = row.number - 1 if row.version <= version else before.number + version - before.version
-            for number in range(last, before.number, -1):
-                made_here = blocks.version(number) == before.version + number - before.number
-                stored = blocks.header(number) if made_here else None
-                yield BlockNumber(number), None if stored is None else stored.hash
+            yield from _earlier_ones(blocks, before, before.number + version - before.version)
+
+
+def _earlier_ones(blocks: Blocks, before: HeightRow, last: int) -> Iterator[tuple[BlockNumber, Hash32 | None]]:
+    """The blocks up to `last` of the height after `before`: they have a version each, one after the other."""
+    for number in range(last, before.number, -1):
+        is_of_this_height = blocks.version(BlockNumber(number)) == before.version + number - before.number
+        stored = blocks.header(BlockNumber(number)) if is_of_this_height else None
+        yield BlockNumber(number), None if stored is None else stored.hash
 
 
 def _row(blocks: Blocks, height: int) -> HeightRow:
