@@ -10,6 +10,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from chain.codec import encode_message
 from chain.fees import highest_base_fee_after, next_base_fee
@@ -70,6 +71,8 @@ class Mempool:
         self._branch = Branch(self._resolver)
         self._result = Height(0)
         self._next_base_fee = next_base_fee(genesis.base)
+        self._changed: frozenset[Address] = frozenset()
+        """The accounts that the newest executed block changed."""
         self._pending: tuple[int, Pending] | None = None
         """With the number of changes of what waits that it was found at."""
         self._allows_operations = genesis.dev_api
@@ -196,6 +199,7 @@ class Mempool:
         if is_news:
             self._result, self._next_base_fee = result.height, result.next_base_fee
             self._gas_limit, self._production = result.gas_limit, result.production
+            self._changed = frozenset([state.address for state in result.senders])
             changes.operations_done = self.operations.executed(result.production.operations)
             executed = self._branch.drop_up_to(result.height)
             if result.undone:
@@ -278,7 +282,8 @@ class Mempool:
             full = full_of_gas or waiting.ready_bytes >= MAX_PROPOSAL_BYTES
             at_once = self._production.automine and not self._branch.operates
             operation = self.operations.turn is not None and not self._branch.operates
-            found = Pending(senders > 0 and at_once, full and at_once, operation, count, count == senders)
+            in_step = count == senders and self._changed.issuperset(islice(waiting.ready, len(stuck), None))
+            found = Pending(senders > 0 and at_once, full and at_once, operation, count, in_step)
             self._pending = waiting.changes, found
         return self._pending[1]
 

@@ -13,15 +13,15 @@ class Pending:
     """What a proposal on the branch followed could hold now.
 
     `packable`: at least one transaction, if blocks are made at once. `full`: they fill it. `operation`: one waits, and
-    no other is under way. `transactions`: how many have nothing to wait for but a block; `one_each` says that no sender
-    has two of them.
+    no other is under way. `transactions`: how many have nothing to wait for but a block; `in_step` says that the newest
+    executed block changed the accounts of all who sent them, and that none of these has sent two.
     """
 
     packable: bool
     full: bool
     operation: bool = False
     transactions: int = 0
-    one_each: bool = False
+    in_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ def block_allowed(view: View, max_lag: int) -> bool:
 def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     """A block when an operation or transactions can go in and the block before is executed (else only if they fill it:
     bursts make few, full blocks), or when it is due; it may wait where transactions keep coming, unless those are there
-    that made each of the two blocks before and wait for receipts: nobody is missing. Otherwise an empty
+    who sent the one before and waited for its receipts, as many as it and the one before that had: nobody is missing.
+    Otherwise an empty
     proposal while a block is uncommitted, or the proposal that carries its newest result is; or one to carry that.
     Waiting for execution is not work.
     """
@@ -62,7 +63,7 @@ def wanted(view: View, pending: Pending, max_lag: int) -> Work:
     if block_allowed(view, max_lag) and (view.due or ready):
         must = view.due or pending.operation or pending.full
         newest, before = view.tip.transactions, view.tip.transactions_before
-        nobody_is_missing = pending.one_each and pending.transactions >= newest == before
+        nobody_is_missing = pending.in_step and pending.transactions >= newest == before
         return Work.BLOCK if must or newest < SEVERAL or nobody_is_missing else Work.GATHERING
     if view.tip.height > view.committed.height:
         return Work.EMPTY

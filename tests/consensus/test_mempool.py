@@ -115,12 +115,21 @@ def test_it_tells_how_many_transactions_a_block_could_take() -> None:
     assert counts == [2, 4, 3, 3], "one behind a gap waits for it, one in a proposed block for nothing here"
 
 
-def test_it_tells_whether_any_sender_waits_with_two_transactions() -> None:
+def test_it_tells_whether_those_wait_who_were_in_the_block_before_with_one_transaction_each() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0), transfer(1, 0))
-    assert mempool.pending().one_each
-    admit(mempool, transfer(1, 1))
-    assert not mempool.pending().one_each
+    assert not mempool.pending().in_step
+    mempool.apply_result(
+        result(1, included=(transfer(0, 0), transfer(1, 0)), senders=(state(0, 1), state(1, 1), state(2, 0)))
+    )
+    admit(mempool, transfer(0, 1), transfer(1, 1))
+    assert mempool.pending().in_step
+    admit(mempool, transfer(3, 0))
+    assert not mempool.pending().in_step, "another sender is there"
+    mempool.apply_result(result(2, included=(transfer(3, 0),), senders=(state(0, 1), state(1, 1), state(3, 1))))
+    assert mempool.pending().in_step
+    admit(mempool, transfer(1, 2))
+    assert not mempool.pending().in_step, "one has sent two"
 
 
 def test_transactions_that_no_block_can_take_now_count_as_none() -> None:
@@ -130,11 +139,13 @@ def test_transactions_that_no_block_can_take_now_count_as_none() -> None:
     assert (found.packable, found.transactions) == (False, 0)
     admit(mempool, transfer(2, 0), transfer(3, 0))
     found = mempool.pending()
-    assert (found.packable, found.transactions, found.one_each) == (True, 2, True)
+    assert (found.packable, found.transactions) == (True, 2)
     admit(mempool, transfer(0, 100, tip=1, max_fee=1))
-    admit(mempool, transfer(2, 1))
-    found = mempool.pending()
-    assert (found.transactions, found.one_each) == (3, False), "whoever is stuck sends on and stands behind no other"
+    assert mempool.pending().transactions == 2, "whoever is stuck sends on and goes behind no other"
+    mempool.apply_result(result(1, next_base_fee=1, senders=(state(2, 0), state(3, 0, balance=ETHER + 1))))
+    assert mempool.pending().transactions == 104
+    mempool.apply_result(result(2, next_base_fee=GWEI, senders=(state(2, 0), state(3, 0))))
+    assert (mempool.pending().transactions, mempool.pending().in_step) == (2, True)
 
 
 def test_what_is_in_flight_is_not_packed_again_and_what_follows_it_is() -> None:

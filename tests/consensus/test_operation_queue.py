@@ -46,17 +46,17 @@ def test_nothing_is_proposed_while_an_operation_is_under_way() -> None:
     admit(mempool, transfer(0, 0))
     mempool.admit_operations([snapshot(0), snapshot(1)])
     mempool.follow([replace(block(1), operation=encode_message(snapshot(0)))])
-    assert mempool.pending() == Pending(packable=False, full=False, operation=False, transactions=1, one_each=True)
+    assert mempool.pending() == Pending(packable=False, full=False, operation=False, transactions=1, in_step=False)
     assert mempool.pack().operation is None
     mempool.apply_result(executed(1, operations=1))
-    assert mempool.pending() == Pending(packable=True, full=False, operation=True, transactions=1, one_each=True)
+    assert mempool.pending() == Pending(packable=True, full=False, operation=True, transactions=1, in_step=False)
 
 
 def test_without_automine_transactions_wait_and_operations_do_not() -> None:
     mempool = pool()
     admit(mempool, transfer(0, 0))
     mempool.apply_result(executed(1, operations=1, automine=False))
-    assert mempool.pending() == Pending(packable=False, full=False, operation=False, transactions=1, one_each=True)
+    assert mempool.pending() == Pending(packable=False, full=False, operation=False, transactions=1, in_step=False)
     mempool.admit_operations([ordered(1, Mine(1))])
     assert mempool.pending().operation
 

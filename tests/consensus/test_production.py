@@ -77,7 +77,7 @@ def test_a_block_that_is_due_is_made_without_transactions_but_never_beyond_the_l
 
 
 def test_a_block_leaves_at_once_when_as_many_senders_wait_as_each_of_the_two_blocks_before_had_transactions() -> None:
-    for before, newest, waiting, one_each, work in (
+    for before, newest, waiting, in_step, work in (
         (16, 16, 16, True, Work.BLOCK),
         (16, 16, 20, True, Work.BLOCK),
         (16, 16, 15, True, Work.GATHERING),
@@ -86,5 +86,5 @@ def test_a_block_leaves_at_once_when_as_many_senders_wait_as_each_of_the_two_blo
         (17, 16, 16, True, Work.GATHERING),
     ):
         tip = replace(node(5, 5), transactions=newest, transactions_before=before)
-        pending = replace(SOME, transactions=waiting, one_each=one_each)
+        pending = replace(SOME, transactions=waiting, in_step=in_step)
         assert wanted(View(tip, tip, Height(5), due=False), pending, MAX_LAG) is work
