@@ -15,7 +15,7 @@ from chain.types import Address
 from execution.evm.failures import REVERTED
 from execution.evm.stepping import CallKind, Entered, Left
 from execution.outcome import Outcome, StateView
-from execution.tracers.tracer import Options, Run, Tracer
+from execution.tracers.tracer import Options, Run, Tracer, flag
 
 Frame = dict[str, Any]
 SELECTOR_BYTES = 4
@@ -23,6 +23,7 @@ CREATIONS = (CallKind.CREATE, CallKind.CREATE2)
 SELFDESTRUCT = CallKind.SELFDESTRUCT.name
 FRAME_BYTES = 400
 """What a call takes in JSON besides its data."""
+CONFIG = "callTracerConfig"
 
 
 def data(value: bytes) -> str:
@@ -34,8 +35,8 @@ class CallTracer(Tracer):
 
     def __init__(self, options: Options) -> None:
         super().__init__()
-        self._only_top = bool(options.get("onlyTopCall"))
-        self._with_log = bool(options.get("withLog"))
+        self._only_top = flag(options, CONFIG, "onlyTopCall")
+        self._with_log = flag(options, CONFIG, "withLog")
         self._open: list[Frame] = []
         self._depth = 0
         self._top: Frame = {}

@@ -9,8 +9,9 @@ from execution.evm.failures import REVERTED
 from execution.evm.stepping import Entered, Left
 from execution.outcome import Outcome, StateView
 from execution.tracers.call_tracer import CREATIONS, SELFDESTRUCT, CallTracer, Frame, data
-from execution.tracers.tracer import Options, Run
+from execution.tracers.tracer import Options, Run, flag
 
+CONFIG = "flatCallTracerConfig"
 CREATION_TYPES = {kind.name for kind in CREATIONS}
 PARITY_ERRORS = {
     "contract creation code storage out of gas": "Out of gas",
@@ -36,9 +37,9 @@ class FlatCallTracer(CallTracer):
 
     def __init__(self, options: Options) -> None:
         super().__init__({})
-        self._parity_errors = bool(options.get("convertParityErrors"))
-        self._with_precompiles = bool(options.get("includePrecompiles"))
-        self._execution_gas = bool(options.get("executionGas"))
+        self._parity_errors = flag(options, CONFIG, "convertParityErrors")
+        self._with_precompiles = flag(options, CONFIG, "includePrecompiles")
+        self._execution_gas = flag(options, CONFIG, "executionGas")
         self._precompiles: frozenset[Address] = frozenset()
         self._first_gas = self._first_used = 0
         self._place: Frame = {}

@@ -15,11 +15,12 @@ from execution.evm.call_instructions import contract_address, created_address, d
 from execution.evm.program import OP_SELFDESTRUCT
 from execution.evm.stepping import CALLS, CREATIONS, OP_CREATE2, Step
 from execution.outcome import Outcome, StateView
-from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer
+from execution.tracers.tracer import BadTracerOptions, Options, Run, Tracer, flag
 
 OP_BALANCE, OP_EXTCODESIZE, OP_EXTCODECOPY, OP_EXTCODEHASH, OP_SLOAD, OP_SSTORE = 0x31, 0x3B, 0x3C, 0x3F, 0x54, 0x55
 LOOKING_AT_ACCOUNT = frozenset((OP_BALANCE, OP_EXTCODESIZE, OP_EXTCODECOPY, OP_EXTCODEHASH, OP_SELFDESTRUCT))
 ENTRY_BYTES = 200
+CONFIG = "prestateTracerConfig"
 
 
 @dataclass(slots=True)
@@ -45,10 +46,10 @@ class PrestateTracer(Tracer):
 
     def __init__(self, options: Options) -> None:
         super().__init__()
-        self._diff = bool(options.get("diffMode"))
-        self._shows_code = not options.get("disableCode")
-        self._shows_storage = not options.get("disableStorage")
-        self._includes_empty = bool(options.get("includeEmpty"))
+        self._diff = flag(options, CONFIG, "diffMode")
+        self._shows_code = not flag(options, CONFIG, "disableCode")
+        self._shows_storage = not flag(options, CONFIG, "disableStorage")
+        self._includes_empty = flag(options, CONFIG, "includeEmpty")
         if self._diff and self._includes_empty:
             raise BadTracerOptions("cannot use diffMode with includeEmpty")
         self._before: dict[Address, _Before] = {}

@@ -35,7 +35,22 @@ class UnknownTracer(ExecutionError):
 
 
 class BadTracerOptions(ExecutionError):
-    """Options that contradict each other."""
+    """Options that contradict each other, or are of another type."""
+
+
+GO_KINDS: dict[type, str] = {str: "string", list: "array", dict: "object"}
+
+
+def flag(options: Options, struct: str, name: str) -> bool:
+    """An option that is true or false, false where it is absent or null. `struct` is Go's name of the options.
+
+    Raises BadTracerOptions in geth's words.
+    """
+    value = options.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    found = GO_KINDS.get(type(value), "number")
+    raise BadTracerOptions(f"json: cannot unmarshal {found} into Go struct field {struct}.{name} of type bool")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from chain.types import Gas
+from execution.tracers import tracer_named
+from execution.tracers.tracer import BadTracerOptions
 from tests.execution.engine.small_world import ALICE, CONTRACT, OTHER, environment, state, transaction
 from tests.execution.tracers.geth_case import traced
 
@@ -21,6 +25,25 @@ def test_a_call_without_the_money_for_it_is_told_with_its_error() -> None:
     assert (call["type"], call["to"], call["value"]) == ("CALL", "0x" + OTHER.hex(), "0x5")
     assert (call["error"], call["gasUsed"]) == ("insufficient balance for transfer", "0x0")
     assert call["gas"] == hex(9999 + 2300), "with the stipend"
+
+
+@pytest.mark.parametrize(
+    ("tracer", "option", "struct"),
+    [
+        ("callTracer", "onlyTopCall", "callTracerConfig"),
+        ("callTracer", "withLog", "callTracerConfig"),
+        ("flatCallTracer", "convertParityErrors", "flatCallTracerConfig"),
+        ("prestateTracer", "diffMode", "prestateTracerConfig"),
+        ("prestateTracer", "disableCode", "prestateTracerConfig"),
+    ],
+)
+def test_options_are_true_or_false_or_refused_in_geths_words(tracer: str, option: str, struct: str) -> None:
+    for value, found in (("false", "string"), (1, "number"), ([], "array"), ({}, "object")):
+        words = f"json: cannot unmarshal {found} into Go struct field {struct}.{option} of type bool"
+        with pytest.raises(BadTracerOptions, match=words):
+            tracer_named(tracer, {option: value})
+    for allowed in (True, False, None):
+        tracer_named(tracer, {option: allowed})
 
 
 def test_a_creation_without_the_money_for_it_is_told_with_its_code() -> None:
