@@ -1,12 +1,15 @@
 """Otterscan's pages of transactions: those of a block, and those that an address took part in.
 
-Who took part is found by running blocks again, newest or oldest first, so one page looks at a bounded number of them.
+Who took part is found by running blocks again, newest or oldest first, but for those in which no code ran. One page
+looks at a bounded number of them.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from chain.intrinsic_gas import TX_GAS
 from chain.messages.storage import StoredBlock
+from chain.transactions import included_transaction
 from chain.types import Address, BlockNumber
 from rpc.call_traces import traces_in
 from rpc.environments import fork_of
@@ -16,8 +19,8 @@ from rpc.params import UINT64_LIMIT, InvalidValue, address, index
 from rpc.render import JsonObject, block_json, block_receipts_json, block_transactions_json, data_json
 
 MAX_PAGE = 1_000
-MAX_TRACED_BLOCKS = 256
-"""With transactions, of one search."""
+MAX_TRACED_BLOCKS = 1_000
+"""Run again in one search; each takes some milliseconds."""
 MAX_BLOCKS = 100_000
 """Looked at in one search."""
 HEADERS_AT_ONCE = 1_000
@@ -77,30 +80,55 @@ async def _search(
 ) -> tuple[list[list[tuple[JsonObject, JsonObject]]], bool]:
     """By block, the transactions that the account took part in, newest first; and whether all blocks were looked at.
 
-    Raises LimitExceeded.
+    A page that the limits end is shorter. Raises LimitExceeded if there is nothing on it.
     """
     wanted = data_json(account)
     found: list[list[tuple[JsonObject, JsonObject]]] = []
     traced = count = 0
-    async for block in _filled_blocks(node, numbers):
-        if count >= size:
-            return found, False
-        if traced == MAX_TRACED_BLOCKS:
-            raise LimitExceeded(f"no page within {MAX_TRACED_BLOCKS} blocks: go on from block {block.header.number}")
-        traced += 1
-        calls = await traces_in(node, block)
-        places = {call["transactionPosition"] for call in calls if wanted in _parties(call)}
-        transactions, receipts = block_transactions_json(block), _receipts(node, block)
-        found.append([(transactions[place], receipts[place]) for place in sorted(places, reverse=True)])
-        count += len(places)
+    try:
+        async for block in _filled_blocks(node, numbers):
+            if count >= size:
+                return found, False
+            parties = _parties_without_code(block)
+            if parties is None:
+                if traced == MAX_TRACED_BLOCKS:
+                    raise _no_page(MAX_TRACED_BLOCKS, block.header.number)
+                traced += 1
+                calls = await traces_in(node, block)
+                places = {call["transactionPosition"] for call in calls if wanted in _parties(call)}
+            else:
+                places = {place for place, both in enumerate(parties) if account in both}
+            if places:
+                transactions, receipts = block_transactions_json(block), _receipts(node, block)
+                found.append([(transactions[place], receipts[place]) for place in sorted(places, reverse=True)])
+                count += len(places)
+    except LimitExceeded:
+        if not count:
+            raise
+        return found, False
     return found, True
+
+
+def _no_page(most: int, number: int) -> LimitExceeded:
+    return LimitExceeded(f"no page within {most} blocks: go on from block {number}")
+
+
+def _parties_without_code(block: StoredBlock) -> list[tuple[Address, Address]] | None:
+    """Sender and recipient of each transaction, if in none of them code ran: that would have cost more."""
+    parties = []
+    for raw, sender, receipt in zip(block.transactions, block.senders, block.receipts, strict=True):
+        transaction = included_transaction(raw)
+        if transaction.to is None or transaction.data or receipt.gas_used != TX_GAS:
+            return None
+        parties.append((sender, transaction.to))
+    return parties
 
 
 async def _filled_blocks(node: Node, numbers: range) -> AsyncIterator[StoredBlock]:
     """Those that used gas, with their receipts. Raises LimitExceeded."""
     for start in range(0, len(numbers), HEADERS_AT_ONCE):
         if start >= MAX_BLOCKS:
-            raise LimitExceeded(f"no page within {MAX_BLOCKS} blocks: go on from block {numbers[start]}")
+            raise _no_page(MAX_BLOCKS, numbers[start])
         part = numbers[start : start + HEADERS_AT_ONCE]
         headers = await node.chain.headers(BlockNumber(min(part)), BlockNumber(max(part)))
         filled = [header.number for header in headers if header.gas_used]

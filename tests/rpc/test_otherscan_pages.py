@@ -1,5 +1,6 @@
 """Otterscan's pages, over a chain whose readers answer every trace with a call from Alice to Bob."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,7 +9,7 @@ import pytest
 from rpc import otherscan_pages
 from rpc.render import data_json
 from tests.rpc.client import Client
-from tests.rpc.fake_chain import ALICE, BOB, CAROL, FakeChain, transfer
+from tests.rpc.fake_chain import ALICE, BOB, CAROL, KEYS, FakeChain, transfer
 
 CALL = {
     "action": {"from": data_json(ALICE), "to": data_json(BOB), "callType": "call", "value": "0x1"},
@@ -17,7 +18,7 @@ CALL = {
     "traceAddress": [],
     "type": "call",
 }
-FIRST, SECOND, THIRD, FOURTH, FIFTH = (transfer(nonce) for nonce in range(5))
+FIRST, SECOND, THIRD, FOURTH, FIFTH = (replace(transfer(nonce), data=b"\1").signed_with(KEYS[0]) for nonce in range(5))
 
 
 @pytest.fixture
@@ -89,6 +90,27 @@ async def test_a_search_that_would_run_too_many_blocks_again_says_where_to_go_on
         -32005,
         "no page within 2 blocks: go on from block 3",
     )
+
+
+async def test_a_page_that_would_need_more_is_shorter(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otherscan_pages, "MAX_TRACED_BLOCKS", 1)
+    newest = await client.result("ots_searchTransactionsBefore", data_json(BOB), 0, 9)
+    assert hashes(newest) == [data_json(t.hash) for t in (FIFTH, FOURTH)]
+    assert (newest["firstPage"], newest["lastPage"]) == (True, False)
+
+
+async def test_blocks_in_which_no_code_ran_are_not_run_again(
+    client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = [transfer(5), transfer(6, to=CAROL)]
+    for transaction in plain:
+        chain.append(transaction)
+        await chain.execution.tell(chain.news())
+    monkeypatch.setattr(otherscan_pages, "MAX_TRACED_BLOCKS", 0)
+    for party, sent in ((CAROL, plain[1:]), (ALICE, plain[::-1])):
+        page = await client.result("ots_searchTransactionsBefore", data_json(party), 0, len(sent))
+        assert hashes(page) == [data_json(t.hash) for t in sent]
+    assert not chain.callers.runs
 
 
 async def test_numbers_of_blocks_may_be_jsons_own(client: Client) -> None:
