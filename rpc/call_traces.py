@@ -9,6 +9,7 @@ from chain.messages.storage import StoredBlock
 from chain.types import Address, BlockNumber, Hash32
 from rpc.debug_traces import in_turn, request_for
 from rpc.errors import InvalidParams, LimitExceeded
+from rpc.filled_blocks import filled_blocks
 from rpc.methods import Node, method
 from rpc.params import (
     BlockReference,
@@ -27,8 +28,10 @@ from rpc.trace_options import TraceOptions
 
 FLAT_OPTIONS = {"convertParityErrors": True, "executionGas": True}
 FLAT = TraceOptions(tracer="flatCallTracer", options=orjson.dumps(FLAT_OPTIONS))
-MAX_BLOCKS = 256
-"""Of one trace_filter: each is run again."""
+MAX_BLOCKS = 100_000
+"""Of one trace_filter."""
+MAX_TRACED_BLOCKS = 300
+"""Of them, with transactions: each is run again."""
 FILTER = "TraceFilter"
 UNION, INTERSECTION = "union", "intersection"
 
@@ -156,9 +159,12 @@ async def filter_traces(node: Node, wanted: TraceFilter) -> list[JsonObject]:
     if node.remote is not None and first <= node.remote.last:
         found += await node.remote.ask("trace_filter", [wanted.within(first, min(last, node.remote.last))])
         first = BlockNumber(node.remote.last + 1)
-    for number in range(first, last + 1):
-        calls = await traces_in(node, await node.chain.block(BlockNumber(number)))
-        found += [call for call in calls if wanted.matches(call)]
+    traced = 0
+    async for block in filled_blocks(node, range(first, last + 1)):
+        if traced == MAX_TRACED_BLOCKS:
+            raise LimitExceeded(f"more than {MAX_TRACED_BLOCKS} blocks of the range have transactions")
+        traced += 1
+        found += [call for call in await traces_in(node, block) if wanted.matches(call)]
         if end is not None and len(found) >= end:
             break
     return found[wanted.after : end]

@@ -4,7 +4,7 @@ Who took part is found by running blocks again, newest or oldest first, but for 
 looks at a bounded number of them.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from chain.intrinsic_gas import TX_GAS
@@ -14,6 +14,7 @@ from chain.types import Address, BlockNumber
 from rpc.call_traces import traces_in
 from rpc.environments import fork_of
 from rpc.errors import LimitExceeded, ResourceNotFound
+from rpc.filled_blocks import filled_blocks
 from rpc.methods import Node, method
 from rpc.params import UINT64_LIMIT, InvalidValue, address, index
 from rpc.render import JsonObject, block_json, block_receipts_json, block_transactions_json, data_json
@@ -23,7 +24,6 @@ MAX_TRACED_BLOCKS = 1_000
 """Run again in one search; each takes some milliseconds."""
 MAX_BLOCKS = 100_000
 """Looked at in one search."""
-HEADERS_AT_ONCE = 1_000
 
 
 def whole_number(value: Any) -> int:
@@ -86,7 +86,7 @@ async def _search(
     found: list[list[tuple[JsonObject, JsonObject]]] = []
     traced = count = 0
     try:
-        async for block in _filled_blocks(node, numbers):
+        async for block in filled_blocks(node, numbers[:MAX_BLOCKS], with_receipts=True):
             if count >= size:
                 return found, False
             parties = _parties_without_code(block)
@@ -102,11 +102,13 @@ async def _search(
                 transactions, receipts = block_transactions_json(block), _receipts(node, block)
                 found.append([(transactions[place], receipts[place]) for place in sorted(places, reverse=True)])
                 count += len(places)
+        if count < size and len(numbers) > MAX_BLOCKS:
+            raise _no_page(MAX_BLOCKS, numbers[MAX_BLOCKS])
     except LimitExceeded:
         if not count:
             raise
         return found, False
-    return found, True
+    return found, len(numbers) <= MAX_BLOCKS
 
 
 def _no_page(most: int, number: int) -> LimitExceeded:
@@ -122,20 +124,6 @@ def _parties_without_code(block: StoredBlock) -> list[tuple[Address, Address]] |
             return None
         parties.append((sender, transaction.to))
     return parties
-
-
-async def _filled_blocks(node: Node, numbers: range) -> AsyncIterator[StoredBlock]:
-    """Those that used gas, with their receipts. Raises LimitExceeded."""
-    for start in range(0, len(numbers), HEADERS_AT_ONCE):
-        if start >= MAX_BLOCKS:
-            raise _no_page(MAX_BLOCKS, numbers[start])
-        part = numbers[start : start + HEADERS_AT_ONCE]
-        headers = await node.chain.headers(BlockNumber(min(part)), BlockNumber(max(part)))
-        filled = [header.number for header in headers if header.gas_used]
-        for number in filled if numbers.step > 0 else reversed(filled):
-            block = await node.chain.block(number, with_receipts=True)
-            if block is not None:
-                yield block
 
 
 def _parties(call: JsonObject) -> set[str]:

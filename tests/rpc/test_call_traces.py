@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from rpc import call_traces
 from rpc.render import data_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, FakeChain, transfer
@@ -71,6 +72,22 @@ async def test_calls_are_filtered_by_block_by_address_and_by_count(client: Clien
     )
     for wrong in ({"fromBlock": "0x2", "toBlock": "0x1"}, {"mode": "xor"}):
         assert (await client.error("trace_filter", wrong))[0] == -32602
+
+
+async def test_only_blocks_with_transactions_count_against_what_a_filter_may_run_again(
+    client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        chain.append()
+        await chain.execution.tell(chain.news())
+    monkeypatch.setattr(call_traces, "MAX_TRACED_BLOCKS", 1)
+    of_bob = {"fromAddress": [data_json(BOB)]}
+    assert await client.result("trace_filter", of_bob) == [placed(chain, 0)[1], placed(chain, 1)[1]]
+    monkeypatch.setattr(call_traces, "MAX_TRACED_BLOCKS", 0)
+    words = "more than 0 blocks of the range have transactions"
+    assert await client.error("trace_filter", of_bob) == (-32005, words)
+    monkeypatch.setattr(call_traces, "MAX_BLOCKS", 2)
+    assert await client.error("trace_filter", of_bob) == (-32005, "the range has more than 2 blocks")
 
 
 async def test_a_transaction_is_found_by_its_sender_and_nonce(client: Client, chain: FakeChain) -> None:

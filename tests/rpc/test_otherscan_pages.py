@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from rpc import otherscan_pages
+from rpc import filled_blocks, otherscan_pages
 from rpc.render import data_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, CAROL, KEYS, FakeChain, transfer
@@ -84,7 +84,7 @@ async def test_a_search_that_would_run_too_many_blocks_again_says_where_to_go_on
         "no page within 2 blocks: go on from block 1",
     )
     monkeypatch.setattr(otherscan_pages, "MAX_TRACED_BLOCKS", 9)
-    monkeypatch.setattr(otherscan_pages, "HEADERS_AT_ONCE", 2)
+    monkeypatch.setattr(filled_blocks, "HEADERS_AT_ONCE", 2)
     monkeypatch.setattr(otherscan_pages, "MAX_BLOCKS", 2)
     assert await client.error("ots_searchTransactionsAfter", data_json(CAROL), 0, 9) == (
         -32005,
