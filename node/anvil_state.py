@@ -20,6 +20,7 @@ from chain.messages.state_pages import AccountPart, StatePage
 from chain.state_head import EARLIER_HEADERS, StateHead
 from chain.system_contracts import system_accounts
 from chain.types import ZERO_ADDRESS, ZERO_HASH, BlockNumber, Gas, Hash32, Wei
+from node.devices import is_device
 from node.errors import BadSetting, BadStateFile
 from node.remote.blocks import header_in
 from node.remote.parsing import NotWhatWasAsked
@@ -91,7 +92,9 @@ class StateAbove:
 
 
 def named_state(path: Path) -> Path:
-    """The file that is meant: in a folder its state.json."""
+    """The file that is meant: in a folder its state.json. Raises BadStateFile."""
+    if is_device(path):
+        raise BadStateFile(f"{path} is a device: give a file that tandem dump or anvil wrote")
     return path / STATE_FILE if path.is_dir() else path
 
 

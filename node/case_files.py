@@ -14,6 +14,7 @@ from chain.block_case import BlockCase, CaseMismatch
 from chain.block_case_json import FORMAT, BlockCaseError, case_from_json
 from chain.errors import ChainError
 from execution.mainnet_block import case_of
+from node.devices import is_device
 from node.errors import NodeError
 
 INDEX, CODES = "index.json", "codes.json"
@@ -62,7 +63,7 @@ def case_files(path: Path) -> list[CaseFile]:
     """The file at `path`, or the blocks of a folder: those in its index.json, else all, by number. Raises NoBlocks."""
     if not path.exists():
         raise NoBlocks(f"{path}: no such file or folder")
-    if path.is_char_device() or path.is_block_device():
+    if is_device(path):
         raise NoBlocks(f"{path} is a device: give a file or a folder")
     if not path.is_dir():
         return [CaseFile(_name(path), path)]

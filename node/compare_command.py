@@ -12,7 +12,7 @@ import click
 from execution.strategies import STRATEGIES
 from node.command_options import PATH, for_running_chain
 from node.errors import BadSetting, NodeError
-from node.running_chain import ask, block_reference
+from node.running_chain import NoSuchBlock, ask, block_reference
 from node.settings import EVMS
 
 if TYPE_CHECKING:
@@ -22,11 +22,6 @@ ALL = "all"
 TIMEOUT_S = 60.0
 MAX_WORKERS = 64
 MAX_REPEATS = 1_000
-
-
-class NoSuchBlock(NodeError):
-    def __init__(self, block: str, newest: int) -> None:
-        super().__init__(f"there is no block {block}: the newest is {newest}")
 
 
 class StrategiesDiffer(NodeError):
@@ -101,7 +96,7 @@ def block_case(url: str, block: str) -> "BlockCase":
 
     told = ask(url, "tandem_getBlockCase", block_reference(block), timeout_s=TIMEOUT_S)
     if told is None:
-        raise NoSuchBlock(block, int(ask(url, "eth_blockNumber"), 16))
+        raise NoSuchBlock(url, block)
     return case_from_json(told)
 
 

@@ -17,6 +17,7 @@ from chain.keccak import keccak256
 from chain.merkle import EMPTY_ROOT
 from chain.system_contracts import CONSOLIDATION_REQUESTS, DEPOSIT_CONTRACT, WITHDRAWAL_REQUESTS
 from chain.types import ZERO_ADDRESS, ZERO_HASH, Address, BlockNumber, Gas, Hash32, Wei
+from node.devices import is_device
 from node.errors import NodeError
 
 BY_NUMBER = {
@@ -73,6 +74,8 @@ class Start:
 def start_from(path: Path) -> Start:
     """What a genesis.json says. Raises BadGenesisFile."""
     try:
+        if is_device(path):
+            raise BadGenesisFile(path, "is a device: give a genesis.json of geth")
         start = _start(Fields(json.loads(path.read_bytes())))
     except OSError as error:
         raise BadGenesisFile(path, f"cannot be read ({error.strerror}): give a genesis.json of geth") from None

@@ -34,6 +34,15 @@ class RefusedByChain(NodeError):
         super().__init__(re.sub(r"^invalid argument \d+: ", "", message))
 
 
+class NoSuchBlock(NodeError):
+    """Of the chain at the address, which says what is its newest one."""
+
+    def __init__(self, url: str, block: str) -> None:
+        reference, newest = block_reference(block), int(ask(url, "eth_blockNumber"), 16)
+        shown = int(reference, 16) if reference.startswith("0x") else reference
+        super().__init__(f"there is no block {shown}: the newest is {newest}")
+
+
 def ask(url: str, method: str, *params: Any, timeout_s: float = TIMEOUT_S) -> Any:
     """The result of a JSON-RPC method. Raises NoChain, and RefusedByChain when it answers with an error."""
     parts = address_in(url)

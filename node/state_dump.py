@@ -16,7 +16,7 @@ from chain.types import BlockNumber, Hash32
 from node.errors import BadSetting, BadStateFile, NodeError
 from node.executors import Executors
 from node.folder import DataFolder, write_whole
-from node.running_chain import NoChain, ask
+from node.running_chain import NoChain, NoSuchBlock, RefusedByChain, ask
 from rpc.anvil_content import AnvilContent, ForkedAt, forked_at
 from storage.dumping import StateTotals, write_state_file
 from storage.keyvalue import StoreError
@@ -78,7 +78,12 @@ def _dump_store(store: Store, folder: DataFolder, file: Path, number: BlockNumbe
 
 def dump_running(url: str, block: str, file: Path) -> DumpedState:
     """Write the state after a block of the chain that answers at an address. Raises NodeError."""
-    first = ask(url, METHOD, block, "0x", timeout_s=PAGE_TIMEOUT_S)
+    try:
+        first = ask(url, METHOD, block, "0x", timeout_s=PAGE_TIMEOUT_S)
+    except RefusedByChain as refusal:
+        if ask(url, "eth_getBlockByNumber", block, False) is None:
+            raise NoSuchBlock(url, block) from refusal
+        raise
     try:
         head = head_from_json(first["head"])
         if "forked" in first:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from node.conformance.blockchain_case import BlockchainCase
 from node.conformance.outcomes import Failed, Unsupported
 from node.conformance.state_case import state_cases
+from node.devices import is_device
 from node.errors import NodeError
 
 JSON_ENDINGS, ARCHIVE_ENDINGS = (".json", ".json.gz"), (".tar.gz", ".tgz", ".tar")
@@ -125,7 +126,7 @@ def find_test_files(path: Path, scratch: Path) -> Iterator[TestFile]:
     """The files at a path; archives are unpacked in the folder `scratch`. Raises NoTests."""
     if not path.exists():
         raise NoTests(f"{path}: no such file or folder")
-    if path.is_char_device() or path.is_block_device():
+    if is_device(path):
         raise NoTests(f"{path} is a device: give a file or a folder")
     if path.is_dir():
         for found in sorted(path.rglob("*")):

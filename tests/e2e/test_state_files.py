@@ -36,6 +36,13 @@ def test_a_chain_whose_state_could_not_be_written_at_its_end_does_not_start(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", [("load",), ("up", "--port", "0", "--load-state")])
+def test_what_never_ends_is_no_state_and_no_genesis(tmp_path: Path, command: tuple[str, ...]) -> None:
+    folder = ("--data-dir", str(tmp_path / "chain"))
+    assert "/dev/zero is a device: give a file that tandem dump" in refusal(*command, "/dev/zero", *folder)
+    assert "/dev/zero: is a device: give a genesis.json" in refusal("up", "--genesis", "/dev/zero", *folder)
+
+
 def web3_of(node: Node) -> Web3:
     return Web3(Web3.HTTPProvider(node.http_url))
 
@@ -54,6 +61,8 @@ def test_a_chain_goes_on_where_another_was_dumped(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         newest = w3.eth.get_block("latest")
         assert f"the state after block {newest['number']} of chain 77" in done.stdout
+        unknown = refusal("dump", str(tmp_path / "never"), "--block", "9999", "--url", first.http_url)
+        assert unknown == f"tandem: there is no block 9999: the newest is {newest['number']}\n"
     assert at_end.read_bytes() == file.read_bytes()
 
     folder = str(tmp_path / "second")
