@@ -35,8 +35,9 @@ LATER_IN_BURST_S = 0.2
 validators wait for a leader that may be gone."""
 GROUPED_S = 0.05
 """What will be due so soon goes with what is due, so that messages are few."""
-HINTS_S = 0.002
-"""How long execution waits for the senders of what does not come alone: less than a block takes to be committed."""
+HINTS_S = 0.006
+"""How long execution waits for the senders of what does not come alone: about as long as a leader waits for more and
+the block takes to be committed. Each message wakes execution, on the processors that others need."""
 BURST_S = 0.1
 """How long after one that came while another was under way a transaction is not taken to come alone: a client that does
 not wait for receipts sends many, and now and then the ones before are executed just then."""

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import PooledTransaction, SenderState
@@ -58,8 +58,7 @@ class Place(StrEnum):
     QUEUED = "queued"
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """What an admission changed: the transaction replaced, and those that became pending, itself or queued ones."""
 
     replaced: PooledTransaction | None

@@ -5,7 +5,7 @@ Source: go-ethereum core/txpool/validation.go, ValidateTransaction. Two rules of
 and Multicall3 are deployed by presigned ones. Blobs have rules of their own (rpc/blobs.py).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chain.errors import DecodeError
 from chain.fees import max_blob_cost
@@ -38,8 +38,7 @@ MAX_NONCE = 2**64 - 1  # EIP-2681
 NO_MINIMUM = Wei(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What the next block allows; `min_tip` in wei."""
 
     chain_id: int
