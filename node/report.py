@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from node.timeline import WIDTH as DRAWN
 from node.timeline import timeline
 
 SHOWN_CONFLICTS = 10
 SHOWN_HOTSPOTS = 10
 WIDTH = 100
+LEAST_DRAWN, BESIDE_IT = 20, 13
+"""Columns of the timeline where the terminal is narrow, and of the names before it."""
 LONGEST_NUMBER = 2**112
 """Beyond what markets keep as a reserve a value is shown in hex: it is more likely something else, as packed fields."""
 Told = Mapping[str, Any]
@@ -44,17 +47,18 @@ def _share(part: int | None, whole: int) -> float | None:
     return round(part / whole, 4) if part is not None and whole else None
 
 
-def lines_of(spots: Told, block: Told | None) -> Iterator[str]:
-    """The whole report; `block` is the one to draw, None where nothing ran."""
+def lines_of(spots: Told, block: Told | None, width: int = WIDTH) -> Iterator[str]:
+    """The whole report; `block` is the one to draw, None where nothing ran. `width`: of the drawing and the advice."""
     yield _head(spots)
     if block is None:
         yield "no transaction ran there"
         return
     yield _totals(spots)
-    yield from ("", _block_line(block), *_path_lines(block), "", *timeline(block))
+    yield from ("", _block_line(block), *_path_lines(block), "")
+    yield from timeline(block, max(LEAST_DRAWN, min(DRAWN, width - BESIDE_IT)))
     yield from _conflict_lines(block)
     yield from _hotspot_lines(spots)
-    yield from _advice_lines(spots)
+    yield from _advice_lines(spots, width)
 
 
 def _head(spots: Told) -> str:
@@ -180,9 +184,9 @@ def _dependency(spot: Told) -> str:
     return f"{spot['transactions'] - needless} real" if 0 < needless < spot["transactions"] else str(spot["dependency"])
 
 
-def _advice_lines(spots: Told) -> Iterator[str]:
+def _advice_lines(spots: Told, width: int) -> Iterator[str]:
     for words in spots["advice"]:
-        yield from ("", *textwrap.wrap(words, WIDTH, initial_indent="- ", subsequent_indent="  "))
+        yield from ("", *textwrap.wrap(words, width, initial_indent="- ", subsequent_indent="  "))
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,13 +1,15 @@
 """`tandem report`: how a running chain's blocks were executed, and a gate for continuous integration."""
 
 import json
+import shutil
+import sys
 
 import click
 
 from node.command_options import for_running_chain
 from node.errors import BadSetting
 from node.gate import METRICS, Condition, GateFailed, condition, failures
-from node.report import lines_of, metrics
+from node.report import WIDTH, lines_of, metrics
 from node.running_chain import TAGS, ask, block_reference
 
 NEWEST_BLOCKS = 256
@@ -44,8 +46,13 @@ def report(url: str, block: str | None, span: str | None, as_json: bool, unwante
         told = {"metrics": measured, "hotspots": spots, "block": drawn, "failed": failures(conditions, measured)}
         click.echo(json.dumps(told, indent=2))
     else:
-        click.echo("\n".join(lines_of(spots, drawn)))
+        click.echo("\n".join(lines_of(spots, drawn, _width())))
     _judge(conditions, measured)
+
+
+def _width() -> int:
+    """The terminal's, as far as it is a narrow one."""
+    return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
 
 
 def _judge(conditions: list[Condition], measured: dict[str, float | None]) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 WIDTH = 72
 IDLE, COUNTED, LOST, WASTED = ".", "#", "x", "~"
 MARKS = {"accepted": COUNTED, "conflict": LOST}
-LEGEND = f"{COUNTED} counted  {LOST} lost by a conflict  {WASTED} did not count for another reason  {IDLE} idle"
+LEGEND = (
+    f"{COUNTED} counted",
+    f"{LOST} lost by a conflict",
+    f"{WASTED} did not count for another reason",
+    f"{IDLE} idle",
+)
 
 
 def timeline(block: Mapping[str, Any], width: int = WIDTH) -> list[str]:
@@ -19,7 +24,8 @@ def timeline(block: Mapping[str, Any], width: int = WIDTH) -> list[str]:
     label = max(len(name) for name, _ in rows) + 2
     end = f"{end_us / 1000:.1f} ms"
     lines = [f"{name:<{label}}{row}" for name, row in rows]
-    return [*lines, f"{'':<{label}}0{end:>{width - 1}}", f"{'':<{label}}{LEGEND}"]
+    legend = LEGEND if width < WIDTH else ("  ".join(LEGEND),)
+    return [*lines, f"{'':<{label}}0{end:>{width - 1}}", *(f"{'':<{label}}{meaning}" for meaning in legend)]
 
 
 def _workers(runs: Sequence[Mapping[str, Any]]) -> list[str]:

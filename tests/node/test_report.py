@@ -219,3 +219,13 @@ def test_variables_of_one_name_in_two_contracts_are_told_apart_by_their_addresse
 def test_of_transactions_held_up_without_need_the_table_tells_how_many_had_to() -> None:
     rows = list(lines_of(spots(spot(needless=400), spot(needless=412, dependency="artefact")), block()))
     assert [row.split("ms  ")[1][:12] for row in rows if row.startswith("    412")] == ["12 real     ", "artefact    "]
+
+
+def test_in_a_narrow_terminal_the_drawing_and_the_advice_keep_to_its_width() -> None:
+    told = block(transaction(0, run("worker-10", 0, 500)), transaction(1, run("execution", 500, 1000)))
+    lines = list(lines_of(spots(spot(), advice=["Split it. " * 10]), told, 60))
+    drawn = next(index for index, line in enumerate(lines) if line.startswith("worker-10"))
+    assert lines[drawn] == "worker-10  " + "#" * 24 + "." * 23
+    advice = lines[lines.index("", lines.index("", drawn) + 1) + 1 :]
+    assert max(map(len, (*lines[drawn : drawn + 7], *advice))) <= 60
+    assert [line[:2] for line in advice] == ["- ", "  "]

@@ -15,7 +15,7 @@ def test_each_worker_has_a_line_with_what_it_ran_when() -> None:
         "worker-1   ######....",
         "execution  .....#####",
         "           0   1.0 ms",
-        "           " + LEGEND,
+        *("           " + meaning for meaning in LEGEND),
     ]
 
 
