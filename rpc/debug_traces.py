@@ -21,6 +21,7 @@ from rpc.environments import environment_in
 from rpc.errors import ServerError
 from rpc.methods import Node, method, optional
 from rpc.params import BlockReference, BlockTag, block_number, block_reference, data, hash32
+from rpc.pending_block import environment_to_come
 from rpc.render import data_json
 from rpc.trace_options import DEFAULT_OPTIONS, MAX_LIMIT_MS, TraceOptions, trace_options
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
@@ -38,6 +39,9 @@ async def trace_transaction(node: Node, transaction_hash: Hash32, options: Trace
 
 @method("debug_traceBlockByNumber", block_number, optional(trace_options, DEFAULT_OPTIONS))
 async def trace_block_by_number(node: Node, number: BlockTag | BlockNumber, options: TraceOptions) -> orjson.Fragment:
+    """`pending` is the block that the pool would fill."""
+    if number == BlockTag.PENDING:
+        return await _traced_pending(node, options)
     return await _traced_block(node, await existing_block(node, number), options)
 
 
@@ -102,10 +106,39 @@ async def existing_block(node: Node, reference: BlockReference) -> StoredBlock:
 async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -> orjson.Fragment:
     if block.header.number == 0:
         raise ServerError("genesis is not traceable")
-    traces = await in_turn(node, await request_for(node, block, len(block.transactions), 0, options))
+    request = await request_for(node, block, len(block.transactions), 0, options)
+    return _named(block.hashes, await in_turn(node, request))
+
+
+async def _traced_pending(node: Node, options: TraceOptions) -> orjson.Fragment:
+    pooled = [transaction for transaction, _ in (await node.pending.block(node)).transactions]
+    if not pooled:
+        return _named((), ())
+    head = node.chain.head
+    request = TraceRuns(
+        trace_id=0,
+        base=head.version,
+        environment=environment_to_come(node),
+        begins_block=True,
+        block_hash=ZERO_HASH,
+        parent_hash=head.hash,
+        parent_beacon_root=ZERO_HASH,
+        transactions=tuple(CaseTransaction(each.raw, each.sender) for each in pooled),
+        first_traced=0,
+        calls=(),
+        tracer=options.tracer,
+        options=options.options,
+        run_limit_ms=options.limit_ms,
+        time_limit_ms=MAX_LIMIT_MS,
+    )
+    return _named([each.hash for each in pooled], await in_turn(node, request))
+
+
+def _named(hashes: Sequence[Hash32], traces: Sequence[bytes]) -> orjson.Fragment:
+    """The traces of a block's transactions, each beside its hash."""
     parts = [
         b'{"txHash":"0x%s","result":%s}' % (transaction_hash.hex().encode(), trace)
-        for transaction_hash, trace in zip(block.hashes, traces, strict=True)
+        for transaction_hash, trace in zip(hashes, traces, strict=True)
     ]
     return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 

@@ -4,12 +4,14 @@ from chain.messages.storage import StoredBlock
 from chain.types import Hash32
 from rpc.errors import ServerError
 from rpc.methods import Json, Node, method
-from rpc.params import BlockReference, block_reference, hash32
+from rpc.params import BlockReference, BlockTag, block_reference, hash32
 from rpc.render import data_json
 
 
 async def _block(node: Node, reference: BlockReference, with_receipts: bool = False) -> StoredBlock:
-    """Raises ServerError in geth's words."""
+    """Raises ServerError in geth's words. The pending block has no encoding: nothing of it is executed."""
+    if reference == BlockTag.PENDING:
+        raise ServerError("pending block is not available")
     block = await node.chain.block(reference, with_receipts)
     if block is None:
         raise ServerError(f"block {data_json(reference)} not found" if isinstance(reference, bytes) else "not found")

@@ -207,7 +207,12 @@ def test_pending_state_is_proven_and_simulated_on_as_the_pool_leaves_it(rpc: Jso
         returned = [int(call["returnData"], 16) for block in (first, second) for call in block["calls"]]
         assert (returned, int(first["number"], 16)) == ([3, 4, 5, 6], number + 2)
         assert first["hash"] == second["parentHash"]
+        tracer = {"tracer": "callTracer"}
+        traces = rpc.call("debug_traceBlockByNumber", "pending", tracer)
+        assert [int(trace["result"]["output"], 16) for trace in traces] == [1, 2]
     rpc.call("evm_mine")
+    assert rpc.call("debug_traceBlockByNumber", hex(number + 1), tracer) == traces
+    assert rpc.call("debug_traceBlockByNumber", "pending", tracer) == []
     assert rpc.call("eth_getProof", COUNTER, ["0x0"], "latest")["storageHash"] == proof["storageHash"]
 
 

@@ -36,6 +36,8 @@ async def test_raw_encodings_hash_to_what_they_encode(client: Client, chain: Fak
     assert await client.result("debug_getRawTransactions", "0x1") == [data_json(transfer(n).raw) for n in range(2)]
     assert await client.result("debug_getRawTransaction", word_json(1)) == "0x"
     assert await client.error("debug_getRawBlock", "0x9") == (-32000, "not found")
+    for method in ("debug_getRawBlock", "debug_getRawHeader", "debug_getRawReceipts"):
+        assert await client.error(method, "pending") == (-32000, "pending block is not available")
     shown = await client.result("eth_getHeaderByNumber", "0x1")
     assert shown["hash"] == data_json(block.hash)
     assert "transactions" not in shown
