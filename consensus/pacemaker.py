@@ -43,7 +43,7 @@ GATHER_MOST_MS = 25
 """The longest that it waits."""
 MANY = 100
 """So many transactions take longer to execute than a block costs: who sends them is not kept waiting by the block."""
-GATHER_QUIET_LOOKS_WITH_MANY = 2
+GATHER_QUIET_LOOKS_WITH_MANY = 3
 """With so many a block leaves when none came for that many times `GATHER_QUIET_MS`: the processors are busy, so that
 who takes them in may not have had a turn."""
 GATHER_MOST_MS_WITH_MANY = 60
