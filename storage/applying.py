@@ -10,7 +10,7 @@ from chain.system_contracts import HISTORY_STORAGE
 from storage.awaited import Awaited
 from storage.errors import StorageClosed, TooManyWaiting
 from storage.handlers import Handlers
-from storage.keyvalue import CorruptStore, StoreError
+from storage.keyvalue import CorruptStore, DiskFull, StoreError
 from storage.remote_below import RemoteBelow
 from storage.reverts import slots_in
 from storage.slices import in_slices
@@ -36,6 +36,7 @@ class Applying:
         self._applying: set[asyncio.Task[BlockApplied]] = set()
         self._pruner: asyncio.Task[None] | None = None
         self._closed = False
+        self._lacks_room = False
 
     def handlers(self) -> Handlers:
         """By the class of what they answer."""
@@ -122,5 +123,12 @@ class Applying:
 
     def _applied(self, task: asyncio.Task[BlockApplied]) -> None:
         self._applying.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a block was not applied: %s", task.exception())
+        if task.cancelled():
+            return
+        error, lacked_room = task.exception(), self._lacks_room
+        self._lacks_room = isinstance(error, DiskFull)
+        if isinstance(error, DiskFull):
+            if not lacked_room:  # said once: it is tried again every second
+                log.error("a block was not applied: %s (%s)", error, error.reason)
+        elif error is not None:
+            log.error("a block was not applied: %s", error)

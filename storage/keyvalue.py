@@ -120,8 +120,9 @@ class OtherChain(StoreError):
 
 
 class DiskFull(StoreError):
+    """The text is the same however a write failed, so that who repeats it can be told once; `reason` says how."""
+
     def __init__(self, folder: Path, reason: str) -> None:
-        super().__init__(
-            f"no room left to write to {folder} ({reason}): free some space, the chain goes on by itself then"
-        )
+        super().__init__(f"no room left to write to {folder}: free some space, the chain goes on by itself then")
         self.folder = folder
+        self.reason = reason

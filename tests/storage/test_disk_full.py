@@ -7,33 +7,17 @@ from pathlib import Path
 import pytest
 
 from chain.accounts import EMPTY_ACCOUNT, Account, AccountChange
-from storage.keyvalue import Batch, DiskFull
+from storage.keyvalue import DiskFull
 from storage.memory import MemoryKeyValue
+from storage.process import StorageService
 from storage.store import Store
+from tests.storage.full_disk import Full
+from tests.storage.test_process import Asker
 from tests.storage.world import NOBODY, block_of, genesis_of
 
 PROJECT = Path(__file__).parents[2]
 GENESIS = genesis_of()
 BLOCK = block_of(GENESIS, 1, AccountChange(NOBODY, Account(1), {1: 1}))
-
-
-class Full(MemoryKeyValue):
-    """A store without room. `lands` says that what it refuses is there all the same, as when only the sync fails."""
-
-    def __init__(self, lands: bool = False) -> None:
-        super().__init__()
-        self.full = False
-        self.lands = lands
-
-    def write(self, batch: Batch, sync: bool = True) -> None:
-        if not self.full or self.lands:
-            super().write(batch, sync)
-        if self.full:
-            raise DiskFull(Path("the disk"), "No space left on device")
-
-    def recover(self) -> None:
-        if self.full:
-            raise DiskFull(Path("the disk"), "No space left on device")
 
 
 @pytest.mark.parametrize("lands", [False, True])
@@ -53,6 +37,23 @@ def test_a_block_refused_by_a_full_disk_is_not_there_and_is_taken_later(lands: b
     assert applied == Store.open(MemoryKeyValue(), GENESIS).apply(BLOCK)
     assert store.state.slot(NOBODY, 1, applied.version) == 1
     assert store.apply(block_of(GENESIS, 2)).number == 2
+
+
+async def test_a_full_disk_is_told_once_however_often_it_is_met(caplog: pytest.LogCaptureFixture) -> None:
+    keyvalue = Full()
+    store = Store.open(keyvalue, GENESIS)
+    asker = Asker(StorageService(store))
+    for number in (1, 2):
+        keyvalue.full = True
+        for _ in range(3):
+            with pytest.raises(DiskFull):
+                await asker.ask(block_of(GENESIS, number))
+        keyvalue.full = False
+        await asker.ask(block_of(GENESIS, number))
+        assert [text for text in caplog.messages if "not applied" in text] == [
+            "a block was not applied: no room left to write to the disk: free some space, the chain goes on by itself "
+            "then (No space left on device)"
+        ] * number
 
 
 def test_leveldb_goes_on_after_its_disk_was_full(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from storage.remote import RemoteAccount, RemoteRefusal, RemoteUnavailable
 from storage.steps import run
 from storage.store import Store
 from tests.storage.fake_remote import FakeRemoteChain, hash_of_remote_block
-from tests.storage.test_disk_full import Full
+from tests.storage.full_disk import Full
 from tests.storage.test_process import Asker
 from tests.storage.world import block_of, genesis_of, history_contract
 

@@ -56,7 +56,7 @@ from storage.memory import MemoryKeyValue
 from storage.process import StorageService
 from storage.store import Store
 from tests.found_logs import unpack_found_logs
-from tests.storage.test_disk_full import Full
+from tests.storage.full_disk import Full
 from tests.storage.world import NOBODY, UNKNOWN, RandomChain, block_of, genesis_of
 
 TIME_LIMIT_S = 60
