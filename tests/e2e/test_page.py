@@ -187,7 +187,7 @@ def test_it_is_light_or_dark_as_the_system_says_or_as_chosen(scenario: Scenario,
 def test_it_fits_the_screen_of_a_telephone(scenario: Scenario, node: Node) -> None:
     seen = scenario("fits_a_telephone", node.http_url)
     assert nothing_went_wrong(seen), seen
-    assert seen["width"] == 360
+    assert (seen["width"], seen["cut"]) == (360, [])
 
 
 def test_an_open_page_asks_nothing_of_a_chain_at_rest(scenario: Scenario, node: Node) -> None:

@@ -199,12 +199,17 @@ async function has_two_themes(url) {
   return { light, dark: await look(url, { colorScheme: "dark" }, seen) };
 }
 
-/** On a telephone nothing is wider than the screen. */
+/** On a telephone nothing is wider than the screen, and no heading of the pipeline runs into the next. */
 async function fits_a_telephone(url) {
   return look(url, { answers: stated("Token"), viewport: { width: 360, height: 740 } }, async (page) => {
     await page.goto(`${url}/#block/1`);
     await page.locator("#timeline .bar").first().waitFor();
-    return { width: await page.evaluate(() => document.documentElement.scrollWidth) };
+    return page.evaluate(() => ({
+      width: document.documentElement.scrollWidth,
+      cut: [...document.querySelectorAll("#pipeline thead th")]
+        .filter((heading) => heading.scrollWidth > heading.clientWidth)
+        .map((heading) => heading.textContent),
+    }));
   });
 }
 
