@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from chain.block_case_json import FORMAT as BLOCK_CASE
 from node.conformance.blockchain_case import BlockchainCase
 from node.conformance.outcomes import Failed, Unsupported
 from node.conformance.state_case import state_cases
@@ -90,6 +91,8 @@ class TestFile:
             tests = json.loads(gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data)
         except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
             raise BadTestFile(f"not JSON: {error}") from None
+        if isinstance(tests, dict) and tests.get("format") == BLOCK_CASE:
+            raise BadTestFile("this is a block case: tandem replay runs it")
         if not isinstance(tests, dict) or not all(isinstance(test, dict) for test in tests.values()):
             raise BadTestFile("an object of tests by name belongs here")
         for name, test in tests.items():

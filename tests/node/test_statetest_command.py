@@ -169,6 +169,11 @@ def test_members_that_nobody_knows_change_nothing(tests: dict[str, Any], tmp_pat
     assert statetest(written(tmp_path / "tests.json", tests)).output == f"{FEW} passed, 0 failed\n"
 
 
+def test_a_block_case_is_told_which_command_runs_it(tmp_path: Path) -> None:
+    result = statetest(written(tmp_path / "case.json", {"format": "tandem-block-case", "version": 1}))
+    assert "this is a block case: tandem replay runs it\n" in result.output
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"{", b'{"a": 1}', b"\xff", gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 20]
 )
