@@ -3,7 +3,6 @@
 A call of console.log's address has one member more than geth's: `consoleLog`, what it says.
 """
 
-import json
 from typing import Any
 
 import orjson
@@ -15,6 +14,7 @@ from chain.types import Address
 from execution.evm.failures import REVERTED
 from execution.evm.stepping import CallKind, Entered, Left
 from execution.outcome import Outcome, StateView
+from execution.tracers.nested_json import nested_json
 from execution.tracers.tracer import Options, Run, Tracer, flag
 
 Frame = dict[str, Any]
@@ -97,8 +97,7 @@ class CallTracer(Tracer):
             _clear_failed_logs(self._top, parent_failed=False)
 
     def result(self) -> bytes:
-        """By Python's own encoder: orjson refuses what is nested more than 254 deep, and calls go to 1024."""
-        return json.dumps(self._top, separators=(",", ":")).encode()
+        return nested_json(self._top)
 
 
 def _show_result(frame: Frame, left: Left) -> None:

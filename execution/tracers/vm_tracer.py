@@ -4,13 +4,13 @@ What stands in it is OpenEthereum's meaning of it, which Erigon and Reth follow:
 instruction, `push` what it put on the stack, `mem` the memory that it wrote or read, `store` the slot that it wrote.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from execution.evm.stepping import CALLS, CREATIONS, OP_CALL, OP_CALLCODE, Entered, Left, Step, SteppingFrame
+from execution.tracers.nested_json import nested_json
 from execution.tracers.opcode_names import opcode_name
 from execution.tracers.tracer import Options, Run, Tracer
 
@@ -76,7 +76,7 @@ class VmTracer(Tracer):
         )
 
     def result(self) -> bytes:
-        return orjson.dumps(json.dumps(self._top.json(), separators=(",", ":")))
+        return orjson.dumps(nested_json(self._top.json()).decode())
 
     def _executed(self, step: Step, gas: int, stack: list[int], frame: SteppingFrame) -> dict[str, Any]:
         """What the instruction left: this much gas, this stack, and the frame's memory."""

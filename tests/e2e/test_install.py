@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 def install(checkout: Path, programs: tuple[str, ...]) -> str:
     """What the script says on a machine that has only these programs besides the usual tools."""
     bin_folder = checkout / "bin"
-    bin_folder.mkdir()
+    bin_folder.mkdir(exist_ok=True)
     for program in (*TOOLS, *programs):
         found = PYTHON if program == "python3" else shutil.which(program)
         assert found is not None, program
@@ -47,11 +47,16 @@ def install(checkout: Path, programs: tuple[str, ...]) -> str:
     return run.stderr.splitlines()[-1]
 
 
-def test_a_missing_python_is_named_with_how_to_get_it(checkout: Path) -> None:
+@pytest.mark.parametrize("unfit", [False, True])
+def test_a_missing_python_is_named_with_how_to_get_it(checkout: Path, unfit: bool) -> None:
+    if unfit:  # one of another version, or a shim of pyenv for one that is not there
+        (checkout / "bin").mkdir()
+        (checkout / "bin" / "python3").write_text("#!/usr/bin/env bash\necho no such version >&2; exit 1\n")
+        (checkout / "bin" / "python3").chmod(0o755)
     said = install(checkout, ())
     assert said == (
-        "tandem: Python 3.11 or newer is needed and was not found: "
-        "install it (Debian: apt-get install python3 python3-venv)"
+        "tandem: Python 3.11 or 3.12 is needed and was not found (for newer ones plyvel, the database, is not built): "
+        "install it (Debian 12: apt-get install python3 python3-venv), or use docker compose up"
     )
 
 

@@ -117,6 +117,7 @@ async def test_an_id_goes_back_as_it_was_written(client: Client, written: str) -
     assert answer.startswith(start + b'"error":{"code":-32600,')
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python's parser goes as deep as orjson since 3.12")
 async def test_what_is_nested_too_deep_to_keep_such_an_id_is_told_so(client: Client) -> None:
     params = b"[" * 1_015 + b"]" * 1_015
     limit = sys.getrecursionlimit()
