@@ -52,6 +52,7 @@ MAX_BATCH_BYTES = 1024 * 1024
 class _Waiting:
     """A transaction that no validator has stored yet: who waits, what it replaced, which validators refused it."""
 
+    transaction: PooledTransaction
     stored: "asyncio.Future[None]"
     replaced: PooledTransaction | None
     refused_by: int = 0
@@ -133,13 +134,15 @@ class Delivery:
         if not self._new:
             loop.call_soon(self._flush)
         self._new.append(transaction)
-        waiting = self._waiting[transaction.hash] = _Waiting(loop.create_future(), replaced)
+        waiting = self._waiting[transaction.hash] = _Waiting(transaction, loop.create_future(), replaced)
         return waiting.stored
 
     def resend(self, validator: ValidatorIndex) -> None:
-        """A validator is (back) there: it gets the whole pool."""
+        """A validator is (back) there: it gets the whole pool, after what has left that and is waited for: what was
+        replaced while the validator was away goes ahead of its replacement."""
         feed = self._feeds[validator]
-        feed.backlog = deque(self._pool)
+        left = [waiting.transaction for name, waiting in self._waiting.items() if name not in self._pool]
+        feed.backlog = deque([*left, *self._pool])
         feed.kept_back.clear()
         self._pump(feed)
 

@@ -356,6 +356,23 @@ async def test_a_validator_that_comes_back_gets_what_is_not_executed_yet() -> No
     assert lost.count(ReadMempool) == 1
 
 
+async def test_what_is_replaced_while_the_only_validator_is_away_is_answered_when_it_is_back() -> None:
+    small = await small_chain(validators=1)
+    validator = small.validators[V0]
+    validator.connected = False
+    await small.admission.pending_nonce(ACCOUNTS[0])
+    old, new = transfer(), transfer(max_fee=Wei(6 * 10**9), max_priority_fee=Wei(2 * 10**9))
+    sends = [asyncio.ensure_future(small.send(transaction)) for transaction in (old, new)]
+    await turns()
+    validator.connected = True
+    small.admission.validator_joined(V0)
+    await turns()
+    assert [send.done() and send.result() for send in sends] == [old.hash, new.hash]
+    [admit] = admits(small)
+    assert [t.hash for t in admit.transactions] == [old.hash, new.hash], "it is there before it can be replaced"
+    assert not small.admission._delivery.is_waited_for
+
+
 async def test_a_client_that_leaves_does_not_take_its_transaction_with_it() -> None:
     small = await small_chain()
     gate = asyncio.Event()
