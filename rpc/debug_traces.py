@@ -111,14 +111,14 @@ async def _traced_block(node: Node, block: StoredBlock, options: TraceOptions) -
 
 
 async def _traced_pending(node: Node, options: TraceOptions) -> orjson.Fragment:
+    head, environment = node.chain.head, environment_to_come(node)  # a block that comes meanwhile may have some of them
     pooled = [transaction for transaction, _ in (await node.pending.block(node)).transactions]
     if not pooled:
         return _named((), ())
-    head = node.chain.head
     request = TraceRuns(
         trace_id=0,
         base=head.version,
-        environment=environment_to_come(node),
+        environment=environment,
         begins_block=True,
         block_hash=ZERO_HASH,
         parent_hash=head.hash,

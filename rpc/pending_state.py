@@ -17,6 +17,7 @@ from chain.messages.execution import BlockEnvironment
 from chain.messages.mempool import PooledTransaction
 from chain.messages.proofs import Proof
 from chain.messages.simulation import BlockToSimulate, RunSimulation, Simulated, SimulationFailed, signed_call
+from chain.messages.storage import StoredBlock
 from chain.transactions import decode_transaction
 from chain.types import ZERO_HASH, Address, Gas, Hash32
 from rpc.errors import ServerError
@@ -70,7 +71,7 @@ class PendingState:
         head = node.chain.head
         key = (head.hash, head.version, environment, tuple(transaction.hash for transaction in pooled))
         if self._run is None or key != self._key or (self._run.done() and self._run.exception() is not None):
-            self._key, self._run = key, asyncio.create_task(_made(node, environment, pooled))
+            self._key, self._run = key, asyncio.create_task(_made(node, head, environment, pooled))
         return await asyncio.shield(self._run)
 
 
@@ -89,12 +90,14 @@ def _empty_header(head: Header, environment: BlockEnvironment) -> Header:
     )
 
 
-async def _made(node: Node, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]) -> PendingRun:
+async def _made(
+    node: Node, head: StoredBlock, environment: BlockEnvironment, pooled: Sequence[PooledTransaction]
+) -> PendingRun:
     block = _with(environment, pooled)
     request = RunSimulation(
         call_id=0,
-        version=node.chain.head.version,
-        base=node.chain.head.header,
+        version=head.version,
+        base=head.header,
         blocks=(block,),
         traces_transfers=False,
         validates=True,

@@ -6,11 +6,13 @@ import orjson
 import pytest
 
 from chain.block_case import CaseTransaction
+from chain.messages.simulation import RunSimulation, Simulated, SimulationFailed
 from chain.messages.traces import TraceFailed, TraceRuns
 from chain.operations import INITIAL_SETTINGS
 from chain.transactions import AccessListEntry
 from chain.types import Version
 from rpc.environments import environment_in
+from rpc.process import RpcProcess
 from rpc.render import data_json, word_json
 from tests.rpc.client import Client
 from tests.rpc.fake_chain import ALICE, BOB, TOKEN, FakeChain, transfer
@@ -57,6 +59,25 @@ async def test_a_block_is_traced_from_its_encoding_on_its_parents_state(client: 
     assert request.transactions == tuple(CaseTransaction(transfer(n).raw, ALICE) for n in range(3))
     _, message = await client.error("debug_traceBlock", "0x01")
     assert message.startswith("could not decode block: ")
+
+
+async def test_what_waits_is_traced_on_the_head_that_it_waited_on(
+    process: RpcProcess, client: Client, chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, simulate = chain.head, chain.callers.simulate
+
+    async def simulate_while_a_block_comes(request: RunSimulation) -> Simulated | SimulationFailed:
+        await chain.execution.tell(chain.news(chain.append(transfer(3))))
+        return await simulate(request)
+
+    monkeypatch.setattr(chain.callers, "simulate", simulate_while_a_block_comes)
+    await process.node.admission.submit(transfer(3).raw)
+    expected = [{"txHash": data_json(transfer(3).hash), "result": {}}]
+    assert await client.result("debug_traceBlockByNumber", "pending") == expected
+    assert process.node.chain.head.hash == chain.head.hash != base.hash
+    [request] = chain.callers.runs
+    assert (request.base, request.parent_hash) == (base.version, base.hash)
+    assert request.environment.number == base.header.number + 1
 
 
 async def test_a_call_is_traced_after_a_block_or_after_some_of_its_transactions(
