@@ -18,6 +18,7 @@ from chain.genesis import Genesis
 from chain.messages.mempool import AT_ONCE, BlockResult, LeftOut, PooledTransaction, Production, SenderState
 from chain.operations import Mine, OrderedOperation
 from chain.proposals import Proposal
+from chain.replacement import outbids
 from chain.types import Address, Gas, Hash32, Height, Wei
 from consensus.branch import Branch, BranchBlock, Resolver
 from consensus.errors import TransactionsTooLarge, UndecodableTransaction, WrongOperation
@@ -27,7 +28,6 @@ from consensus.payload import Packed, Pending
 from consensus.sender_queue import Entry, SenderQueue, highest_cost
 from consensus.waiting import Waiting, price
 
-REPLACEMENT_BUMP_PERCENT = 10  # geth's PriceBump
 MAX_RETRIES = 3
 MAX_PROPOSAL_BYTES = 512 * 1024
 """Checking a few thousand transactions takes each validator tens of milliseconds, well within the 200 of a round."""
@@ -148,7 +148,7 @@ class Mempool:
         if replaced is not None:
             if replaced.transaction.hash in self._branch:
                 return f"replacement refused: 0x{replaced.transaction.hash.hex()} is in a proposed block already"
-            if not _outbids(transaction, replaced.transaction):
+            if not outbids(transaction, replaced.transaction):
                 return "replacement transaction underpriced"
             self._evict(replaced, f"replaced by 0x{transaction.hash.hex()}", changes)
         else:
@@ -382,17 +382,6 @@ class Mempool:
     def _begin_runs(self, touched: Mapping[Address, SenderQueue]) -> None:
         for queue in touched.values():
             self._waiting.begin_run(queue)
-
-
-def _outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
-    """geth's rule: both fees are at least a tenth higher."""
-    factor = 100 + REPLACEMENT_BUMP_PERCENT
-    return (
-        new.max_fee > old.max_fee
-        and new.max_priority_fee > old.max_priority_fee
-        and 100 * new.max_fee >= factor * old.max_fee
-        and 100 * new.max_priority_fee >= factor * old.max_priority_fee
-    )
 
 
 def _nonce_too_low(transaction: PooledTransaction, state_nonce: int) -> str:

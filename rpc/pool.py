@@ -16,8 +16,9 @@ from typing import NamedTuple, TypeAlias
 
 from chain.messages.execution import BlockNews
 from chain.messages.mempool import PooledTransaction, SenderState
+from chain.replacement import outbids
 from chain.types import Address, Hash32, Height, ValidatorIndex, Wei
-from rpc.sender_entries import Entry, Sender, cost_of, outbids
+from rpc.sender_entries import Entry, Sender, cost_of
 from rpc.transaction_errors import (
     AccountLimitExceeded,
     AddressReserved,

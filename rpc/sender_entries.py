@@ -3,31 +3,16 @@
 from dataclasses import dataclass, field
 
 from chain.messages.mempool import PooledTransaction, SenderState
-from chain.transactions import BLOB
+from chain.replacement import has_blobs
 from chain.types import Wei
 
-PRICE_BUMP_PERCENT = 10  # geth's default
 EVERYONE = -1
 """The bit mask of all validators, however many there are."""
-
-
-def has_blobs(transaction: PooledTransaction) -> bool:
-    return transaction.raw[0] == BLOB
 
 
 def cost_of(transaction: PooledTransaction) -> Wei:
     """The most that the transaction can take from its sender."""
     return Wei(transaction.value + transaction.gas * transaction.max_fee)
-
-
-def outbids(new: PooledTransaction, old: PooledTransaction) -> bool:
-    """Whether `new` may take the place of `old`: both fees higher, and by a tenth (geth's legacypool/list.go)."""
-    return new.max_fee >= least_outbid(old.max_fee) and new.max_priority_fee >= least_outbid(old.max_priority_fee)
-
-
-def least_outbid(fee: Wei) -> Wei:
-    """The least fee that outbids this one."""
-    return Wei(max(fee + 1, fee * (100 + PRICE_BUMP_PERCENT) // 100))
 
 
 @dataclass(slots=True)

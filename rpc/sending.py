@@ -6,6 +6,7 @@ from typing import Any
 from chain import rlp
 from chain.fees import MAX_BLOBS_PER_TRANSACTION
 from chain.intrinsic_gas import TX_GAS
+from chain.replacement import least_outbid
 from chain.transactions import ACCESS_LIST, BLOB, DYNAMIC_FEE, LEGACY, SET_CODE, Transaction, TransactionType, sealed
 from chain.types import ZERO_ADDRESS, Address, Gas, Wei
 from rpc.blobs import without_blobs
@@ -16,7 +17,6 @@ from rpc.methods import Node, method, optional
 from rpc.overrides import NO_BLOCK_OVERRIDES
 from rpc.params import BlockTag, address, data, text
 from rpc.render import JsonObject, address_json, data_json, transaction_json
-from rpc.sender_entries import least_outbid
 from rpc.transaction_arguments import TransactionArguments, transaction_arguments
 from rpc.transaction_errors import InsufficientFunds
 
@@ -265,7 +265,7 @@ def _outbidding_tip(node: Node, wanted: TransactionArguments) -> Wei:
     if wanted.sender is None or wanted.nonce is None:
         return usual
     waiting = node.admission.pool.waiting(wanted.sender, wanted.nonce)
-    return usual if waiting is None else max(usual, least_outbid(waiting.max_priority_fee))
+    return usual if waiting is None else max(usual, least_outbid(waiting))
 
 
 def _unplaced(transaction: Transaction, sender: Address) -> JsonObject:
