@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from chain.messages.mempool import SenderState
-from chain.types import Hash32, Height, Wei
+from chain.types import Address, Hash32, Height, Wei
 from consensus.sender_queue import Entry
 from consensus.stored_mempool import ADMISSION, LEFT, MOST_KEPT, SENDER, StoredMempool
 from tests.consensus.builders import CrashableDatabase, transfer
@@ -30,10 +30,10 @@ class Stored:
         self.mempool = StoredMempool(self.database)
 
     def change(
-        self, came: list[Entry], gone: list[Hash32], senders: Mapping[bytes, tuple[SenderState, Height] | None]
+        self, came: list[Entry], gone: list[Hash32], senders: Mapping[Address, tuple[SenderState, Height] | None]
     ) -> int:
         """How many records were written."""
-        batch = self.mempool.change(came, gone, senders)  # type: ignore[arg-type]
+        batch = self.mempool.change(came, gone, senders)
         self.database.write(batch)
         return len(batch)
 

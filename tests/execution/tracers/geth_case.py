@@ -84,7 +84,7 @@ class GethCase:
         return traced(self.state(), transaction, self.environment, name, self.fields.get("tracerConfig") or {})
 
 
-def traced(
+def trace_text(
     world: MemoryState,
     transaction: Transaction,
     environment: BlockEnvironment,
@@ -93,7 +93,7 @@ def traced(
     sender: Address | None = None,
     deadline: float | None = None,
     place: Place | None = None,
-) -> Any:
+) -> bytes:
     """What our tracer says of a transaction, which changes the world."""
     sender = sender or transaction.sender()
     rules = Engine(environment.fork).rules
@@ -106,7 +106,12 @@ def traced(
     slots, code = world.slots.get(environment.beneficiary, {}), world.code(account.code_hash)
     world.put(environment.beneficiary, account.nonce, account.balance + outcome.fee, code, slots)
     tracer.ended(outcome, world)
-    return json.loads(tracer.result())
+    return tracer.result()
+
+
+def traced(*arguments: Any, **named: Any) -> Any:
+    """What our tracer says, read: `trace_text` has the arguments."""
+    return json.loads(trace_text(*arguments, **named))
 
 
 def genesis_state(accounts: dict[str, Any], fork: Fork) -> MemoryState:
